@@ -1,0 +1,101 @@
+"""Neural networks written from scratch in NumPy, as an experiment framework made of plugins.
+
+Everything public is here; a plugin imports nothing else of chainrule. Neither Hydra nor MLflow is imported until
+``train``.
+"""
+
+from chainrule.arrays import Array, Shape, stream
+from chainrule.components import (
+    KINDS,
+    Activation,
+    Callback,
+    Component,
+    Dataset,
+    Initializer,
+    Layer,
+    Loss,
+    Metric,
+    Model,
+    Optimizer,
+    Regularizer,
+    Schedule,
+    Task,
+)
+from chainrule.data import Data, Split, split_indices
+from chainrule.errors import (
+    ChainruleError,
+    ConfigError,
+    ContractError,
+    DataError,
+    FieldError,
+    NonFiniteError,
+    PluginError,
+    ShapeError,
+    TrackingError,
+    UnknownName,
+    UnsafeConfig,
+    did_you_mean,
+    within,
+)
+from chainrule.experiment import Result, load_run, train
+from chainrule.network import Network, Stack, gradient_check, load_network
+from chainrule.parameters import Buffer, Parameter, Parameters
+from chainrule.plugins import hookimpl
+from chainrule.registry import Entry, Registry, make, registry, spec_of
+from chainrule.trainer import History, Trainer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "KINDS",
+    "Activation",
+    "Array",
+    "Buffer",
+    "Callback",
+    "ChainruleError",
+    "Component",
+    "ConfigError",
+    "ContractError",
+    "Data",
+    "DataError",
+    "Dataset",
+    "Entry",
+    "FieldError",
+    "History",
+    "Initializer",
+    "Layer",
+    "Loss",
+    "Metric",
+    "Model",
+    "Network",
+    "NonFiniteError",
+    "Optimizer",
+    "Parameter",
+    "Parameters",
+    "PluginError",
+    "Registry",
+    "Regularizer",
+    "Result",
+    "Schedule",
+    "Shape",
+    "ShapeError",
+    "Split",
+    "Stack",
+    "Task",
+    "TrackingError",
+    "Trainer",
+    "UnknownName",
+    "UnsafeConfig",
+    "did_you_mean",
+    "gradient_check",
+    "hookimpl",
+    "load_network",
+    "load_run",
+    "make",
+    "registry",
+    "spec_of",
+    "split_indices",
+    "stream",
+    "train",
+    "within",
+]

@@ -1,0 +1,23 @@
+"""The names that annotations share: arrays, shapes, dtypes; and the streams of randomness that one seed gives."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
+
+
+def stream(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
+    """An independent stream of random numbers for one purpose.
+
+    Initialization, shuffling and dropout each draw from a stream of their own, so that a change in how much one of
+    them draws does not change the others. The streams are spawned from one seed as NumPy documents it for
+    ``numpy.random.SeedSequence`` (``spawn_key``).
+    """
+    key = (zlib.crc32(purpose.encode()), index)
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))

@@ -1,0 +1,110 @@
+"""Every exception that chainrule raises, as one tree, and the messages that suggest the right name.
+
+ChainruleError
+├── ConfigError              something that the user wrote is wrong; knows the key that it stands under
+│   ├── UnknownName          no component, field or option of that name
+│   ├── FieldError           a field has a value that it cannot take
+│   ├── ShapeError           shapes of layers, targets or data do not fit together
+│   └── UnsafeConfig         a config that would run code
+├── DataError                a dataset is missing, damaged, or not what its loss or labels say
+├── ContractError            a component does not keep the contract of its kind
+├── PluginError              a plugin could not be loaded
+├── NonFiniteError           training left the real numbers
+└── TrackingError            the tracking store cannot be used
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+
+class ChainruleError(Exception):
+    """The base of all of them. ``exit_status`` is what the command line ends with."""
+
+    exit_status = 2
+
+
+class ConfigError(ChainruleError, ValueError):
+    """Something that the user wrote is wrong.
+
+    ``key`` is the dotted path of the value that is to blame, as far as it is known: each level that an error passes
+    through on its way up adds its own part (see ``within``).
+    """
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.message}" if self.key else self.message
+
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[str, str]]:
+        # Errors cross process borders in parallel sweeps; the default would call __init__ with str(self).
+        return type(self), (self.message, self.key)
+
+
+class UnknownName(ConfigError):
+    """There is no component, field or option of that name."""
+
+
+class FieldError(ConfigError):
+    """A field of a component has a value that it cannot take."""
+
+
+class ShapeError(ConfigError):
+    """Shapes of layers, targets or data do not fit together."""
+
+
+class UnsafeConfig(ConfigError):
+    """The config asks for something that would run code."""
+
+
+class DataError(ChainruleError, ValueError):
+    """A dataset is missing, damaged, or does not hold what it should."""
+
+
+class ContractError(ChainruleError, TypeError):
+    """A component does not keep the contract of its kind."""
+
+
+class PluginError(ChainruleError):
+    """A plugin could not be loaded."""
+
+
+class NonFiniteError(ChainruleError, ArithmeticError):
+    """A loss, a gradient or a weight is infinite or not a number."""
+
+    exit_status = 1
+
+
+class TrackingError(ChainruleError):
+    """The tracking store cannot be used."""
+
+
+@contextmanager
+def within(key: str) -> Iterator[None]:
+    """Name the place of whatever goes wrong inside: ``within("model")`` turns key ``hidden`` into ``model.hidden``."""
+    try:
+        yield
+    except ConfigError as error:
+        error.key = f"{key}.{error.key}" if error.key else key
+        raise
+
+
+def did_you_mean(name: object, known: Iterable[str], most: int = 12) -> str:
+    """The end of a message about an unknown name: the closest known one, and all of them where they are few.
+
+    >>> did_you_mean("admm", ["adam", "sgd"])
+    'Did you mean "adam"? Known: adam, sgd.'
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = f'Did you mean "{close[0]}"? ' if close else ""
+    if not names:
+        return f"{hint}None is known."
+    if len(names) > most and close:
+        return hint.strip()
+    return f"{hint}Known: {', '.join(names)}."

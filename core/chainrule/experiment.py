@@ -1,0 +1,1 @@
+Result = load_run = train = None

@@ -1,0 +1,124 @@
+"""Finding plugins through entry points, and loading each in isolation: a broken one never takes the program down.
+
+A plugin is a module (or object) that an installed distribution names in the entry-point group ``chainrule``. Its id is
+``distribution:entry-point``. chainrule's own come first, then the others by id. pluggy's own loader stops at the first
+broken plugin and passes over duplicates in silence, so the loop is ours, around ``PluginManager.register``.
+
+Environment: ``CHAINRULE_DISABLE_PLUGINS=a,b`` leaves plugins out, by either part of the id;
+``CHAINRULE_STRICT_PLUGINS=1`` makes a broken plugin fatal.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pluggy
+
+from chainrule.errors import PluginError
+
+GROUP = "chainrule"
+hookspec = pluggy.HookspecMarker("chainrule")
+hookimpl = pluggy.HookimplMarker("chainrule")
+
+
+class Hooks:
+    """The hooks that a plugin may implement, each marked with ``@chainrule.hookimpl``."""
+
+    @hookspec
+    def register_components(self, registry: Any) -> None:
+        """Call ``registry.add(cls)`` for each component; ``registry.add(cls, name="...")`` to name it otherwise."""
+
+    @hookspec
+    def config_search_path(self) -> str | None:  # type: ignore[empty-body]
+        """Where this plugin's own YAML lies, for Hydra's search path: ``"pkg://my_package/conf"``."""
+
+
+@dataclass
+class Plugin:
+    """One plugin, loaded or not."""
+
+    name: str  # of its entry point
+    distribution: str
+    version: str
+    seconds: float = 0.0  # that loading took
+    search_path: str | None = None
+    error: str | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.distribution}:{self.name}"
+
+
+def load_plugins(accept: Callable[[Plugin, Callable[[Any], None]], None]) -> list[Plugin]:
+    """Load every installed plugin, in order.
+
+    Args:
+        accept: takes a plugin and a function that runs its ``register_components`` with a given registry; raises to
+            refuse the plugin whole.
+
+    Raises:
+        PluginError: one is broken, and ``CHAINRULE_STRICT_PLUGINS`` is set.
+    """
+    manager = pluggy.PluginManager("chainrule")
+    manager.add_hookspecs(Hooks)
+    strict = os.environ.get("CHAINRULE_STRICT_PLUGINS", "") not in ("", "0")
+    plugins = []
+    for plugin, entry_point in _installed():
+        plugins.append(plugin)
+        start = time.perf_counter()
+        try:
+            _load(manager, plugin, entry_point, accept)
+        except Exception as error:
+            reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+            plugin.error = " ".join(reason.split())
+            message = f"plugin {plugin.id} ({plugin.distribution} {plugin.version}) is left out: {plugin.error}"
+            if strict:
+                raise PluginError(message) from error
+            warnings.warn(f"{message} [see: chainrule plugins]", stacklevel=2)
+        plugin.seconds = time.perf_counter() - start
+    return plugins
+
+
+def _installed() -> Iterator[tuple[Plugin, importlib.metadata.EntryPoint]]:
+    """The entry points of the group, one for each id, in the order of loading, less those that are disabled."""
+    disabled = {part.strip() for part in os.environ.get("CHAINRULE_DISABLE_PLUGINS", "").split(",")} - {""}
+    found: dict[str, tuple[Plugin, importlib.metadata.EntryPoint]] = {}
+    for entry_point in importlib.metadata.entry_points(group=GROUP):
+        distribution = entry_point.dist
+        name = distribution.name if distribution else "unknown"
+        plugin = Plugin(entry_point.name, name, distribution.version if distribution else "unknown")
+        if not disabled & {plugin.name, plugin.distribution, plugin.id}:
+            found.setdefault(plugin.id, (plugin, entry_point))
+    yield from sorted(found.values(), key=lambda pair: (pair[0].distribution != "chainrule", pair[0].id))
+
+
+def _load(
+    manager: pluggy.PluginManager,
+    plugin: Plugin,
+    entry_point: importlib.metadata.EntryPoint,
+    accept: Callable[[Plugin, Callable[[Any], None]], None],
+) -> None:
+    module = entry_point.load()
+    try:
+        manager.register(module, name=plugin.id)
+        manager.check_pending()  # a hook that nobody specified: most likely misspelt
+        others = [other for other in manager.get_plugins() if other is not module]
+        if not manager.get_hookcallers(module):
+            raise PluginError("it implements no hook; did it forget @chainrule.hookimpl?")
+
+        def register(registry: Any) -> None:
+            manager.subset_hook_caller("register_components", others)(registry=registry)
+
+        accept(plugin, register)
+        paths = manager.subset_hook_caller("config_search_path", others)()
+        plugin.search_path = paths[0] if paths else None
+    except BaseException:
+        if manager.is_registered(module):
+            manager.unregister(module)
+        raise

@@ -1,0 +1,249 @@
+"""What the fields of a component are: their names, types and defaults, and whether a value fits.
+
+The hyperparameters of a component are the fields of its dataclass. Everything that needs to know them (config nodes,
+the command line, error messages, ``make``) asks here. Field types may be ``int, float, bool, str, Literal, Sequence``
+and ``Mapping`` of these, ``Optional``, unions of these, and components of any kind, which are given as an instance, by
+name or by ``{name: ..., ...}``.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import numbers
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass
+from typing import Any, Literal, Union
+
+from chainrule.errors import FieldError, UnknownName, did_you_mean
+
+
+@dataclass(frozen=True)
+class Field:
+    """One hyperparameter: its name, annotation and default (``MISSING`` where it must be given)."""
+
+    name: str
+    annotation: Any
+    default: Any
+    kind: str | None  # of the component that it holds, alone or in a sequence
+
+    @property
+    def required(self) -> bool:
+        return self.default is MISSING
+
+    def __str__(self) -> str:
+        """How a listing shows it.
+
+        >>> print(Field("rate", float, 0.5, None))
+        rate: float = 0.5
+        """
+        shown = f"{self.name}: {type_name(self.annotation)}"
+        return shown if self.required else f"{shown} = {self.default!r}"
+
+
+def fields_of(cls: type) -> tuple[Field, ...]:
+    """The fields that ``cls(...)`` takes, in their order.
+
+    Raises:
+        TypeError: an annotation cannot be resolved, or is of a type that configs cannot hold.
+    """
+    try:
+        hints = typing.get_type_hints(cls)
+    except (NameError, AttributeError) as error:
+        raise TypeError(f"an annotation of {cls.__name__} cannot be resolved: {error}") from None
+    fields = []
+    for field in dataclasses.fields(cls):
+        if not field.init:
+            continue
+        annotation = hints[field.name]
+        if not _supported(annotation):
+            raise TypeError(
+                f"field {field.name!r} of {cls.__name__} has type {type_name(annotation)}; a field may be int, float, "
+                "bool, str, Literal, Sequence, Mapping, Optional, a union of these, or a component"
+            )
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        fields.append(Field(field.name, annotation, default, _component_kind(annotation)))
+    return tuple(fields)
+
+
+def checked(cls: type, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The keyword arguments for ``cls``, each fitted to its field's type; ``name`` is what messages call it.
+
+    Raises:
+        UnknownName: a key is no field. FieldError: a value does not fit its type, or a required field is not given.
+    """
+    fields = {field.name: field for field in fields_of(cls)}
+    for key in values:
+        if key not in fields:
+            known = did_you_mean(key, fields) if fields else "It has no fields."
+            raise UnknownName(f'{name} has no field "{key}". {known}', key=str(key))
+    arguments = {}
+    for field in fields.values():
+        if field.name in values:
+            try:
+                arguments[field.name] = fit(field.annotation, values[field.name])
+            except TypeError as error:
+                raise FieldError(f"{error} ({name})", key=field.name) from None
+        elif field.required:
+            raise FieldError(f"{name} needs a value for this field ({type_name(field.annotation)})", key=field.name)
+    return arguments
+
+
+def fit(annotation: Any, value: Any) -> Any:
+    """``value`` as a value of type ``annotation``; the only conversions are of whole numbers to float and of arrays.
+
+    >>> fit(float, 1)
+    1.0
+    >>> fit(int, "many")
+    Traceback (most recent call last):
+    TypeError: got "many", expected a whole number
+
+    Raises:
+        TypeError: it does not fit; the message says what would.
+    """
+    if not _fits(annotation, value):
+        raise TypeError(f"got {_shown(value)}, expected {expected(annotation)}")
+    return _converted(annotation, value)
+
+
+def expected(annotation: Any) -> str:
+    """What a value of this type is, in words."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
+    if annotation in words:
+        return words[annotation]
+    if origin is Literal:
+        return " or ".join(_shown(choice) for choice in arguments)
+    if _is_union(origin):
+        kind = _component_kind(annotation)
+        if kind:
+            rest = [a for a in arguments if _component_kind(a) is None and a not in (str,) and not _is_mapping(a)]
+            shown = f"the name of {_article(kind)} or {{name: ..., ...}}"
+            return " or ".join([shown, *(expected(a) for a in rest)])
+        return " or ".join(expected(a) for a in arguments)
+    if _is_sequence(annotation):
+        if not arguments:
+            return "a list"
+        inner = expected(arguments[0])
+        return f"a list, each element {inner}"
+    if _is_mapping(annotation):
+        return "a mapping"
+    kind = _component_kind(annotation)
+    return _article(kind) if kind else type_name(annotation)
+
+
+def type_name(annotation: Any) -> str:
+    """An annotation as one would write it: ``Sequence[int]``, ``str | None``."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is type(None):
+        return "None"
+    if origin is Literal:
+        return f"Literal[{', '.join(map(repr, arguments))}]"
+    if _is_union(origin):
+        return " | ".join(type_name(a) for a in arguments)
+    name = getattr(origin or annotation, "__name__", str(annotation))
+    inner = ", ".join("..." if a is Ellipsis else type_name(a) for a in arguments)
+    return f"{name}[{inner}]" if arguments else name
+
+
+def config_type(annotation: Any) -> Any:
+    """The type of a config node for such a field: the plain ones as they are, ``list[T]`` for sequences, else ``Any``.
+
+    Hydra checks what it can while it composes; whatever is left as ``Any`` is checked when the component is built.
+    """
+    plain = (int, float, bool, str)
+    if annotation in plain:
+        return annotation
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if _is_union(origin) and len(arguments) == 2 and type(None) in arguments:
+        inner = config_type(next(a for a in arguments if a is not type(None)))
+        return Any if inner is Any else typing.Optional[inner]  # noqa: UP045 (built at run time)
+    if _is_sequence(annotation) and arguments and arguments[0] in plain:
+        return list[arguments[0]]  # type: ignore[valid-type]
+    return Any
+
+
+def _is_union(origin: Any) -> bool:
+    return origin is Union or origin is types.UnionType
+
+
+def _is_sequence(annotation: Any) -> bool:
+    return (typing.get_origin(annotation) or annotation) in (Sequence, collections.abc.Sequence, list, tuple)
+
+
+def _is_mapping(annotation: Any) -> bool:
+    return (typing.get_origin(annotation) or annotation) in (Mapping, collections.abc.Mapping, dict)
+
+
+def _component_kind(annotation: Any) -> str | None:
+    """The kind of component in an annotation such as ``str | Mapping | Activation`` or ``Sequence[Layer]``."""
+    for inner in typing.get_args(annotation):
+        kind = _component_kind(inner)
+        if kind:
+            return kind
+    # Components carry their kind as a class attribute: there is no need to import their module here.
+    kind = getattr(annotation, "kind", None) if isinstance(annotation, type) else None
+    return kind if isinstance(kind, str) else None
+
+
+def _supported(annotation: Any) -> bool:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation in (int, float, bool, str, type(None), Any, Ellipsis) or origin is Literal:
+        return True
+    if _is_union(origin) or _is_sequence(annotation) or _is_mapping(annotation):
+        return all(_supported(a) for a in arguments)
+    return _component_kind(annotation) is not None
+
+
+def _fits(annotation: Any, value: Any) -> bool:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is Any:
+        return True
+    if annotation is type(None):
+        return value is None
+    if annotation is bool:
+        return isinstance(value, bool)
+    if annotation is int:
+        return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if annotation is float:
+        return isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if annotation is str:
+        return isinstance(value, str)
+    if origin is Literal:
+        return value in arguments and type(value) in {type(a) for a in arguments}
+    if _is_union(origin):
+        return any(_fits(a, value) for a in arguments)
+    if _is_sequence(annotation):
+        inner = arguments[0] if arguments else Any
+        is_list = isinstance(value, Sequence) and not isinstance(value, str)
+        return is_list and all(_fits(inner, element) for element in value)
+    if _is_mapping(annotation):
+        return isinstance(value, Mapping)
+    return isinstance(value, annotation)
+
+
+def _converted(annotation: Any, value: Any) -> Any:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if _is_union(origin):
+        # A value keeps its own type where the union has it: 1 stays 1 in int | float.
+        fitting = [a for a in arguments if _fits(a, value)]
+        exact = [a for a in fitting if a is type(value)]
+        return _converted((exact or fitting)[0], value)
+    if annotation in (int, float):
+        return annotation(value)  # a NumPy number becomes Python's: float64 would promote float32 arrays
+    if _is_sequence(annotation) and arguments:
+        return [_converted(arguments[0], element) for element in value]
+    return value
+
+
+def _article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _shown(value: Any) -> str:
+    """A value as it stands in a config."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f'"{value}"' if isinstance(value, str) else repr(value)

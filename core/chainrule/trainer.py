@@ -1,0 +1,313 @@
+"""The loop over epochs and batches, and the events that callbacks hear.
+
+Mini-batch gradient descent: for each batch, the forward pass, the backward pass, and one update of the parameters
+(Bottou, Curtis, Nocedal 2018, section 3.3).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.arrays import Array, stream
+from chainrule.components import Callback, Metric, Optimizer, Regularizer, Schedule
+from chainrule.errors import ConfigError, DataError, FieldError, did_you_mean
+from chainrule.network import Network, Targets, batches
+from chainrule.registry import fresh, make, registry
+from chainrule.updates import Updates
+
+EVENTS = (
+    "on_train_start",
+    "on_epoch_start",
+    "on_gradient",
+    "on_batch_end",
+    "on_epoch_end",
+    "on_train_end",
+)
+
+
+class History(dict[str, list[float]]):
+    """One value per epoch for each name, such as ``history["validation/loss"]``; NaN where an epoch had none."""
+
+    epochs = 0
+
+    def append(self, values: dict[str, float]) -> None:
+        """Take in the values of one epoch."""
+        for name in values:
+            self.setdefault(name, [math.nan] * self.epochs)
+        self.epochs += 1
+        for name, column in self.items():
+            column.append(values.get(name, math.nan))
+
+
+class Trainer:
+    """Trains a network.
+
+    Args:
+        network: the network; it is trained in place.
+        optimizer: an ``Optimizer``, its name, or ``{name: ..., ...}``; so for the other components.
+        batch_size: 1 or more; the last batch of an epoch may be smaller.
+        schedule: multiplies the optimizer's ``lr``; None leaves it as it is.
+        regularizer: adds its gradient to that of the loss; None for none.
+        metrics: what is measured beside the loss; None picks those that are meant for the targets' task.
+        seed: 0 or more; of the order of the samples.
+        shuffle: whether each epoch sees the samples in a new order.
+
+    Raises:
+        ConfigError: a component is unknown or has a bad field, or a number is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
+        >>> network = Network([{"name": "dense", "units": 4, "activation": "tanh"},
+        ...                    {"name": "dense", "units": 1, "activation": "sigmoid"}], (2,), "binary_cross_entropy")
+        >>> history = Trainer(network, {"name": "adam", "lr": 0.05}, batch_size=4).fit((x, y), epochs=300)
+        >>> history["train/binary_accuracy"][-1]
+        1.0
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Any,
+        batch_size: int = 32,
+        schedule: Any = None,
+        regularizer: Any = None,
+        metrics: Sequence[Any] | None = None,
+        seed: int = 0,
+        shuffle: bool = True,
+    ) -> None:
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise FieldError(f"got {batch_size!r}, expected a whole number, 1 or more", key="batch_size")
+        self.network = network
+        self.optimizer: Optimizer = fresh(make("optimizer", optimizer))
+        self.schedule: Schedule | None = fresh(make("schedule", schedule)) if schedule else None
+        self.regularizer: Regularizer | None = fresh(make("regularizer", regularizer)) if regularizer else None
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.history = History()
+        self.epoch = 0  # of the running or last epoch, from 1
+        self.epochs = 0  # planned, all calls of fit together
+        self.step = 0  # updates made
+        self.total_steps = 0  # updates planned
+        self.steps_per_epoch = 0
+        self.batch_index = 0  # within the epoch, from 0
+        self.batch: tuple[Array, Targets] | None = None
+        self.batch_loss = math.nan
+        self.metrics: dict[str, float] = {}
+        self.stop_reason: str | None = None
+        self._given_metrics = metrics
+        self._metrics: list[Metric] | None = None
+        self._updates = Updates(self.optimizer, network.parameters)
+        self._base_rate = float(self.optimizer.lr)
+        self._rng = stream(seed, "shuffle")
+
+    def fit(
+        self,
+        train: tuple[Any, Any],
+        epochs: int,
+        validation: tuple[Any, Any] | None = None,
+        callbacks: Sequence[Any] = (),
+    ) -> History:
+        """Train for ``epochs`` more epochs; called again, it goes on where it ended.
+
+        Args:
+            train: ``(x, y)``, as ``Network.loss_and_gradient`` takes them, of all samples.
+            epochs: 1 or more.
+            validation: ``(x, y)``, measured after each epoch.
+            callbacks: such as ``["progress"]``; without any it is silent.
+
+        Returns:
+            The history of all epochs so far: ``train/loss`` (the mean over the epoch's batches as they were met),
+            ``train/penalty`` (with a regularizer), ``train/<metric>``, the same for ``validation/``,
+            ``learning_rate``, ``seconds`` and ``examples_per_second``.
+
+        Raises:
+            ConfigError, DataError: what was given does not fit the network.
+        """
+        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+            raise FieldError(f"got {epochs!r}, expected a whole number, 1 or more", key="epochs")
+        x, targets = self._prepared("train", train)
+        held_out = self._prepared("validation", validation) if validation is not None else None
+        self.steps_per_epoch = math.ceil(len(x) / self.batch_size)
+        self.epochs = self.epoch + epochs
+        self.total_steps = self.step + epochs * self.steps_per_epoch
+        self.stop_reason = None
+        listeners: list[Callback] = [make("callback", callback) for callback in callbacks]
+        self._listeners = {event: _writers_of(event, listeners) for event in EVENTS}
+        try:
+            self._tell("on_train_start")
+            while self.epoch < self.epochs and self.stop_reason is None:
+                self._run_epoch(x, targets, held_out)
+            self._tell("on_train_end")
+        except BaseException as error:
+            for listener in listeners:
+                listener.on_exception(self, error)
+            raise
+        return self.history
+
+    def _run_epoch(self, x: Array, targets: Targets, held_out: tuple[Array, Targets] | None) -> None:
+        self.epoch += 1
+        self._tell("on_epoch_start")
+        start = time.perf_counter()
+        self._loss_sum, self._seen = 0.0, 0
+        for metric in self._followed:
+            metric.reset()
+        order = self._rng.permutation(len(x)) if self.shuffle else np.arange(len(x))
+        gathered = np.empty((min(self.batch_size, len(x)), *x.shape[1:]), x.dtype)
+        for self.batch_index, rows in enumerate(batches(len(x), self.batch_size)):
+            chosen = order[rows]
+            # mode="clip" lets NumPy write straight into the kept array; the indices are in range.
+            inputs = np.take(x, chosen, axis=0, out=gathered[: len(chosen)], mode="clip")
+            self._run_step(inputs, targets.rows(chosen))
+            if self.stop_reason is not None:
+                break
+        seconds = time.perf_counter() - start
+        self.metrics = {f"train/{name}": value for name, value in self.running().items()}
+        if self.regularizer is not None:
+            self.metrics["train/penalty"] = float(self.regularizer.penalty(self._weights))
+        if held_out is not None:
+            measured = self.network.evaluate_prepared(*held_out, self._followed)
+            self.metrics |= {f"validation/{name}": value for name, value in measured.items()}
+        self.metrics |= {
+            "learning_rate": self.learning_rate,
+            "seconds": seconds,
+            "examples_per_second": self._seen / seconds,
+        }
+        self.history.append(self.metrics)
+        self._tell("on_epoch_end")
+
+    def _run_step(self, x: Array, targets: Targets) -> None:
+        """One batch: forward, backward, update."""
+        network = self.network
+        self.batch = (x, targets)
+        self.batch_loss = network.compute_loss(x, targets.loss, training=True)
+        self._loss_sum += self.batch_loss * len(x)
+        self._seen += len(x)
+        for metric in self._followed:
+            metric.update(network.prediction, targets.metric)
+        network.compute_gradient()
+        if self.regularizer is not None:
+            parameters = network.parameters
+            self.regularizer.add_gradient(self._weights, parameters.grad[parameters.decaying])
+        for listen in self._listeners["on_gradient"]:
+            listen(self)
+        self._updates.apply(self.step + 1, self.learning_rate)
+        self.step += 1
+        for listen in self._listeners["on_batch_end"]:
+            listen(self)
+
+    def evaluate(self, x: Any, y: Any) -> dict[str, Any]:
+        """The loss and every metric, those that give an array too, over all of ``(x, y)``, by name."""
+        inputs, targets = self._prepared("given", (x, y))
+        return self.network.evaluate_prepared(inputs, targets, self._all_metrics())
+
+    def running(self) -> dict[str, float]:
+        """The loss and metrics of the running epoch, as far as it has come."""
+        named = {registry().name_of(metric): float(metric.compute()) for metric in self._followed}
+        return {"loss": self._loss_sum / max(self._seen, 1), **named}
+
+    def stop(self, reason: str) -> None:
+        """End the training after the running batch; the epoch is closed as usual."""
+        self.stop_reason = reason
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next update: the optimizer's ``lr`` times the schedule's factor.
+
+        Setting it changes what the schedule multiplies, from the next update on, so that the rate is now the given one.
+        """
+        return self._base_rate * self._factor()
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self._base_rate = float(rate) / (self._factor() or 1.0)
+
+    def _factor(self) -> float:
+        return float(self.schedule(self.step, self.total_steps)) if self.schedule is not None else 1.0
+
+    @property
+    def _weights(self) -> Array:
+        parameters = self.network.parameters
+        return parameters.theta[parameters.decaying]
+
+    @property
+    def _followed(self) -> list[Metric]:
+        """The metrics that are measured in every epoch."""
+        if self._followed_metrics is None:
+            self._followed_metrics = [metric for metric in self._all_metrics() if not metric.array]
+        return self._followed_metrics
+
+    _followed_metrics: list[Metric] | None = None
+
+    def _all_metrics(self) -> list[Metric]:
+        """Those that were given, or those that are meant for the network's task."""
+        if self._metrics is None:
+            task = self.network.task
+            if self._given_metrics is None:
+                chosen = [e.name for e in registry() if issubclass(e.cls, Metric) and task in e.cls.tasks]
+            else:
+                chosen = list(self._given_metrics)
+            self._metrics = [make("metric", metric) for metric in chosen]
+            for metric in self._metrics:
+                if task not in metric.tasks:
+                    suited = [e.name for e in registry() if issubclass(e.cls, Metric) and task in e.cls.tasks]
+                    raise ConfigError(
+                        f"{registry().name_of(metric)} is for {' or '.join(metric.tasks)}, and the targets are "
+                        f"{task}: take {', '.join(suited)}",
+                        key="metrics",
+                    )
+        return self._metrics
+
+    def _prepared(self, which: str, pair: tuple[Any, Any]) -> tuple[Array, Targets]:
+        x, y = pair
+        inputs, targets = self.network.inputs(x), self.network.targets(y)
+        if len(inputs) != len(targets.loss) or len(inputs) == 0:
+            raise DataError(
+                f"the {which} data has {len(inputs)} inputs and {len(targets.loss)} targets; they must be as many, "
+                "and at least one"
+            )
+        return inputs, targets
+
+    def _tell(self, event: str) -> None:
+        for listen in self._listeners[event]:
+            listen(self)
+
+
+def best_epoch(history: History, name: str) -> tuple[float, int] | None:
+    """The best value of a metric and its epoch (from 1): the least loss, or what the metric's ``goal`` says."""
+    known = [(value, epoch) for epoch, value in enumerate(history[name], start=1) if math.isfinite(value)]
+    if not known:
+        return None
+    goal = goal_of(name)
+    return min(known) if goal == "min" else max(known, key=lambda pair: (pair[0], -pair[1]))
+
+
+def goal_of(name: str) -> str:
+    """``"min"`` or ``"max"``: which way the metric of that name (``validation/accuracy``) is better."""
+    short = name.rpartition("/")[2]
+    if short in registry().names("metric"):
+        cls = registry().get("metric", short).cls
+        assert issubclass(cls, Metric)
+        return cls.goal
+    return "min"
+
+
+def monitored(trainer: Trainer, name: str) -> float:
+    """The running value of a metric that a callback watches.
+
+    Raises:
+        ConfigError: this training does not measure it; the message lists what it does.
+    """
+    if name not in trainer.metrics:
+        raise ConfigError(f'"{name}" is not measured here. {did_you_mean(name, trainer.metrics)}', key="monitor")
+    return trainer.metrics[name]
+
+
+def _writers_of(event: str, listeners: Sequence[Callback]) -> list[Callable[[Trainer], None]]:
+    """The bound methods of those that write this event: silence costs nothing."""
+    return [getattr(c, event) for c in listeners if getattr(type(c), event) is not getattr(Callback, event)]
