@@ -92,7 +92,8 @@ def checked(cls: type, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fit(annotation: Any, value: Any) -> Any:
-    """``value`` as a value of type ``annotation``; the only conversions are of whole numbers to float and of arrays.
+    """``value`` as a value of type ``annotation``; whole numbers become floats, NumPy's numbers Python's, and lists
+    tuples, where that is the type.
 
     >>> fit(float, 1)
     1.0
@@ -192,6 +193,8 @@ def _supported(annotation: Any) -> bool:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation in (int, float, bool, str, type(None), Any, Ellipsis) or origin is Literal:
         return True
+    if origin is tuple and Ellipsis not in arguments:
+        return False  # of a fixed length
     if _is_union(origin) or _is_sequence(annotation) or _is_mapping(annotation):
         return all(_supported(a) for a in arguments)
     return _component_kind(annotation) is not None
@@ -233,8 +236,10 @@ def _converted(annotation: Any, value: Any) -> Any:
         return _converted((exact or fitting)[0], value)
     if annotation in (int, float):
         return annotation(value)  # a NumPy number becomes Python's: float64 would promote float32 arrays
-    if _is_sequence(annotation) and arguments:
-        return [_converted(arguments[0], element) for element in value]
+    if _is_sequence(annotation):
+        inner = arguments[0] if arguments else Any
+        # A tuple equals the default that a dataclass can have, so that make(spec_of(component)) == component.
+        return (list if list in (origin, annotation) else tuple)(_converted(inner, element) for element in value)
     return value
 
 
