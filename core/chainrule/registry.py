@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.components import KINDS, Component, Loss, Optimizer
+from chainrule.components import KINDS, Callback, Component, Loss, Optimizer
 from chainrule.errors import ConfigError, FieldError, PluginError, UnknownName, did_you_mean
 from chainrule.plugins import Plugin, load_plugins
 from chainrule.signature import Field, checked, fields_of
@@ -222,6 +222,8 @@ def check_class(cls: type[Component]) -> None:
     required = dict(base.required)
     if issubclass(cls, Loss) and cls.fuses_with is not None:
         required |= {"forward_logits": ("logits", "target"), "backward_logits": ()}
+    if issubclass(cls, Callback):
+        required |= _events(cls)
     for method, arguments in required.items():
         written = getattr(cls, method)
         if written is getattr(base, method, None):
@@ -232,6 +234,17 @@ def check_class(cls: type[Component]) -> None:
             raise PluginError(
                 f"{who}: {method}{inspect.signature(written)} must take (self, {', '.join(arguments)})"
             ) from None
+
+
+def _events(cls: type[Callback]) -> dict[str, tuple[str, ...]]:
+    """What a callback listens to, with the arguments of each event. A misspelt one would never be heard."""
+    known = {name: method for name, method in vars(Callback).items() if name.startswith("on_")}
+    written = [name for name in dir(cls) if name.startswith("on_") and callable(getattr(cls, name))]
+    for name in written:
+        if name not in known:
+            raise PluginError(f"callback {cls.__name__}: there is no event {name}. {did_you_mean(name, known)}")
+    own = [name for name in written if getattr(cls, name) is not known[name]]
+    return {name: tuple(inspect.signature(known[name]).parameters)[1:] for name in own}
 
 
 def _plain(value: Any) -> Any:
