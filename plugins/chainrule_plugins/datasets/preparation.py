@@ -1,0 +1,100 @@
+"""What is done to samples once they are read: split, scaled, checked. It means the same in every dataset.
+
+The test samples are set aside first, as a fraction of all; the validation samples are a fraction of what is left. So a
+change of ``validation_fraction`` does not change what the network is tested on.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+
+from chainrule import Array, DataError, Split, Task, split_indices
+
+Parts = tuple[Split, Split | None, Split | None]
+"""Training, validation and test data."""
+
+Scale = Literal["standard", "minmax", "none"]
+
+
+class Fractions(Protocol):
+    """A dataset with these fields."""
+
+    validation_fraction: float
+    test_fraction: float
+    seed: int
+
+    def require(self, field: str, condition: bool, expected: str) -> None: ...
+
+
+def require_fractions(dataset: Fractions) -> None:
+    """Refuse bad values of the three fields."""
+    for field in ("validation_fraction", "test_fraction"):
+        dataset.require(field, 0 <= getattr(dataset, field) < 1, "at least 0 and less than 1")
+    dataset.require("seed", dataset.seed >= 0, "at least 0")
+
+
+def split(dataset: Fractions, x: Array, y: Array) -> Parts:
+    """Cut shuffled samples into training, validation and test data; a part whose fraction is 0 is None.
+
+    Raises:
+        DataError: there are too few samples for a part to get any.
+    """
+    tested, validated = dataset.test_fraction, dataset.validation_fraction * (1 - dataset.test_fraction)
+    test, validation, train = split_indices(len(x), [tested, validated], dataset.seed)
+    for part, indices, wanted in (("test", test, tested), ("validation", validation, validated), ("train", train, 1)):
+        if wanted > 0 and len(indices) == 0:
+            raise DataError(
+                f"{len(x)} samples are too few: with test_fraction={dataset.test_fraction:g} and "
+                f"validation_fraction={dataset.validation_fraction:g} there are none for the {part} data"
+            )
+
+    def pick(indices: Array) -> Split | None:
+        return Split(x[indices], y[indices]) if len(indices) else None
+
+    return Split(x[train], y[train]), pick(validation), pick(test)
+
+
+def scaled(how: Scale, train: Split, validation: Split | None, test: Split | None) -> Parts:
+    """The same data, each feature scaled by what it is in the training samples."""
+    if how == "none":
+        return train, validation, test
+    low, high = train.x.min(axis=0), train.x.max(axis=0)
+    if how == "standard":
+        # float32 would lose digits in the sum over many samples
+        shift, width = train.x.mean(axis=0, dtype=np.float64), train.x.std(axis=0, dtype=np.float64)
+    else:
+        shift, width = low, high - low
+    # Rounding can leave the deviation of a constant feature at 1e-17; that its bounds are equal is exact.
+    width = np.where(low == high, 1, width)
+
+    def scale(part: Split) -> Split:
+        return Split(((part.x - shift) / width).astype(part.x.dtype), part.y)
+
+    return scale(train), scale(validation) if validation else None, scale(test) if test else None
+
+
+def task_for(given: str, class_names: Sequence[str], where: str) -> Task:
+    """``given``, or what ``auto`` stands for with these classes.
+
+    Raises:
+        DataError: there are too few classes, or too many.
+    """
+    count = len(class_names)
+    if count < 2:
+        raise DataError(f"{where} holds one class only, {class_names[0]}: there is nothing to tell apart")
+    if given == "binary" and count != 2:
+        raise DataError(f"{where} holds {count} classes, a binary task has 2; give task=multiclass")
+    return "multiclass" if given == "multiclass" or count > 2 else "binary"
+
+
+def missing_class(y: Array, classes: int) -> int | None:
+    """The first class that no label of ``y`` names, and that so cannot be learned; None where all are there.
+
+    >>> missing_class(np.array([0, 3, 1, 0]), classes=4)
+    2
+    """
+    there = np.unique(y)
+    gaps = np.flatnonzero(there != np.arange(len(there)))
+    first = int(gaps[0]) if len(gaps) else len(there)
+    return first if first < classes else None
