@@ -1,0 +1,180 @@
+"""The user's own data as NumPy arrays."""
+
+import dataclasses
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from chainrule import Array, Data, DataError, Dataset, Split, did_you_mean
+from chainrule_plugins.datasets.preparation import Scale, missing_class, require_fractions, scaled, split, task_for
+
+
+@dataclass
+class Npz(Dataset):
+    r"""NumPy arrays of your own, from one .npz file: x and y, or x_train, y_train and what else is split already.
+
+    Arrays ``x_validation, y_validation`` and ``x_test, y_test`` are taken as they are. What the file does not hold is
+    cut from ``x_train, y_train`` (or ``x, y``, which is the same) by the fractions.
+
+    Inputs of unsigned bytes (uint8) are taken for pixels and divided by 255, whatever ``scale`` then does; other inputs
+    stay as they are with scale none. The two scales go by what a feature is in the training samples alone, so that
+    nothing of the others leaks into training:
+
+    $x' = (x - mean) / std$ (standard), $x' = (x - min) / (max - min)$ (minmax)
+
+    A feature that is constant there becomes 0. A file never runs code: pickled Python objects in it are refused.
+
+    Shapes:
+        x: (samples, features...)
+        y: (samples,) integers from 0 for classes; (samples,) or (samples, targets) numbers for a regression
+
+    Args:
+        path: of the file, from the working directory; ``~`` is the home directory.
+        task: binary, multiclass, regression, or auto (the default): integers are classes (two of them: binary),
+            floats a regression.
+        scale: standard, minmax or none (the default).
+        validation_fraction: of the samples that are not for testing, from 0 up to but not 1; default 0.2.
+        test_fraction: of all samples, from 0 up to but not 1; default 0.2.
+        seed: of the split, 0 or more; default 0. It is not the seed of the training.
+
+    Raises:
+        DataError: the file is missing or holds what it should not, and what it should be.
+
+    Example:
+        >>> import chainrule as cr
+        >>> cr.make("dataset", "npz", path="images.npz").scale
+        'none'
+    """
+
+    path: str
+    task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
+    scale: Scale = "none"
+    validation_fraction: float = 0.2
+    test_fraction: float = 0.2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_fractions(self)
+
+    def load(self) -> Data:
+        path = Path(self.path).expanduser()
+        arrays = read_npz(path)
+        integers = arrays["y_train"].dtype.kind in "iub"
+        classes = self.task in ("binary", "multiclass") or (self.task == "auto" and integers)
+        as_targets = as_labels if classes else as_quantities
+        given = {
+            part: Split(
+                as_inputs(arrays[f"x_{part}"], f"{path}, x_{part}"),
+                as_targets(arrays[f"y_{part}"], f"{path}, y_{part}"),
+            )
+            for part in PARTS
+            if f"x_{part}" in arrays
+        }
+
+        missing_only = dataclasses.replace(
+            self,
+            test_fraction=0.0 if "test" in given else self.test_fraction,
+            validation_fraction=0.0 if "validation" in given else self.validation_fraction,
+        )
+        train, validation, test = split(missing_only, *given["train"])
+        validation, test = given.get("validation", validation), given.get("test", test)
+        train, validation, test = scaled(self.scale, train, validation, test)
+        if not classes:
+            return Data(train, "regression", validation, test)
+
+        count = 1 + max(int(part.y.max()) for part in given.values())
+        missing = missing_class(train.y, count)
+        if missing is not None:
+            raise DataError(
+                f"{path}: of the classes 0 to {count - 1}, {missing} is in none of the {len(train.y)} training "
+                "samples; number classes from 0 without gaps, or give task=regression for quantities"
+            )
+        class_names = [str(k) for k in range(count)]
+        return Data(train, task_for(self.task, class_names, str(path)), validation, test, class_names)
+
+
+PARTS = ("train", "validation", "test")
+NAMES = tuple(f"{letter}_{part}" for part in PARTS for letter in "xy")
+
+
+def read_npz(path: Path) -> Mapping[str, Array]:
+    """The arrays of a file, ``x_train`` and ``y_train`` always among them; each x is as long as its y, and not empty.
+
+    Raises:
+        DataError: it is no such file, or holds other arrays.
+    """
+    if not path.is_file():
+        raise DataError(f"there is no file {path} (looked for from {Path.cwd()})")
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is not an .npz file, or is truncated; np.savez(path, x=x, y=y) writes one")
+    arrays: dict[str, Array] = {}
+    with np.load(path, allow_pickle=False) as file:
+        for name in file.files:
+            full = f"{name}_train" if name in ("x", "y") else name
+            if full not in NAMES:
+                raise DataError(f'{path} holds an array "{name}". {did_you_mean(name, ("x", "y", *NAMES))}')
+            if full in arrays:
+                raise DataError(f"{path} holds both {full[0]} and {full}, which mean the same; leave one out")
+            try:
+                arrays[full] = np.atleast_1d(file[name])
+            except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                raise DataError(f"{path}, {name}: {_reason(error)}") from None
+    for part in PARTS:
+        x, y = f"x_{part}", f"y_{part}"
+        if (x in arrays) != (y in arrays) or "x_train" not in arrays:
+            alias = " (or x and y)" if part == "train" else ""
+            raise DataError(f"{path} must hold {x} and {y}{alias}; it holds {', '.join(file.files) or 'no arrays'}")
+        if x in arrays and (len(arrays[x]) != len(arrays[y]) or len(arrays[x]) == 0):
+            raise DataError(f"{path}: {x} has {len(arrays[x])} samples, {y} has {len(arrays[y])}")
+    return arrays
+
+
+def as_inputs(x: Array, where: str) -> Array:
+    """Inputs as floats; unsigned bytes as pixels from 0 to 1."""
+    if x.dtype.kind not in "iubf" or x.ndim < 2:
+        raise DataError(f"{where}: inputs must be numbers of shape (samples, features...), got {_form(x)}")
+    if x.dtype == np.uint8:
+        return x.astype(np.float32) / 255
+    return finite(x if x.dtype.kind == "f" else x.astype(np.float64), where)
+
+
+def as_labels(y: Array, where: str) -> Array:
+    """Labels as integers with a sign."""
+    if y.dtype.kind not in "iub" or y.ndim != 1:
+        raise DataError(f"{where}: classes must be integers of shape (samples,), got {_form(y)}")
+    if y.min() < 0:
+        raise DataError(f"{where}: label {y.min()} of sample {y.argmin()} is negative; classes are numbered from 0")
+    return y.astype(np.int64)
+
+
+def as_quantities(y: Array, where: str) -> Array:
+    """Targets of a regression as floats."""
+    if y.dtype.kind not in "iubf" or y.ndim > 2:
+        raise DataError(
+            f"{where}: targets must be integers of shape (samples,) for classes, or numbers of shape (samples,) or "
+            f"(samples, targets) for a regression, got {_form(y)}"
+        )
+    return finite(y.astype(np.float64), where)
+
+
+def finite(array: Array, where: str) -> Array:
+    """The array itself, unless it holds what is infinite or not a number."""
+    wrong = np.argwhere(~np.isfinite(array))
+    if len(wrong):
+        raise DataError(f"{where}: sample {wrong[0][0]} holds {array[tuple(wrong[0])]}; every value must be finite")
+    return array
+
+
+def _form(array: Array) -> str:
+    return f"{array.dtype} of shape {array.shape}"
+
+
+def _reason(error: Exception) -> str:
+    if "allow_pickle" in str(error):
+        return "it holds pickled Python objects, which could run code; save numbers instead"
+    return f"it is damaged ({error})"

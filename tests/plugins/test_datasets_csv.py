@@ -1,0 +1,336 @@
+"""The user's own table."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import chainrule as cr
+from chainrule_plugins.datasets import Csv
+from chainrule_plugins.datasets.preparation import missing_class, scaled
+
+ALL = {"validation_fraction": 0.0, "test_fraction": 0.0, "scale": "none"}  # every row for training, as it stands
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Write ``data.csv`` into the working directory, which is an empty one."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(content: str | bytes) -> str:
+        Path("data.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+        return "data.csv"
+
+    return write
+
+
+def error_of(**fields) -> str:
+    """The message that loading ends in."""
+    with pytest.raises(cr.ChainruleError) as refused:
+        Csv(path="data.csv", **{"target": "y", **fields}).load()
+    return str(refused.value)
+
+
+def rows_of(data: cr.Data) -> list[list[float]]:
+    return data.train.x.tolist()
+
+
+# What the table may look like
+
+
+def test_features_are_the_other_columns_in_the_order_of_the_file(write):
+    data = Csv(write("a,y,b\n1,0,2\n3,1,4.5\n-5,0,6e2\n"), target="y", **ALL).load()
+    assert rows_of(data) == [[1, 2], [3, 4.5], [-5, 600]]
+    assert list(data.feature_names) == ["a", "b"]
+    assert data.train.y.tolist() == [0, 1, 0]
+    assert (data.task, list(data.class_names)) == ("binary", ["0", "1"])
+
+
+def test_features_may_be_chosen_and_others_may_hold_anything(write):
+    content = "name,a,b,c,y\nAnna,1,2,,x\nOtto,3,4,?,y\n"
+    data = Csv(write(content), target="y", features=["b", "a"], **ALL).load()
+    assert rows_of(data) == [[2, 1], [4, 3]]
+    assert list(data.feature_names) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\ufeffa,y\n1,no\n2,yes\n",
+        "a,y\r\n1,no\r\n2,yes\r\n",
+        "a,y\r1,no\r2,yes",
+        '"a","y"\n"1","no"\n"2","yes"\n',
+        " a , y\n 1 , no\n2 ,yes \n",
+        "a,y\n\n1,no\n   \n2,yes\n\n\n",
+        '"a", "y"\n1, "no"\n2, "yes"\n',
+    ],
+    ids=["byte order mark", "CRLF", "CR", "quotes", "spaces", "blank lines", "quotes after spaces"],
+)
+def test_one_table_in_many_forms(write, content):
+    data = Csv(write(content), target="y", **ALL).load()
+    assert rows_of(data) == [[1], [2]]
+    assert list(data.class_names) == ["no", "yes"]
+    assert list(data.feature_names) == ["a"]
+
+
+@pytest.mark.parametrize(("separator", "given"), [(";", ";"), ("\t", "\t"), ("\t", "tab"), ("|", "|"), (" ", " ")])
+def test_other_separators(write, separator, given):
+    data = Csv(write("a,y\n1,0\n2,1\n".replace(",", separator)), target="y", separator=given, **ALL).load()
+    assert rows_of(data) == [[1], [2]]
+
+
+def test_a_quoted_field_may_hold_separators_line_ends_and_quotes(write):
+    data = Csv(write('a,y\n1,"one, or\nmore ""things"""\n2,none\n'), target="y", **ALL).load()
+    assert list(data.class_names) == ["none", 'one, or\nmore "things"']
+
+
+def test_the_home_directory(write, tmp_path, monkeypatch):
+    write("a,y\n1,0\n2,1\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert rows_of(Csv("~/data.csv", target="y", **ALL).load()) == [[1], [2]]
+
+
+# Task and classes
+
+
+@pytest.mark.parametrize(
+    ("cells", "task", "names", "y"),
+    [
+        ("b a b", "binary", ["a", "b"], [1, 0, 1]),
+        ("c a b", "multiclass", ["a", "b", "c"], [2, 0, 1]),
+        ("10 9 10", "binary", ["9", "10"], [1, 0, 1]),
+        ("3 -1 7", "multiclass", ["-1", "3", "7"], [1, 0, 2]),
+        ("1.0 2.0 1.0", "binary", ["1", "2"], [0, 1, 0]),
+        ("0.5 1 2", "regression", [], [0.5, 1, 2]),
+        ("True False True", "binary", ["False", "True"], [1, 0, 1]),
+        (" ".join(map(str, range(20))), "multiclass", list(map(str, range(20))), list(range(20))),
+        (" ".join(map(str, range(21))), "regression", [], list(range(21))),
+    ],
+)
+def test_the_task_is_read_off_the_target(write, cells, task, names, y):
+    data = Csv(write("a,y\n" + "".join(f"1,{cell}\n" for cell in cells.split())), target="y", **ALL).load()
+    assert (data.task, list(data.class_names), data.train.y.tolist()) == (task, names, y)
+
+
+@pytest.mark.parametrize(
+    ("cells", "task", "names", "y"),
+    [
+        ("0 1 0", "regression", [], [0.0, 1.0, 0.0]),
+        ("0 1 0", "multiclass", ["0", "1"], [0, 1, 0]),
+        (" ".join(map(str, range(30))), "multiclass", list(map(str, range(30))), list(range(30))),
+        ("1 2 other", "multiclass", ["1", "2", "other"], [0, 1, 2]),
+        ("1 x 1", "binary", ["1", "x"], [0, 1, 0]),
+    ],
+)
+def test_a_task_that_is_given_is_kept(write, cells, task, names, y):
+    data = Csv(write("a,y\n" + "".join(f"1,{c}\n" for c in cells.split())), target="y", task=task, **ALL).load()
+    assert (data.task, list(data.class_names), data.train.y.tolist()) == (task, names, y)
+    assert data.train.y.dtype == (np.float64 if task == "regression" else np.int64)
+
+
+def test_several_targets_are_a_regression_with_as_many_outputs(write):
+    data = Csv(write("a,u,v\n1,2,3\n4,5,6\n"), target=["v", "u"], **ALL).load()
+    assert (data.task, data.classes) == ("regression", 2)
+    assert data.train.y.tolist() == [[3, 2], [6, 5]]
+    assert rows_of(data) == [[1], [4]]
+
+
+def test_one_target_in_a_list_is_one_target(write):
+    data = Csv(write("a,y\n1,p\n4,q\n"), target=["y"], **ALL).load()
+    assert (data.task, data.train.y.tolist()) == ("binary", [0, 1])
+
+
+# Splits and scaling
+
+NUMBERS = "".join(f"{i},{i * i},7,{i % 2}\n" for i in range(100))
+
+
+def test_parts_have_their_fractions_and_the_seed_decides(write):
+    path = write("a,b,c,y\n" + NUMBERS)
+    data = Csv(path, target="y", validation_fraction=0.25, test_fraction=0.2).load()
+    assert [len(part.x) for part in data.splits.values()] == [60, 20, 20]
+    assert Csv(path, target="y", seed=1).load().digest == Csv(path, target="y", seed=1).load().digest
+    assert Csv(path, target="y", seed=1).load().digest != Csv(path, target="y", seed=2).load().digest
+
+
+@pytest.mark.parametrize("scale", ["standard", "minmax"])
+def test_scaling_is_fitted_on_the_training_rows_only(write, scale):
+    path = write("a,b,c,y\n" + NUMBERS)
+    raw, data = Csv(path, target="y", scale="none").load(), Csv(path, target="y", scale=scale).load()
+    train = raw.train.x
+    if scale == "standard":
+        shift, width = train.mean(axis=0), train.std(axis=0)
+        np.testing.assert_allclose(data.train.x[:, :2].mean(axis=0), 0, atol=1e-12)
+        np.testing.assert_allclose(data.train.x[:, :2].std(axis=0), 1)
+    else:
+        shift, width = train.min(axis=0), np.ptp(train, axis=0)
+        assert (data.train.x[:, :2].min(axis=0) == 0).all()
+        assert (data.train.x[:, :2].max(axis=0) == 1).all()
+    width[2] = 1  # the third column is constant
+    for name, part in data.splits.items():
+        np.testing.assert_allclose(part.x, (raw.splits[name].x - shift) / width)
+
+
+def test_an_outlier_among_the_test_rows_changes_nothing_in_training(write):
+    rows = [f"{i},{i % 2}" for i in range(50)]
+    quiet = Csv(write("a,y\n" + "\n".join(rows)), target="y").load()
+    in_test = cr.split_indices(50, [0.2], seed=0)[0][0]
+    rows[in_test] = f"1e6,{in_test % 2}"
+    loud = Csv(write("a,y\n" + "\n".join(rows)), target="y").load()
+    assert np.array_equal(quiet.train.x, loud.train.x)
+    assert loud.test.x.max() > 1e4
+
+
+@given(value=st.floats(-1e4, 1e4), scale=st.sampled_from(["standard", "minmax"]), dtype=st.sampled_from(["f4", "f8"]))
+def test_a_constant_feature_becomes_zero(value, scale, dtype):
+    """Also where rounding makes its mean another number and its deviation not quite 0."""
+    x = np.full((37, 1), value, dtype)
+    train, validation, test = scaled(scale, cr.Split(x, x), None, cr.Split(x[:2], x[:2]))
+    np.testing.assert_allclose(train.x, 0, atol=1e-6 * max(abs(value), 1) if dtype == "f4" else 1e-11)
+    assert train.x.dtype == test.x.dtype == x.dtype
+    assert validation is None
+
+
+def test_targets_of_a_regression_keep_their_unit(write):
+    data = Csv(write("a,y\n" + "".join(f"{i},{100.5 + i}\n" for i in range(20))), target="y").load()
+    assert sorted(y for part in data.splits.values() for y in part.y) == [100.5 + i for i in range(20)]
+
+
+@given(st.lists(st.integers(0, 6), min_size=1), st.integers(1, 7))
+def test_the_missing_class_is_the_first_that_is_not_there(labels, classes):
+    expected = next((k for k in range(classes) if k not in labels), None)
+    assert missing_class(np.array(labels), classes) == expected
+
+
+# Errors, each naming the place
+
+MISSING = "the value is missing; fill it in, or leave the row out"
+NOT_A_NUMBER = "is not a finite number; encode text as numbers, or leave the column out"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,y\n1,0\n,1\n", 'data.csv, line 3, column "a": ' + MISSING),
+        ("a,y\n1,0\n2,\n", 'data.csv, line 3, column "y": ' + MISSING),
+        ("a,y\n1,0\nNaN,1\n", 'data.csv, line 3, column "a": ' + MISSING),
+        ("a,y\n1,p\n2,nan\n", 'data.csv, line 3, column "y": ' + MISSING),
+        (
+            "a,y\n1,0\ninf,1\n",
+            'data.csv, line 3, column "a": "inf" ' + NOT_A_NUMBER,
+        ),
+        (
+            "a,y\nParis,0\nRome,1\n",
+            'data.csv, line 2, column "a": "Paris" ' + NOT_A_NUMBER,
+        ),
+        (
+            "a,y\n1_000,0\n2,1\n",
+            'data.csv, line 2, column "a": "1_000" ' + NOT_A_NUMBER,
+        ),
+        (
+            'a,b,y\n1,2,"p\nq"\n\n1,x,r\n',
+            'data.csv, line 5, column "b": "x" ' + NOT_A_NUMBER,
+        ),
+        ("a,y\n1,0\n2\n", "data.csv, line 3: the row has 1 cells, the header has 2"),
+        ("a,y\n1,0\n\n2,1,3\n", "data.csv, line 4: the row has 3 cells, the header has 2"),
+        ('a,y\n1,0\n2,"open\n\n', "data.csv, line 3: unexpected end of data"),
+        ('a,y\n1,"0"1\n', "data.csv, line 2: ',' expected after '\"'"),
+        (b"a,y\n1,0\n2,caf\xe9\n", "data.csv, line 3: not UTF-8; save the file in that encoding"),
+        ("", "data.csv is empty"),
+        ("\n  \n", "data.csv is empty"),
+        ("a,y\n", "data.csv has a header, but no rows"),
+        (",y\n0,1\n", "data.csv, line 1: column 1 has no name; name it or leave it out"),
+        ("a,y,a\n0,1,2\n", 'data.csv, line 1: two columns have the name "a"'),
+        ("y\n1\n0\n", "data.csv has no column beside the target. Is the separator right?"),
+        (
+            "a,y\n1,3.5\n2,cheap\n",
+            'data.csv, line 3, column "y": "cheap" is not a number, as others are; for classes give task=multiclass',
+        ),
+        ("a,y\n1,p\n2,p\n", 'data.csv, column "y" holds one class only, p: there is nothing to tell apart'),
+        ("a,y\n1,4\n2,4\n", 'data.csv, column "y" holds one class only, 4: there is nothing to tell apart'),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_by_line_and_column(write, content, message):
+    write(content)
+    assert error_of() == message
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"target": "prize"},
+            'target: data.csv has no column "prize" in its first line. Did you mean "price"? Known: a, b, price.',
+        ),
+        ({"target": ["a", "q"]}, 'target: data.csv has no column "q" in its first line. Known: a, b, price.'),
+        (
+            {"target": "b", "features": ["aa"]},
+            'features: data.csv has no column "aa" in its first line. Did you mean "a"? Known: a, b, price.',
+        ),
+        ({"target": "b", "features": ["a", "b"]}, 'features: "b" is the target; it cannot be a feature too'),
+        ({"target": ["a", "b"], "task": "binary"}, "target: got 2 columns, a binary task has one"),
+        (
+            {"target": "price", "task": "binary"},
+            'data.csv, column "price" holds 3 classes, a binary task has 2; give task=multiclass',
+        ),
+        (
+            {"target": "b", "task": "multiclass"},
+            'data.csv, line 3, column "b": "2.5" is not a class; classes are text or whole numbers',
+        ),
+    ],
+)
+def test_fields_that_do_not_fit_the_table(write, fields, message):
+    write("a,b,price\n1,2,10\n2,2.5,20\n3,3,30\n")
+    assert error_of(**fields) == message
+
+
+def test_text_where_a_regression_is_asked_for(write):
+    write("a,y\n1,high\n2,low\n")
+    assert error_of(task="regression").startswith('data.csv, line 2, column "y": "high" is not a finite number')
+
+
+def test_a_class_that_is_not_among_the_training_rows(write):
+    rows = [f"{i},common" for i in range(20)]
+    in_test = cr.split_indices(20, [0.2], seed=0)[0][0]
+    rows[in_test] = f"{in_test},rare"
+    write("a,y\n" + "\n".join(rows))
+    assert error_of() == (
+        'data.csv: class "rare" is in none of the 13 rows for training; '
+        "try another seed of the dataset, smaller fractions, or more rows of that class"
+    )
+
+
+def test_too_few_rows_for_a_part(write):
+    write("a,y\n1,0\n2,1\n")
+    assert error_of() == (
+        "2 samples are too few: with test_fraction=0.2 and validation_fraction=0.2 there are none for the test data"
+    )
+
+
+def test_a_file_that_is_not_there(write, tmp_path):
+    assert error_of() == f"there is no file data.csv (looked for from {tmp_path})"
+
+
+def test_a_folder_in_its_place(write):
+    Path("data.csv").mkdir()
+    assert error_of() == "data.csv cannot be read: Is a directory"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"separator": ", "}, "separator: got ', ', must be one character, or \"tab\" (Csv)"),
+        ({"separator": "\n"}, "separator: got '\\n', must be one character, or \"tab\" (Csv)"),
+        ({"target": []}, "target: got [], must be the name of a column, or a list of names (Csv)"),
+        ({"features": []}, "features: got [], must be a list of columns, or null for all (Csv)"),
+        ({"test_fraction": 1.5}, "test_fraction: got 1.5, must be at least 0 and less than 1 (Csv)"),
+        ({"validation_fraction": 1.0}, "validation_fraction: got 1.0, must be at least 0 and less than 1 (Csv)"),
+        ({"seed": -1}, "seed: got -1, must be at least 0 (Csv)"),
+    ],
+)
+def test_a_value_out_of_range_is_refused(fields, message):
+    with pytest.raises(cr.FieldError) as refused:
+        Csv(**{"path": "data.csv", "target": "y", **fields})
+    assert str(refused.value) == message

@@ -1,0 +1,219 @@
+"""The user's own arrays."""
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule_plugins.datasets import Npz
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(3, 2, (50, 4))
+CLASSES = np.arange(50) % 3
+ALL = {"validation_fraction": 0.0, "test_fraction": 0.0}  # every sample for training
+
+
+@pytest.fixture
+def save(tmp_path, monkeypatch):
+    """Save ``data.npz`` into the working directory, which is an empty one."""
+    monkeypatch.chdir(tmp_path)
+
+    def save(**arrays) -> str:
+        np.savez("data.npz", **arrays)
+        return "data.npz"
+
+    return save
+
+
+def error_of(**fields) -> str:
+    """The message that loading ends in."""
+    with pytest.raises(cr.DataError) as refused:
+        Npz(path="data.npz", **fields).load()
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("names", [("x", "y"), ("x_train", "y_train")])
+def test_one_pair_is_cut_by_the_fractions(save, names):
+    data = Npz(save(**dict(zip(names, (X, CLASSES)))), test_fraction=0.3, validation_fraction=0.2).load()
+    assert [len(part.x) for part in data.splits.values()] == [28, 7, 15]
+    pairs = sorted((x.tobytes(), y) for part in data.splits.values() for x, y in zip(*part))
+    assert pairs == sorted((x.tobytes(), y) for x, y in zip(X, CLASSES))
+    assert (data.task, list(data.class_names)) == ("multiclass", ["0", "1", "2"])
+
+
+def test_parts_that_the_file_holds_are_taken_as_they_are(save):
+    x, y = np.split(X, [30, 40]), np.split(CLASSES, [30, 40])
+    path = save(x_train=x[0], y_train=y[0], x_validation=x[1], y_validation=y[1], x_test=x[2], y_test=y[2])
+    data = Npz(path).load()
+    for part, given in zip(data.splits.values(), zip(x, y)):
+        assert np.array_equal(part.x, given[0])
+        assert np.array_equal(part.y, given[1])
+
+
+def test_validation_is_taken_off_the_training_arrays_where_only_test_arrays_are_given(save):
+    """As in the files that Keras distributes."""
+    data = Npz(save(x_train=X[:40], y_train=CLASSES[:40], x_test=X[40:], y_test=CLASSES[40:])).load()
+    assert [len(part.x) for part in data.splits.values()] == [32, 8, 10]
+    assert np.array_equal(data.test.x, X[40:])
+
+
+@pytest.mark.parametrize(
+    ("y", "task", "names"),
+    [
+        (np.array([0, 1, 1, 0], np.uint8), "binary", ["0", "1"]),
+        (np.array([False, True, True, False]), "binary", ["0", "1"]),
+        (np.array([0, 2, 1, 0], np.int32), "multiclass", ["0", "1", "2"]),
+        (np.array([0, 1, 1, 0], np.float32), "regression", []),
+        (np.ones((4, 2)), "regression", []),
+    ],
+)
+def test_the_task_is_read_off_the_type_of_the_targets(save, y, task, names):
+    data = Npz(save(x=X[:4], y=y), **ALL).load()
+    assert (data.task, list(data.class_names)) == (task, names)
+    assert np.array_equal(data.train.y, y)
+    assert data.train.y.dtype == (np.float64 if task == "regression" else np.int64)
+
+
+def test_a_task_that_is_given_is_kept(save):
+    path = save(x=X[:4], y=np.array([0, 1, 1, 0]))
+    assert Npz(path, task="multiclass", **ALL).load().task == "multiclass"
+    assert Npz(path, task="regression", **ALL).load().train.y.dtype == np.float64
+
+
+def test_unsigned_bytes_are_pixels_from_0_to_1(save):
+    images = RNG.integers(0, 256, (6, 3, 3), np.uint8)
+    data = Npz(save(x=images, y=np.arange(6) % 2), **ALL).load()
+    assert data.train.x.dtype == np.float32
+    np.testing.assert_allclose(data.train.x, images / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "kept"), [("f4", "f4"), ("f8", "f8"), ("i4", "f8"), ("?", "f8")])
+def test_other_inputs_keep_their_values(save, dtype, kept):
+    x = (X[:4] * 10).astype(dtype)
+    data = Npz(save(x=x, y=np.arange(4) % 2), **ALL).load()
+    assert data.train.x.dtype == kept
+    assert np.array_equal(data.train.x, x)
+
+
+@pytest.mark.parametrize("scale", ["standard", "minmax"])
+def test_scaling_is_fitted_on_the_training_samples_only(save, scale):
+    x = X.copy()
+    x[:, 3] = 0.1
+    x[45:] *= 100
+    data = Npz(save(x_train=x[:40], y_train=CLASSES[:40], x_test=x[40:], y_test=CLASSES[40:]), scale=scale).load()
+    raw = Npz("data.npz").load()
+    train = raw.train.x
+    shift = train.mean(axis=0) if scale == "standard" else train.min(axis=0)
+    width = train.std(axis=0) if scale == "standard" else np.ptp(train, axis=0)
+    width[3] = 1
+    for name, part in data.splits.items():
+        np.testing.assert_allclose(part.x, (raw.splits[name].x - shift) / width, atol=1e-12)
+
+
+def test_the_seed_decides(save):
+    path = save(x=X, y=CLASSES)
+    assert Npz(path, seed=1).load().digest == Npz(path, seed=1).load().digest != Npz(path, seed=2).load().digest
+
+
+ONES = np.ones((2, 3))
+OK = np.array([0, 1])
+
+
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __reduce__(self):
+        return os.mkdir, ("trapped",)
+
+
+def test_a_file_never_runs_code(save):
+    save(x=ONES, y=np.array([Trap(), Trap()], dtype=object))
+    assert error_of() == "data.npz, y: it holds pickled Python objects, which could run code; save numbers instead"
+    assert not Path("trapped").exists()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x": ONES}, "must hold x_train and y_train (or x and y); it holds x"),
+        ({"x_test": ONES, "y_test": OK}, "must hold x_train and y_train (or x and y); it holds x_test, y_test"),
+        ({"x": ONES, "y": OK, "x_test": ONES}, "must hold x_test and y_test; it holds x, y, x_test"),
+        ({"x": ONES, "x_train": ONES}, "holds both x and x_train, which mean the same; leave one out"),
+        ({"x": ONES, "y": OK, "x_tests": ONES}, 'holds an array "x_tests". Did you mean "x_test"? '
+         "Known: x, x_test, x_train, x_validation, y, y_test, y_train, y_validation."),
+        ({}, "must hold x_train and y_train (or x and y); it holds no arrays"),
+        ({"x": ONES, "y": np.arange(3)}, "x_train has 2 samples, y_train has 3"),
+        ({"x": ONES[:0], "y": OK[:0]}, "x_train has 0 samples, y_train has 0"),
+        ({"x": np.ones(2), "y": OK}, "x_train: inputs must be numbers of shape (samples, features...), "
+         "got float64 of shape (2,)"),
+        ({"x": np.array([["a"], ["b"]]), "y": OK}, "x_train: inputs must be numbers of shape "
+         "(samples, features...), got <U1 of shape (2, 1)"),
+        ({"x": np.array([[1], [np.nan]]), "y": OK}, "x_train: sample 1 holds nan; every value must be finite"),
+        ({"x": ONES, "y": np.array([0.5, np.inf])}, "y_train: sample 1 holds inf; every value must be finite"),
+        ({"x": ONES, "y": np.array(["a", "b"])}, "y_train: targets must be integers of shape (samples,) for "
+         "classes, or numbers of shape (samples,) or (samples, targets) for a regression, got <U1 of shape (2,)"),
+        ({"x": ONES, "y": np.eye(2, dtype=int)}, "y_train: classes must be integers of shape (samples,), "
+         "got int64 of shape (2, 2)"),
+        ({"x": ONES, "y": np.array([0, -1])}, "y_train: label -1 of sample 1 is negative; "
+         "classes are numbered from 0"),
+        ({"x": ONES, "y": np.zeros(2, int)}, "holds one class only, 0: there is nothing to tell apart"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(save, arrays, message):
+    save(**arrays)
+    assert re.fullmatch(rf"data\.npz[:,]? {re.escape(message)}", error_of(**ALL))
+
+
+@pytest.mark.parametrize(
+    ("labels", "missing"),
+    [([1, 2, 3, 1], 0), ([0, 1, 3, 3], 2), ([250_000, 0, 1, 2], 3)],
+)
+def test_labels_with_gaps_are_refused(save, labels, missing):
+    save(x=X[:4], y=np.array(labels))
+    assert error_of(**ALL) == (
+        f"data.npz: of the classes 0 to {max(labels)}, {missing} is in none of the 4 training samples; "
+        "number classes from 0 without gaps, or give task=regression for quantities"
+    )
+
+
+def test_a_class_of_the_test_samples_must_be_trained(save):
+    save(x_train=X[:4], y_train=np.array([0, 1, 0, 1]), x_test=X[:1], y_test=np.array([2]))
+    assert error_of(**ALL).startswith("data.npz: of the classes 0 to 2, 2 is in none of the 4 training samples;")
+
+
+def test_a_binary_task_has_two_classes(save):
+    save(x=X, y=CLASSES)
+    assert error_of(task="binary") == "data.npz holds 3 classes, a binary task has 2; give task=multiclass"
+
+
+def test_classes_are_not_floats(save):
+    save(x=ONES, y=np.array([0.0, 1.0]))
+    assert error_of(task="binary") == (
+        "data.npz, y_train: classes must be integers of shape (samples,), got float64 of shape (2,)"
+    )
+
+
+def test_a_file_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert error_of() == f"there is no file data.npz (looked for from {tmp_path})"
+
+
+@pytest.mark.parametrize("content", ["a single array", "half a file", "nothing"])
+def test_what_is_no_npz_file_is_refused(save, content):
+    save(x=X, y=CLASSES)
+    whole = Path("data.npz").read_bytes()
+    np.save("one.npy", X)
+    wrong = {"a single array": Path("one.npy").read_bytes(), "half a file": whole[: len(whole) // 2], "nothing": b""}
+    Path("data.npz").write_bytes(wrong[content])
+    assert error_of() == "data.npz is not an .npz file, or is truncated; np.savez(path, x=x, y=y) writes one"
+
+
+def test_flipped_bits_are_noticed(save):
+    save(x=X, y=CLASSES)
+    content = bytearray(Path("data.npz").read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    Path("data.npz").write_bytes(content)
+    assert error_of() == "data.npz, x: it is damaged (Bad CRC-32 for file 'x.npy')"
