@@ -38,10 +38,12 @@ from chainrule.errors import (
     within,
 )
 from chainrule.experiment import Result, load_run, train
-from chainrule.network import Network, Stack, gradient_check, load_network
+from chainrule.gradients import gradient_check
+from chainrule.network import Network, load_network
 from chainrule.parameters import Buffer, Parameter, Parameters
 from chainrule.plugins import hookimpl
 from chainrule.registry import Entry, Registry, make, registry, spec_of
+from chainrule.stack import Stack
 from chainrule.trainer import History, Trainer
 
 __version__ = "0.1.0"

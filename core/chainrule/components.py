@@ -324,6 +324,9 @@ class Callback(Component):
 
     kind = "callback"
 
+    display: ClassVar[bool] = False
+    """True where all that it does is to show something. Left out where many runs share one screen, as in a sweep."""
+
     def on_train_start(self, trainer: Trainer) -> None:
         """``fit`` begins."""
 

@@ -16,6 +16,7 @@ ChainruleError
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -108,3 +109,8 @@ def did_you_mean(name: object, known: Iterable[str], most: int = 12) -> str:
     if len(names) > most and close:
         return hint.strip()
     return f"{hint}Known: {', '.join(names)}."
+
+
+def debugging() -> bool:
+    """Whether people want to see tracebacks: ``CHAINRULE_DEBUG=1``."""
+    return os.environ.get("CHAINRULE_DEBUG", "") not in ("", "0")

@@ -1,4 +1,4 @@
-"""A stack of layers: shapes, forward, backward, loss, predict, summary.
+"""A stack of layers with a loss: forward, backward, predict, save, summary.
 
 The forward pass computes $y = f_L(... f_2(f_1(x)))$; the backward pass hands the loss's gradient back through the same
 layers in reverse, each applying the chain rule to its own function (Rumelhart, Hinton, Williams 1986).
@@ -16,184 +16,13 @@ import numpy as np
 
 from chainrule.arrays import Array, Shape, stream
 from chainrule.components import Activation, Component, Layer, Loss, Metric, Task
-from chainrule.errors import (
-    ConfigError,
-    ContractError,
-    DataError,
-    FieldError,
-    ShapeError,
-    UnknownName,
-    did_you_mean,
-    within,
-)
-from chainrule.parameters import Buffer, Parameter, Parameters
+from chainrule.errors import ConfigError, ContractError, DataError, FieldError, ShapeError, UnknownName, within
+from chainrule.parameters import Parameters
 from chainrule.registry import fresh, make, registry, spec_of
-from chainrule.signature import fields_of
+from chainrule.stack import Blueprint, Stack
+from chainrule.targets import Targets, listed, prepared, task_of
 
 DTYPES = ("float32", "float64")
-
-
-class Blueprint:
-    """What is gathered while the layers of a network are built."""
-
-    def __init__(self, seed: int, dtype: np.dtype[Any]) -> None:
-        self.seed = seed
-        self.dtype = dtype
-        self.parameters: list[Parameter] = []
-        self.buffers: list[Buffer] = []
-        self.components: list[Component] = []
-        self.generators: dict[str, np.random.Generator] = {}
-        self._given: set[int] = set()
-
-    def component(self, kind: str, given: Any) -> Any:
-        """A private instance of what was given; the same instance may be given only once."""
-        if isinstance(given, Component):
-            if id(given) in self._given:
-                raise ConfigError(
-                    f"one instance of {type(given).__name__} is used twice in this network; make one for each place"
-                )
-            self._given.add(id(given))
-        component = fresh(make(kind, given))
-        self.components.append(component)
-        return component
-
-
-class LayerScope:
-    """What a layer may do while it is built (see ``components.Scope``)."""
-
-    def __init__(self, name: str, blueprint: Blueprint) -> None:
-        self.name = name
-        self.dtype = blueprint.dtype
-        self.activation: Activation | None = None
-        self._blueprint = blueprint
-        self._taken: set[str] = set()
-
-    def parameter(self, name: str, shape: Shape, initializer: Any, decay: bool) -> Parameter:
-        parameter = Parameter(self._full(name), shape, self._blueprint.component("initializer", initializer), decay)
-        self._blueprint.parameters.append(parameter)
-        return parameter
-
-    def buffer(self, name: str, shape: Shape, value: Any) -> Buffer:
-        buffer = Buffer(self._full(name), np.full(shape, value, self.dtype))
-        self._blueprint.buffers.append(buffer)
-        return buffer
-
-    def child(self, owner: Layer, field: str, given: Any) -> Any:
-        kind = {f.name: f.kind for f in fields_of(type(owner))}.get(field)
-        if kind is None:
-            raise ContractError(f"{type(owner).__name__} has no field {field!r} whose type names a kind of component")
-        with within(field):
-            if kind == "layer":
-                several = isinstance(given, Sequence) and not isinstance(given, str)
-                return Stack(given if several else [given], self._blueprint, prefix=f"{self.name}.{field}.")
-            component = self._blueprint.component(kind, given)
-        if kind == "activation" and field == "activation":
-            self.activation = component
-        return component
-
-    def rng(self) -> np.random.Generator:
-        generators = self._blueprint.generators
-        if self.name not in generators:
-            generators[self.name] = stream(self._blueprint.seed, f"layer {self.name}")
-        return generators[self.name]
-
-    def _full(self, name: str) -> str:
-        if name in self._taken:
-            raise ContractError(f"{self.name} declares {name!r} twice")
-        self._taken.add(name)
-        return f"{self.name}.{name}"
-
-
-class _Activate:
-    """An activation as a step of a stack."""
-
-    def __init__(self, activation: Activation) -> None:
-        self.forward = lambda z, training: activation.forward(z)
-        self.backward = activation.backward
-
-
-class Stack:
-    """Layers one after another, each layer's ``activation`` unfolded into a step of its own.
-
-    ``layers`` holds the components in order, ``names`` what each is called, ``shapes`` the shape of one sample after it.
-    """
-
-    def __init__(self, given: Sequence[Any], blueprint: Blueprint, prefix: str = "") -> None:
-        self._blueprint = blueprint
-        self._prefix = prefix
-        self._given: list[Layer | Activation] = []
-        for position, spec in enumerate(given):
-            with within(str(position)):
-                self._given.append(blueprint.component(_kind_in_stack(spec), spec))
-
-    def build(self, input_shape: Shape) -> Shape:
-        """Build each layer for the shape that the one before it gives, and return the last one's."""
-        self.layers: list[Layer | Activation] = []
-        self.names: list[str] = []
-        self.shapes: list[Shape] = []
-        self._first_trained: int | None = None  # position of the first layer that has parameters
-        shape = tuple(input_shape)
-        for position, layer in enumerate(self._given):
-            name = f"{self._prefix}{position}.{registry().name_of(layer)}"
-            with within(str(position)):
-                if isinstance(layer, Activation):
-                    self._append(layer, name, shape)
-                    continue
-                scope = LayerScope(name, self._blueprint)
-                layer.__dict__["_lent_scope"] = scope
-                before = len(self._blueprint.parameters)
-                shape = _checked_shape(name, layer.build(shape))
-                if self._first_trained is None and len(self._blueprint.parameters) > before:
-                    self._first_trained = len(self.layers)
-                self._append(layer, name, shape)
-                if scope.activation is not None:
-                    self._append(scope.activation, f"{name}.{registry().name_of(scope.activation)}", shape)
-        self.link()
-        return shape
-
-    def _append(self, layer: Layer | Activation, name: str, shape: Shape) -> None:
-        self.layers.append(layer)
-        self.names.append(name)
-        self.shapes.append(shape)
-
-    def link(self, without_last: bool = False) -> None:
-        """Prepare the passes; ``without_last`` leaves the last step to a loss that fuses with it."""
-        steps = [_Activate(layer) if isinstance(layer, Activation) else layer for layer in self.layers]
-        steps = steps[:-1] if without_last else steps
-        self._forward = [step.forward for step in steps]
-        self._backward = [step.backward for step in reversed(steps)]
-        first = self._first_trained
-        self._backward_trained = [] if first is None else [step.backward for step in reversed(steps[first + 1 :])]
-
-    def forward(self, x: Array, training: bool) -> Array:
-        """``x``: ``(batch, *input_shape)``."""
-        for forward in self._forward:
-            x = forward(x, training)
-        return x
-
-    def backward(self, dy: Array) -> Array:
-        """Returns ``dx``; every parameter's ``grad`` is written on the way."""
-        for backward in self._backward:
-            dy = backward(dy)
-        return dy
-
-    def backward_parameters(self, dy: Array) -> None:
-        """As ``backward``, without what nobody needs: ``dx``, and the way down to it below the first parameters."""
-        if self._first_trained is None:
-            return
-        for backward in self._backward_trained:
-            dy = backward(dy)
-        cast(Layer, self.layers[self._first_trained]).backward_parameters(dy)
-
-
-class Targets(NamedTuple):
-    """Targets in the form that a loss and the metrics work with."""
-
-    loss: Array
-    metric: Array
-
-    def rows(self, which: Any) -> Targets:
-        return Targets(self.loss[which], self.metric[which])
 
 
 class Snapshot(NamedTuple):
@@ -371,10 +200,10 @@ class Network:
         Raises:
             ShapeError: it is not ``(batch, *input_shape)``.
         """
-        x = np.asarray(x, self.dtype)
-        if x.shape[1:] != self.input_shape or x.ndim == 0:
-            raise ShapeError(f"the network takes inputs of shape (batch, {_listed(self.input_shape)}), got {x.shape}")
-        return x
+        inputs: Array = np.asarray(x, self.dtype)
+        if inputs.ndim == 0 or inputs.shape[1:] != self.input_shape:
+            raise ShapeError(f"the network takes inputs of shape (n, {listed(self.input_shape)}), got {inputs.shape}")
+        return inputs
 
     def targets(self, y: Any) -> Targets:
         """``y`` as the loss and the metrics want it. The first ones tell the task, where it was not given.
@@ -384,51 +213,8 @@ class Network:
         """
         y = np.asarray(y)
         if self.task is None:
-            self.task = _task_of(y, self.output_shape)
-        if self.task == "multiclass":
-            return self._class_targets(y)
-        target = y.astype(self.dtype)
-        if target.ndim == 1 and self.output_shape == (1,):
-            target = target[:, None]  # never broadcast (n,) against (n, 1)
-        if target.shape[1:] != self.output_shape:
-            raise ShapeError(
-                f"targets of shape {y.shape} do not fit the output, (batch, {_listed(self.output_shape)})"
-                + (
-                    "; a loss for classes over two or more units takes a multiclass task"
-                    if self.task == "binary"
-                    else ""
-                )
-            )
-        if self.task == "binary" and not ((target >= 0) & (target <= 1)).all():
-            raise DataError(f"targets of a binary task must be 0 or 1, got {_first_outside(target)!r}")
-        return Targets(target, target)
-
-    def _class_targets(self, y: Array) -> Targets:
-        if len(self.output_shape) != 1 or self.output_shape[0] < 2:
-            raise ShapeError(
-                f"a multiclass task needs one output unit per class, and the output is {_listed(self.output_shape)}; "
-                "for two classes in one column use a sigmoid output and a binary loss"
-            )
-        classes = self.output_shape[0]
-        if y.ndim == 1:
-            labels = y.astype(np.int64)
-            if (labels != y).any():
-                raise DataError(f"classes must be whole numbers, got {y[labels != y][0]}")
-            wrong = np.flatnonzero((labels < 0) | (labels >= classes))
-            if len(wrong):
-                raise DataError(
-                    f"label {labels[wrong[0]]} of sample {wrong[0]} is out of range: the network has {classes} "
-                    f"outputs, for labels 0 to {classes - 1}"
-                )
-            if self.loss.integer_targets:
-                return Targets(labels, labels)
-            return Targets(np.eye(classes, dtype=self.dtype)[labels], labels)
-        if y.shape[1:] != (classes,):
-            raise ShapeError(
-                f"targets of shape {y.shape} do not fit {classes} output units: give classes as integers of shape "
-                f"(n,), or one-hot of shape (n, {classes})"
-            )
-        return Targets(y.astype(self.dtype), y.argmax(axis=1))
+            self.task = task_of(y, self.output_shape)
+        return prepared(y, self.task, self.output_shape, self.dtype, self.loss.integer_targets)
 
     # ---- keeping
 
@@ -503,11 +289,11 @@ class Network:
         table.add_column("layer")
         table.add_column("output", justify="right")
         table.add_column("parameters", justify="right")
-        table.add_row("input", f"({_listed(self.input_shape)})", "")
+        table.add_row("input", f"({listed(self.input_shape)})", "")
         for name, shape in zip(self.names, self._stack.shapes):
             own = [p for p in self.parameters if p.name.startswith(f"{name}.")] if name.count(".") == 1 else []
             count = f"{sum(p.size for p in own):,}" if own else ""
-            table.add_row(name, f"({_listed(shape)})", count)
+            table.add_row(name, f"({listed(shape)})", count)
         out = io.StringIO()
         console = Console(file=out, width=100)
         console.print(table)
@@ -566,100 +352,7 @@ def provenance(components: Sequence[Component]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def gradient_check(network: Network, x: Any, y: Any, entries: int = 100, step: float = 1e-4) -> dict[str, float]:
-    """Compare the backward pass with finite differences, in float64, on a copy of the network.
-
-    The derivative by differences is the five-point formula, whose error is of order ``step``^4 (Abramowitz, Stegun
-    1964, table 25.2): $f'(t) = (f(t-2h) - 8 f(t-h) + 8 f(t+h) - f(t+2h)) / 12 h$. A kink (of a ReLU, say) that lies
-    within ``2 * step`` spoils it. Layers that draw random numbers draw the same ones each time.
-
-    Args:
-        x, y: a batch, as for ``loss_and_gradient``.
-        entries: how many numbers of each parameter are tried, the same ones each time.
-        step: h.
-
-    Returns:
-        For each parameter, the largest difference over the largest gradient of that parameter (or 1e-8, if that is
-        larger: where a gradient is zero, such as that of a bias before a softmax that is shared by all classes, only
-        rounding is left to compare).
-    """
-    twin = network.copy("float64")
-    inputs = twin.inputs(x)
-    target = twin.targets(y).loss
-    twin.compute_loss(inputs, target, training=True)  # each stream of random numbers exists from here on
-    state, buffers = twin.random_state(), twin.snapshot().buffers
-
-    def loss() -> float:
-        twin.set_random_state(state)
-        for buffer, value in zip(twin.buffers, buffers):
-            buffer.value = value
-        return twin.compute_loss(inputs, target, training=True)
-
-    loss()
-    twin.compute_gradient()
-    gradient = twin.parameters.grad.copy()
-    theta = twin.parameters.theta
-    rng = np.random.default_rng(0)
-    errors = {}
-    for parameter in twin.parameters:
-        chosen = rng.permutation(parameter.size)[:entries] + parameter.offset
-        numeric = np.empty(len(chosen))
-        for row, i in enumerate(chosen):
-            kept = theta[i]
-            weighted = 0.0
-            for distance, weight in ((-2, 1), (-1, -8), (1, 8), (2, -1)):
-                theta[i] = kept + distance * step
-                weighted += weight * loss()
-            theta[i] = kept
-            numeric[row] = weighted / (12 * step)
-        exact = gradient[chosen]
-        scale = max(np.abs(exact).max(), np.abs(numeric).max(), 1e-8)
-        errors[parameter.name] = float(np.abs(exact - numeric).max() / scale)
-    return errors
-
-
 def batches(n: int, batch_size: int) -> Iterator[slice]:
     """The rows of each batch, in order; the last one may be smaller."""
     for start in range(0, n, batch_size):
         yield slice(start, min(start + batch_size, n))
-
-
-def _kind_in_stack(spec: Any) -> str:
-    """Whether what stands in a list of layers is a layer or an activation."""
-    if isinstance(spec, Activation):
-        return "activation"
-    name = spec.get("name") if isinstance(spec, Mapping) else spec
-    if not isinstance(name, str):
-        return "layer"
-    layers, activations = registry().names("layer"), registry().names("activation")
-    if name in layers or name not in activations:
-        if name not in layers:
-            raise UnknownName(f'there is no layer "{name}". {did_you_mean(name, [*layers, *activations])}')
-        return "layer"
-    return "activation"
-
-
-def _checked_shape(name: str, shape: Any) -> Shape:
-    if not isinstance(shape, tuple) or not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
-        raise ContractError(f"build of {name} must return the output's shape as a tuple of sizes, got {shape!r}")
-    return tuple(int(n) for n in shape)
-
-
-def _task_of(y: Array, output_shape: Shape) -> Task:
-    """What the targets look like."""
-    several = len(output_shape) == 1 and output_shape[0] > 1
-    if several and y.ndim == 1 and np.issubdtype(y.dtype, np.integer):
-        return "multiclass"
-    if several and y.ndim == 2 and y.shape[1] == output_shape[0]:
-        rows = y.sum(axis=1)
-        if (y >= 0).all() and np.allclose(rows, 1):
-            return "multiclass"
-    return "binary" if np.isin(y, (0, 1)).all() else "regression"
-
-
-def _first_outside(target: Array) -> float:
-    return float(target[(target < 0) | (target > 1)][0])
-
-
-def _listed(shape: Shape) -> str:
-    return ", ".join(map(str, shape))

@@ -35,7 +35,7 @@ class Hooks:
         """Call ``registry.add(cls)`` for each component; ``registry.add(cls, name="...")`` to name it otherwise."""
 
     @hookspec
-    def config_search_path(self) -> str | None:  # type: ignore[empty-body]
+    def config_search_path(self) -> str | None:
         """Where this plugin's own YAML lies, for Hydra's search path: ``"pkg://my_package/conf"``."""
 
 

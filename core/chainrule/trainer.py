@@ -16,8 +16,9 @@ import numpy as np
 from chainrule.arrays import Array, stream
 from chainrule.components import Callback, Metric, Optimizer, Regularizer, Schedule
 from chainrule.errors import ConfigError, DataError, FieldError, did_you_mean
-from chainrule.network import Network, Targets, batches
+from chainrule.network import Network, batches
 from chainrule.registry import fresh, make, registry
+from chainrule.targets import Targets
 from chainrule.updates import Updates
 
 EVENTS = (
@@ -159,7 +160,8 @@ class Trainer:
             metric.reset()
         order = self._rng.permutation(len(x)) if self.shuffle else np.arange(len(x))
         gathered = np.empty((min(self.batch_size, len(x)), *x.shape[1:]), x.dtype)
-        for self.batch_index, rows in enumerate(batches(len(x), self.batch_size)):
+        for index, rows in enumerate(batches(len(x), self.batch_size)):
+            self.batch_index = index
             chosen = order[rows]
             # mode="clip" lets NumPy write straight into the kept array; the indices are in range.
             inputs = np.take(x, chosen, axis=0, out=gathered[: len(chosen)], mode="clip")
@@ -204,7 +206,7 @@ class Trainer:
     def evaluate(self, x: Any, y: Any) -> dict[str, Any]:
         """The loss and every metric, those that give an array too, over all of ``(x, y)``, by name."""
         inputs, targets = self._prepared("given", (x, y))
-        return self.network.evaluate_prepared(inputs, targets, self._all_metrics())
+        return self.network.evaluate_prepared(inputs, targets, self.all_metrics())
 
     def running(self) -> dict[str, float]:
         """The loss and metrics of the running epoch, as far as it has come."""
@@ -239,13 +241,13 @@ class Trainer:
     def _followed(self) -> list[Metric]:
         """The metrics that are measured in every epoch."""
         if self._followed_metrics is None:
-            self._followed_metrics = [metric for metric in self._all_metrics() if not metric.array]
+            self._followed_metrics = [metric for metric in self.all_metrics() if not metric.array]
         return self._followed_metrics
 
     _followed_metrics: list[Metric] | None = None
 
-    def _all_metrics(self) -> list[Metric]:
-        """Those that were given, or those that are meant for the network's task."""
+    def all_metrics(self) -> list[Metric]:
+        """The metrics that were given, or those that are meant for the network's task."""
         if self._metrics is None:
             task = self.network.task
             if self._given_metrics is None:

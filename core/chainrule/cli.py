@@ -1,0 +1,140 @@
+"""The commands. Each is a function; what is heavy is imported only by the command that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TextIO
+
+from chainrule import __version__
+from chainrule.errors import ChainruleError, debugging
+
+COMMANDS = ("train", "plugins", "ui")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 for a run that failed, 2 for what the user can mend."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    warnings.showwarning = _show_warning
+    try:
+        if arguments[:1] == ["-sc"]:
+            return complete(arguments)
+        if arguments[:1] == ["train"]:
+            return train(arguments[1:])
+        options = _parser().parse_args(arguments)
+        command: Callable[[argparse.Namespace], int] = options.run
+        return command(options)
+    except ChainruleError as error:
+        return _failed(error, error.exit_status)
+    except KeyboardInterrupt as error:
+        return _failed(error, 130)
+    except BrokenPipeError:
+        # The reader (head, less) went away. Keep Python from complaining when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return _failed(error, 1)
+
+
+def train(arguments: list[str]) -> int:
+    """``chainrule train``: all of Hydra's command line."""
+    from chainrule.composition import Failure, hydra_command, report_failures
+    from chainrule.report import run_and_report
+
+    results = hydra_command(arguments, run_and_report)
+    if len(results) == 1 and isinstance(results[0], Failure):
+        raise results[0].error
+    failed = report_failures(results)
+    if failed:
+        sys.stderr.write(f"{failed} of {len(results)} jobs failed\n")
+    return 1 if failed else 0
+
+
+def plugins(options: argparse.Namespace) -> int:
+    """``chainrule plugins``: what is installed."""
+    from chainrule.listing import show
+
+    show(options.which)
+    return 0
+
+
+def ui(options: argparse.Namespace) -> int:
+    """``chainrule ui``: MLflow's own pages on the store in use."""
+    from chainrule.store import serve_ui
+
+    return serve_ui(options.run_id, options.host, options.port, options.uri)
+
+
+def complete(arguments: list[str]) -> int:
+    """TAB. Hydra's script calls ``chainrule -sc query=bash`` with the line so far in ``COMP_LINE``."""
+    line = os.environ.get("COMP_LINE", "")
+    words = line.split()
+    finished = len(words) > 1 and (len(words) > 2 or line.endswith(" "))
+    if "query=bash" not in arguments or (finished and words[1] == "train"):
+        from chainrule.composition import hydra_command
+
+        os.environ["COMP_LINE"] = line.replace(" train", "", 1)
+        hydra_command(arguments, lambda job: None)
+    elif finished and words[1] == "plugins":
+        from chainrule.registry import registry
+
+        print(" ".join(sorted({entry.kind for entry in registry()} | {entry.name for entry in registry()})))
+    elif not finished:
+        print(" ".join(COMMANDS))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="chainrule",
+        description="Neural networks written from scratch in NumPy: train them, sweep, compare in MLflow.",
+        epilog='TAB completion: eval "$(chainrule -sc install=bash)". Tracebacks: CHAINRULE_DEBUG=1.',
+    )
+    parser.add_argument("--version", action="version", version=f"chainrule {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    commands.add_parser(
+        "train",
+        help="train a network: chainrule train experiment=mnist optimizer.lr=0.01 (chainrule train --help)",
+        add_help=False,
+    )
+
+    listed = commands.add_parser("plugins", help="what is installed: components, their fields, where they come from")
+    listed.add_argument("which", nargs="?", metavar="KIND|NAME", help="only this kind, or this component")
+    listed.set_defaults(run=plugins)
+
+    served = commands.add_parser("ui", help="open MLflow's pages on the recorded runs")
+    served.add_argument("run_id", nargs="?", metavar="RUN", help="open the page of this run")
+    served.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    served.add_argument("--port", type=int, default=5000, help="port to listen on (default: %(default)s)")
+    served.add_argument("--uri", help="the store (default: MLFLOW_TRACKING_URI, else mlflow.db in this folder)")
+    served.set_defaults(run=ui)
+    return parser
+
+
+def _failed(error: BaseException, status: int) -> int:
+    if debugging():
+        traceback.print_exception(error)
+    elif isinstance(error, KeyboardInterrupt):
+        sys.stderr.write("chainrule: interrupted\n")
+    else:
+        known = isinstance(error, ChainruleError)
+        text = str(error) if known else f"{type(error).__name__}: {error} (CHAINRULE_DEBUG=1 shows where)"
+        sys.stderr.write(f"chainrule: {text}\n")
+    return status
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """One line, in place of Python's two with a place in the source."""
+    sys.stderr.write(f"chainrule: warning: {message}\n")

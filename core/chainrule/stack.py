@@ -1,0 +1,189 @@
+"""Layers one after another, and what a layer may do while it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from chainrule.arrays import Array, Shape, stream
+from chainrule.components import Activation, Component, Layer
+from chainrule.errors import ConfigError, ContractError, UnknownName, did_you_mean, within
+from chainrule.parameters import Buffer, Parameter
+from chainrule.registry import fresh, make, registry
+from chainrule.signature import fields_of
+
+
+class Blueprint:
+    """What is gathered while the layers of a network are built."""
+
+    def __init__(self, seed: int, dtype: np.dtype[Any]) -> None:
+        self.seed = seed
+        self.dtype = dtype
+        self.parameters: list[Parameter] = []
+        self.buffers: list[Buffer] = []
+        self.components: list[Component] = []
+        self.generators: dict[str, np.random.Generator] = {}
+        self._given: set[int] = set()
+
+    def component(self, kind: str, given: Any) -> Any:
+        """A private instance of what was given; the same instance may be given only once."""
+        if isinstance(given, Component):
+            if id(given) in self._given:
+                raise ConfigError(
+                    f"one instance of {type(given).__name__} is used twice in this network; make one for each place"
+                )
+            self._given.add(id(given))
+        component = fresh(make(kind, given))
+        self.components.append(component)
+        return component
+
+
+class LayerScope:
+    """What a layer may do while it is built (see ``components.Scope``)."""
+
+    def __init__(self, name: str, blueprint: Blueprint) -> None:
+        self.name = name
+        self.dtype = blueprint.dtype
+        self.activation: Activation | None = None
+        self._blueprint = blueprint
+        self._taken: set[str] = set()
+
+    def parameter(self, name: str, shape: Shape, initializer: Any, decay: bool) -> Parameter:
+        parameter = Parameter(self._full(name), shape, self._blueprint.component("initializer", initializer), decay)
+        self._blueprint.parameters.append(parameter)
+        return parameter
+
+    def buffer(self, name: str, shape: Shape, value: Any) -> Buffer:
+        buffer = Buffer(self._full(name), np.full(shape, value, self.dtype))
+        self._blueprint.buffers.append(buffer)
+        return buffer
+
+    def child(self, owner: Layer, field: str, given: Any) -> Any:
+        kind = {f.name: f.kind for f in fields_of(type(owner))}.get(field)
+        if kind is None:
+            raise ContractError(f"{type(owner).__name__} has no field {field!r} whose type names a kind of component")
+        with within(field):
+            if kind == "layer":
+                several = isinstance(given, Sequence) and not isinstance(given, str)
+                return Stack(given if several else [given], self._blueprint, prefix=f"{self.name}.{field}.")
+            component = self._blueprint.component(kind, given)
+        if kind == "activation" and field == "activation":
+            self.activation = component
+        return component
+
+    def rng(self) -> np.random.Generator:
+        generators = self._blueprint.generators
+        if self.name not in generators:
+            generators[self.name] = stream(self._blueprint.seed, f"layer {self.name}")
+        return generators[self.name]
+
+    def _full(self, name: str) -> str:
+        if name in self._taken:
+            raise ContractError(f"{self.name} declares {name!r} twice")
+        self._taken.add(name)
+        return f"{self.name}.{name}"
+
+
+class _Activate:
+    """An activation as a step of a stack."""
+
+    def __init__(self, activation: Activation) -> None:
+        self.forward = lambda z, training: activation.forward(z)
+        self.backward = activation.backward
+
+
+class Stack:
+    """Layers one after another, each layer's ``activation`` unfolded into a step of its own.
+
+    ``layers`` holds the components in order, ``names`` what each is called, ``shapes`` the shape of a sample after it.
+    """
+
+    def __init__(self, given: Sequence[Any], blueprint: Blueprint, prefix: str = "") -> None:
+        self._blueprint = blueprint
+        self._prefix = prefix
+        self._given: list[Layer | Activation] = []
+        for position, spec in enumerate(given):
+            with within(str(position)):
+                self._given.append(blueprint.component(_kind_in_stack(spec), spec))
+
+    def build(self, input_shape: Shape) -> Shape:
+        """Build each layer for the shape that the one before it gives, and return the last one's."""
+        self.layers: list[Layer | Activation] = []
+        self.names: list[str] = []
+        self.shapes: list[Shape] = []
+        self._first_trained: int | None = None  # position of the first layer that has parameters
+        shape = tuple(input_shape)
+        for position, layer in enumerate(self._given):
+            name = f"{self._prefix}{position}.{registry().name_of(layer)}"
+            with within(str(position)):
+                if isinstance(layer, Activation):
+                    self._append(layer, name, shape)
+                    continue
+                scope = LayerScope(name, self._blueprint)
+                layer.__dict__["_lent_scope"] = scope
+                before = len(self._blueprint.parameters)
+                shape = _checked_shape(name, layer.build(shape))
+                if self._first_trained is None and len(self._blueprint.parameters) > before:
+                    self._first_trained = len(self.layers)
+                self._append(layer, name, shape)
+                if scope.activation is not None:
+                    self._append(scope.activation, f"{name}.{registry().name_of(scope.activation)}", shape)
+        self.link()
+        return shape
+
+    def _append(self, layer: Layer | Activation, name: str, shape: Shape) -> None:
+        self.layers.append(layer)
+        self.names.append(name)
+        self.shapes.append(shape)
+
+    def link(self, without_last: bool = False) -> None:
+        """Prepare the passes; ``without_last`` leaves the last step to a loss that fuses with it."""
+        steps = [_Activate(layer) if isinstance(layer, Activation) else layer for layer in self.layers]
+        steps = steps[:-1] if without_last else steps
+        self._forward = [step.forward for step in steps]
+        self._backward = [step.backward for step in reversed(steps)]
+        first = self._first_trained
+        self._backward_trained = [] if first is None else [step.backward for step in reversed(steps[first + 1 :])]
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """``x``: ``(batch, *input_shape)``."""
+        for forward in self._forward:
+            x = forward(x, training)
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        """Returns ``dx``; every parameter's ``grad`` is written on the way."""
+        for backward in self._backward:
+            dy = backward(dy)
+        return dy
+
+    def backward_parameters(self, dy: Array) -> None:
+        """As ``backward``, without what nobody needs: ``dx``, and the way down to it below the first parameters."""
+        if self._first_trained is None:
+            return
+        for backward in self._backward_trained:
+            dy = backward(dy)
+        cast(Layer, self.layers[self._first_trained]).backward_parameters(dy)
+
+
+def _kind_in_stack(spec: Any) -> str:
+    """Whether what stands in a list of layers is a layer or an activation."""
+    if isinstance(spec, Activation):
+        return "activation"
+    name = spec.get("name") if isinstance(spec, Mapping) else spec
+    if not isinstance(name, str):
+        return "layer"
+    layers, activations = registry().names("layer"), registry().names("activation")
+    if name in layers or name not in activations:
+        if name not in layers:
+            raise UnknownName(f'there is no layer "{name}". {did_you_mean(name, [*layers, *activations])}')
+        return "layer"
+    return "activation"
+
+
+def _checked_shape(name: str, shape: Any) -> Shape:
+    if not isinstance(shape, tuple) or not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
+        raise ContractError(f"build of {name} must return the output's shape as a tuple of sizes, got {shape!r}")
+    return tuple(int(n) for n in shape)

@@ -1,0 +1,86 @@
+"""Targets in the form that a loss and the metrics work with, checked against the network's output."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.arrays import Array, Shape
+from chainrule.components import Task
+from chainrule.errors import DataError, ShapeError
+
+
+class Targets(NamedTuple):
+    """The same targets twice: as the loss takes them, and as the metrics do."""
+
+    loss: Array
+    metric: Array
+
+    def rows(self, which: Any) -> Targets:
+        return Targets(self.loss[which], self.metric[which])
+
+
+def prepared(y: Array, task: Task, output_shape: Shape, dtype: np.dtype[Any], integer_targets: bool) -> Targets:
+    """``y`` for a network with that output.
+
+    Args:
+        y: integer classes ``(n,)``, one-hot or probabilities ``(n, classes)``, or numbers shaped as the output.
+        integer_targets: whether the loss takes classes as they are.
+
+    Raises:
+        DataError: labels out of range. ShapeError: targets that do not fit the output.
+    """
+    if task == "multiclass":
+        return _classes(y, output_shape, dtype, integer_targets)
+    target = y.astype(dtype)
+    if target.ndim == 1 and output_shape == (1,):
+        target = target[:, None]  # never broadcast (n,) against (n, 1)
+    if target.shape[1:] != output_shape:
+        raise ShapeError(f"targets of shape {y.shape} do not fit a {task} output of shape (n, {listed(output_shape)})")
+    if task == "binary" and not ((target >= 0) & (target <= 1)).all():
+        outside = target[(target < 0) | (target > 1)][0]
+        raise DataError(f"targets of a binary task must be 0 or 1, got {outside:g}")
+    return Targets(target, target)
+
+
+def _classes(y: Array, output_shape: Shape, dtype: np.dtype[Any], integer_targets: bool) -> Targets:
+    if len(output_shape) != 1 or output_shape[0] < 2:
+        raise ShapeError(
+            f"a multiclass task needs one output unit per class, and the output has shape (n, {listed(output_shape)}); "
+            "for two classes in one column use a sigmoid output and a binary loss"
+        )
+    classes = output_shape[0]
+    if y.ndim == 1:
+        labels = y.astype(np.int64)
+        if (labels != y).any():
+            raise DataError(f"classes must be whole numbers, got {y[labels != y][0]}")
+        wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+        if len(wrong):
+            raise DataError(
+                f"label {labels[wrong[0]]} of sample {wrong[0]} is out of range: the network has {classes} outputs, "
+                f"for labels 0 to {classes - 1}"
+            )
+        return Targets(labels if integer_targets else np.eye(classes, dtype=dtype)[labels], labels)
+    if y.shape[1:] != (classes,):
+        raise ShapeError(
+            f"targets of shape {y.shape} do not fit {classes} output units: give classes as integers of shape (n,), "
+            f"or one-hot of shape (n, {classes})"
+        )
+    return Targets(y.astype(dtype), y.argmax(axis=1))
+
+
+def task_of(y: Array, output_shape: Shape) -> Task:
+    """What the targets look like."""
+    several = len(output_shape) == 1 and output_shape[0] > 1
+    if several and y.ndim == 1 and np.issubdtype(y.dtype, np.integer):
+        return "multiclass"
+    if several and y.ndim == 2 and y.shape[1] == output_shape[0]:
+        rows = y.sum(axis=1)
+        if (y >= 0).all() and np.allclose(rows, 1):
+            return "multiclass"
+    return "binary" if np.isin(y, (0, 1)).all() else "regression"
+
+
+def listed(shape: Shape) -> str:
+    return ", ".join(map(str, shape))
