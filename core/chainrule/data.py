@@ -6,7 +6,7 @@ import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 
@@ -49,17 +49,32 @@ class Data:
     source_digest: str | None = None
 
     def __post_init__(self) -> None:
+        self._check_task()
         for name, split in self.splits.items():
             object.__setattr__(self, name, Split(*split))
             x, y = split
+            for array in split:
+                if not (isinstance(array, np.ndarray) and np.issubdtype(array.dtype, np.number)):
+                    given = getattr(array, "dtype", type(array).__name__)
+                    raise DataError(f"the {name} data must be arrays of numbers, got {given}")
             if len(x) != len(y) or len(x) == 0:
-                raise DataError(f"the {name} data has {len(x)} inputs and {len(y)} targets; they must be as many")
+                raise DataError(
+                    f"the {name} data has {len(x)} inputs and {len(y)} targets; they must be as many, and at least one"
+                )
             if x.shape[1:] != self.input_shape:
                 raise DataError(f"the {name} data has inputs of shape {x.shape[1:]}, not {self.input_shape}")
             if not (np.isfinite(x).all() and np.isfinite(y).all()):
                 raise DataError(f"the {name} data holds values that are infinite or not a number")
             if self.task != "regression":
                 self._check_labels(name, y)
+
+    def _check_task(self) -> None:
+        if self.task not in get_args(Task):
+            raise DataError(f'there is no task "{self.task}": take binary, multiclass or regression')
+        if self.task == "binary" and len(self.class_names) != 2:
+            raise DataError(f"a binary task has two classes, got {len(self.class_names)} class names")
+        if self.task == "multiclass" and len(self.class_names) < 2:
+            raise DataError(f"a multiclass task needs class names, at least two, got {len(self.class_names)}")
 
     def _check_labels(self, name: str, y: Array) -> None:
         classes = self.classes
@@ -109,7 +124,12 @@ def split_indices(n: int, fractions: Sequence[float], seed: int) -> list[Array]:
 
     >>> [len(part) for part in split_indices(10, [0.2, 0.3], seed=0)]
     [2, 3, 5]
+
+    Raises:
+        DataError: the fractions make up more than the whole.
     """
+    if sum(fractions) > 1 + 1e-9:
+        raise DataError(f"the fractions {list(fractions)} make up more than the whole")
     order = np.random.default_rng(seed).permutation(n)
     cuts = np.cumsum([round(n * fraction) for fraction in fractions])
     return [np.sort(part) for part in np.split(order, cuts)]
