@@ -1,0 +1,130 @@
+"""Data refuses what would otherwise train on nonsense, and is known by a digest."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import chainrule as cr
+
+X = np.arange(12, dtype=np.float64).reshape(4, 3)
+Y = np.array([0, 1, 2, 1])
+NAMES = ("a", "b", "c")
+
+
+def data(x: Any = X, y: Any = Y, task: Any = "multiclass", class_names: Any = NAMES, **rest: Any) -> cr.Data:
+    return cr.Data(cr.Split(x, y), task, class_names=class_names, **rest)
+
+
+def test_shapes_and_classes_are_read_off() -> None:
+    whole = data(validation=(X[:2], Y[:2]))
+    assert whole.input_shape == (3,)
+    assert whole.classes == 3
+    assert list(whole.splits) == ["train", "validation"]
+    assert whole.validation is not None
+    assert whole.validation.x.shape == (2, 3)
+    assert whole.test is None
+
+
+def test_images_keep_their_shape() -> None:
+    images = np.zeros((4, 8, 8, 3), np.float32)
+    assert data(images).input_shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize(("y", "columns"), [(np.zeros(4), 1), (np.zeros((4, 1)), 1), (np.zeros((4, 2)), 2)])
+def test_regression_counts_target_columns(y: cr.Array, columns: int) -> None:
+    assert data(y=y, task="regression", class_names=()).classes == columns
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"y": Y[:3]}, "the train data has 4 inputs and 3 targets; they must be as many, and at least one"),
+        ({"x": X[:0], "y": Y[:0]}, "the train data has 0 inputs and 0 targets; they must be as many, and at least one"),
+        ({"test": (X[:, :2], Y)}, "the test data has inputs of shape (2,), not (3,)"),
+        ({"x": np.where(X == 5, np.nan, X)}, "the train data holds values that are infinite or not a number"),
+        (
+            {"y": np.array([0, 1, np.inf, 0]), "task": "regression"},
+            "the train data holds values that are infinite or not a number",
+        ),
+        ({"y": Y.astype(float)}, "the train labels must be integers of shape (n,), got float64 of shape (4,)"),
+        ({"y": np.eye(3, dtype=int)[Y]}, "the train labels must be integers of shape (n,), got int64 of shape (4, 3)"),
+        (
+            {"y": np.array([0, 1, 3, 1])},
+            "label 3 of train sample 2 is out of range: there are 3 classes, 0 to 2",
+        ),
+        (
+            {"validation": (X, np.array([0, -1, 2, 1]))},
+            "label -1 of validation sample 1 is out of range: there are 3 classes, 0 to 2",
+        ),
+        ({"task": "binary"}, "a binary task has two classes, got 3 class names"),
+        ({"class_names": ()}, "a multiclass task needs class names, at least two, got 0"),
+        ({"task": "clustering"}, 'there is no task "clustering": take binary, multiclass or regression'),
+        ({"y": np.array(["a", "b", "c", "b"])}, "the train data must be arrays of numbers, got <U1"),
+        ({"y": [0, 1, 2, 1]}, "the train data must be arrays of numbers, got list"),
+    ],
+)
+def test_what_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(cr.DataError) as caught:
+        data(**changes)
+    assert str(caught.value) == message
+
+
+def test_the_digest_is_of_names_types_shapes_and_bytes() -> None:
+    sha = hashlib.sha256()
+    sha.update(b"train <f8 (4, 3)" + X.tobytes() + b"train <i8 (4,)" + Y.tobytes())
+    assert data().digest == sha.hexdigest()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"x": X + np.eye(4, 3) * 1e-12},
+        {"x": X.astype(np.float32)},
+        {"y": np.array([0, 1, 2, 2])},
+        {"x": X.reshape(4, 3, 1)},
+        {"validation": (X, Y)},
+    ],
+)
+def test_other_data_has_another_digest(other: dict[str, Any]) -> None:
+    assert data(**other).digest != data().digest
+
+
+def test_the_digest_does_not_depend_on_memory_order() -> None:
+    assert data(np.asfortranarray(X)).digest == data().digest
+
+
+def test_a_known_digest_of_the_source_stands_for_the_data() -> None:
+    assert data(source_digest="abc").digest == "abc"
+
+
+@given(
+    n=st.integers(1, 200),
+    fractions=st.lists(st.floats(0, 0.3), min_size=0, max_size=3),
+    seed=st.integers(0, 5),
+)
+def test_a_split_is_a_partition_in_order_by_the_seed(n: int, fractions: list[float], seed: int) -> None:
+    parts = cr.split_indices(n, fractions, seed)
+    assert len(parts) == len(fractions) + 1
+    assert sorted(np.concatenate(parts)) == list(range(n))
+    for part in parts:
+        assert list(part) == sorted(part)
+    again = cr.split_indices(n, fractions, seed)
+    assert all(np.array_equal(a, b) for a, b in zip(parts, again, strict=True))
+    for part, fraction in zip(parts, fractions):
+        assert abs(len(part) - n * fraction) <= 0.5 + 1e-9
+
+
+def test_another_seed_splits_otherwise() -> None:
+    first, second = (cr.split_indices(100, [0.5], seed)[0] for seed in (0, 1))
+    assert not np.array_equal(first, second)
+
+
+def test_fractions_beyond_the_whole_are_refused() -> None:
+    with pytest.raises(cr.DataError, match=r"fractions \[0\.7, 0\.6\] make up more than the whole"):
+        cr.split_indices(10, [0.7, 0.6], seed=0)
