@@ -38,9 +38,9 @@ def prepared(y: Array, task: Task, output_shape: Shape, dtype: np.dtype[Any], in
         target = target[:, None]  # never broadcast (n,) against (n, 1)
     if target.shape[1:] != output_shape:
         raise ShapeError(f"targets of shape {y.shape} do not fit a {task} output of shape (n, {listed(output_shape)})")
-    if task == "binary" and not ((target >= 0) & (target <= 1)).all():
-        outside = target[(target < 0) | (target > 1)][0]
-        raise DataError(f"targets of a binary task must be 0 or 1, got {outside:g}")
+    within = (target >= 0) & (target <= 1)  # false for nan
+    if task == "binary" and not within.all():
+        raise DataError(f"targets of a binary task must be 0 or 1, got {target[~within][0]:g}")
     return Targets(target, target)
 
 
@@ -52,9 +52,10 @@ def _classes(y: Array, output_shape: Shape, dtype: np.dtype[Any], integer_target
         )
     classes = output_shape[0]
     if y.ndim == 1:
+        whole = np.isfinite(y) & (np.rint(y) == y)
+        if not whole.all():
+            raise DataError(f"classes must be whole numbers, got {y[~whole][0]}")
         labels = y.astype(np.int64)
-        if (labels != y).any():
-            raise DataError(f"classes must be whole numbers, got {y[labels != y][0]}")
         wrong = np.flatnonzero((labels < 0) | (labels >= classes))
         if len(wrong):
             raise DataError(
@@ -66,6 +67,12 @@ def _classes(y: Array, output_shape: Shape, dtype: np.dtype[Any], integer_target
         raise ShapeError(
             f"targets of shape {y.shape} do not fit {classes} output units: give classes as integers of shape (n,), "
             f"or one-hot of shape (n, {classes})"
+        )
+    wrong = np.flatnonzero(~((y >= 0).all(axis=1) & np.isclose(y.sum(axis=1), 1, atol=1e-3)))
+    if len(wrong):
+        raise DataError(
+            f"target {wrong[0]} is no distribution over the {classes} classes: its numbers must be 0 or more, and sum "
+            "to 1"
         )
     return Targets(y.astype(dtype), y.argmax(axis=1))
 
