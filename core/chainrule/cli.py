@@ -8,12 +8,13 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TextIO
 
 from chainrule import __version__
 from chainrule.errors import ChainruleError, debugging
 
-COMMANDS = ("train", "plugins", "ui")
+COMMANDS = ("train", "plugins", "ui", "resend")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,6 +70,14 @@ def ui(options: argparse.Namespace) -> int:
     return serve_ui(options.run_id, options.host, options.port, options.uri)
 
 
+def resend(options: argparse.Namespace) -> int:
+    """``chainrule resend``: send what a run could not, while its store did not answer."""
+    from chainrule.tracking import resend as send
+
+    print(f"{send(options.file)} records sent")
+    return 0
+
+
 def complete(arguments: list[str]) -> int:
     """TAB. Hydra's script calls ``chainrule -sc query=bash`` with the line so far in ``COMP_LINE``."""
     line = os.environ.get("COMP_LINE", "")
@@ -113,6 +122,10 @@ def _parser() -> argparse.ArgumentParser:
     served.add_argument("--port", type=int, default=5000, help="port to listen on (default: %(default)s)")
     served.add_argument("--uri", help="the store (default: MLFLOW_TRACKING_URI, else mlflow.db in this folder)")
     served.set_defaults(run=ui)
+
+    resent = commands.add_parser("resend", help="send what a run kept while MLflow did not answer")
+    resent.add_argument("file", type=Path, help="the unsent.jsonl in the run's folder")
+    resent.set_defaults(run=resend)
     return parser
 
 

@@ -7,6 +7,7 @@ the walk that refuses a config that would run code (before Hydra acts on it), an
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import sys
 import traceback
@@ -95,6 +96,7 @@ class Task:
             assert isinstance(plain, dict)
             return self._run(Job(plain, overrides, Path(hydra.runtime.output_dir), sweep, differs))  # type: ignore[arg-type]
         except Exception as error:
+            _remove_if_empty(Path(hydra.runtime.output_dir))
             return Failure(differs or tuple(overrides), explained(error), traceback.format_exc())
 
 
@@ -277,6 +279,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _plain(config: Any) -> Any:
     return OmegaConf.to_container(config, resolve=False) if OmegaConf.is_config(config) else config
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Hydra makes a job's folder before the job begins; one that failed at once leaves nothing in it."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _options(group: str) -> list[str]:

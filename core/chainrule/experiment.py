@@ -16,7 +16,7 @@ from chainrule.components import Callback, Dataset, Loss
 from chainrule.config import flattened
 from chainrule.data import Data
 from chainrule.errors import ConfigError, within
-from chainrule.network import Network, provenance
+from chainrule.network import Network, load_network, provenance
 from chainrule.registry import make, registry
 from chainrule.trainer import History, Trainer, best_epoch
 
@@ -29,8 +29,8 @@ class Result:
     """What a run gave.
 
     ``metrics`` holds the last value of each metric by name (``"test/accuracy"``), and the best ones (``"best/..."``);
-    ``history`` one value per epoch. ``run_id`` is MLflow's and ``link`` the line that opens MLflow on the run; None for
-    an untracked one. ``folder`` holds its figures. ``seconds``: wall time. ``stopped``: why it ended early, if it did.
+    ``history`` one value per epoch. ``run_id`` is MLflow's, None for an untracked run; ``folder`` holds its files.
+    ``seconds``: wall time. ``link``: the line that opens MLflow on it. ``stopped``: why it ended early, if it did.
     """
 
     name: str
@@ -59,6 +59,26 @@ def train(overrides: Sequence[str] = (), config_dir: str | None = None) -> Resul
 
     result: Result = run_once(overrides, run, config_dir)
     return result
+
+
+def load_run(run_id: str, uri: str | None = None) -> Result:
+    """The result of a run that MLflow recorded: its network with the trained weights, its metrics and history.
+
+    Args:
+        run_id: as ``Result.run_id`` and MLflow's pages give it.
+        uri: the store; None for ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working directory.
+
+    Raises:
+        TrackingError: there is no such run or store. UnknownName: the network needs a component that is not installed.
+    """
+    from chainrule.records import recorded
+
+    record = recorded(run_id, uri)
+    network = load_network(record.folder / "model" / "weights.safetensors")
+    history = History()
+    for values in record.epochs:
+        history.append(values)
+    return Result(record.name, run_id, record.metrics, network, history, record.folder, record.seconds, None, None)
 
 
 def run(job: Job) -> Result:
@@ -252,8 +272,3 @@ def weights_digest(network: Network) -> str:
     for buffer in network.buffers:
         digest.update(buffer.value.tobytes())
     return digest.hexdigest()
-
-
-def load_run(run_id: str) -> Result:
-    """The result of a recorded run, with its network."""
-    raise NotImplementedError

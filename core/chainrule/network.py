@@ -289,11 +289,11 @@ class Network:
         table.add_column("layer")
         table.add_column("output", justify="right")
         table.add_column("parameters", justify="right")
-        table.add_row("input", f"({listed(self.input_shape)})", "")
+        table.add_row("input", str(self.input_shape), "")
         for name, shape in zip(self.names, self._stack.shapes):
             own = [p for p in self.parameters if p.name.startswith(f"{name}.")] if name.count(".") == 1 else []
             count = f"{sum(p.size for p in own):,}" if own else ""
-            table.add_row(name, f"({listed(shape)})", count)
+            table.add_row(name, str(shape), count)
         out = io.StringIO()
         console = Console(file=out, width=100)
         console.print(table)
