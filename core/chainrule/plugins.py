@@ -74,7 +74,7 @@ def load_plugins(accept: Callable[[Plugin, Callable[[Any], None]], None]) -> lis
         start = time.perf_counter()
         try:
             _load(manager, plugin, entry_point, accept)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a module that is a script may end the program
             reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
             plugin.error = " ".join(reason.split())
             message = f"plugin {plugin.id} ({plugin.distribution} {plugin.version}) is left out: {plugin.error}"
@@ -95,7 +95,11 @@ def _installed() -> Iterator[tuple[Plugin, importlib.metadata.EntryPoint]]:
         plugin = Plugin(entry_point.name, name, distribution.version if distribution else "unknown")
         if not disabled & {plugin.name, plugin.distribution, plugin.id}:
             found.setdefault(plugin.id, (plugin, entry_point))
-    yield from sorted(found.values(), key=lambda pair: (pair[0].distribution != "chainrule", pair[0].id))
+    yield from sorted(found.values(), key=lambda pair: _order(pair[0]))
+
+
+def _order(plugin: Plugin) -> tuple[bool, str, str]:
+    return (plugin.distribution != "chainrule", plugin.distribution, plugin.name)
 
 
 def _load(
@@ -115,9 +119,9 @@ def _load(
         def register(registry: Any) -> None:
             manager.subset_hook_caller("register_components", others)(registry=registry)
 
-        accept(plugin, register)
         paths = manager.subset_hook_caller("config_search_path", others)()
         plugin.search_path = paths[0] if paths else None
+        accept(plugin, register)
     except BaseException:
         if manager.is_registered(module):
             manager.unregister(module)
