@@ -1,0 +1,484 @@
+"""The life of one MLflow run: buffered metrics, artifacts, status.
+
+``mlflow.start_run`` records an interrupted run as finished, or leaves it running; a value logged by itself costs 3 ms,
+and 0.1 ms in a batch; a server that stops answering blocks. So the life of a run is owned here, values wait in a
+buffer, and what the store does not take is kept in a file of the run's folder while training goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import getpass
+import json
+import logging
+import math
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from chainrule.errors import TrackingError
+from chainrule.signals import ended_by_signals, signals_wait
+from chainrule.store import (
+    absolute_uri,
+    connect,
+    cut,
+    default_uri,
+    page_of,
+    prepare_store,
+    reason,
+    shown,
+    usable,
+    warm_up,
+)
+
+log = logging.getLogger(__name__)
+
+POINTS = 1000
+FLUSH_SECONDS = 2.0
+SLOW_SECONDS = 1.0
+PARAM_LENGTH, TAG_LENGTH, DIGEST_LENGTH, KEY_LENGTH = 6000, 8000, 36, 250  # what MLflow takes
+
+
+def tracking_of(options: Mapping[str, Any]) -> Tracking | NoTracking:
+    """What the config group ``tracking`` asks for."""
+    if not options["enabled"]:
+        return NoTracking()
+    return Tracking(absolute_uri(options["uri"]) if options["uri"] else default_uri(), options["experiment"])
+
+
+class Tracking:
+    """One experiment of one store, in which runs are recorded."""
+
+    def __init__(self, uri: str, experiment: str) -> None:
+        self.uri = uri
+        self.experiment = experiment
+        self._warming: Future[str] | None = None
+
+    def warm_up(self) -> None:
+        """Begin, in a thread, what takes seconds: MLflow's import and a new store."""
+        self._warming = warm_up(self.uri, self.experiment)
+
+    def prepare(self) -> str:
+        """Make sure that store and experiment are there; the experiment's id.
+
+        Raises:
+            TrackingError: they cannot be.
+        """
+        return self._warming.result() if self._warming else prepare_store(self.uri, self.experiment)
+
+    @contextlib.contextmanager
+    def run(
+        self,
+        *,
+        name: str,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+        dataset: tuple[str, str],
+        folder: Path,
+    ) -> Iterator[Run]:
+        """Record what happens inside as one run, which ends with its status however that ends, signals included.
+
+        Args:
+            params: long ones are cut.
+            dataset: name and digest.
+            folder: the run's own, where it keeps what could not be sent.
+
+        Raises:
+            TrackingError: the store cannot be used.
+        """
+        run = Run(self.uri, folder)
+        with ended_by_signals():
+            try:
+                run.start(self.prepare(), name, params, tags, dataset)
+                yield run
+                run.finish()
+            except BaseException as error:
+                try:
+                    run.finish(error)
+                finally:
+                    run.finish(error)  # for a second signal that came before the first call could hold it off
+                raise
+
+
+class Run:
+    """A run that is being recorded. Once it has started, nothing that the store does ends the training."""
+
+    def __init__(self, uri: str, folder: Path) -> None:
+        self.run_id: str | None = None
+        self.where: str | None = None
+        """The page of this run, or the command that opens it."""
+        self._uri = uri
+        self._folder = folder
+        self._finished = False
+        self._series: defaultdict[str, Series] = defaultdict(Series)
+        self._tags: dict[str, str] = {}
+        self._nonfinite: set[str] = set()
+        self._flushed = time.monotonic()
+
+    def start(
+        self,
+        experiment_id: str,
+        name: str,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+        dataset: tuple[str, str],
+    ) -> None:
+        """Create the run, with what is known of it before training.
+
+        Raises:
+            TrackingError: the store does not take it.
+        """
+        tags = {**environment(Path.cwd()), "dataset.digest": dataset[1], **tags}
+        with usable(self._uri), signals_wait():
+            client = connect(self._uri)
+            created = client.create_run(experiment_id, tags=_capped(tags, TAG_LENGTH), run_name=name)
+            self.run_id = created.info.run_id
+            self.where = _where(self._uri, created.info)
+            self._line = Line(client, created.info.run_id)
+            self._unsent = self._folder / f"unsent-{self.run_id}.jsonl"
+        self._send({"params": _capped(params, PARAM_LENGTH), "metrics": [], "tags": {}})
+        self._send({"dataset": dataset[0], "digest": dataset[1][:DIGEST_LENGTH], "source": tags["mlflow.source.name"]})
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Record values at a step. They reach the store in batches, every two seconds.
+
+        A value that is infinite or not a number becomes a tag, the first time: MLflow would store 1.8e308.
+        """
+        stamp = int(time.time() * 1000)
+        for name, given in metrics.items():
+            key, value = key_of(name), float(given)
+            if math.isfinite(value):
+                self._series[key].add(value, stamp, step)
+            elif key not in self._nonfinite:
+                self._nonfinite.add(key)
+                self.tag(f"nonfinite.{key}", f"{value} at step {step}")
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self._flush()
+
+    def summary(self, metrics: Mapping[str, float], step: int) -> None:
+        """Record values of the end of training; those that were logged at this step already are not recorded twice."""
+        self.log({name: value for name, value in metrics.items() if self._series[key_of(name)].step != step}, step)
+
+    def tag(self, name: str, value: str) -> None:
+        """Set a tag; it reaches the store with the next batch."""
+        self._tags |= _capped({name: value}, TAG_LENGTH)
+
+    def artifact(self, path: Path) -> None:
+        """Record a file, or a folder under its name."""
+        self._send({"artifact": str(path.absolute())})
+
+    def artifacts(self, folder: Path) -> None:
+        """Record everything in a folder but what is hidden."""
+        for path in sorted(folder.iterdir()):
+            if not path.name.startswith((".", "unsent-")):
+                self.artifact(path)
+
+    def text(self, text: str, name: str) -> None:
+        """Record a text as a file of that name."""
+        self._send({"text": text, "name": name})
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """Give the run its status, and send what waits. Done once; signals wait for it.
+
+        Args:
+            error: what ended the run; None if it came to its end.
+        """
+        if self.run_id is None or self._finished:
+            return
+        with signals_wait():
+            self._finished = True
+            self._line.open()
+            status = status_of(error)
+            if error is not None:
+                self.tag("error", " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": "))
+            if status == "FAILED":
+                self.text("".join(traceback.format_exception(error)), "traceback.txt")
+            self._flush(last=True)
+            self._send({"status": status, "time": int(time.time() * 1000)})
+            if self._unsent.exists():
+                self._send_unsent()
+
+    def _flush(self, last: bool = False) -> None:
+        self._flushed = time.monotonic()
+        metrics = [(key, *point) for key, series in self._series.items() for point in series.take(last)]
+        if metrics or self._tags:
+            self._send({"metrics": metrics, "params": {}, "tags": self._tags})
+        # Only now: an interrupt while it is sent must not lose it. A store takes the same point twice as one.
+        for series in self._series.values():
+            series.clear()
+        self._tags = {}
+
+    def _send(self, record: Mapping[str, Any]) -> None:
+        why = self._line.send(record)
+        if why is None:
+            return
+        if not self._unsent.exists():
+            head = {"uri": self._uri, "run_id": self.run_id}
+            self._unsent.parent.mkdir(parents=True, exist_ok=True)
+            self._unsent.touch(mode=0o600)  # a URI may hold a password
+            self._unsent.write_text(json.dumps(head) + "\n", encoding="utf-8")
+            log.warning(
+                "MLflow at %s does not take what is logged (%s). Training goes on; what cannot be sent is kept in %s, "
+                "and sent at the end.",
+                shown(self._uri),
+                reason(why),
+                self._unsent,
+            )
+        with self._unsent.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def _send_unsent(self) -> None:
+        try:
+            _resend(self._unsent, self._line)
+        except TrackingError as error:
+            log.warning("%s", error)
+
+
+class Series:
+    """The points of one metric that wait to be sent, each ``(value, milliseconds, step)``.
+
+    Of the first ``POINTS`` that are logged, each is sent, then of as many again every second one, then every fourth
+    for twice as long, and so on; the last one always is. As the stride doubles, what still waits is thinned as well.
+    """
+
+    def __init__(self) -> None:
+        self.step: int | None = None
+        self._waiting: list[tuple[int, Point]] = []
+        self._left_out: Point | None = None
+        self._count = 0
+        self._stride = 1
+
+    def add(self, value: float, stamp: int, step: int) -> None:
+        if self._count == POINTS * self._stride:
+            self._stride *= 2
+            self._waiting = [(index, point) for index, point in self._waiting if index % self._stride == 0]
+        self._left_out = (value, stamp, step) if self._count % self._stride else None
+        if self._left_out is None:
+            self._waiting.append((self._count, (value, stamp, step)))
+        self._count += 1
+        self.step = step
+
+    def take(self, last: bool) -> list[Point]:
+        """What waits; with the last one, if it was left out and is asked for."""
+        points = [point for _, point in self._waiting]
+        return [*points, self._left_out] if last and self._left_out else points
+
+    def clear(self) -> None:
+        self._waiting = []
+
+
+Point = tuple[float, int, int]
+
+
+class Line:
+    """The way to one run in the store.
+
+    A try that failed slowly closes it for ten times as long as the try took: a server that does not answer costs a
+    training no more than a tenth of its time. One that refuses does so quickly, and may take the next record.
+    """
+
+    def __init__(self, client: Any, run_id: str) -> None:
+        self._client = client
+        self._run_id = run_id
+        self.open()
+
+    def open(self) -> None:
+        self._closed_until = 0.0
+        self._why: Exception | None = None
+
+    def send(self, record: Mapping[str, Any]) -> Exception | None:
+        """None if it arrived, else why it did not."""
+        start = time.monotonic()
+        if start < self._closed_until:
+            return self._why
+        try:
+            _deliver(self._client, self._run_id, record)
+        except Exception as error:
+            end = time.monotonic()
+            if end - start > SLOW_SECONDS:
+                self._closed_until = end + 10 * (end - start)
+                self._why = error
+            return error
+        return None
+
+
+def resend(path: Path) -> int:
+    """Send what a run had to keep in its ``unsent-....jsonl``; what has arrived leaves the file.
+
+    Returns:
+        The number of records that were sent.
+
+    Raises:
+        TrackingError: this is no such file, or some records still do not arrive.
+    """
+    try:
+        head, *_ = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        uri, run_id = head["uri"], head["run_id"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise TrackingError(f"{path} does not hold what a run kept for later: {reason(error)}") from None
+    with usable(uri):
+        line = Line(connect(uri), run_id)
+    return _resend(path, line)
+
+
+def _resend(path: Path, line: Line) -> int:
+    head, *records = path.read_text(encoding="utf-8").splitlines()
+    left = [(record, why) for record in records if (why := line.send(json.loads(record))) is not None]
+    if not left:
+        path.unlink()
+        return len(records)
+    path.write_text("\n".join([head, *(record for record, _ in left), ""]), encoding="utf-8")
+    raise TrackingError(
+        f"{len(left)} of {len(records)} records that a run kept do not arrive in MLflow: {reason(left[-1][1])}\n"
+        f"Send them later with: chainrule resend {shlex.quote(str(path))}"
+    )
+
+
+def _deliver(client: Any, run_id: str, record: Mapping[str, Any]) -> None:
+    """One record to the store. All of them may arrive twice: the second changes nothing."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+
+    match record:
+        case {"metrics": metrics, "params": params, "tags": tags}:
+            client.log_batch(
+                run_id,
+                metrics=[Metric(*point) for point in metrics],
+                params=[Param(*item) for item in params.items()],
+                tags=[RunTag(*item) for item in tags.items()],
+            )
+        case {"dataset": name, "digest": digest, "source": source}:
+            made_by = json.dumps({"tags": {"mlflow.source.name": source}})
+            used_for = InputTag("mlflow.data.context", "training")
+            client.log_inputs(run_id, [DatasetInput(Dataset(name, digest, "code", made_by), [used_for])])
+        case {"artifact": path}:
+            client.log_artifact(run_id, path)
+        case {"text": text, "name": name}:
+            client.log_text(run_id, text, name)
+        case {"status": status, "time": milliseconds}:
+            client.set_terminated(run_id, status, milliseconds)
+
+
+def status_of(error: BaseException | None) -> str:
+    """What MLflow calls a run that ended so.
+
+    >>> status_of(None), status_of(KeyboardInterrupt()), status_of(ValueError())
+    ('FINISHED', 'KILLED', 'FAILED')
+    """
+    if error is None:
+        return "FINISHED"
+    return "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+
+
+@functools.cache
+def key_of(name: str) -> str:
+    """The nearest name that MLflow takes for a metric, a parameter or a tag.
+
+    >>> key_of("test/top@5[k=1]")
+    'test/top_5_k_1_'
+    """
+    parts = re.sub(r"[^/\w.\- ]", "_", name)[:KEY_LENGTH].split("/")
+    return "/".join(part for part in parts if part not in ("", ".", "..")) or "_"
+
+
+@functools.cache
+def environment(directory: Path) -> dict[str, str]:
+    """Tags that say what ran: program, user, commit of the working directory, versions, BLAS and its threads."""
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    blas = {f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads" for pool in pools}
+    return {
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.name": shown(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
+        "mlflow.user": _user(),
+        "chainrule.version": version("chainrule"),
+        "numpy.version": version("numpy"),
+        "python.version": platform.python_version(),
+        "blas": "; ".join(sorted(blas)),
+        **_commit(directory),
+    }
+
+
+def _commit(directory: Path) -> dict[str, str]:
+    """The commit, and whether files differ from it; nothing outside a repository, or without git."""
+    # A repository's own configuration names programs for git to run, fsmonitor among them.
+    command = ["git", "-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
+    quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        answer = subprocess.run(command, cwd=directory, env=quiet, capture_output=True, timeout=5, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    lines = answer.decode(errors="replace").splitlines()
+    commit = next(line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid "))
+    dirty = any(not line.startswith("#") for line in lines)
+    return {} if commit == "(initial)" else {"mlflow.source.git.commit": commit, "git.dirty": str(dirty).lower()}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such user in a container
+        return "unknown"
+
+
+def _where(uri: str, run: Any) -> str:
+    if uri.startswith("http"):
+        return f"{shown(uri.rstrip('/'))}/{page_of(run)}"
+    other = "" if uri == default_uri() else f" --uri {shlex.quote(uri)}"
+    return f"chainrule ui {run.run_id}{other}"
+
+
+def _capped(values: Mapping[str, Any], length: int) -> dict[str, str]:
+    return {key_of(name): cut(shown(str(value)), length) for name, value in values.items()}
+
+
+class NoTracking:
+    """``tracking=none``: the same, and nothing is recorded."""
+
+    def warm_up(self) -> None:
+        """Nothing to begin."""
+
+    def prepare(self) -> None:
+        """Nothing to prepare."""
+
+    @contextlib.contextmanager
+    def run(self, **described: Any) -> Iterator[NoRun]:
+        """Nothing is recorded of what happens inside."""
+        yield NoRun()
+
+
+class NoRun:
+    """A run that nobody records."""
+
+    run_id: str | None = None
+    where: str | None = None
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Recorded nowhere."""
+
+    def summary(self, metrics: Mapping[str, float], step: int) -> None:
+        """Recorded nowhere."""
+
+    def tag(self, name: str, value: str) -> None:
+        """Recorded nowhere."""
+
+    def artifact(self, path: Path) -> None:
+        """Recorded nowhere."""
+
+    def artifacts(self, folder: Path) -> None:
+        """Recorded nowhere."""
+
+    def text(self, text: str, name: str) -> None:
+        """Recorded nowhere."""

@@ -1,0 +1,381 @@
+"""The life of a run, read back from a real SQLite store."""
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mlflow.tracking import MlflowClient
+from mlflow.utils import validation
+
+from chainrule import TrackingError, tracking
+from chainrule.store import prepare_store
+
+# MLflow's own models use a loader strategy that SQLAlchemy 2.1 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory):
+    uri = f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+    prepare_store(uri, "xor")
+    return uri
+
+
+@pytest.fixture
+def record(uri, tmp_path):
+    """Records a run, and gives it back as the store has it."""
+
+    def record(during=lambda run: None, **given):
+        described = {"name": "n", "params": {}, "tags": {}, "dataset": ("xor", "d" * 64), "folder": tmp_path, **given}
+        with tracking.Tracking(uri, "xor").run(**described) as run:
+            during(run)
+        return MlflowClient(uri).get_run(run.run_id)
+
+    return record
+
+
+def points(uri, run, key):
+    return [(metric.step, metric.value) for metric in MlflowClient(uri).get_metric_history(run.info.run_id, key)]
+
+
+def test_a_run_holds_what_was_recorded(uri, record, tmp_path):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "loss.png").write_bytes(b"png")
+    (tmp_path / "config.yaml").write_text("seed: 0\n")
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "hydra.yaml").write_text("")
+
+    def during(run):
+        for epoch in range(1, 31):
+            run.log({"train/loss": 1 / epoch, "validation/loss": np.float32(2 / epoch)}, step=epoch)
+        run.summary({"train/loss": 1 / 30, "best/validation/loss": 0.5}, step=30)
+        run.tag("weights_digest", "abc")
+        run.artifacts(tmp_path)
+        run.text("hello", "notes.txt")
+
+    params = {"optimizer.lr": 0.1, "model.hidden": [4, 4], "loss": None}
+    run = record(during, name="lr=0.1", params=params, tags={"sweep": "s1"})
+    assert run.info.status == "FINISHED"
+    assert run.info.end_time >= run.info.start_time
+    assert run.info.run_name == "lr=0.1"
+    assert run.data.params == {"optimizer.lr": "0.1", "model.hidden": "[4, 4]", "loss": "None"}
+    assert run.data.tags["sweep"] == "s1"
+    assert run.data.tags["weights_digest"] == "abc"
+    assert points(uri, run, "train/loss") == [(epoch, 1 / epoch) for epoch in range(1, 31)]
+    assert len(points(uri, run, "validation/loss")) == 30
+    assert run.data.metrics["best/validation/loss"] == 0.5
+    files = {file.path for file in MlflowClient(uri).list_artifacts(run.info.run_id)}
+    assert files == {"config.yaml", "figures", "notes.txt"}
+    [dataset] = [used.dataset for used in run.inputs.dataset_inputs]
+    assert (dataset.name, dataset.digest) == ("xor", "d" * 36)
+    assert run.data.tags["dataset.digest"] == "d" * 64
+
+
+def test_artifacts_lie_beside_the_store(uri, record):
+    run = record(lambda run: run.text("hello", "notes.txt"))
+    folder = Path(uri.removeprefix("sqlite:///")).parent / "mlartifacts"
+    assert (folder / run.info.run_id / "artifacts" / "notes.txt").read_text() == "hello"
+
+
+def test_tags_say_what_ran(record):
+    tags = record().data.tags
+    assert tags["numpy.version"] == np.__version__
+    assert tags["python.version"] == ".".join(map(str, sys.version_info[:3]))
+    assert tags["chainrule.version"]
+    assert "threads" in tags["blas"]
+    assert tags["mlflow.user"]
+    assert tags["mlflow.source.name"]
+
+
+@pytest.mark.parametrize(("value", "said"), [(np.nan, "nan"), (np.inf, "inf"), (-np.inf, "-inf")])
+def test_a_value_that_is_not_finite_becomes_a_tag(uri, record, value, said):
+    def during(run):
+        run.log({"train/loss": 1.0}, step=1)
+        run.log({"train/loss": value}, step=2)
+        run.log({"train/loss": value}, step=3)
+
+    run = record(during)
+    assert points(uri, run, "train/loss") == [(1, 1.0)]
+    assert run.data.tags["nonfinite.train/loss"] == f"{said} at step 2"
+
+
+def test_limits_are_those_of_the_installed_mlflow():
+    assert tracking.PARAM_LENGTH == validation.MAX_PARAM_VAL_LENGTH
+    assert tracking.TAG_LENGTH == validation.MAX_TAG_VAL_LENGTH
+    assert tracking.DIGEST_LENGTH == validation.MAX_DATASET_DIGEST_SIZE
+    assert tracking.KEY_LENGTH == validation.MAX_ENTITY_KEY_LENGTH
+
+
+def test_long_values_are_cut_with_an_ellipsis(record):
+    run = record(params={"layers": "x" * 7000}, tags={"note": "y" * 9000})
+    assert run.data.params["layers"] == "x" * 5999 + "…"
+    assert run.data.tags["note"] == "y" * 7999 + "…"
+
+
+def test_more_params_than_one_request_takes(record):
+    assert len(record(params={f"p{i}": i for i in range(250)}).data.params) == 250
+
+
+def test_names_that_mlflow_refuses_are_changed_to_ones_that_it_takes(uri, record):
+    names = ["top@5", "a=b", "layers[0]", "a//b", "../x", "/abs", "tail/", ".", "é:", "k" * 300, "x" * 249 + "/y"]
+    run = record(
+        lambda run: run.log(dict.fromkeys(names, 1.0), step=0), params=dict.fromkeys(names, 1), tags={"a@b": "1"}
+    )
+    taken = {"top_5", "a_b", "layers_0_", "a/b", "x", "abs", "tail", "_", "é_", "k" * 250, "x" * 249}
+    assert set(run.data.metrics) == taken
+    assert set(run.data.params) == taken
+    assert run.data.tags["a_b"] == "1"
+
+
+def test_many_points_are_thinned_evenly_and_the_last_is_kept(uri, record):
+    def during(run):
+        for step in range(10_000):
+            run.log({"loss": step}, step=step)
+
+    steps = [step for step, _ in points(uri, record(during), "loss")]
+    assert steps == [*range(0, 10_000, 16), 9_999]
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=300))
+def test_however_points_are_sent_their_number_is_bounded(flushes):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracking, "POINTS", 8)
+        series = tracking.Series()
+        sent = []
+        for step, flush in enumerate(flushes):
+            series.add(0.0, 0, step)
+            if flush:
+                sent += series.take(last=False)
+                series.clear()
+        sent += series.take(last=True)
+    steps = [step for _, _, step in sent]
+    assert steps == sorted(set(steps))
+    assert steps[0] == 0
+    assert steps[-1] == len(flushes) - 1
+    assert len(steps) <= 8 + 4 * np.ceil(np.log2(max(1, len(flushes) / 8))) + 1
+
+
+def test_values_reach_the_store_while_training_goes_on(uri, record, monkeypatch):
+    monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.0)
+    seen = []
+
+    def during(run):
+        run.log({"loss": 1.0}, step=1)
+        run.tag("stage", "two")
+        run.log({"loss": 0.5}, step=2)
+        seen.append(MlflowClient(uri).get_run(run.run_id))
+
+    run = record(during)
+    assert seen[0].info.status == "RUNNING"
+    assert seen[0].data.metrics == {"loss": 0.5}
+    assert seen[0].data.tags["stage"] == "two"
+    assert points(uri, run, "loss") == [(1, 1.0), (2, 0.5)]
+
+
+def ended_with(uri, tmp_path, error):
+    described = {"name": "n", "params": {}, "tags": {}, "dataset": ("xor", "d"), "folder": tmp_path}
+    runs = []
+
+    def train():
+        with tracking.Tracking(uri, "xor").run(**described) as run:
+            runs.append(run.run_id)
+            run.log({"loss": 1.0}, step=1)
+            raise error
+
+    with pytest.raises(type(error)):
+        train()
+    return MlflowClient(uri).get_run(runs[0])
+
+
+def test_a_run_that_raises_is_failed_with_its_traceback(uri, tmp_path):
+    run = ended_with(uri, tmp_path, ValueError("two\nlines"))
+    assert run.info.status == "FAILED"
+    assert run.data.metrics == {"loss": 1.0}
+    assert run.data.tags["error"] == "ValueError: two lines"
+    path = MlflowClient(uri).download_artifacts(run.info.run_id, "traceback.txt", str(tmp_path))
+    text = Path(path).read_text()
+    assert text.startswith("Traceback (most recent call last)")
+    assert "raise error" in text
+    assert text.endswith("ValueError: two\nlines\n")
+
+
+def test_an_interrupted_run_is_killed(uri, tmp_path):
+    run = ended_with(uri, tmp_path, KeyboardInterrupt())
+    assert run.info.status == "KILLED"
+    assert run.data.metrics == {"loss": 1.0}
+    assert run.data.tags["error"] == "KeyboardInterrupt"
+
+
+def test_finishing_twice_changes_nothing(uri, record):
+    run = record(lambda run: run.finish(ValueError("first")))
+    assert run.info.status == "FAILED"
+
+
+def test_what_the_store_does_not_take_is_kept_and_sent_later(uri, record, tmp_path, caplog):
+    missing = tmp_path / "figure.png"
+
+    def during(run):
+        run.artifact(missing)
+        run.artifact(missing)
+        run.log({"loss": 1.0}, step=1)
+
+    run = record(during)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics == {"loss": 1.0}
+    first, last = [entry.getMessage() for entry in caplog.records if entry.levelno == logging.WARNING]
+    kept = tmp_path / f"unsent-{run.info.run_id}.jsonl"
+    assert str(missing) in first
+    assert f"is kept in {kept}" in first
+    assert last.startswith("2 of 2 records that a run kept do not arrive in MLflow: No such file or directory:")
+    assert last.endswith(f"Send them later with: chainrule resend {kept}")
+    with pytest.raises(TrackingError, match="2 of 2 records"):
+        tracking.resend(kept)
+    missing.write_bytes(b"png")
+    assert tracking.resend(kept) == 2
+    assert not kept.exists()
+    assert [file.path for file in MlflowClient(uri).list_artifacts(run.info.run_id)] == ["figure.png"]
+
+
+def test_only_what_did_not_arrive_stays_kept(uri, record, tmp_path):
+    run = record()
+    kept = tmp_path / "kept.jsonl"
+    head = {"uri": uri, "run_id": run.info.run_id}
+    good = {"metrics": [["loss", 1.0, 1, 1]], "params": {}, "tags": {"late": "yes"}}
+    bad = {"artifact": str(tmp_path / "missing.png")}
+    kept.write_text("".join(json.dumps(line) + "\n" for line in (head, bad, good)))
+    with pytest.raises(TrackingError, match="1 of 2 records"):
+        tracking.resend(kept)
+    assert [json.loads(line) for line in kept.read_text().splitlines()] == [head, bad]
+    assert MlflowClient(uri).get_run(run.info.run_id).data.tags["late"] == "yes"
+
+
+def test_kept_records_are_for_their_owner_alone(record, tmp_path):
+    record(lambda run: run.artifact(tmp_path / "missing.png"))
+    [kept] = tmp_path.iterdir()
+    assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_runs_of_one_folder_keep_their_own(record, tmp_path):
+    runs = [record(lambda run: run.artifact(tmp_path / "missing.png")) for _ in range(2)]
+    heads = [json.loads(path.read_text().splitlines()[0])["run_id"] for path in tmp_path.iterdir()]
+    assert sorted(heads) == sorted(run.info.run_id for run in runs)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "hello\n", "[]\n", '{"uri": "sqlite:///x"}\n', '{"uri": "x", "run_id": "y"}\n{"']
+)
+def test_resending_another_file_says_so(tmp_path, content):
+    path = tmp_path / "other.txt"
+    path.write_text(content)
+    with pytest.raises(TrackingError, match=r"other\.txt does not hold what a run kept for later"):
+        tracking.resend(path)
+
+
+def test_passwords_in_uris_are_not_recorded(record, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/bin/chainrule", "train", "tracking.uri=https://me:secret@host"])
+    tracking.environment.cache_clear()
+    run = record(params={"data.url": "https://me:secret@host/data"}, tags={"from": "https://me:secret@host"})
+    tracking.environment.cache_clear()
+    assert run.data.params["data.url"] == "https://***@host/data"
+    assert run.data.tags["mlflow.source.name"] == "chainrule train tracking.uri=https://***@host"
+    assert "secret" not in str(run.to_dictionary())
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+    run = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return run.stdout.strip()
+
+
+def test_the_commit_is_that_of_the_directory(tmp_path):
+    def tags():
+        tracking.environment.cache_clear()
+        found = tracking.environment(tmp_path)
+        return found.get("mlflow.source.git.commit"), found.get("git.dirty")
+
+    assert tags() == (None, None)
+    git(tmp_path, "init")
+    assert tags() == (None, None)
+    (tmp_path / "train.py").write_text("1\n")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "first")
+    commit = git(tmp_path, "rev-parse", "HEAD")
+    assert tags() == (commit, "false")
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "log").write_text("")
+    assert tags() == (commit, "false")
+    (tmp_path / "train.py").write_text("2\n")
+    assert tags() == (commit, "true")
+
+
+def test_a_repository_runs_no_program_of_its_own(tmp_path):
+    git(tmp_path, "init")
+    hook = tmp_path / "hook"
+    hook.write_text("#!/bin/sh\ntouch ran\n")
+    hook.chmod(0o755)
+    git(tmp_path, "config", "core.fsmonitor", str(hook))
+    tracking.environment.cache_clear()
+    tracking.environment(tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_without_git_there_is_no_commit(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    tracking.environment.cache_clear()
+    assert "mlflow.source.git.commit" not in tracking.environment(tmp_path)
+
+
+def test_where_is_the_command_that_opens_the_run(uri, tmp_path, monkeypatch):
+    described = {"name": "n", "params": {}, "tags": {}, "dataset": ("xor", "d"), "folder": tmp_path}
+    with tracking.Tracking(uri, "xor").run(**described) as run:
+        pass
+    assert run.where == f"chainrule ui {run.run_id} --uri {uri}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with tracking.Tracking(uri, "xor").run(**described) as run:
+        pass
+    assert run.where == f"chainrule ui {run.run_id}"
+
+
+def test_options_choose_store_and_experiment(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    chosen = tracking.tracking_of({"enabled": True, "uri": None, "experiment": "xor"})
+    assert (chosen.uri, chosen.experiment) == (f"sqlite:///{tmp_path}/mlflow.db", "xor")
+    assert tracking.tracking_of({"enabled": True, "uri": "sqlite:///a.db", "experiment": "e"}).uri.endswith("/a.db")
+
+
+def test_no_tracking_has_the_same_interface_and_records_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    nothing = tracking.tracking_of({"enabled": False, "uri": None, "experiment": "xor"})
+    nothing.warm_up()
+    nothing.prepare()
+    with nothing.run(name="n", params={}, tags={}, dataset=("xor", "d"), folder=tmp_path) as run:
+        run.log({"loss": 1.0}, step=1)
+        run.summary({"loss": 1.0}, step=1)
+        run.tag("a", "b")
+        run.artifact(tmp_path)
+        run.artifacts(tmp_path)
+        run.text("a", "b")
+    assert (run.run_id, run.where) == (None, None)
+    assert not list(tmp_path.iterdir())
+    for real, other in ((tracking.Tracking, tracking.NoTracking), (tracking.Run, tracking.NoRun)):
+        public = {name for name in vars(real) if not name.startswith("_")}
+        assert public - {"start", "finish"} <= set(dir(other))
+
+
+def test_an_error_in_the_making_of_a_run_is_told_in_two_lines(uri, tmp_path):
+    class Unknown(tracking.Tracking):
+        def prepare(self):
+            return "999"
+
+    described = {"name": "n", "params": {}, "tags": {}, "dataset": ("xor", "d"), "folder": tmp_path}
+    with pytest.raises(TrackingError) as caught, Unknown(uri, "xor").run(**described):
+        pass
+    assert len(str(caught.value).splitlines()) == 2
+    assert "No Experiment with id=999 exists" in str(caught.value)

@@ -1,0 +1,174 @@
+"""Recording on an MLflow server, which stops answering in the middle."""
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from chainrule import TrackingError, tracking
+from chainrule.store import prepare_store, serve_ui
+
+pytestmark = [
+    pytest.mark.slow,
+    # MLflow's own models use a loader strategy that SQLAlchemy 2.1 deprecates.
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
+]
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def wait_for(url, process):
+    while process.poll() is None:
+        try:
+            return urllib.request.urlopen(url, timeout=5).read()
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the server ended with status {process.returncode}")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A real server, as ``(uri, process group)``."""
+    folder = tmp_path_factory.mktemp("server")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    prepare_store(uri, "xor")
+    port = free_port()
+    command = ["mlflow", "server", "--backend-store-uri", uri, "--artifacts-destination", str(folder / "artifacts")]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    wait_for(f"http://127.0.0.1:{port}/health", process)
+    yield f"http://127.0.0.1:{port}", process.pid
+    os.killpg(process.pid, signal.SIGCONT)
+    os.killpg(process.pid, signal.SIGTERM)
+    process.wait()
+
+
+@pytest.fixture
+def described(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(tracking, "SLOW_SECONDS", 0.5)
+    return {"name": "n", "params": {"lr": 0.1}, "tags": {"a": "b"}, "dataset": ("xor", "d"), "folder": tmp_path}
+
+
+def recorded(uri, run_id):
+    client = MlflowClient(uri)
+    run = client.get_run(run_id)
+    losses = {metric.step: metric.value for metric in client.get_metric_history(run_id, "loss")}
+    return run, losses, {file.path for file in client.list_artifacts(run_id)}
+
+
+def test_a_run_over_http(server, described, capsys):
+    uri, _ = server
+    with tracking.Tracking(uri, "remote").run(**described) as run:
+        run.log({"loss": 1.0}, step=1)
+        run.text("hello", "notes.txt")
+    stored, losses, files = recorded(uri, run.run_id)
+    assert (stored.info.status, losses, files) == ("FINISHED", {1: 1.0}, {"notes.txt"})
+    assert stored.data.params == {"lr": "0.1"}
+    assert stored.inputs.dataset_inputs[0].dataset.name == "xor"
+    assert run.where == f"{uri}/#/experiments/{stored.info.experiment_id}/runs/{run.run_id}"
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_server_that_pauses_gets_everything_at_the_end(server, described, tmp_path, caplog):
+    uri, group = server
+    with tracking.Tracking(uri, "xor").run(**described) as run:
+        run.log({"loss": 1.0}, step=1)
+        os.killpg(group, signal.SIGSTOP)
+        for step in range(2, 50):
+            run.log({"loss": 1 / step}, step=step)
+        run.text("hello", "notes.txt")
+        kept = tmp_path / f"unsent-{run.run_id}.jsonl"
+        assert kept.exists()
+        os.killpg(group, signal.SIGCONT)
+    assert not kept.exists()
+    stored, losses, files = recorded(uri, run.run_id)
+    assert (stored.info.status, files) == ("FINISHED", {"notes.txt"})
+    assert losses == {step: 1 / step for step in range(1, 50)}
+    [warning] = [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.WARNING]
+    assert warning == (
+        f"MLflow at {uri} does not take what is logged (the server does not answer). Training goes on; what cannot be "
+        f"sent is kept in {kept}, and sent at the end."
+    )
+
+
+def test_what_a_silent_server_missed_is_sent_later(server, described, tmp_path, caplog):
+    uri, group = server
+    with tracking.Tracking(uri, "xor").run(**described) as run:
+        run.log({"loss": 1.0}, step=1)
+        os.killpg(group, signal.SIGSTOP)
+        for step in range(2, 5):
+            run.log({"loss": 1 / step}, step=step)
+        (tmp_path / "figure.png").write_bytes(b"png")
+        run.artifact(tmp_path / "figure.png")
+        run.tag("late", "yes")
+    kept = tmp_path / f"unsent-{run.run_id}.jsonl"
+    number = len(kept.read_text().splitlines()) - 1
+    last = caplog.records[-1].getMessage()
+    assert last == (
+        f"{number} of {number} records that a run kept do not arrive in MLflow: the server does not answer\n"
+        f"Send them later with: chainrule resend {kept}"
+    )
+    with pytest.raises(TrackingError, match="the server does not answer"):
+        tracking.resend(kept)
+    os.killpg(group, signal.SIGCONT)
+    assert tracking.resend(kept) == number
+    assert not kept.exists()
+    stored, losses, files = recorded(uri, run.run_id)
+    assert (stored.info.status, stored.data.tags["late"], files) == ("FINISHED", "yes", {"figure.png"})
+    assert losses == {step: 1 / step for step in range(1, 5)}
+
+
+def test_a_server_has_its_own_pages(server, capsys):
+    uri, _ = server
+    assert serve_ui(None, "127.0.0.1", 5000, uri) == 0
+    assert capsys.readouterr().out == f"MLflow: {uri}/\n"
+
+
+def test_pages_are_served_until_interrupted(tmp_path):
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    nothing = {"params": {}, "tags": {}, "dataset": ("xor", "d"), "folder": tmp_path}
+    with tracking.Tracking(uri, "xor").run(name="shown", **nothing) as run:
+        run.text("hello", "notes.txt")
+    port = free_port()
+    code = f"from chainrule.store import serve_ui; exit(serve_ui({run.run_id!r}, '127.0.0.1', {port}, None))"
+    command = [sys.executable, "-c", code]
+    others = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    with (
+        (tmp_path / "log").open("w") as log,
+        subprocess.Popen(command, cwd=tmp_path, env=others, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
+        address = f"http://127.0.0.1:{port}"
+        first = process.stdout.readline()
+        assert first.startswith(f"MLflow: {address}/#/experiments/")
+        assert first.endswith(f"/runs/{run.run_id} (Ctrl-C ends it)\n")
+        wait_for(f"{address}/health", process)
+        answer = urllib.request.urlopen(f"{address}/get-artifact?path=notes.txt&run_uuid={run.run_id}").read()
+        assert answer == b"hello"
+        found = json.load(urllib.request.urlopen(f"{address}/api/2.0/mlflow/runs/get?run_id={run.run_id}"))
+        assert found["run"]["info"]["run_name"] == "shown"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 0
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0  # no server is left behind
