@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule import Array, Optimizer
+
+
+@dataclass
+class SGD(Optimizer):
+    r"""A small step straight down the slope.
+
+    Update:
+        $\theta = \theta - lr \, grad$
+
+    Args:
+        lr: the learning rate, above 0; default 0.1.
+        weight_decay: the strength of decoupled decay of weights, at least 0; default 0.
+
+    Raises:
+        FieldError: a value is out of range.
+
+    Reference:
+        Robbins, Monro (1951), "A Stochastic Approximation Method", Annals of Mathematical Statistics 22.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> theta = np.array([1.0, 2.0])
+        >>> cr.make("optimizer", "sgd").update(theta, grad=np.array([10.0, -10.0]), slots={}, step=1, lr=0.1)
+        >>> theta
+        array([0., 3.])
+    """
+
+    lr: float = 0.1
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.require("lr", self.lr > 0, "above 0")
+        self.require("weight_decay", self.weight_decay >= 0, "at least 0")
+
+    def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
+        theta -= np.multiply(lr, grad, out=self.work("move", grad.shape, grad.dtype))

@@ -1,0 +1,232 @@
+"""Each optimizer against its textbook, written out plainly in float64."""
+
+import doctest
+import importlib
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+NAMES = ["sgd", "momentum", "nesterov", "rmsprop", "adam"]
+STEPS = 200
+
+
+def run(optimizer, theta, gradient, rates, dtype=np.float64, blocks=1):
+    """Theta after each update, over ``blocks`` blocks as the trainer cuts them."""
+    theta = np.array(theta, dtype)
+    slots = {name: np.zeros_like(theta) for name in optimizer.slots}
+    cuts = [slice(part[0], part[-1] + 1) for part in np.array_split(np.arange(theta.size), blocks)]
+    path = []
+    for step, lr in enumerate(rates, start=1):
+        grad = np.array(gradient(theta, step), dtype)
+        for cut in cuts:
+            optimizer.update(theta[cut], grad[cut], {name: slot[cut] for name, slot in slots.items()}, step, lr)
+        path.append(theta.copy())
+    return np.array(path)
+
+
+def noisy_gradient(theta, step):
+    """Gradients of very different sizes, some of them zero, that depend on where theta is."""
+    rng = np.random.default_rng(step)
+    return (theta + rng.normal(size=theta.size)) * np.logspace(-6, 6, theta.size) * (rng.random(theta.size) < 0.8)
+
+
+def textbook_sgd(theta, gradient, rates):
+    for step, lr in enumerate(rates, start=1):
+        theta = theta - lr * gradient(theta, step)
+        yield theta
+
+
+def textbook_momentum(theta, gradient, rates, beta):
+    v = 0
+    for step, lr in enumerate(rates, start=1):
+        v = beta * v + gradient(theta, step)
+        theta = theta - lr * v
+        yield theta
+
+
+def textbook_nesterov(theta, gradient, rates, beta):
+    v = 0
+    for step, lr in enumerate(rates, start=1):
+        g = gradient(theta, step)
+        v = beta * v + g
+        theta = theta - lr * (g + beta * v)
+        yield theta
+
+
+def textbook_rmsprop(theta, gradient, rates, rho, eps):
+    mean_square = 0
+    for step, lr in enumerate(rates, start=1):
+        g = gradient(theta, step)
+        mean_square = rho * mean_square + (1 - rho) * g**2
+        theta = theta - lr * g / (np.sqrt(mean_square) + eps)
+        yield theta
+
+
+def textbook_adam(theta, gradient, rates, beta1, beta2, eps):
+    """Kingma, Ba 2015, algorithm 1, line by line."""
+    m = v = 0
+    for t, alpha in enumerate(rates, start=1):
+        g = gradient(theta, t)
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat = m / (1 - beta1**t)
+        v_hat = v / (1 - beta2**t)
+        theta = theta - alpha * m_hat / (np.sqrt(v_hat) + eps)
+        yield theta
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "textbook"),
+    [
+        ("sgd", {}, textbook_sgd),
+        ("momentum", {"momentum": 0.9}, textbook_momentum),
+        ("momentum", {"momentum": 0.0}, textbook_momentum),
+        ("nesterov", {"momentum": 0.8}, textbook_nesterov),
+        ("rmsprop", {"rho": 0.9, "eps": 1e-8}, textbook_rmsprop),
+        ("rmsprop", {"rho": 0.0, "eps": 0.5}, textbook_rmsprop),
+        ("adam", {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}, textbook_adam),
+        ("adam", {"beta1": 0.0, "beta2": 0.0, "eps": 1e-3}, textbook_adam),
+        ("adam", {"beta1": 0.95, "beta2": 0.5, "eps": 1e2}, textbook_adam),
+    ],
+)
+def test_update_is_the_textbook_rule(name, fields, textbook):
+    """To 1e-12, over many steps, with a rate that changes."""
+    start = np.linspace(-1, 1, 13)
+    rates = list(1e-7 / np.sqrt(np.arange(1, STEPS + 1)))
+    ours = run(cr.make("optimizer", name, **fields), start, noisy_gradient, rates)
+    beta = [fields["momentum"]] if "momentum" in fields else list(fields.values())
+    theirs = np.array(list(textbook(start, noisy_gradient, rates, *beta)))
+    # Moves are compared, not positions: these differ from the start by too little to show an error.
+    np.testing.assert_allclose(np.diff(ours, axis=0), np.diff(theirs, axis=0), rtol=1e-9, atol=1e-16)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+@pytest.mark.parametrize("lr", [1e-3, 0.1])
+def test_adam_moves_as_the_textbook_does_to_twelve_digits(lr):
+    """From zero, so that the moves keep all their digits, through gradients that do not depend on theta."""
+
+    def gradient(theta, step):
+        return noisy_gradient(np.zeros_like(theta), step)
+
+    ours = run(cr.make("optimizer", "adam"), np.zeros(13), gradient, [lr] * STEPS)
+    theirs = np.array(list(textbook_adam(np.zeros(13), gradient, [lr] * STEPS, 0.9, 0.999, 1e-8)))
+    largest = np.abs(theirs).max(axis=0)
+    assert (np.abs(ours - theirs) / largest).max() < 1e-12
+
+
+def test_first_step_of_adam_is_the_learning_rate_whatever_the_gradient():
+    """Kingma, Ba 2015, section 2.1: the effective step is bounded by alpha."""
+    path = run(cr.make("optimizer", "adam"), [0.0, 0.0, 0.0], lambda theta, step: [1e-3, -1.0, 1e6], [0.25])
+    np.testing.assert_allclose(path[0], [-0.25, 0.25, -0.25], rtol=1e-4)
+
+
+def test_nesterov_is_the_papers_method_seen_from_the_point_ahead():
+    """Sutskever et al. 2013, equations 3 and 4, run as they stand: our theta is their theta + mu v."""
+    curvature, mu, rate = np.array([1.0, 10.0, 50.0]), 0.9, 0.01
+    theta, v = np.array([1.0, -2.0, 3.0]), np.zeros(3)
+    ahead = []
+    for _ in range(50):
+        v = mu * v - rate * curvature * (theta + mu * v)
+        theta = theta + v
+        ahead.append(theta + mu * v)
+    ours = run(
+        cr.make("optimizer", "nesterov", momentum=mu), [1.0, -2.0, 3.0], lambda t, step: curvature * t, [rate] * 50
+    )
+    np.testing.assert_allclose(ours, ahead, rtol=1e-10, atol=1e-14)
+
+
+def test_momentum_is_polyaks_heavy_ball():
+    """Polyak 1964: x' = x - alpha f'(x) + beta (x - x_before), which has no speed in it."""
+    curvature, beta, alpha = np.array([1.0, 30.0]), 0.8, 0.02
+    before = x = np.array([1.0, -2.0])
+    path = []
+    for _ in range(50):
+        before, x = x, x - alpha * curvature * x + beta * (x - before)
+        path.append(x)
+    ours = run(cr.make("optimizer", "momentum", momentum=beta), [1.0, -2.0], lambda t, step: curvature * t, [alpha] * 50)
+    np.testing.assert_allclose(ours, path, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_blocks_give_what_the_whole_vector_gives(name):
+    rates = [1e-3] * 20
+    whole = run(cr.make("optimizer", name), np.linspace(-1, 1, 11), noisy_gradient, rates)
+    blocks = run(cr.make("optimizer", name), np.linspace(-1, 1, 11), noisy_gradient, rates, blocks=3)
+    np.testing.assert_array_equal(whole, blocks)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_float32_is_computed_in_float32(name):
+    """To the last bit as if every constant were float32, and close to float64."""
+    optimizer = cr.make("optimizer", name)
+    theta, grad = np.ones(5, np.float32), np.full(5, 0.5, np.float32)
+    slots = {slot: np.zeros(5, np.float32) for slot in optimizer.slots}
+    kept = theta, grad.copy()
+    for step in range(1, 5):
+        optimizer.update(theta, grad, slots, step, 0.01)
+    assert theta is kept[0]
+    np.testing.assert_array_equal(grad, kept[1])
+    assert all(array.dtype == np.float32 for array in [theta, *slots.values(), *vars(optimizer)["_work"].values()])
+    exact = run(cr.make("optimizer", name), np.ones(5), lambda theta, step: np.full(5, 0.5), [0.01] * 4)[-1]
+    np.testing.assert_allclose(theta, exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradients_of_any_size_give_finite_steps(name, dtype):
+    """No warning, which would be an error here, and nothing infinite."""
+    sizes = [0.0, 1e-30, -1e-10, 1e4, -1e4]
+    path = run(cr.make("optimizer", name), np.zeros(5), lambda theta, step: sizes, [0.01] * 50, dtype)
+    assert np.isfinite(path).all()
+    assert (path[:, 0] == 0).all()
+    assert path[-1, 3] < 0 < path[-1, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "lr"), [("sgd", 0.1), ("momentum", 0.02), ("nesterov", 0.02), ("rmsprop", 0.01), ("adam", 0.05)]
+)
+def test_a_convex_quadratic_is_minimised(name, lr):
+    """f(theta) = 1/2 sum of curvature * (theta - center)^2; a falling rate, so that rmsprop comes to rest."""
+    curvature, center = np.array([0.5, 2.0, 10.0]), np.array([1.0, -2.0, 0.5])
+    rates = lr * np.linspace(1, 0.001, 1000)
+    path = run(cr.make("optimizer", name), np.zeros(3), lambda t, step: curvature * (t - center), rates.tolist())
+    np.testing.assert_allclose(path[-1], center, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_updates_allocate_nothing_after_the_first(name):
+    """The arrays kept to compute in are the same ones each time, also for the smaller last block."""
+    optimizer = cr.make("optimizer", name)
+    run(optimizer, np.zeros(10), noisy_gradient, [0.01], blocks=3)
+    kept = {key: id(array) for key, array in vars(optimizer)["_work"].items()}
+    run(optimizer, np.zeros(10), noisy_gradient, [0.01] * 3, blocks=3)
+    assert {key: id(array) for key, array in vars(optimizer)["_work"].items()} == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value", "expected"),
+    [
+        *[(name, "lr", value, "above 0") for name in NAMES for value in (0.0, -0.1, float("nan"))],
+        *[(name, "weight_decay", -0.1, "at least 0") for name in NAMES],
+        *[(name, "momentum", value, "at least 0 and less than 1") for name in NAMES[1:3] for value in (-0.1, 1.0)],
+        ("rmsprop", "rho", 1.0, "at least 0 and less than 1"),
+        ("rmsprop", "eps", 0.0, "above 0"),
+        ("adam", "beta1", 1.0, "at least 0 and less than 1"),
+        ("adam", "beta2", -0.5, "at least 0 and less than 1"),
+        ("adam", "eps", -1e-8, "above 0"),
+    ],
+)
+def test_a_value_out_of_range_is_refused(name, field, value, expected):
+    with pytest.raises(cr.FieldError) as caught:
+        cr.make("optimizer", name, **{field: value})
+    assert str(caught.value).startswith(f"{field}: got {value!r}, must be {expected} (")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_example_of_the_docstring(name):
+    module = importlib.import_module(f"chainrule_plugins.optimizers.{name}")
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
