@@ -13,6 +13,7 @@ from typing import TextIO
 
 from chainrule import __version__
 from chainrule.errors import ChainruleError, debugging
+from chainrule.signals import Terminated
 
 COMMANDS = ("train", "plugins", "ui", "resend")
 
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(options)
     except ChainruleError as error:
         return _failed(error, error.exit_status)
+    except Terminated as error:
+        return _failed(error, 143)
     except KeyboardInterrupt as error:
         return _failed(error, 130)
     except BrokenPipeError:
@@ -124,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     served.set_defaults(run=ui)
 
     resent = commands.add_parser("resend", help="send what a run kept while MLflow did not answer")
-    resent.add_argument("file", type=Path, help="the unsent.jsonl in the run's folder")
+    resent.add_argument("file", type=Path, help="the unsent-....jsonl in the run's folder")
     resent.set_defaults(run=resend)
     return parser
 

@@ -375,9 +375,9 @@ class Model(Component):
     """An architecture: the list of layers for a given input and output."""
 
     kind = "model"
-    required = {"layers": ("input_shape", "units", "activation")}
+    required = {"build": ("input_shape", "units", "activation")}
 
-    def layers(self, input_shape: Shape, units: int, activation: str) -> Sequence[Any]:
+    def build(self, input_shape: Shape, units: int, activation: str) -> Sequence[Any]:
         """Returns layers, each an instance, a name or ``{name: ..., ...}``.
 
         Args:

@@ -145,7 +145,7 @@ def build_network(config: Mapping[str, Any], data: Data) -> Network:
         units, activation = loss.output(data.task, data.classes)
     with within("model"):
         model = make("model", config["model"])
-        layers = model.layers(data.input_shape, units, activation)
+        layers = model.build(data.input_shape, units, activation)
     try:
         return Network(layers, data.input_shape, loss, config["seed"], config["dtype"], data.task)
     except ConfigError as error:

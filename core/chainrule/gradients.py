@@ -39,6 +39,7 @@ def gradient_check(network: Network, x: Any, y: Any, entries: int = 100, step: f
         return twin.compute_loss(inputs, target, training=True)
 
     loss()
+    twin.parameters.grad[...] = 1  # shows up where a layer adds to its gradient, or forgets one
     twin.compute_gradient()
     gradient = twin.parameters.grad.copy()
     theta = twin.parameters.theta

@@ -6,11 +6,12 @@ layers in reverse, each applying the chain rule to its own function (Rumelhart, 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast, get_args
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from chainrule.stack import Blueprint, Stack
 from chainrule.targets import Targets, listed, prepared, task_of
 
 DTYPES = ("float32", "float64")
+TASKS: tuple[Task, ...] = get_args(Task)
 
 
 class Snapshot(NamedTuple):
@@ -62,12 +64,7 @@ class Network:
         dtype: str = "float32",
         task: Task | None = None,
     ) -> None:
-        if dtype not in DTYPES:
-            raise FieldError(f'got "{dtype}", expected {" or ".join(DTYPES)}', key="dtype")
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise FieldError(f"got {seed!r}, expected a whole number, 0 or more", key="seed")
-        if not layers:
-            raise ConfigError("a network needs at least one layer", key="layers")
+        _check_arguments(layers, input_shape, seed, dtype, task)
         self.input_shape: Shape = tuple(int(n) for n in input_shape)
         self.seed = seed
         self.dtype = np.dtype(dtype)
@@ -85,7 +82,8 @@ class Network:
         self._initialize()
 
         last = self.layers[-1]
-        self.fused = isinstance(last, Activation) and registry().name_of(last) == self.loss.fuses_with
+        entry = registry().entry_of(last)  # an unregistered class of the same name may compute something else
+        self.fused = isinstance(last, Activation) and entry is not None and entry.name == self.loss.fuses_with
         self._stack.link(without_last=self.fused)
 
     def _initialize(self) -> None:
@@ -145,7 +143,8 @@ class Network:
             x: ``(batch, *input_shape)``.
             y: integer classes ``(batch,)``, one-hot ``(batch, classes)``, or numbers shaped as the output.
         """
-        loss = self.compute_loss(self.inputs(x), self.targets(y).loss, training=True)
+        inputs, targets = self.pair(x, y)
+        loss = self.compute_loss(inputs, targets.loss, training=True)
         self.compute_gradient()
         return loss, self.parameters.grad.copy()
 
@@ -162,7 +161,7 @@ class Network:
     def evaluate(self, x: Any, y: Any, metrics: Sequence[Any] = (), batch_size: int = 256) -> dict[str, Any]:
         """The loss and each metric over all of ``(x, y)``, by name, without training."""
         made: list[Metric] = [make("metric", metric) for metric in metrics]
-        return self.evaluate_prepared(self.inputs(x), self.targets(y), made, batch_size)
+        return self.evaluate_prepared(*self.pair(x, y), made, batch_size)
 
     def evaluate_prepared(
         self, x: Array, targets: Targets, metrics: Sequence[Metric], batch_size: int = 256
@@ -212,9 +211,35 @@ class Network:
             DataError: labels out of range. ShapeError: targets that do not fit the output.
         """
         y = np.asarray(y)
+        if not (np.issubdtype(y.dtype, np.number) or y.dtype == np.bool_):
+            raise DataError(f"targets must be numbers, got {y.dtype}: give each class as a whole number from 0")
         if self.task is None:
-            self.task = task_of(y, self.output_shape)
+            looks = task_of(y, self.output_shape)
+            suited = self._tasks_of_loss()
+            self.task = looks if looks in suited or not suited else suited[0]
         return prepared(y, self.task, self.output_shape, self.dtype, self.loss.integer_targets)
+
+    def _tasks_of_loss(self) -> list[Task]:
+        suited = []
+        for task in TASKS:
+            with contextlib.suppress(ConfigError):
+                self.loss.output(task, self.output_shape[-1] if self.output_shape else 1)
+                suited.append(task)
+        return suited
+
+    def pair(self, x: Any, y: Any, which: str = "given") -> tuple[Array, Targets]:
+        """``inputs(x)`` and ``targets(y)``, as many of the one as of the other; ``which`` is what messages call them.
+
+        Raises:
+            DataError: they are not as many, or none.
+        """
+        inputs, targets = self.inputs(x), self.targets(y)
+        if len(inputs) != len(targets.loss) or len(inputs) == 0:
+            raise DataError(
+                f"the {which} data has {len(inputs)} inputs and {len(targets.loss)} targets; they must be as many, "
+                "and at least one"
+            )
+        return inputs, targets
 
     # ---- keeping
 
@@ -256,9 +281,17 @@ class Network:
         """Write parameters and buffers to a safetensors file, with the architecture as JSON in its metadata.
 
         The file takes its place only once it is whole.
+
+        Raises:
+            ConfigError: a component is not registered, so that no file can name it.
         """
         from safetensors.numpy import save
 
+        nameless = {type(part).__name__ for part in self.components if registry().entry_of(part) is None}
+        if nameless:
+            raise ConfigError(
+                f"{', '.join(sorted(nameless))} cannot be saved, as no plugin registers it; snapshot() keeps the arrays"
+            )
         tensors = {item.name: np.ascontiguousarray(item.value) for item in [*self.parameters, *self.buffers]}
         metadata = {"architecture": json.dumps(self.architecture()), "components": json.dumps(self.provenance())}
         path = Path(path)
@@ -295,13 +328,31 @@ class Network:
             count = f"{sum(p.size for p in own):,}" if own else ""
             table.add_row(name, str(shape), count)
         out = io.StringIO()
-        console = Console(file=out, width=100)
+        console = Console(file=out, width=100, force_terminal=False, color_system=None)
         console.print(table)
         loss = registry().name_of(self.loss)
         fused = f" (fused with {self.loss.fuses_with})" if self.fused else ""
         total = f"{self.parameters.theta.size:,} parameters, {self.dtype.name}, loss {loss}{fused}"
         lines = [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
         return "\n".join([*lines, total])
+
+
+def _check_arguments(layers: Any, input_shape: Any, seed: Any, dtype: Any, task: Any) -> None:
+    if isinstance(layers, str) or not isinstance(layers, Sequence):
+        raise FieldError(f"got {layers!r}, expected a list of layers", key="layers")
+    if not layers:
+        raise ConfigError("a network needs at least one layer", key="layers")
+    sizes = input_shape if isinstance(input_shape, Sequence) else [None]
+    if not all(isinstance(n, (int, np.integer)) and n > 0 for n in sizes):
+        raise FieldError(
+            f"got {input_shape!r}, expected the shape of one sample, such as (5,) or (28, 28)", key="input_shape"
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise FieldError(f"got {seed!r}, expected a whole number, 0 or more", key="seed")
+    if dtype not in DTYPES:
+        raise FieldError(f"got {dtype!r}, expected {' or '.join(DTYPES)}", key="dtype")
+    if task not in (None, *TASKS):
+        raise FieldError(f"got {task!r}, expected one of {', '.join(TASKS)}", key="task")
 
 
 def load_network(path: str | Path) -> Network:
@@ -323,7 +374,13 @@ def load_network(path: str | Path) -> Network:
     require_installed(json.loads(metadata.get("components", "{}")))
     network = Network(**architecture)
     for item in [*network.parameters, *network.buffers]:
-        item.value = tensors[item.name]
+        saved = tensors.get(item.name)
+        if saved is None or saved.shape != item.value.shape:
+            raise DataError(
+                f"{path} holds no {item.name} of shape {item.value.shape}: it was saved with other versions of its "
+                f"components, {metadata['components']}"
+            )
+        item.value = saved
     return network
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import TrackingError
-from chainrule.store import absolute_uri, connect, default_uri, usable
+from chainrule.store import absolute_uri, connect, default_uri, find_run, usable
 
 PER_EPOCH = ("train/", "validation/", "learning_rate", "seconds", "examples_per_second")
 
@@ -36,7 +36,7 @@ def recorded(run_id: str, uri: str | None = None) -> Record:
     uri = absolute_uri(uri) if uri else default_uri()
     with usable(uri):
         client = connect(uri)
-        run = client.get_run(run_id)
+        run = find_run(client, run_id)
         if run.info.end_time is None:
             raise TrackingError(f"the run {run_id} has not ended: its status is {run.info.status}")
         histories = {key: client.get_metric_history(run_id, key) for key in run.data.metrics if _per_epoch(key)}

@@ -25,16 +25,19 @@ class Blueprint:
         self.buffers: list[Buffer] = []
         self.components: list[Component] = []
         self.generators: dict[str, np.random.Generator] = {}
-        self._given: set[int] = set()
+        self._given: dict[int, Component] = {}  # by id; kept alive, or the id could be another's later
 
     def component(self, kind: str, given: Any) -> Any:
-        """A private instance of what was given; the same instance may be given only once."""
-        if isinstance(given, Component):
+        """A private instance of what was given; the same instance may be given only once.
+
+        Not so an initializer, which keeps nothing: a layer may use that of its field for several parameters.
+        """
+        if isinstance(given, Component) and kind != "initializer":
             if id(given) in self._given:
                 raise ConfigError(
                     f"one instance of {type(given).__name__} is used twice in this network; make one for each place"
                 )
-            self._given.add(id(given))
+            self._given[id(given)] = given
         component = fresh(make(kind, given))
         self.components.append(component)
         return component
@@ -64,10 +67,12 @@ class LayerScope:
         kind = {f.name: f.kind for f in fields_of(type(owner))}.get(field)
         if kind is None:
             raise ContractError(f"{type(owner).__name__} has no field {field!r} whose type names a kind of component")
+        if kind == "layer":
+            several = isinstance(given, Sequence) and not isinstance(given, str)
+            layers = list(given) if several else [given]
+            places = [f"{field}.{position}" for position in range(len(layers))] if several else [field]
+            return Stack(layers, self._blueprint, f"{self._full(field)}.", places)
         with within(field):
-            if kind == "layer":
-                several = isinstance(given, Sequence) and not isinstance(given, str)
-                return Stack(given if several else [given], self._blueprint, prefix=f"{self.name}.{field}.")
             component = self._blueprint.component(kind, given)
         if kind == "activation" and field == "activation":
             self.activation = component
@@ -98,14 +103,22 @@ class Stack:
     """Layers one after another, each layer's ``activation`` unfolded into a step of its own.
 
     ``layers`` holds the components in order, ``names`` what each is called, ``shapes`` the shape of a sample after it.
+
+    Args:
+        given: each an instance, a name, or ``{name: ..., ...}``.
+        prefix: of their names.
+        places: what errors call each of them; by default its position.
     """
 
-    def __init__(self, given: Sequence[Any], blueprint: Blueprint, prefix: str = "") -> None:
+    def __init__(
+        self, given: Sequence[Any], blueprint: Blueprint, prefix: str = "", places: Sequence[str] | None = None
+    ) -> None:
         self._blueprint = blueprint
         self._prefix = prefix
+        self._places = places or [str(position) for position in range(len(given))]
         self._given: list[Layer | Activation] = []
-        for position, spec in enumerate(given):
-            with within(str(position)):
+        for place, spec in zip(self._places, given):
+            with within(place):
                 self._given.append(blueprint.component(_kind_in_stack(spec), spec))
 
     def build(self, input_shape: Shape) -> Shape:
@@ -117,7 +130,7 @@ class Stack:
         shape = tuple(input_shape)
         for position, layer in enumerate(self._given):
             name = f"{self._prefix}{position}.{registry().name_of(layer)}"
-            with within(str(position)):
+            with within(self._places[position]):
                 if isinstance(layer, Activation):
                     self._append(layer, name, shape)
                     continue

@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.arrays import Array, stream
 from chainrule.components import Callback, Metric, Optimizer, Regularizer, Schedule
-from chainrule.errors import ConfigError, DataError, FieldError, did_you_mean
+from chainrule.errors import ConfigError, FieldError, did_you_mean
 from chainrule.network import Network, batches
 from chainrule.registry import fresh, make, registry
 from chainrule.targets import Targets
@@ -132,8 +132,8 @@ class Trainer:
         """
         if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
             raise FieldError(f"got {epochs!r}, expected a whole number, 1 or more", key="epochs")
-        x, targets = self._prepared("train", train)
-        held_out = self._prepared("validation", validation) if validation is not None else None
+        x, targets = self.network.pair(*train, "train")
+        held_out = self.network.pair(*validation, "validation") if validation is not None else None
         self.steps_per_epoch = math.ceil(len(x) / self.batch_size)
         self.epochs = self.epoch + epochs
         self.total_steps = self.step + epochs * self.steps_per_epoch
@@ -173,7 +173,7 @@ class Trainer:
         if self.regularizer is not None:
             self.metrics["train/penalty"] = float(self.regularizer.penalty(self._weights))
         if held_out is not None:
-            measured = self.network.evaluate_prepared(*held_out, self._followed)
+            measured = self.network.evaluate_prepared(*held_out, [fresh(metric) for metric in self._followed])
             self.metrics |= {f"validation/{name}": value for name, value in measured.items()}
         self.metrics |= {
             "learning_rate": self.learning_rate,
@@ -205,8 +205,8 @@ class Trainer:
 
     def evaluate(self, x: Any, y: Any) -> dict[str, Any]:
         """The loss and every metric, those that give an array too, over all of ``(x, y)``, by name."""
-        inputs, targets = self._prepared("given", (x, y))
-        return self.network.evaluate_prepared(inputs, targets, self.all_metrics())
+        inputs, targets = self.network.pair(x, y)
+        return self.network.evaluate_prepared(inputs, targets, [fresh(metric) for metric in self.all_metrics()])
 
     def running(self) -> dict[str, float]:
         """The loss and metrics of the running epoch, as far as it has come."""
@@ -254,8 +254,8 @@ class Trainer:
                 chosen = [e.name for e in registry() if issubclass(e.cls, Metric) and task in e.cls.tasks]
             else:
                 chosen = list(self._given_metrics)
-            self._metrics = [make("metric", metric) for metric in chosen]
-            for metric in self._metrics:
+            made: list[Metric] = [fresh(make("metric", metric)) for metric in chosen]
+            for metric in made:
                 if task not in metric.tasks:
                     suited = [e.name for e in registry() if issubclass(e.cls, Metric) and task in e.cls.tasks]
                     raise ConfigError(
@@ -263,17 +263,8 @@ class Trainer:
                         f"{task}: take {', '.join(suited)}",
                         key="metrics",
                     )
+            self._metrics = made
         return self._metrics
-
-    def _prepared(self, which: str, pair: tuple[Any, Any]) -> tuple[Array, Targets]:
-        x, y = pair
-        inputs, targets = self.network.inputs(x), self.network.targets(y)
-        if len(inputs) != len(targets.loss) or len(inputs) == 0:
-            raise DataError(
-                f"the {which} data has {len(inputs)} inputs and {len(targets.loss)} targets; they must be as many, "
-                "and at least one"
-            )
-        return inputs, targets
 
     def _tell(self, event: str) -> None:
         for listen in self._listeners[event]:

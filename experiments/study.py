@@ -1,0 +1,59 @@
+"""What the studies share: their command line, their runs, and where their results go."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+import chainrule as cr
+
+
+def arguments(question: str, seeds: int) -> argparse.Namespace:
+    """``--seeds``, ``--results`` and overrides for every run, such as ``trainer.epochs=1`` to try a study out."""
+    parser = argparse.ArgumentParser(description=question)
+    parser.add_argument("--seeds", type=int, default=seeds, help="how many, from 0 (default: %(default)s)")
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="where table and figure go")
+    parser.add_argument("overrides", nargs="*", help="for every run, as chainrule train takes them")
+    return parser.parse_args()
+
+
+def runs(study: str, seeds: int, overrides: Sequence[str]) -> list[cr.Result]:
+    """One run for each seed, recorded in MLflow under the study's name."""
+    common = [f"tracking.experiment=study_{study}", "tracking.figures=false", "callbacks=[nan_guard]"]
+    results = []
+    for seed in range(seeds):
+        results.append(cr.train([*common, f"seed={seed}", *overrides]))
+        print(f"{' '.join(overrides)} seed={seed}: {results[-1].seconds:.1f} s", flush=True)
+    return results
+
+
+def percent(fractions: Iterable[float]) -> str:
+    """Mean and standard deviation: ``98.41 ± 0.05 %``."""
+    values = [100 * fraction for fraction in fractions]
+    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.2f}{spread} %"
+
+
+def publish(folder: Path, study: str, columns: Sequence[str], rows: Sequence[Sequence[str]], figure: Figure) -> None:
+    """Write ``<study>.md`` and ``<study>.png``, and print the table."""
+    table = Table(box=box.MARKDOWN)
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*row)
+    text = io.StringIO()
+    Console(file=text, width=160).print(table)
+    markdown = "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines()) + "\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{study}.md").write_text(markdown, encoding="utf-8")
+    figure.savefig(folder / f"{study}.png", dpi=100, bbox_inches="tight", metadata={"Software": None})
+    print(markdown)
+    print(f"{folder / study}.md, {folder / study}.png")
