@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule import Activation, Array, Initializer, Layer, Shape, ShapeError
+
+
+@dataclass
+class Dense(Layer):
+    r"""Each output is a weighted sum of all inputs, plus a bias.
+
+    Forward:
+        $y = x W + b$
+
+    Backward:
+        $dW = x^T \, dy$
+        $db = \sum_{batch} dy$
+        $dx = dy \, W^T$
+
+    Shapes:
+        x: (batch, features)
+        W: (features, units)
+        b: (units,)
+        y: (batch, units)
+
+    Args:
+        units: the number of outputs, at least 1.
+        activation: what the network applies to y; any activation, default "linear".
+        initializer: what W holds at first; any initializer, default "glorot_uniform".
+        bias_initializer: what b holds at first; any initializer, default "zeros". Weight decay spares b.
+        bias: whether there is a b; default true.
+
+    Raises:
+        FieldError: units is less than 1.
+        ShapeError: the input is not a vector.
+
+    Reference:
+        Rumelhart, Hinton, Williams (1986), "Learning representations by back-propagating errors", Nature 323.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> sum_of_inputs = cr.make("layer", "dense", units=1, initializer={"name": "constant", "value": 1.0})
+        >>> network = cr.Network([sum_of_inputs], input_shape=(3,), loss="mse", seed=0)
+        >>> network.predict(np.array([[1.0, 2.0, 3.0]]))
+        array([[6.]], dtype=float32)
+    """
+
+    units: int
+    activation: str | Mapping[str, Any] | Activation = "linear"
+    initializer: str | Mapping[str, Any] | Initializer = "glorot_uniform"
+    bias_initializer: str | Mapping[str, Any] | Initializer = "zeros"
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        self.require("units", self.units >= 1, "at least 1")
+
+    def build(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 1:
+            raise ShapeError(
+                f"dense takes vectors, of shape (features,), got input of shape {input_shape}: put a flatten before it"
+            )
+        self.W = self.parameter("W", (*input_shape, self.units), self.initializer)
+        self.b = self.parameter("b", (self.units,), self.bias_initializer, decay=False) if self.bias else None
+        self.child("activation", self.activation)
+        return (self.units,)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.x = x
+        y = np.dot(x, self.W.value, out=self.work("y", (len(x), self.units), x.dtype))
+        if self.b is not None:
+            y += self.b.value
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        self.backward_parameters(dy)
+        return np.dot(dy, self.W.value.T, out=self.work("dx", self.x.shape, dy.dtype))
+
+    def backward_parameters(self, dy: Array) -> None:
+        np.dot(self.x.T, dy, out=self.W.grad)
+        if self.b is not None:
+            dy.sum(axis=0, out=self.b.grad)
