@@ -29,6 +29,7 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError  # type: ignore[import-untyped]
 
 from chainrule.config import config_folder, store_nodes
 from chainrule.errors import ChainruleError, ConfigError, FieldError, UnknownName, debugging, did_you_mean
@@ -118,8 +119,8 @@ def hydra_command(arguments: Sequence[str], run: Callable[[Job], Any]) -> list[A
     hydra = _start(options.config_dir)
     try:
         return _act(hydra, options, run)
-    except (HydraException, OmegaConfBaseException, OSError, ValueError) as error:
-        raise explained(error) from error
+    except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
+        raise _in_a_config(error) from error
     finally:
         GlobalHydra.instance().clear()
 
@@ -139,8 +140,8 @@ def run_once(overrides: Sequence[str], run: Callable[[Job], Any], config_dir: st
     hydra = _start(options.config_dir)
     try:
         [result] = _run(hydra, options, run)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise explained(error) from error
+    except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
+        raise _in_a_config(error) from error
     finally:
         GlobalHydra.instance().clear()
     if isinstance(result, Failure):
@@ -177,6 +178,15 @@ def explained(error: Exception) -> Exception:
             )
         return ConfigError(" ".join(str(error).split()))
     return error
+
+
+def _in_a_config(error: Exception) -> Exception:
+    """As ``explained``; whatever else went wrong while Hydra composed is wrong in what the user wrote."""
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return ConfigError(f"{mark.name}, line {mark.line + 1}: this is no YAML of a config: {error.problem}")
+    told = explained(error)
+    return told if isinstance(told, ChainruleError) else ConfigError(" ".join(str(error).split()))
 
 
 WORDS = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
@@ -282,9 +292,14 @@ def _plain(config: Any) -> Any:
 
 
 def _remove_if_empty(folder: Path) -> None:
-    """Hydra makes a job's folder before the job begins; one that failed at once leaves nothing in it."""
+    """Hydra makes a job's folder, and those above it, before the job begins; one that failed at once leaves none."""
+    here = Path.cwd()
     with contextlib.suppress(OSError):
         folder.rmdir()
+        for above in folder.parents:
+            if above == here or not above.is_relative_to(here):
+                break
+            above.rmdir()
 
 
 def _options(group: str) -> list[str]:
