@@ -282,7 +282,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         if getattr(options, name):
             option = f"--{name.replace('_', '-')}"
             raise ConfigError("chainrule does not take this option of Hydra's; see --config-dir", key=option)
-    if not options.shell_completion:
+    if not (options.shell_completion or options.hydra_help):  # which compose other configs than ours
         options.overrides = _with_default(options.overrides)
     return options
 
