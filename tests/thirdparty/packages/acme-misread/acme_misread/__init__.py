@@ -1,0 +1,1 @@
+"""One module for each way to misread the contract, and one that does not."""

@@ -1,0 +1,6 @@
+import chainrule
+
+
+@chainrule.hookimpl
+def register_components(components):
+    pass
