@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.arrays import Array, stream
 from chainrule.components import Callback, Metric, Optimizer, Regularizer, Schedule
-from chainrule.errors import ConfigError, FieldError, did_you_mean
+from chainrule.errors import ConfigError, FieldError, did_you_mean, within
 from chainrule.network import Network, batches
 from chainrule.registry import fresh, make, registry
 from chainrule.targets import Targets
@@ -84,10 +84,12 @@ class Trainer:
     ) -> None:
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise FieldError(f"got {batch_size!r}, expected a whole number, 1 or more", key="batch_size")
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise FieldError(f"got {seed!r}, expected a whole number, 0 or more", key="seed")
         self.network = network
-        self.optimizer: Optimizer = fresh(make("optimizer", optimizer))
-        self.schedule: Schedule | None = fresh(make("schedule", schedule)) if schedule else None
-        self.regularizer: Regularizer | None = fresh(make("regularizer", regularizer)) if regularizer else None
+        self.optimizer: Optimizer = _own("optimizer", optimizer)
+        self.schedule: Schedule | None = _own("schedule", schedule) if schedule else None
+        self.regularizer: Regularizer | None = _own("regularizer", regularizer) if regularizer else None
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.history = History()
@@ -230,7 +232,9 @@ class Trainer:
         self._base_rate = float(rate) / (self._factor() or 1.0)
 
     def _factor(self) -> float:
-        return float(self.schedule(self.step, self.total_steps)) if self.schedule is not None else 1.0
+        if self.schedule is None:
+            return 1.0
+        return float(self.schedule(self.step, max(self.total_steps, 1)))  # none is planned before fit
 
     @property
     def _weights(self) -> Array:
@@ -299,6 +303,12 @@ def monitored(trainer: Trainer, name: str) -> float:
     if name not in trainer.metrics:
         raise ConfigError(f'"{name}" is not measured here. {did_you_mean(name, trainer.metrics)}', key="monitor")
     return trainer.metrics[name]
+
+
+def _own(kind: str, given: Any) -> Any:
+    """A private instance of what was given."""
+    with within(kind):
+        return fresh(make(kind, given))
 
 
 def _writers_of(event: str, listeners: Sequence[Callback]) -> list[Callable[[Trainer], None]]:
