@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chainrule import Callback, ConfigError, Metric, Trainer, did_you_mean, registry
+
+NOTHING_YET = {"cost": math.inf, "epoch": 0, "waited": 0, "snapshot": None}
+
+
+@dataclass
+class EarlyStopping(Callback):
+    """Ends a training that no longer improves, and goes back to the best weights.
+
+    Args:
+        monitor: what is watched after each epoch, such as "validation/accuracy"; default "validation/loss".
+        patience: how many epochs in a row may bring no improvement, at least 1; default 10.
+        min_delta: by how much a value must be better than the best to count as one, at least 0; default 0.
+        mode: "min" or "max" says which way is better; "auto" asks the metric, and takes "min" for all else. Default
+            "auto".
+        restore_best: whether the weights of the best epoch are taken back at the end, early or not; default true.
+
+    Raises:
+        FieldError: a value is out of range.
+        ConfigError: nothing of that name is measured in this training.
+
+    Reference:
+        Prechelt (1998), "Early Stopping - But When?", in Neural Networks: Tricks of the Trade.
+
+    Example:
+        >>> import chainrule as cr
+        >>> network = cr.Network([{"name": "dense", "units": 1}], input_shape=(1,), loss="mse")
+        >>> trainer = cr.Trainer(network, {"name": "sgd", "lr": 1e-12})
+        >>> stopping = cr.make("callback", "early_stopping", monitor="train/loss", patience=2, min_delta=0.1)
+        >>> _ = trainer.fit(([[1.0]], [2.0]), epochs=100, callbacks=[stopping])
+        >>> trainer.epoch, trainer.stop_reason
+        (3, 'train/loss has not improved for 2 epochs')
+    """
+
+    monitor: str = "validation/loss"
+    patience: int = 10
+    min_delta: float = 0.0
+    mode: Literal["auto", "min", "max"] = "auto"
+    restore_best: bool = True
+
+    def __post_init__(self) -> None:
+        self.require("patience", self.patience >= 1, "at least 1")
+        self.require("min_delta", self.min_delta >= 0, "at least 0")
+        self.load_state(NOTHING_YET)
+
+    def state(self) -> dict[str, Any]:
+        return {"cost": self._cost, "epoch": self._epoch, "waited": self._waited, "snapshot": self._snapshot}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self._cost: float = state["cost"]  # of the best epoch: the value, turned so that less is better
+        self._epoch: int = state["epoch"]
+        self._waited: int = state["waited"]
+        self._snapshot: Any = state["snapshot"]
+
+    def on_train_start(self, trainer: Trainer) -> None:
+        if trainer.epoch == 0:
+            self.load_state(NOTHING_YET)  # of an earlier training, whose network was another
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        cost = self._sign() * self._monitored(trainer)
+        if cost < self._cost - self.min_delta:
+            self._cost, self._epoch, self._waited = cost, trainer.epoch, 0
+            self._snapshot = trainer.network.snapshot() if self.restore_best else None
+            return
+        self._waited += 1
+        if self._waited >= self.patience:
+            trainer.stop(f"{self.monitor} has not improved for {self.patience} epoch{'s' * (self.patience > 1)}")
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        self._waited = 0  # should the training be taken up again
+        if self._snapshot is not None and self._epoch != trainer.epoch:
+            trainer.network.restore(self._snapshot)
+            best = f"{self._sign() * self._cost:.4g}"
+            print(
+                f"early stopping: the weights are those of epoch {self._epoch} again, where {self.monitor} was {best}",
+                file=sys.stderr,
+            )
+
+    def _monitored(self, trainer: Trainer) -> float:
+        if self.monitor not in trainer.metrics:
+            known = did_you_mean(self.monitor, trainer.metrics)
+            raise ConfigError(f'"{self.monitor}" is not measured in this training. {known}', key="monitor")
+        return trainer.metrics[self.monitor]
+
+    def _sign(self) -> int:
+        """1 where less is better, -1 where more is."""
+        mode = self.mode
+        if mode == "auto":
+            name = self.monitor.rpartition("/")[2]
+            goals = {entry.name: entry.cls.goal for entry in registry() if issubclass(entry.cls, Metric)}
+            mode = goals.get(name, "min")
+        return 1 if mode == "min" else -1

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chainrule import Callback, Trainer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+FEW_EPOCHS = 100
+REFRESH = 0.1  # seconds from one drawing of the bar to the next
+
+
+@dataclass
+class Progress(Callback):
+    """Shows how a training goes: a line for each epoch, and on a terminal a live bar below them.
+
+    Of more than 100 epochs it prints at most one line a second, and the last one. All of it goes to stderr.
+
+    Example:
+        >>> import chainrule as cr
+        >>> network = cr.Network([{"name": "dense", "units": 1}], input_shape=(1,), loss="mse")
+        >>> trainer = cr.Trainer(network, "sgd")
+        >>> _ = trainer.fit(([[1.0]], [2.0]), epochs=2, callbacks=["progress"])  # prints two lines
+    """
+
+    display = True
+    _bar = None
+
+    def on_train_start(self, trainer: Trainer) -> None:
+        self._bar = _Bar(trainer) if sys.stderr.isatty() else None
+        self._every_epoch = trainer.epochs - trainer.epoch <= FEW_EPOCHS
+        self._printed_epoch = trainer.epoch
+        self._printed_at = -math.inf
+
+    def on_epoch_start(self, trainer: Trainer) -> None:
+        if self._bar is not None:
+            self._bar.start_epoch()
+
+    def on_batch_end(self, trainer: Trainer) -> None:
+        if self._bar is not None:
+            self._bar.advance(trainer)
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        if self._every_epoch or time.perf_counter() - self._printed_at >= 1:
+            self._print(trainer)
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        if self._printed_epoch != trainer.epoch:
+            self._print(trainer)
+        self._close()
+
+    def on_exception(self, trainer: Trainer, error: BaseException) -> None:
+        self._close()
+
+    def _print(self, trainer: Trainer) -> None:
+        # While a bar is shown, rich takes over stderr and puts the line above it.
+        print(_epoch_line(trainer), file=sys.stderr, flush=True)
+        self._printed_epoch, self._printed_at = trainer.epoch, time.perf_counter()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+class _Bar:
+    """A live bar over all steps of the training, with the running epoch's loss, metrics and rate."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[values]}")]
+        self._first_step = trainer.step
+        # Drawn from the training loop, as a thread of rich's own would take turns with NumPy.
+        self._progress: RichProgress = Progress(
+            *columns, TimeRemainingColumn(), console=Console(stderr=True), auto_refresh=False, transient=True
+        )
+        steps = (trainer.epochs - trainer.epoch) * trainer.steps_per_epoch
+        self._task = self._progress.add_task(f"epoch {trainer.epoch + 1}/{trainer.epochs}", total=steps, values="")
+        self._progress.start()
+        self._drawn_at = -math.inf
+
+    def start_epoch(self) -> None:
+        self._epoch_start = time.perf_counter()
+
+    def advance(self, trainer: Trainer) -> None:
+        now = time.perf_counter()
+        if now - self._drawn_at < REFRESH:
+            return
+        self._drawn_at = now
+        rate = (trainer.batch_index + 1) * trainer.batch_size / (now - self._epoch_start)
+        self._progress.update(
+            self._task,
+            completed=trainer.step - self._first_step,
+            description=f"epoch {trainer.epoch}/{trainer.epochs}",
+            values=f"{_values(trainer.running())}  {rate:,.0f}/s",
+        )
+        self._progress.refresh()
+
+    def close(self) -> None:
+        self._progress.stop()
+
+
+def _epoch_line(trainer: Trainer) -> str:
+    """``epoch  3/10  loss 0.1234  accuracy 0.9800  validation loss 0.1402  61,234/s``"""
+    metrics = trainer.metrics
+    shown = {name: value for name, value in metrics.items() if name.startswith(("train/", "validation/"))}
+    width = len(str(trainer.epochs))
+    rate = f"{metrics['examples_per_second']:,.0f}/s"
+    return "  ".join([f"epoch {trainer.epoch:{width}}/{trainer.epochs}", _values(shown), rate])
+
+
+def _values(metrics: Mapping[str, float]) -> str:
+    return "  ".join(f"{_words(name)} {value:#.4g}" for name, value in metrics.items())
+
+
+def _words(name: str) -> str:
+    """``validation/binary_accuracy`` as people say it; what is of the training needs no mention of that."""
+    return name.removeprefix("train/").replace("/", " ").replace("_", " ")
