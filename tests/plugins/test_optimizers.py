@@ -145,7 +145,9 @@ def test_momentum_is_polyaks_heavy_ball():
     for _ in range(50):
         before, x = x, x - alpha * curvature * x + beta * (x - before)
         path.append(x)
-    ours = run(cr.make("optimizer", "momentum", momentum=beta), [1.0, -2.0], lambda t, step: curvature * t, [alpha] * 50)
+    ours = run(
+        cr.make("optimizer", "momentum", momentum=beta), [1.0, -2.0], lambda t, step: curvature * t, [alpha] * 50
+    )
     np.testing.assert_allclose(ours, path, rtol=1e-10, atol=1e-14)
 
 

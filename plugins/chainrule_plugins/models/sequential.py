@@ -26,7 +26,7 @@ class Sequential(Model):
         >>> import chainrule as cr
         >>> model = cr.make("model", "sequential", layers=["flatten", {"name": "dense", "units": 8}, "tanh"])
         >>> cr.Network(model.build((4, 4), 3, "softmax"), (4, 4), loss="categorical_cross_entropy").names
-        ['0.flatten', '1.dense', '2.tanh', '3.dense', '3.dense.softmax']
+        ['0.flatten', '1.dense', '1.dense.linear', '2.tanh', '3.dense', '3.dense.softmax']
     """
 
     layers: Sequence[str | Mapping[str, Any] | Layer] = ("flatten",)
