@@ -1,0 +1,302 @@
+"""The built-in initializers.
+
+Random ones draw in float64 and then cast: networks of one seed start alike in float32 and float64.
+
+``fan_in`` is the number of inputs that one unit sums up, ``fan_out`` the number of units that one input reaches (see
+``fans``). A weight's variance is chosen from them, so that signals, or gradients, or a bit of both, keep their size
+from layer to layer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule import Array, Initializer, Shape, hookimpl
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """``(fan_in, fan_out)`` of a weight of that shape: dense (in, out), or convolution (height, width, in, out).
+
+    >>> fans((784, 128)), fans((3, 3, 16, 32)), fans((10,))
+    ((784, 128), (144, 288), (10, 10))
+    """
+    if len(shape) < 2:
+        return math.prod(shape), math.prod(shape)
+    *window, inputs, outputs = shape
+    return math.prod(window) * inputs, math.prod(window) * outputs
+
+
+@dataclass
+class Zeros(Initializer):
+    r"""Starts from nothing: right for biases; weights would all stay alike.
+
+    Values:
+        $w = 0$
+
+    Shapes:
+        w: any
+
+    Reference:
+        Goodfellow, Bengio, Courville (2016), "Deep Learning", section 8.4.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> cr.make("initializer", "zeros")((2,), np.random.default_rng(0), "float64")
+        array([0., 0.])
+    """
+
+    def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
+        return np.zeros(shape, dtype)
+
+
+@dataclass
+class Constant(Initializer):
+    r"""The same number everywhere: for biases, and for weights that a test wants to know.
+
+    Values:
+        $w = value$
+
+    Shapes:
+        w: any
+
+    Args:
+        value: any finite number; default 0.0.
+
+    Raises:
+        FieldError: value is infinite or not a number.
+
+    Reference:
+        Goodfellow, Bengio, Courville (2016), "Deep Learning", section 8.4.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> cr.make("initializer", "constant", value=0.1)((2,), np.random.default_rng(0), "float64")
+        array([0.1, 0.1])
+    """
+
+    value: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.require("value", math.isfinite(self.value), "a finite number")
+
+    def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
+        return np.full(shape, self.value, dtype)
+
+
+@dataclass
+class Normal(Initializer):
+    r"""A bell curve of a given width, the same for layers of any size.
+
+    Values:
+        $w \sim N(mean, std^2)$
+
+    Shapes:
+        w: any
+
+    Args:
+        mean: any finite number; default 0.0.
+        std: the standard deviation, at least 0 and finite; default 0.01.
+
+    Raises:
+        FieldError: a field is out of range.
+
+    Reference:
+        Krizhevsky, Sutskever, Hinton (2012), "ImageNet Classification with Deep Convolutional Neural Networks",
+        section 5.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> cr.make("initializer", "normal", mean=1.0, std=0.0)((2,), np.random.default_rng(0), "float64")
+        array([1., 1.])
+    """
+
+    mean: float = 0.0
+    std: float = 0.01
+
+    def __post_init__(self) -> None:
+        self.require("mean", math.isfinite(self.mean), "a finite number")
+        self.require("std", 0 <= self.std < math.inf, "at least 0 and finite")
+
+    def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
+        return rng.normal(self.mean, self.std, shape).astype(dtype)
+
+
+@dataclass
+class Uniform(Initializer):
+    r"""Any number of a given range is as likely as any other.
+
+    Values:
+        $w \sim U(low, high)$
+
+    Shapes:
+        w: any
+
+    Args:
+        low: any finite number; default -0.05.
+        high: a finite number, at least low; default 0.05.
+
+    Raises:
+        FieldError: a field is out of range.
+
+    Reference:
+        Goodfellow, Bengio, Courville (2016), "Deep Learning", section 8.4.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> w = cr.make("initializer", "uniform", low=1.0, high=2.0)((100,), np.random.default_rng(0), "float64")
+        >>> bool(w.min() >= 1 and w.max() < 2)
+        True
+    """
+
+    low: float = -0.05
+    high: float = 0.05
+
+    def __post_init__(self) -> None:
+        self.require("low", math.isfinite(self.low), "a finite number")
+        self.require("high", self.low <= self.high < math.inf, f"at least low, which is {self.low}, and finite")
+
+    def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
+        return rng.uniform(self.low, self.high, shape).astype(dtype)
+
+
+@dataclass
+class GlorotUniform(Initializer):
+    r"""A compromise: for tanh and sigmoid layers, signals keep their size forwards, and gradients backwards.
+
+    Values:
+        $w \sim U(-limit, limit)$
+        $limit = \sqrt{6 / (fan_{in} + fan_{out})}$
+
+    Shapes:
+        w: (fan_in, fan_out), or (height, width, in, out)
+
+    Reference:
+        Glorot, Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", AISTATS,
+        equation 16.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> w = cr.make("initializer", "glorot_uniform")((100, 50), np.random.default_rng(0), "float32")
+        >>> bool(np.abs(w).max() <= 0.2)
+        True
+    """
+
+    def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
+        fan_in, fan_out = fans(shape)
+        limit = math.sqrt(6 / (fan_in + fan_out))
+        return rng.uniform(-limit, limit, shape).astype(dtype)
+
+
+@dataclass
+class GlorotNormal(Initializer):
+    r"""The same compromise as glorot_uniform, drawn from a bell curve.
+
+    Values:
+        $w \sim N(0, std^2)$
+        $std = \sqrt{2 / (fan_{in} + fan_{out})}$
+
+    Shapes:
+        w: (fan_in, fan_out), or (height, width, in, out)
+
+    Reference:
+        Glorot, Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", AISTATS,
+        equation 12.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> cr.make("initializer", "glorot_normal")((100, 50), np.random.default_rng(0), "float32").shape
+        (100, 50)
+    """
+
+    def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
+        fan_in, fan_out = fans(shape)
+        return rng.normal(0, math.sqrt(2 / (fan_in + fan_out)), shape).astype(dtype)
+
+
+@dataclass
+class HeUniform(Initializer):
+    r"""Wide enough that ReLU layers, which silence half of their units, keep the size of a signal.
+
+    Values:
+        $w \sim U(-limit, limit)$
+        $limit = \sqrt{6 / fan_{in}}$
+
+    Shapes:
+        w: (fan_in, fan_out), or (height, width, in, out)
+
+    Reference:
+        He, Zhang, Ren, Sun (2015), "Delving Deep into Rectifiers", ICCV, equation 10, for its variance.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> w = cr.make("initializer", "he_uniform")((600, 50), np.random.default_rng(0), "float32")
+        >>> bool(np.abs(w).max() <= 0.1)
+        True
+    """
+
+    def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
+        fan_in, _ = fans(shape)
+        limit = math.sqrt(6 / fan_in)
+        return rng.uniform(-limit, limit, shape).astype(dtype)
+
+
+@dataclass
+class HeNormal(Initializer):
+    r"""The same width as he_uniform, for ReLU layers, drawn from a bell curve.
+
+    Values:
+        $w \sim N(0, std^2)$
+        $std = \sqrt{2 / fan_{in}}$
+
+    Shapes:
+        w: (fan_in, fan_out), or (height, width, in, out)
+
+    Reference:
+        He, Zhang, Ren, Sun (2015), "Delving Deep into Rectifiers", ICCV, equation 10.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> cr.make("initializer", "he_normal")((100, 50), np.random.default_rng(0), "float32").shape
+        (100, 50)
+    """
+
+    def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
+        fan_in, _ = fans(shape)
+        return rng.normal(0, math.sqrt(2 / fan_in), shape).astype(dtype)
+
+
+@dataclass
+class LecunNormal(Initializer):
+    r"""A weighted sum of inputs of variance 1 has variance 1 again.
+
+    Values:
+        $w \sim N(0, std^2)$
+        $std = \sqrt{1 / fan_{in}}$
+
+    Shapes:
+        w: (fan_in, fan_out), or (height, width, in, out)
+
+    Reference:
+        LeCun, Bottou, Orr, Müller (1998), "Efficient BackProp", section 4.6.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> cr.make("initializer", "lecun_normal")((100, 50), np.random.default_rng(0), "float32").shape
+        (100, 50)
+    """
+
+    def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
+        fan_in, _ = fans(shape)
+        return rng.normal(0, math.sqrt(1 / fan_in), shape).astype(dtype)
+
+
+@hookimpl
+def register_components(registry: Any) -> None:
+    for cls in (
+        Zeros, Constant, Normal, Uniform, GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunNormal,
+    ):  # fmt: skip
+        registry.add(cls)
