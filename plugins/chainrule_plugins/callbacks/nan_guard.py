@@ -37,10 +37,11 @@ class NanGuard(Callback):
         raise _error(trainer, f"the loss is {trainer.batch_loss}", trainer.step + 1, where)
 
     def on_epoch_end(self, trainer: Trainer) -> None:
-        for parameter in trainer.network.parameters:
-            if not np.isfinite(parameter.value).all():
-                layer, _, name = parameter.name.rpartition(".")
-                raise _error(trainer, "parameters are not finite", trainer.step, _first(layer, name))
+        parameters = trainer.network.parameters
+        if np.isfinite(parameters.theta).all():
+            return
+        layer, _, name = next(p.name for p in parameters if not np.isfinite(p.value).all()).rpartition(".")
+        raise _error(trainer, "parameters are not finite", trainer.step, _first(layer, name))
 
 
 def _error(trainer: Trainer, what: str, step: int, where: str) -> NonFiniteError:
