@@ -35,10 +35,12 @@ class Parameter:
 
     @property
     def size(self) -> int:
+        """How many numbers it holds."""
         return math.prod(self.shape)
 
     @property
     def value(self) -> Array:
+        """Its numbers: a view of the network's ``theta``."""
         if self._value is None:
             raise ContractError(f"parameter {self.name} has no value before the whole network is built")
         return self._value
@@ -49,6 +51,7 @@ class Parameter:
 
     @property
     def grad(self) -> Array:
+        """The loss's gradient with respect to it: a view of the network's ``grad``."""
         if self._grad is None:
             raise ContractError(f"parameter {self.name} has no gradient before the whole network is built")
         return self._grad
@@ -76,6 +79,7 @@ class Buffer:
 
     @property
     def value(self) -> Array:
+        """Its numbers."""
         return self._value
 
     @value.setter

@@ -30,10 +30,12 @@ class Entry:
 
     @property
     def distribution(self) -> str:
+        """The package that it came with."""
         return self.plugin.distribution
 
     @property
     def version(self) -> str:
+        """That package's version."""
         return self.plugin.version
 
     @property
@@ -43,6 +45,7 @@ class Entry:
 
     @functools.cached_property
     def fields(self) -> tuple[Field, ...]:
+        """Its hyperparameters."""
         return fields_of(self.cls)
 
 
@@ -94,6 +97,7 @@ class Registry:
             raise UnknownName(message) from None
 
     def names(self, kind: str) -> list[str]:
+        """Of all components of a kind, sorted."""
         return sorted(name for k, name in self._entries if k == kind)
 
     def name_of(self, component: Component | type[Component]) -> str:

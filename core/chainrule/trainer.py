@@ -64,7 +64,7 @@ class Trainer:
     Example:
         >>> import numpy as np
         >>> x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
-        >>> network = Network([{"name": "dense", "units": 4, "activation": "tanh"},
+        >>> network = Network([{"name": "dense", "units": 8, "activation": "tanh"},
         ...                    {"name": "dense", "units": 1, "activation": "sigmoid"}], (2,), "binary_cross_entropy")
         >>> history = Trainer(network, {"name": "adam", "lr": 0.05}, batch_size=4).fit((x, y), epochs=300)
         >>> history["train/binary_accuracy"][-1]
