@@ -84,13 +84,13 @@ class Task:
 
     def __init__(self, run: Callable[[Job], Any], fixed: Sequence[str], sweeping: bool) -> None:
         self._run = run
-        self._fixed = set(fixed)  # the overrides that all jobs share
+        self._fixed = {_key(override) for override in fixed}  # what all jobs share
         self._sweeping = sweeping
 
     def __call__(self, config: DictConfig) -> Any:
         hydra = HydraConfig.get()
         overrides = [str(override) for override in hydra.overrides.task]
-        differs = tuple(o for o in overrides if o not in self._fixed) if self._sweeping else ()
+        differs = tuple(o for o in overrides if _key(o) not in self._fixed) if self._sweeping else ()
         sweep = Path(hydra.sweep.dir).name if self._sweeping else None
         try:
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
@@ -276,8 +276,8 @@ def _with_default(overrides: Sequence[str]) -> list[str]:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = get_args_parser()
-    parser.prog = "chainrule train"
-    options = parser.parse_args(list(arguments))
+    parser.prog, parser.usage = "chainrule train", "chainrule train [OPTIONS] [OVERRIDES]"
+    options = parser.parse_intermixed_args(list(arguments))  # overrides may stand before and after options
     for name in ("config_path", "config_name", "experimental_rerun"):
         if getattr(options, name):
             option = f"--{name.replace('_', '-')}"
@@ -289,6 +289,11 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _plain(config: Any) -> Any:
     return OmegaConf.to_container(config, resolve=False) if OmegaConf.is_config(config) else config
+
+
+def _key(override: str) -> str:
+    """What an override is of: a sweeper may write its value otherwise (``False`` for ``false``)."""
+    return override.partition("=")[0]
 
 
 def _remove_if_empty(folder: Path) -> None:
@@ -313,7 +318,8 @@ def _groups() -> list[str]:
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
-    return [] if error is None else [error, *_chain(error.__cause__)]
+    """An error, and those that led to it."""
+    return [] if error is None else [error, *_chain(error.__cause__ or error.__context__)]
 
 
 def _first_line(error: BaseException) -> str:

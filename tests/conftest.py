@@ -1,0 +1,66 @@
+"""What the tests of the program share: its command line, run in this process (a new one takes seconds)."""
+
+import contextlib
+import io
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from chainrule.cli import main
+
+SETTINGS = ("MLFLOW_TRACKING_URI", "CHAINRULE_DATA", "CHAINRULE_MIRROR", "CHAINRULE_DEBUG")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended, and what it wrote."""
+
+    status: int
+    out: str
+    err: str
+
+
+def run(*arguments: str, folder: Path, **settings: str) -> Ran:
+    """``chainrule`` with these arguments, in that folder, with these environment variables and none of the user's."""
+    out, err = io.StringIO(), io.StringIO()
+    with inside(folder, settings), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = main(arguments)
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 0
+    return Ran(status, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def inside(folder: Path, settings: dict[str, str]) -> Iterator[None]:
+    directory, environment = Path.cwd(), dict(os.environ)
+    handlers, level = logging.root.handlers[:], logging.root.level
+    for name in SETTINGS:
+        os.environ.pop(name, None)
+    os.environ.update(settings)
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(directory)
+        os.environ.clear()
+        os.environ.update(environment)
+        for handler in set(logging.root.handlers) - set(handlers):
+            handler.close()
+        logging.root.handlers, logging.root.level = handlers, level
+
+
+@pytest.fixture(scope="session")
+def program_in() -> Callable[..., Ran]:
+    """``program_in("train", "seed=1", folder=..., MLFLOW_TRACKING_URI=...)``"""
+    return run
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[..., Ran]:
+    """``program("train", "seed=1")``, in the test's own folder."""
+    return lambda *arguments, **settings: run(*arguments, folder=tmp_path, **settings)
