@@ -1,7 +1,7 @@
 """Does one hidden layer read 97 % of handwritten digits, from 1,078 examples?
 
-The experiment `digits` from 5 seeds, each tested on the same held-out third. The figure shows which digits are taken for
-which, all seeds together, and the images that seed 0 got wrong.
+The experiment `digits` from 5 seeds, each tested on the same held-out third. The figure shows which digits are taken
+for which, all seeds together, and the images that seed 0 got wrong.
 
     python experiments/digits.py
 """

@@ -2,8 +2,8 @@
 
 Two experiments, 3 seeds each, on the full 60,000 / 10,000 split; the test images are looked at once, at the end:
 `mnist_classic` (784-128-10, ReLU, softmax, mini-batch gradient descent) and `mnist` (784-512-512-10 with dropout, Adam,
-cosine schedule). The figure shows the accuracy on the 5,000 validation images, epoch by epoch; `mnist_predictions.png` is
-the page of predictions of seed 0.
+cosine schedule). The figure shows the accuracy on the 5,000 validation images, epoch by epoch; the page of predictions
+is that of seed 0.
 
     python experiments/mnist.py
 """

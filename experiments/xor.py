@@ -55,10 +55,9 @@ def figure(results: dict[str, list[cr.Result]]) -> Figure:
         losses.set(title=f"{name}: {len(found)} seeds", xlabel="epoch", ylabel="training loss", yscale="log")
         probability = found[0].network.predict(grid.reshape(-1, 2)).reshape(len(side), len(side))
         plane.contourf(side, side, probability, levels=np.linspace(0, 1, 21), cmap="RdBu_r")
-        plane.scatter([0, 1], [0, 1], marker="o", s=90, color="white", edgecolor="black", label="target 0")
-        plane.scatter([0, 1], [1, 0], marker="s", s=90, color="black", edgecolor="white", label="target 1")
-        plane.set(title="seed 0: P(1)", xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
-        plane.legend(loc="center", fontsize=8)
+        plane.scatter([0, 1], [0, 1], marker="o", s=90, color="white", edgecolor="black")
+        plane.scatter([0, 1], [1, 0], marker="s", s=90, color="black", edgecolor="white")
+        plane.set(title="seed 0: P(1)    ○ 0   ■ 1", xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
     return drawing
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from chainrule.cli import main
 
+REPOSITORY = Path(__file__).parents[1]
 SETTINGS = ("MLFLOW_TRACKING_URI", "CHAINRULE_DATA", "CHAINRULE_MIRROR", "CHAINRULE_DEBUG")
 
 
@@ -64,3 +65,13 @@ def program_in() -> Callable[..., Ran]:
 def program(tmp_path: Path) -> Callable[..., Ran]:
     """``program("train", "seed=1")``, in the test's own folder."""
     return lambda *arguments, **settings: run(*arguments, folder=tmp_path, **settings)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The value for ``CHAINRULE_DATA`` with the real MNIST files in it, which may not be committed: where there is
+    none, the test is skipped."""
+    folder = Path(os.environ.get("CHAINRULE_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not (folder / "mnist").is_dir():
+        pytest.skip(f"needs the real MNIST files, and there is no {folder}/mnist (CHAINRULE_DATA says where they are)")
+    return folder
