@@ -1,0 +1,203 @@
+"""The YAML that is shipped: it keeps its rules (see conf/README.md), and every choice of it composes and builds."""
+
+import re
+from pathlib import Path
+
+import hydra
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from chainrule import make, registry, spec_of
+from chainrule.components import KINDS
+from chainrule.config import GROUPS, MANY, TrackingOptions, TrainerOptions, config_folder, store_nodes
+
+CONF = config_folder()
+EXPERIMENTS = sorted(path.stem for path in CONF.glob("experiment/*.yaml"))
+PRESETS = sorted(path for path in CONF.glob("*/*.yaml") if path.parent.name != "experiment")
+KIND = {group: kind for kind, group in GROUPS.items()}
+COMPONENTS = [entry for entry in registry() if entry.kind in GROUPS]
+
+
+@pytest.fixture(scope="module")
+def compose():
+    """A composed config as plain values, by Hydra's own public function."""
+    store_nodes()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        yield lambda *overrides: OmegaConf.to_container(hydra.compose("config", list(overrides)))
+
+
+def loaded(path):
+    return yaml.safe_load(path.read_text())
+
+
+def options(group):
+    """Every choice of a group: the components, and the presets made of them."""
+    names = [entry.name for entry in COMPONENTS if GROUPS[entry.kind] == group]
+    return sorted([*names, *(path.stem for path in PRESETS if path.parent.name == group)])
+
+
+def test_the_folders_are_groups_and_hold_nothing_but_yaml():
+    assert {path.parent.name for path in PRESETS} <= set(GROUPS.values())
+    assert {path.name for path in CONF.rglob("*") if path.is_file() and path.suffix != ".yaml"} == {"README.md"}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_selects_and_sets_no_field_of_a_component(name):
+    text = (CONF / "experiment" / f"{name}.yaml").read_text()
+    content = yaml.safe_load(text)
+    assert text.startswith("# @package _global_\n# "), "the second line says what it is"
+    assert set(content) <= {"defaults", "name", "seed", "dtype", "trainer", "tracking"}
+    assert content["name"] == name
+    for choice in content["defaults"]:
+        [(group, option)] = choice.items()
+        assert group.startswith("override /")
+        assert option in options(group.removeprefix("override /"))
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_preset_is_a_component_with_other_values_under_a_name_of_its_own(compose, path):
+    """With a component's name Hydra would include it in itself."""
+    group, kind = path.parent.name, KIND[path.parent.name]
+    content = loaded(path)
+    component, this = content["defaults"]
+    assert this == "_self_"
+    assert path.stem not in registry().names(kind)
+    assert path.stem.startswith(f"{component}_")
+    fields = {key: value for key, value in content.items() if key != "defaults"}
+    plain = spec_of(make(kind, component))
+    assert compose(f"{group}={path.stem}")[group] == {**plain, **fields}
+
+
+def test_the_experiment_comes_after_all_that_it_overrides():
+    """Or what stands in config.yaml itself, such as the seed, would overwrite it in silence."""
+    choices = loaded(CONF / "config.yaml")["defaults"]
+    assert choices[0] == "_self_"
+    groups = [next(iter(choice)) for choice in choices[1:]]
+    assert [group for group in groups if not group.startswith("override ")][-1] == "experiment"
+    assert {*GROUPS.values(), "trainer", "tracking"} <= set(groups)
+
+
+def test_every_kind_that_a_config_chooses_alone_has_a_group():
+    inside = {"layer", "activation", "initializer"}  # named within the fields of others
+    assert set(GROUPS) == set(KINDS) - inside
+
+
+@pytest.mark.parametrize("entry", COMPONENTS, ids=lambda entry: f"{entry.kind}.{entry.name}")
+def test_each_component_is_an_option_and_its_node_builds_it_with_its_defaults(compose, entry):
+    group = GROUPS[entry.kind]
+    given = [f"{group}.{field.name}=somewhere" for field in entry.fields if field.required]
+    choice = f"{group}=[{entry.name}]" if group in MANY else f"{group}={entry.name}"
+    node = compose(choice, *given)[group]
+    node = node[entry.name] if group in MANY else node
+    assert set(node) == {"name", *(field.name for field in entry.fields)}
+    assert make(entry.kind, node) == entry.cls(*("somewhere" for _ in given))
+
+
+@pytest.mark.parametrize("entry", COMPONENTS, ids=lambda entry: f"{entry.kind}.{entry.name}")
+def test_each_field_of_each_component_can_be_set_to_its_default(compose, entry):
+    """As one writes it on the command line; so every field composes."""
+    group = GROUPS[entry.kind]
+    prefix = f"{group}.{entry.name}" if group in MANY else group
+    values = spec_of(entry.cls(*("somewhere" for field in entry.fields if field.required)))
+    choice = f"{group}=[{entry.name}]" if group in MANY else f"{group}={entry.name}"
+    overrides = [f"{prefix}.{field.name}={written(values[field.name])}" for field in entry.fields]
+    node = compose(choice, *overrides)[group]
+    assert (node[entry.name] if group in MANY else node) == values
+
+
+def written(value):
+    """As it stands after ``key=``."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{written(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(written, value)) + "]"
+    return str(value) if re.fullmatch(r"[\w./-]+", str(value)) else f'"{value}"'
+
+
+@pytest.mark.parametrize("group", ["loss", "model", "optimizer", "regularizer", "schedule"])
+def test_every_experiment_composes_with_every_option_and_takes_nothing_over(compose, group):
+    """Of groups in which an experiment chooses nothing there is nothing to take over."""
+    choosing = [name for name in EXPERIMENTS if f"override /{group}:" in (CONF / f"experiment/{name}.yaml").read_text()]
+    assert group not in ("optimizer", "model") or choosing == EXPERIMENTS
+    for option in options(group):
+        missing = [f"{group}.path=somewhere"] if option in ("csv", "npz") else []
+        alone = compose(f"{group}={option}", *missing)[group]
+        for experiment in choosing:
+            composed = compose(f"experiment={experiment}", f"{group}={option}", *missing)
+            assert composed[group] == alone, f"experiment={experiment} {group}={option}"
+
+
+def test_an_optimizer_in_the_place_of_a_preset_has_all_its_own_defaults(compose):
+    for name in registry().names("optimizer"):
+        composed = compose("experiment=xor", f"optimizer={name}")
+        assert composed["optimizer"] == spec_of(make("optimizer", name))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_what_stands_in_an_experiment_is_what_it_composes_to(compose, name):
+    content = loaded(CONF / "experiment" / f"{name}.yaml")
+    composed = compose(f"experiment={name}")
+    assert composed["name"] == name
+    assert composed["trainer"].items() >= content["trainer"].items()
+    for choice in content["defaults"]:
+        [(group, option)] = choice.items()
+        group = group.removeprefix("override /")
+        if group not in MANY:
+            assert composed[group] == compose(f"{group}={option}")[group]
+
+
+@pytest.mark.parametrize(
+    ("group", "options", "values"),
+    [
+        ("trainer", TrainerOptions(), {"epochs": 3, "batch_size": 7, "shuffle": False}),
+        (
+            "tracking",
+            TrackingOptions(),
+            {"enabled": False, "uri": "sqlite:///a.db", "experiment": "e", "run_name": "r", "figures": False},
+        ),
+    ],
+)
+def test_every_option_of_trainer_and_tracking_composes(compose, group, options, values):
+    assert set(values) == set(vars(options)), "each has its value here"
+    given = [f"{group}.{key}={written(value)}" for key, value in values.items()]
+    assert compose(*given)[group] == values
+    assert compose()[group] == vars(options)
+
+
+def test_tracking_none_is_tracking_that_is_not_enabled(compose):
+    assert compose("tracking=none")["tracking"] == {**vars(TrackingOptions()), "enabled": False}
+
+
+def test_callbacks_and_metrics_are_lists_of_which_each_has_its_own_fields(compose):
+    assert "callbacks" not in compose("callbacks=[]")
+    assert list(compose("callbacks=[early_stopping]", "callbacks.early_stopping.patience=9")["callbacks"]) == [
+        "early_stopping"
+    ]
+    both = compose("callbacks=[nan_guard,early_stopping]", "callbacks.early_stopping.patience=9")["callbacks"]
+    assert list(both) == ["nan_guard", "early_stopping"]
+    assert both["early_stopping"]["patience"] == 9
+    assert compose("metrics=[accuracy]")["metrics"] == {"accuracy": {"name": "accuracy"}}
+
+
+def test_a_list_of_layers_is_overridden_element_by_element(compose):
+    given = "model.layers=[{name:dense,units:64,activation:relu},{name:dropout,rate:0.2},tanh]"
+    composed = compose("model=sequential", given, "model.layers.0.units=128", "model.layers.1.rate=0.5")
+    assert composed["model"]["layers"] == [
+        {"name": "dense", "units": 128, "activation": "relu"},
+        {"name": "dropout", "rate": 0.5},
+        "tanh",
+    ]
+
+
+def test_the_sizes_of_hidden_layers_are_a_list_of_whole_numbers(compose):
+    assert compose("model=mlp", "model.hidden=[128,64]")["model"]["hidden"] == [128, 64]
+    with pytest.raises(hydra.errors.ConfigCompositionException):
+        compose("model=mlp", "model.hidden=[many]")
+
+
+def test_the_configs_lie_where_the_package_looks_for_them():
+    assert (CONF / "config.yaml").is_file()
+    assert Path(__file__).parents[2] / "conf" == CONF

@@ -1,0 +1,34 @@
+"""Each shipped experiment runs, cut short; what they reach is shown by the studies in experiments/."""
+
+import pytest
+
+from chainrule.config import config_folder
+
+EXPERIMENTS = sorted(path.stem for path in config_folder().glob("experiment/*.yaml"))
+ON_MNIST = [name for name in EXPERIMENTS if name.startswith("mnist")]
+SHORT = ("trainer.epochs=2", "callbacks=[nan_guard]")
+
+
+def ran_well(ran, folder):
+    assert ran.status == 0, ran.err
+    assert ran.err == ""
+    [run] = folder.glob("outputs/*/*")
+    assert (run / "model" / "weights.safetensors").is_file()
+    assert {path.name for path in (run / "figures").iterdir()} >= {"curves.png"}
+    return True
+
+
+@pytest.mark.parametrize("name", sorted({*EXPERIMENTS} - {*ON_MNIST}))
+def test_an_experiment_runs_without_a_download(program, tmp_path, name):
+    ran = program("train", f"experiment={name}", "tracking=none", *SHORT, CHAINRULE_MIRROR="http://127.0.0.1:1")
+    assert ran_well(ran, tmp_path)
+
+
+@pytest.mark.parametrize("name", ON_MNIST)
+def test_an_experiment_runs_on_a_part_of_mnist(program, tmp_path, data_folder, name):
+    ran = program(
+        *("train", f"experiment={name}", "tracking=none", "dataset.train_size=500", "dataset.validation_size=100"),
+        *SHORT,
+        CHAINRULE_DATA=str(data_folder),
+    )
+    assert ran_well(ran, tmp_path)
