@@ -197,9 +197,12 @@ class Network:
         """``x`` as an array of the network's dtype.
 
         Raises:
-            ShapeError: it is not ``(batch, *input_shape)``.
+            ShapeError: it is not ``(batch, *input_shape)``. DataError: it does not hold numbers.
         """
-        inputs: Array = np.asarray(x, self.dtype)
+        try:
+            inputs: Array = np.asarray(x, self.dtype)
+        except ValueError as error:  # text, or rows of different lengths
+            raise DataError(f"inputs must be an array of numbers: {error}") from None
         if inputs.ndim == 0 or inputs.shape[1:] != self.input_shape:
             raise ShapeError(f"the network takes inputs of shape (n, {listed(self.input_shape)}), got {inputs.shape}")
         return inputs
@@ -210,7 +213,10 @@ class Network:
         Raises:
             DataError: labels out of range. ShapeError: targets that do not fit the output.
         """
-        y = np.asarray(y)
+        try:
+            y = np.asarray(y)
+        except ValueError as error:  # rows of different lengths
+            raise DataError(f"targets must be an array of numbers: {error}") from None
         if not (np.issubdtype(y.dtype, np.number) or y.dtype == np.bool_):
             raise DataError(f"targets must be numbers, got {y.dtype}: give each class as a whole number from 0")
         if self.task is None:
@@ -266,16 +272,24 @@ class Network:
 
     def copy(self, dtype: str | None = None) -> Network:
         """A network of its own with the same values, if need be in another dtype."""
-        twin = Network(
-            [fresh(layer) for layer in self._stack._given],
-            self.input_shape,
-            fresh(self.loss),
-            self.seed,
-            dtype or self.dtype.name,
-            self.task,
-        )
+        twin = Network(**{**self._parts(), "dtype": dtype or self.dtype.name})
         twin.restore(self.snapshot())
         return twin
+
+    def _parts(self) -> dict[str, Any]:
+        """All that ``Network`` needs to build it again, as components."""
+        return {
+            "layers": [fresh(layer) for layer in self._stack._given],
+            "input_shape": self.input_shape,
+            "loss": fresh(self.loss),
+            "seed": self.seed,
+            "dtype": self.dtype.name,
+            "task": self.task,
+        }
+
+    def __reduce__(self) -> Any:
+        # Pickled and deep-copied as what it is built from: views of one array would come back as arrays of their own.
+        return _restored, (self._parts(), self.snapshot(), self.random_state())
 
     def save(self, path: str | Path) -> None:
         """Write parameters and buffers to a safetensors file, with the architecture as JSON in its metadata.
@@ -310,7 +324,9 @@ class Network:
     def set_random_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``random_state`` gave."""
         for name, value in state.items():
-            self._generators[name].bit_generator.state = value
+            # A layer's stream comes into being when the layer first draws.
+            generator = self._generators.setdefault(name, stream(self.seed, f"layer {name}"))
+            generator.bit_generator.state = value
 
     def summary(self) -> str:
         """A table: each layer, the shape of its output, and its number of parameters."""
@@ -335,6 +351,13 @@ class Network:
         total = f"{self.parameters.theta.size:,} parameters, {self.dtype.name}, loss {loss}{fused}"
         lines = [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
         return "\n".join([*lines, total])
+
+
+def _restored(parts: dict[str, Any], snapshot: Snapshot, random_state: dict[str, Any]) -> Network:
+    network = Network(**parts)
+    network.restore(snapshot)
+    network.set_random_state(random_state)
+    return network
 
 
 def _check_arguments(layers: Any, input_shape: Any, seed: Any, dtype: Any, task: Any) -> None:
