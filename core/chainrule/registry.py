@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from chainrule.components import KINDS, Callback, Component, Loss, Optimizer
 from chainrule.errors import ConfigError, FieldError, PluginError, UnknownName, did_you_mean
 from chainrule.plugins import Plugin, load_plugins
@@ -258,7 +260,7 @@ def _plain(value: Any) -> Any:
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(inner) for inner in value]
-    return value
+    return value.item() if isinstance(value, np.generic) else value
 
 
 __all__ = ["ConfigError", "Entry", "Registrar", "Registry", "fresh", "make", "registry", "snake_case", "spec_of"]
