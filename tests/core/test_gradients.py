@@ -119,6 +119,26 @@ def test_few_entries_of_each_parameter_suffice() -> None:
     assert calls == 2 + 4 * (5 + 5 + 5 + 2)
 
 
+def test_buffers_that_training_changes_are_the_same_for_each_difference() -> None:
+    @dataclass
+    class Warming(cr.Layer):
+        """Multiplies by a number that grows with each pass of training."""
+
+        def build(self, input_shape: cr.Shape) -> cr.Shape:
+            self.factor = self.buffer("factor", (1,), 1.0)
+            return input_shape
+
+        def forward(self, x: cr.Array, training: bool) -> cr.Array:
+            self.factor.value = self.factor.value + training
+            self.used = self.factor.value.copy()
+            return x * self.used
+
+        def backward(self, dy: cr.Array) -> cr.Array:
+            return dy * self.used
+
+    assert max(check(dense(3), Warming(), dense(2)).values()) < RIGHT
+
+
 # ---- everything that is registered
 
 IMAGES = RNG.normal(size=(N, 2, 3))
@@ -143,6 +163,33 @@ def test_every_registered_layer_is_checked() -> None:
 def test_layer(name: str) -> None:
     layers, x = LAYERS[name]
     assert max(check(*layers, dense(2), x=x).values()) < RIGHT
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("training", [True, False])
+def test_no_layer_writes_to_what_it_is_given(name: str, training: bool) -> None:
+    layers, given = LAYERS[name]
+    net = cr.Network(layers, given.shape[1:], "mse", dtype="float64")
+    x = given.copy()
+    for layer in net.layers:
+        x.flags.writeable = False
+        kept, z = x.copy(), x
+        y = layer.forward(z) if isinstance(layer, cr.Activation) else layer.forward(z, training)
+        dy = np.ones_like(y)
+        dy.flags.writeable = False
+        dx = layer.backward(dy)
+        assert np.array_equal(z, kept)
+        assert (dx.shape, dx.dtype, y.dtype) == (z.shape, z.dtype, z.dtype)
+        x = y.copy()
+
+
+@pytest.mark.parametrize("name", names("activation"))
+def test_no_activation_writes_to_what_it_is_given(name: str) -> None:
+    activation = cr.make("activation", name)
+    for dtype in ("float32", "float64"):
+        z, da = X.astype(dtype), X.astype(dtype)
+        z.flags.writeable = da.flags.writeable = False
+        assert activation.forward(z).dtype == activation.backward(da).dtype == np.dtype(dtype)
 
 
 @pytest.mark.parametrize("name", names("activation"))

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule.plugins import Plugin
 from chainrule.registry import Registrar, Registry, fresh, snake_case
 from chainrule.signature import fit, type_name
+from chainrule_plugins.layers import Dense
 
 ACME = Plugin("parts", "acme", "2.0")
 ENTRIES = [pytest.param(entry, id=f"{entry.kind}.{entry.name}") for entry in cr.registry()]
@@ -102,6 +104,11 @@ def test_spec_of_writes_components_in_fields_as_plain_values() -> None:
     spec = cr.spec_of(dense)
     assert spec["activation"] == cr.spec_of(cr.make("activation", "leaky_relu"))
     assert cr.spec_of(cr.make("layer", spec)) == spec
+
+
+def test_spec_of_writes_numpys_numbers_as_plain_ones() -> None:
+    spec = cr.spec_of(Dense(units=np.int64(3)))
+    assert json.loads(json.dumps(spec))["units"] == 3
 
 
 # ---- the registry

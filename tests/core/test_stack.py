@@ -376,6 +376,17 @@ def test_backward_parameters_gives_the_same_gradient_as_backward(layers: list[An
     assert dx.shape == X.shape
 
 
+def test_no_layer_below_the_first_parameters_is_asked_to_go_back() -> None:
+    @dataclass
+    class OneWay(Noise):
+        def backward(self, dy: cr.Array) -> cr.Array:
+            raise AssertionError("nobody needs this")
+
+    net = network("tanh", OneWay(), dense(3, activation="relu"), dense(4))
+    net.loss_and_gradient(X, Y)
+    assert net.parameters["2.dense.W"].grad.any()
+
+
 def test_the_gradient_with_respect_to_the_input_is_right() -> None:
     net = network("tanh", dense(3, activation="sigmoid"), Gated(), Residual([dense(3)]), dense(4))
     net.compute_loss(X, Y, training=True)

@@ -1,0 +1,77 @@
+"""What all components share: refusing values, and arrays that are kept from step to step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+
+@dataclass
+class Rated(cr.Layer):
+    """Has one field."""
+
+    rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        self.require("rate", 0 <= self.rate < 1, "at least 0 and less than 1")
+
+
+def test_a_bad_value_is_refused_with_field_value_and_what_would_be_right() -> None:
+    assert Rated(0.25).rate == 0.25
+    with pytest.raises(cr.FieldError) as caught:
+        Rated(2.0)
+    assert str(caught.value) == "rate: got 2.0, must be at least 0 and less than 1 (Rated)"
+
+
+def test_work_is_kept_by_name_and_gives_a_smaller_batch_the_first_rows() -> None:
+    layer = Rated()
+    whole = layer.work("y", (4, 3), np.float32)
+    assert (whole.shape, whole.dtype) == ((4, 3), np.float32)
+    assert layer.work("y", (4, 3), np.float32) is whole
+    part = layer.work("y", (2, 3), np.float32)
+    assert part.shape == (2, 3)
+    assert part.base is whole
+    assert layer.work("y", (4, 3), np.float32) is whole
+    assert not np.shares_memory(layer.work("dx", (4, 3), np.float32), whole)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((5, 3), "float32"), ((4, 2), "float32"), ((4, 3), "float64"), ((), "f4")]
+)
+def test_work_is_made_anew_where_it_does_not_fit(shape: cr.Shape, dtype: str) -> None:
+    layer = Rated()
+    first = layer.work("y", (4, 3), np.float32)
+    other = layer.work("y", shape, dtype)
+    assert (other.shape, other.dtype) == (shape, np.dtype(dtype))
+    assert not np.shares_memory(first, other)
+
+
+def test_work_is_no_part_of_a_component() -> None:
+    layer = Rated()
+    layer.work("y", (4, 3), np.float32)
+    assert layer == Rated()
+    assert "work" not in repr(layer)
+    assert cr.spec_of(layer) == {"name": "rated", "rate": 0.5}
+
+
+def test_every_kind_is_named_after_its_class() -> None:
+    assert {kind: base.__name__.lower() for kind, base in cr.KINDS.items()} == {kind: kind for kind in cr.KINDS}
+    assert len(cr.KINDS) == 11
+
+
+@pytest.mark.parametrize("kind", cr.KINDS)
+def test_a_method_that_an_author_must_write_says_so(kind: str) -> None:
+    base = cr.KINDS[kind]
+    for method, arguments in base.required.items():
+        with pytest.raises(NotImplementedError):
+            getattr(base, method)(base(), *arguments)
+
+
+def test_streams_depend_on_seed_purpose_and_index() -> None:
+    drawn = {tuple(cr.stream(*key).random(3)) for key in ((0, "a"), (1, "a"), (0, "b"), (0, "a", 1))}
+    assert len(drawn) == 4
+    assert tuple(cr.stream(0, "a").random(3)) in drawn
