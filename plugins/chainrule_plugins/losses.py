@@ -134,7 +134,7 @@ class BinaryCrossEntropy(Loss):
     def forward(self, prediction: Array, target: Array) -> float:
         self.p_yes, self.p_no, self.target = clipped(prediction), clipped(1 - prediction), target
         log_likelihood = target * np.log(self.p_yes) + (1 - target) * np.log(self.p_no)
-        return -float(log_likelihood.sum()) / target.size
+        return -mean(log_likelihood, target.size)
 
     def backward(self) -> Array:
         dp: Array = (1 - self.target) / self.p_no - self.target / self.p_yes
@@ -210,7 +210,7 @@ class CategoricalCrossEntropy(Loss):
         self.p, self.target = clipped(prediction), target
         log_p = np.log(self.p)
         at_target = log_p[np.arange(len(target)), target] if target.ndim == 1 else target * log_p
-        return -float(at_target.sum()) / len(target)
+        return -mean(at_target, len(target))
 
     def backward(self) -> Array:
         if self.target.ndim == 2:
@@ -258,7 +258,7 @@ def clipped(p: Array) -> Array:
 
 def mean(losses: Array, count: int) -> float:
     """The sum over ``count``, divided first: a sum of huge losses overflows where their mean does not."""
-    return float((losses / count).sum())
+    return float((losses / count).sum(dtype=np.float64))
 
 
 @hookimpl
