@@ -1,0 +1,193 @@
+"""The built-in activations: their values, their derivatives by finite differences, and their extremes."""
+
+import doctest
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import chainrule as cr
+from chainrule_plugins import activations
+
+FUNCTIONS = {
+    "linear": lambda z: z,
+    "relu": lambda z: z if z > 0 else 0.0,
+    "leaky_relu": lambda z: z if z > 0 else 0.01 * z,
+    "sigmoid": lambda z: math.exp(z) / (math.exp(z) + 1),
+    "tanh": lambda z: (math.exp(z) - math.exp(-z)) / (math.exp(z) + math.exp(-z)),
+    "softplus": lambda z: math.log1p(math.exp(z)),
+}
+NAMES = [*FUNCTIONS, "softmax"]
+DTYPES = ["float32", "float64"]
+
+
+def softmax(row):
+    exponentials = [math.exp(z) for z in row]
+    return [e / math.fsum(exponentials) for e in exponentials]
+
+
+def numeric_dz(activation, z, da, h=1e-3):
+    """The gradient of sum(da * forward(z)), by the five-point formula."""
+    dz = np.empty_like(z)
+    for i in np.ndindex(z.shape):
+        total = 0.0
+        for distance, weight in ((-2, 1), (-1, -8), (1, 8), (2, -1)):
+            moved = z.copy()
+            moved[i] += distance * h
+            total += weight * math.fsum((da * activation.forward(moved)).ravel())
+        dz[i] = total / (12 * h)
+    return dz
+
+
+def away_from_zero(shape, seed=0):
+    """Numbers from 0.1 to 4 in size, of both signs."""
+    rng = np.random.default_rng(seed)
+    return rng.uniform(0.1, 4, shape) * rng.choice([-1, 1], shape)
+
+
+def test_these_are_all():
+    assert [e.name for e in cr.registry() if e.plugin.id == "chainrule:activations"] == sorted(NAMES)
+
+
+def test_examples():
+    assert doctest.testmod(activations).failed == 0
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_values(name):
+    z = np.array([[-30.0, -3.0, -0.5], [0.0, 0.7, 20.0]])
+    expected = [[FUNCTIONS[name](number) for number in row] for row in z]
+    np.testing.assert_allclose(cr.make("activation", name).forward(z), expected, rtol=1e-14)
+
+
+def test_values_of_softmax():
+    z = away_from_zero((4, 5))
+    np.testing.assert_allclose(cr.make("activation", "softmax").forward(z), [softmax(row) for row in z], rtol=1e-14)
+
+
+def test_softmax_works_on_the_last_axis():
+    z = away_from_zero((2, 3, 4))
+    a = cr.make("activation", "softmax").forward(z)
+    np.testing.assert_allclose(a, [[softmax(row) for row in matrix] for matrix in z], rtol=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (2, 3, 4), (3,)])
+@pytest.mark.parametrize("name", NAMES)
+def test_backward_is_the_derivative(name, shape):
+    activation = cr.make("activation", name)
+    z, da = away_from_zero(shape), np.random.default_rng(1).normal(size=shape)
+    expected = numeric_dz(cr.make("activation", name), z, da)
+    activation.forward(z)
+    np.testing.assert_allclose(activation.backward(da), expected, rtol=1e-6, atol=1e-11)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.3, 0.99])
+def test_slope_of_leaky_relu(slope):
+    activation = cr.make("activation", "leaky_relu", slope=slope)
+    assert activation.forward(np.array([-2.0, 2.0])).tolist() == [-2 * slope, 2]
+    assert activation.backward(np.array([3.0, 3.0])).tolist() == [3 * slope, 3]
+
+
+@pytest.mark.parametrize(("name", "expected"), [("relu", 0.0), ("leaky_relu", 0.01)])
+def test_at_the_kink_the_derivative_is_the_left_one(name, expected):
+    activation = cr.make("activation", name)
+    activation.forward(np.zeros((1, 1)))
+    assert activation.backward(np.ones((1, 1))).item() == expected
+
+
+@pytest.mark.parametrize("slope", [-0.1, 1.0, math.nan])
+def test_slopes_that_are_refused(slope):
+    with pytest.raises(cr.FieldError) as caught:
+        cr.make("activation", "leaky_relu", slope=slope)
+    assert str(caught.value) == f"slope: got {slope!r}, must be at least 0 and less than 1 (LeakyReLU)"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("linear", [-1e4, 0, 1e4]),
+        ("relu", [0, 0, 1e4]),
+        ("leaky_relu", [-1e2, 0, 1e4]),
+        ("sigmoid", [0, 0.5, 1]),
+        ("tanh", [-1, 0, 1]),
+        ("softplus", [0, math.log(2), 1e4]),
+        ("softmax", [0, 0, 1]),
+    ],
+)
+def test_extremes(name, expected, dtype):
+    """Without a warning: those are errors here."""
+    activation = cr.make("activation", name)
+    a = activation.forward(np.array([[-1e4, 0, 1e4]], dtype))
+    np.testing.assert_allclose(a, [expected], rtol=1e-6)
+    assert a.dtype == dtype
+    dz = activation.backward(np.ones((1, 3), dtype))
+    assert np.isfinite(dz).all()
+    assert dz.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", NAMES)
+def test_any_finite_input_gives_a_finite_output_and_gradient(name, dtype):
+    @settings(deadline=None, max_examples=50)
+    @given(arrays(dtype, (2, 3), elements=st.floats(allow_nan=False, allow_infinity=False, width=int(dtype[-2:]))))
+    def check(z):
+        activation = cr.make("activation", name)
+        a = activation.forward(z)
+        assert np.isfinite(a).all()
+        assert np.isfinite(activation.backward(np.ones_like(z))).all()
+
+    check()
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 1e-6), ("float64", 1e-14)])
+@pytest.mark.parametrize("name", ["sigmoid", "softplus"])
+def test_small_values_keep_their_digits(name, dtype, rtol):
+    """For z far below 0, sigmoid, softplus and their derivatives are all e^z, and no multiple of epsilon."""
+    z = np.array([[-80.0, -60.0, -40.0]], dtype)
+    expected = [[math.exp(x) for x in z[0]]]
+    activation = cr.make("activation", name)
+    np.testing.assert_allclose(activation.forward(z), expected, rtol=rtol)
+    np.testing.assert_allclose(activation.backward(np.ones_like(z)), expected, rtol=rtol)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_softmax_of_scores_further_apart_than_the_dtype_reaches(dtype):
+    largest = np.finfo(dtype).max
+    z = np.array([[largest, -largest, largest], [-largest, 0, largest]], dtype)
+    assert cr.make("activation", "softmax").forward(z).tolist() == [[0.5, 0, 0.5], [0, 0, 1]]
+
+
+def test_softmax_sees_differences_only():
+    @settings(deadline=None, max_examples=50)
+    @given(arrays("float64", (3, 4), elements=st.floats(-50, 50)), st.floats(-1e3, 1e3))
+    def check(z, shift):
+        a = cr.make("activation", "softmax").forward(z)
+        np.testing.assert_allclose(a.sum(axis=1), 1, rtol=1e-14)
+        np.testing.assert_allclose(cr.make("activation", "softmax").forward(z + shift), a, rtol=1e-10, atol=1e-300)
+
+    check()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_inputs_are_left_alone(name):
+    activation = cr.make("activation", name)
+    z, da = away_from_zero((3, 4)), away_from_zero((3, 4), seed=1)
+    kept = z.copy(), da.copy()
+    activation.forward(z)
+    activation.backward(da)
+    np.testing.assert_array_equal((z, da), kept)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_smaller_batch_after_a_larger_one(name):
+    """The last batch of an epoch uses the same kept arrays, and gets the same values as on its own."""
+    z, da = away_from_zero((5, 4)), away_from_zero((5, 4), seed=1)
+    used, new = cr.make("activation", name), cr.make("activation", name)
+    used.forward(z)
+    used.backward(da)
+    np.testing.assert_array_equal(used.forward(z[:2]), new.forward(z[:2]))
+    np.testing.assert_array_equal(used.backward(da[:2]), new.backward(da[:2]))
