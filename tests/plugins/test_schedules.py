@@ -1,0 +1,119 @@
+"""The built-in schedules against closed forms, with and without warm-up."""
+
+import doctest
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import chainrule as cr
+from chainrule_plugins import schedules
+
+TOTAL = 100
+# Fields, and the factor t steps after the warm-up, of which n are planned.
+CASES = [
+    ("constant", {}, lambda t, n: 1),
+    ("step", {"every": 7, "factor": 0.5}, lambda t, n: 1 / 2 ** (t // 7)),
+    ("step", {"every": 1000, "factor": 0.1}, lambda t, n: 1),
+    ("exponential", {"every": 7, "factor": 0.5}, lambda t, n: math.exp(-math.log(2) * t / 7)),
+    ("inverse_sqrt", {}, lambda t, n: (t + 1) ** -0.5),
+    ("inverse_sqrt", {"scale": 9}, lambda t, n: 3 / math.sqrt(9 + t)),
+    ("cosine", {}, lambda t, n: math.cos(math.pi / 2 * min(t, n) / n) ** 2),
+    ("cosine", {"floor": 0.2}, lambda t, n: 0.2 + 0.8 * math.cos(math.pi / 2 * min(t, n) / n) ** 2),
+]
+NAMES = ["constant", "cosine", "exponential", "inverse_sqrt", "step"]
+
+
+def test_these_are_all():
+    assert [e.name for e in cr.registry() if e.plugin.id == "chainrule:schedules"] == NAMES
+
+
+def test_examples():
+    assert doctest.testmod(schedules).failed == 0
+
+
+@pytest.mark.parametrize("warmup", [0, 1, 10])
+@pytest.mark.parametrize(("name", "fields", "closed_form"), CASES)
+def test_closed_forms(name, fields, closed_form, warmup):
+    schedule = cr.make("schedule", name, **fields, warmup=warmup)
+    factors = [schedule(step, TOTAL) for step in range(TOTAL + 20)]
+    expected = [(step + 1) / warmup for step in range(warmup)]
+    expected += [closed_form(step - warmup, TOTAL - warmup) for step in range(warmup, TOTAL + 20)]
+    np.testing.assert_allclose(factors, expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_factor_is_a_number_from_0_to_1_for_any_step_and_total(name):
+    @settings(deadline=None, max_examples=50)
+    @given(st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 10**6))
+    def check(step, total, warmup):
+        factor = cr.make("schedule", name, warmup=warmup)(step, total)
+        assert type(factor) is float
+        assert 0 <= factor <= 1
+
+    check()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("total", [0, 1, 5])
+def test_the_first_factor_after_the_warm_up_is_1(name, total):
+    assert cr.make("schedule", name)(0, total) == 1
+    warm = cr.make("schedule", name, warmup=3)
+    assert [warm(step, total) for step in range(4)] == pytest.approx([1 / 3, 2 / 3, 1, 1])
+
+
+def test_what_is_planned_matters_to_cosine_alone():
+    for name in NAMES:
+        schedule = cr.make("schedule", name, warmup=2)
+        assert (schedule(20, 50) == schedule(20, 100)) == (name != "cosine")
+
+
+def test_cosine_stays_at_its_floor_beyond_the_end():
+    schedule = cr.make("schedule", "cosine", floor=0.1)
+    assert [schedule(step, 10) for step in (10, 11, 1000)] == pytest.approx([0.1] * 3)
+
+
+def test_exponential_meets_the_stairs_of_step_at_each_of_them():
+    stairs, slope = (cr.make("schedule", name, every=10, factor=0.3, warmup=5) for name in ("step", "exponential"))
+    for step in (5, 15, 25, 95):
+        assert slope(step, TOTAL) == pytest.approx(stairs(step, TOTAL))
+    assert slope(14, TOTAL) < stairs(14, TOTAL)
+
+
+def test_inverse_sqrt_with_a_scale_of_warmup_is_the_transformers():
+    """Vaswani et al. (2017), equation 3, as a fraction of its peak: min(s^-1/2, s w^-3/2) / w^-1/2. Here, the peak
+    lasts two steps, so that what follows comes one step later."""
+    w = 40
+    paper = [min(s**-0.5, s * w**-1.5) / w**-0.5 for s in range(1, 400)]
+    schedule = cr.make("schedule", "inverse_sqrt", warmup=w, scale=w)
+    factors = [schedule(step, 400) for step in range(400)]
+    assert factors[:w] + factors[w + 1 :] == pytest.approx(paper)
+
+
+@pytest.mark.parametrize("name", ["step", "exponential", "inverse_sqrt", "cosine"])
+def test_after_the_warm_up_no_factor_is_larger_than_the_one_before(name):
+    schedule = cr.make("schedule", name, warmup=10)
+    factors = [schedule(step, TOTAL) for step in range(10, TOTAL + 20)]
+    assert factors == sorted(factors, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "message"),
+    [
+        *[(name, {"warmup": -1}, "warmup: got -1, must be at least 0") for name in NAMES],
+        ("step", {"every": 0}, "every: got 0, must be at least 1 (StepDecay)"),
+        ("step", {"factor": 0.0}, "factor: got 0.0, must be more than 0 and at most 1 (StepDecay)"),
+        ("step", {"factor": 1.5}, "factor: got 1.5, must be more than 0 and at most 1 (StepDecay)"),
+        ("exponential", {"every": 0}, "every: got 0, must be at least 1 (Exponential)"),
+        ("exponential", {"factor": math.nan}, "factor: got nan, must be more than 0 and at most 1 (Exponential)"),
+        ("inverse_sqrt", {"scale": 0}, "scale: got 0, must be at least 1 (InverseSqrt)"),
+        ("cosine", {"floor": 1.1}, "floor: got 1.1, must be at least 0 and at most 1 (Cosine)"),
+        ("cosine", {"floor": -0.1}, "floor: got -0.1, must be at least 0 and at most 1 (Cosine)"),
+    ],
+)
+def test_fields_that_are_refused(name, fields, message):
+    with pytest.raises(cr.FieldError) as caught:
+        cr.make("schedule", name, **fields)
+    assert str(caught.value).startswith(message)
