@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections.abc
 import dataclasses
+import functools
 import numbers
 import types
 import typing
@@ -43,6 +44,7 @@ class Field:
         return shown if self.required else f"{shown} = {self.default!r}"
 
 
+@functools.cache  # resolving annotations takes longer than a training step of a small network
 def fields_of(cls: type) -> tuple[Field, ...]:
     """The fields that ``cls(...)`` takes, in their order.
 
