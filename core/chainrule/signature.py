@@ -16,7 +16,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
-from typing import Any, Literal, Union
+from typing import Any, Literal, Union, cast
 
 from chainrule.errors import FieldError, UnknownName, did_you_mean
 
@@ -44,13 +44,17 @@ class Field:
         return shown if self.required else f"{shown} = {self.default!r}"
 
 
-@functools.cache  # resolving annotations takes longer than a training step of a small network
 def fields_of(cls: type) -> tuple[Field, ...]:
     """The fields that ``cls(...)`` takes, in their order.
 
     Raises:
         TypeError: an annotation cannot be resolved, or is of a type that configs cannot hold.
     """
+    return _resolved_fields(cast(Any, cls))  # a class is hashable, which mypy does not see
+
+
+@functools.cache  # resolving annotations takes longer than a training step of a small network
+def _resolved_fields(cls: type) -> tuple[Field, ...]:
     try:
         hints = typing.get_type_hints(cls)
     except (NameError, AttributeError) as error:
