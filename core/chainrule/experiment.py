@@ -103,19 +103,17 @@ def run(job: Job) -> Result:
         dataset=(config["dataset"]["name"], data.digest),
         folder=job.folder,
     ) as tracked:
-        history = trainer.fit(
-            data.train,
-            config["trainer"]["epochs"],
-            data.validation,
-            callbacks=[*callbacks, Recorder(tracked)],
-        )
-        metrics, arrays = final_metrics(trainer, data)
-        tracked.summary(metrics, step=trainer.epoch)
-        tracked.tag("weights_digest", weights_digest(network))
-        save_model(network, job.folder / "model")
-        if config["tracking"]["figures"]:
-            draw(job, history, data, network, arrays)
-        tracked.artifacts(job.folder)
+        try:
+            epochs = config["trainer"]["epochs"]
+            history = trainer.fit(data.train, epochs, data.validation, callbacks=[*callbacks, Recorder(tracked)])
+            metrics, arrays = final_metrics(trainer, data)
+            tracked.summary(metrics, step=trainer.epoch)
+            tracked.tag("weights_digest", weights_digest(network))
+            if config["tracking"]["figures"]:
+                draw(job, history, data, network, arrays)
+        finally:  # of a run that fails or is interrupted, what there is
+            save_model(network, job.folder / "model")
+            tracked.artifacts(job.folder)
 
     seconds = time.perf_counter() - start
     return Result(

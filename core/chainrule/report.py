@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,12 @@ SPLITS = ("train", "validation", "test")
 
 def run_and_report(job: Job) -> dict[str, float]:
     """Do one job and print its report: one line for a job of a sweep, else a table. Returns its metrics."""
-    result = run(job)
+    try:
+        result = run(job)
+    except KeyboardInterrupt:
+        if (job.folder / "model").exists():
+            sys.stderr.write(f"the weights as far as they were trained are in {_shown(job.folder)}\n")
+        raise
     report = Report(result.name, result.metrics)
     if job.sweep is not None:
         print("  ".join([report.line(), f"{result.seconds:.1f} s", _shown(job.folder)]), flush=True)

@@ -144,8 +144,10 @@ class Trainer:
         self._listeners = {event: _writers_of(event, listeners) for event in EVENTS}
         try:
             self._tell("on_train_start")
-            while self.epoch < self.epochs and self.stop_reason is None:
-                self._run_epoch(x, targets, held_out)
+            # Numbers that overflow show in the loss, which callbacks watch; NumPy would warn for each operation.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                while self.epoch < self.epochs and self.stop_reason is None:
+                    self._run_epoch(x, targets, held_out)
             self._tell("on_train_end")
         except BaseException as error:
             for listener in listeners:
