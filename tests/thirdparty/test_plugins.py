@@ -138,6 +138,9 @@ def test_strict_makes_a_broken_plugin_fatal(run: Run) -> None:
     assert done.stderr.splitlines()[-1] == f"chainrule.errors.PluginError: {WARNED['acme-broken-import:parts']}"
     assert not loaded(run, CHAINRULE_STRICT_PLUGINS="1", CHAINRULE_DISABLE_PLUGINS=BROKEN)["warnings"]
 
+    done = run("-m", "chainrule", "plugins", CHAINRULE_STRICT_PLUGINS="1")
+    assert (done.returncode, done.stderr) == (2, f"chainrule: {WARNED['acme-broken-import:parts']}\n")
+
 
 @pytest.mark.parametrize("part", ["acme-components", "acme-components:parts", "none,parts", " parts , none "])
 def test_a_plugin_is_left_out_by_either_part_of_its_id_or_the_whole(run: Run, part: str) -> None:
