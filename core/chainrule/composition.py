@@ -1,14 +1,13 @@
 """Hydra: from what stands on the command line to one composed config for each job.
 
 Hydra's own classes do the work; ours add the config nodes of all registered components, the search paths of plugins,
-the walk that refuses a config that would run code (before Hydra acts on it), and messages of one or two lines.
+and the walk that refuses a config that would run code, before Hydra acts on it.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -26,13 +25,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import MarkedYAMLError, YAMLError  # type: ignore[import-untyped]
 
 from chainrule.config import config_folder, store_nodes
-from chainrule.errors import ChainruleError, ConfigError, FieldError, UnknownName, debugging, did_you_mean
+from chainrule.errors import ConfigError, debugging
+from chainrule.messages import COMPOSING, explained, in_a_config
 from chainrule.registry import registry
 from chainrule.safety import refuse_code, refuse_packages
 
@@ -89,15 +86,18 @@ class Task:
 
     def __call__(self, config: DictConfig) -> Any:
         hydra = HydraConfig.get()
-        overrides = [str(override) for override in hydra.overrides.task]
+        folder = Path(hydra.runtime.output_dir)
+        # As they were written: an interpolation among them is resolved in the config.
+        overrides = [str(override) for override in _plain(hydra.overrides.task)]
         differs = tuple(o for o in overrides if _key(o) not in self._fixed) if self._sweeping else ()
         sweep = Path(hydra.sweep.dir).name if self._sweeping else None
         try:
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             assert isinstance(plain, dict)
-            return self._run(Job(plain, overrides, Path(hydra.runtime.output_dir), sweep, differs))  # type: ignore[arg-type]
+            _require(plain, hydra)
+            return self._run(Job(plain, overrides, folder, sweep, differs))  # type: ignore[arg-type]
         except Exception as error:
-            _remove_if_empty(Path(hydra.runtime.output_dir))
+            _remove_if_empty(folder, Path(hydra.runtime.cwd))
             return Failure(differs or tuple(overrides), explained(error), traceback.format_exc())
 
 
@@ -119,8 +119,8 @@ def hydra_command(arguments: Sequence[str], run: Callable[[Job], Any]) -> list[A
     hydra = _start(options.config_dir)
     try:
         return _act(hydra, options, run)
-    except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
-        raise _in_a_config(error) from error
+    except COMPOSING as error:
+        raise in_a_config(error) from error
     finally:
         GlobalHydra.instance().clear()
 
@@ -140,83 +140,13 @@ def run_once(overrides: Sequence[str], run: Callable[[Job], Any], config_dir: st
     hydra = _start(options.config_dir)
     try:
         [result] = _run(hydra, options, run)
-    except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
-        raise _in_a_config(error) from error
+    except COMPOSING as error:
+        raise in_a_config(error) from error
     finally:
         GlobalHydra.instance().clear()
     if isinstance(result, Failure):
         raise result.error
     return result
-
-
-def explained(error: Exception) -> Exception:
-    """An error of Hydra's or OmegaConf's as one of ours: the key, the value, and what would be right, in a line or two.
-
-    Others are returned as they are.
-    """
-    if isinstance(error, ChainruleError):
-        return error
-    if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
-        group, _, option = str(error.missing_cfg_file).rpartition("/")
-        known = error.options if error.options is not None else _options(group)
-        return UnknownName(f'there is no {group} "{option}". {did_you_mean(option, known, most=30)}', key=group)
-    cause = next((e for e in _chain(error) if isinstance(e, OmegaConfBaseException)), None)
-    if cause is not None:
-        return _explained_key(cause, error)
-    if isinstance(error, OverrideParseException):
-        return ConfigError(f"cannot read the override {error.override!r}: {_first_line(error)}")
-    if isinstance(error, HydraException):
-        unknown_group = re.match(r"Could not override '([^']+)'\.\s+No match in the defaults list", str(error))
-        if unknown_group:
-            key = unknown_group[1]
-            return UnknownName(f'there is no group or key "{key}". {did_you_mean(key, _groups())}', key=key)
-        ambiguous = re.match(r"Ambiguous value for argument '(.*)=(.*)'", str(error))
-        if ambiguous:
-            key, values = ambiguous.groups()
-            return ConfigError(
-                f"got {values}; to sweep over these values add -m, to give a list write '{key}=[{values}]'", key=key
-            )
-        return ConfigError(" ".join(str(error).split()))
-    return error
-
-
-def _in_a_config(error: Exception) -> Exception:
-    """As ``explained``; whatever else went wrong while Hydra composed is wrong in what the user wrote."""
-    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return ConfigError(f"{mark.name}, line {mark.line + 1}: this is no YAML of a config: {error.problem}")
-    told = explained(error)
-    return told if isinstance(told, ChainruleError) else ConfigError(" ".join(str(error).split()))
-
-
-WORDS = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
-
-
-def _explained_key(cause: OmegaConfBaseException, error: Exception) -> ConfigError:
-    """An error about one key of the config."""
-    key = str(cause.full_key or "")
-    parent = cause.parent_node
-    said = _first_line(cause)
-    if "???" in said or "Missing mandatory value" in said:
-        return ConfigError(f"this must be given, as {key}=...", key=key)
-    unknown = re.match(r"Key '([^']*)' (?:is )?not in", said)
-    if unknown:
-        name = unknown[1]
-        known = [str(k) for k in parent] if isinstance(parent, DictConfig) else []
-        if "." in key:
-            owner = parent.get("name") if isinstance(parent, DictConfig) else None
-            said = f'{owner} has no field "{name}".' if owner else f'there is no key "{name}" here.'
-            known = [k for k in known if k != "name"]
-        else:
-            said = f'there is no group or key "{name}".'
-            known = sorted({*known, *_groups()} - {"hydra"})
-        return UnknownName(f"{said} {did_you_mean(name, known)} (A key that no config has: +{key}=...)", key=key)
-    wrong_type = re.match(r"Value '(.*)' of type '\w+' could not be converted to (\w+)", said)
-    if wrong_type:
-        return FieldError(f'got "{wrong_type[1]}", expected {WORDS.get(wrong_type[2], wrong_type[2])}', key=key)
-    if isinstance(error, HydraException) and not key:
-        return ConfigError(" ".join(str(error).split()))
-    return ConfigError(said, key=key)
 
 
 def _act(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any]) -> list[Any]:
@@ -296,34 +226,23 @@ def _key(override: str) -> str:
     return override.partition("=")[0]
 
 
-def _remove_if_empty(folder: Path) -> None:
+def _require(config: dict[Any, Any], hydra: Any) -> None:
+    """Refuse what composes, but is no run."""
+    for key in ("dataset", "model", "optimizer", "trainer", "tracking", "name", "seed", "dtype"):
+        if config.get(key) is None:
+            raise ConfigError("a run needs it", key=key)
+    if hydra.job.chdir:
+        raise ConfigError("a run stays in the folder in which it was started", key="hydra.job.chdir")
+
+
+def _remove_if_empty(folder: Path, here: Path) -> None:
     """Hydra makes a job's folder, and those above it, before the job begins; one that failed at once leaves none."""
-    here = Path.cwd()
     with contextlib.suppress(OSError):
         folder.rmdir()
         for above in folder.parents:
             if above == here or not above.is_relative_to(here):
                 break
             above.rmdir()
-
-
-def _options(group: str) -> list[str]:
-    return list(GlobalHydra.instance().config_loader().get_group_options(group))
-
-
-def _groups() -> list[str]:
-    """What may stand before ``=``: the groups of the search path."""
-    loader = GlobalHydra.instance().config_loader()
-    return [group for group in loader.list_groups("") if group != "hydra"]
-
-
-def _chain(error: BaseException | None) -> list[BaseException]:
-    """An error, and those that led to it."""
-    return [] if error is None else [error, *_chain(error.__cause__ or error.__context__)]
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]
 
 
 def report_failures(results: Sequence[Any]) -> int:

@@ -68,6 +68,8 @@ def store_nodes() -> None:
         if group is not None:
             package = f"{group}.{entry.name}" if group in MANY else group
             store.store(entry.name, node_of(entry), group, package, provider=entry.distribution)
+    for group in ("schedule", "regularizer"):
+        store.store("none", {}, group, group, provider="chainrule")
     store.store("default", TrainerOptions, "trainer", "trainer", provider="chainrule")
     store.store("mlflow", TrackingOptions, "tracking", "tracking", provider="chainrule")
     store.store("none", TrackingOptions(enabled=False), "tracking", "tracking", provider="chainrule")

@@ -23,7 +23,8 @@ LEVELS = (
     {"components", "plugins", "signature"},
     {"parameters", "registry", "data"},
     {"targets", "stack", "network"},
-    {"updates", "trainer", "gradients", "config", "safety", "composition", "store", "tracking", "records", "figures"},
+    {"updates", "trainer", "gradients", "figures", "store", "tracking", "records"}
+    | {"config", "safety", "messages", "composition"},
     {"experiment"},
     {"report", "listing", "cli"},
 )
