@@ -18,7 +18,7 @@ from chainrule.data import Data
 from chainrule.errors import ConfigError, within
 from chainrule.network import Network, load_network, provenance
 from chainrule.registry import make, registry
-from chainrule.trainer import History, Trainer, best_epoch
+from chainrule.trainer import History, Trainer, best_epoch, require_count
 
 if TYPE_CHECKING:
     from chainrule.composition import Job
@@ -175,6 +175,7 @@ def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
             metrics.append(make("metric", spec))
     options = config["trainer"]
     with within("trainer"):
+        require_count("epochs", options["epochs"])
         return Trainer(
             network,
             **made,

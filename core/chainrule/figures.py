@@ -455,7 +455,7 @@ def _shaded(said: Array, colors: Array) -> Array:
     sure = np.nan_to_num(said.max(axis=-1, keepdims=True) - chance) / (1 - chance)
     strength = 0.6 * np.clip(sure, 0, 1)
     shaded: Array = 1 - strength + strength * colors[said.argmax(axis=-1)]
-    return shaded
+    return shaded.clip(0, 1)  # rounding may lead out of it, and matplotlib would say so
 
 
 def _leads(said: Array) -> Iterator[Array]:

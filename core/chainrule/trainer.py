@@ -82,8 +82,7 @@ class Trainer:
         seed: int = 0,
         shuffle: bool = True,
     ) -> None:
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise FieldError(f"got {batch_size!r}, expected a whole number, 1 or more", key="batch_size")
+        require_count("batch_size", batch_size)
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise FieldError(f"got {seed!r}, expected a whole number, 0 or more", key="seed")
         self.network = network
@@ -132,8 +131,7 @@ class Trainer:
         Raises:
             ConfigError, DataError: what was given does not fit the network.
         """
-        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-            raise FieldError(f"got {epochs!r}, expected a whole number, 1 or more", key="epochs")
+        require_count("epochs", epochs)
         x, targets = self.network.pair(*train, "train")
         held_out = self.network.pair(*validation, "validation") if validation is not None else None
         self.steps_per_epoch = math.ceil(len(x) / self.batch_size)
@@ -275,6 +273,12 @@ class Trainer:
     def _tell(self, event: str) -> None:
         for listen in self._listeners[event]:
             listen(self)
+
+
+def require_count(name: str, given: Any) -> None:
+    """Refuse what is not a whole number, 1 or more."""
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        raise FieldError(f"got {given!r}, expected a whole number, 1 or more", key=name)
 
 
 def best_epoch(history: History, name: str) -> tuple[float, int] | None:

@@ -87,7 +87,7 @@ class EarlyStopping(Callback):
     def _monitored(self, trainer: Trainer) -> float:
         if self.monitor not in trainer.metrics:
             known = did_you_mean(self.monitor, trainer.metrics)
-            raise ConfigError(f'"{self.monitor}" is not measured in this training. {known}', key="monitor")
+            raise ConfigError(f'"{self.monitor}" is not measured in this training. {known}', key="early_stopping.monitor")
         return trainer.metrics[self.monitor]
 
     def _sign(self) -> int:
