@@ -327,7 +327,7 @@ def test_a_metric_that_is_not_measured():
     with pytest.raises(cr.ConfigError) as caught:
         trainer(metrics=["mean_absolute_error"]).fit((X, Y), 3, callbacks=["early_stopping"])
     assert str(caught.value) == (
-        'monitor: "validation/loss" is not measured in this training. Did you mean "train/loss"? Known: '
+        'early_stopping.monitor: "validation/loss" is not measured in this training. Did you mean "train/loss"? Known: '
         "examples_per_second, learning_rate, seconds, train/loss, train/mean_absolute_error."
     )
 
