@@ -95,7 +95,6 @@ def run(job: Job) -> Result:
     trainer = build_trainer(config, network)
     callbacks = build_callbacks(config, quiet=job.sweep is not None)
 
-    write_config(job)
     with tracking.run(
         name=run_name(job),
         params=flattened({key: value for key, value in config.items() if key != "tracking"}),
@@ -103,6 +102,7 @@ def run(job: Job) -> Result:
         dataset=(config["dataset"]["name"], data.digest),
         folder=job.folder,
     ) as tracked:
+        write_config(job)  # not before: a run that cannot begin leaves nothing behind
         try:
             epochs = config["trainer"]["epochs"]
             history = trainer.fit(data.train, epochs, data.validation, callbacks=[*callbacks, Recorder(tracked)])
