@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError  # type: ignore[import-untyped]
 
-from chainrule.config import GROUPS
+from chainrule.config import GROUPS, MANY
 from chainrule.errors import ChainruleError, ConfigError, FieldError, UnknownName, did_you_mean
 
 COMPOSING = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, LookupError)
@@ -107,6 +107,10 @@ def _unknown_key(key: str, name: str, parent: object, typed: bool) -> ConfigErro
     if "." not in key:
         known = sorted({*known, *_groups()} - {"hydra"})
         return UnknownName(f'there is no group or key "{name}". {did_you_mean(name, known)} {add}', key=key)
+    group = key.partition(".")[0]
+    if group in MANY and key == f"{group}.{name}":
+        chosen = ",".join([*known, name])
+        return UnknownName(f'"{name}" is not among the chosen {group}: {group}=[{chosen}]', key=key)
     if owner is None:
         return UnknownName(f'there is no key "{name}" here. {did_you_mean(name, known)} {add}', key=key)
     if typed:
