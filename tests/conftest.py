@@ -48,7 +48,8 @@ def inside(folder: Path, settings: dict[str, str]) -> Iterator[None]:
         yield
     finally:
         os.chdir(directory)
-        os.environ.clear()
+        for name in set(os.environ) - set(environment):
+            del os.environ[name]
         os.environ.update(environment)
         for handler in set(logging.root.handlers) - set(handlers):
             handler.close()
