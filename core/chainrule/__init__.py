@@ -4,7 +4,7 @@ Everything public is here; a plugin imports nothing else of chainrule. Neither H
 ``train``.
 """
 
-from chainrule.arrays import Array, Shape, stream
+from chainrule.arrays import Array, Shape, Task, stream
 from chainrule.components import (
     KINDS,
     Activation,
@@ -19,7 +19,6 @@ from chainrule.components import (
     Optimizer,
     Regularizer,
     Schedule,
-    Task,
 )
 from chainrule.data import Data, Split, split_indices
 from chainrule.errors import (
@@ -44,7 +43,7 @@ from chainrule.parameters import Buffer, Parameter, Parameters
 from chainrule.plugins import hookimpl
 from chainrule.registry import Entry, Registry, make, registry, spec_of
 from chainrule.stack import Stack
-from chainrule.trainer import History, Trainer
+from chainrule.trainer import History, Trainer, goal_of
 
 __version__ = "0.1.0"
 
@@ -89,6 +88,7 @@ __all__ = [
     "UnknownName",
     "UnsafeConfig",
     "did_you_mean",
+    "goal_of",
     "gradient_check",
     "hookimpl",
     "load_network",

@@ -1,15 +1,16 @@
-"""The names that annotations share: arrays, shapes, dtypes; and the streams of randomness that one seed gives."""
+"""The names that annotations share: arrays, shapes, tasks; and the streams of randomness that one seed gives."""
 
 from __future__ import annotations
 
 import zlib
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
+Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 
 
 def stream(seed: int, purpose: str, index: int = 0) -> np.random.Generator:

@@ -75,7 +75,7 @@ def ui(options: argparse.Namespace) -> int:
 
 def resend(options: argparse.Namespace) -> int:
     """``chainrule resend``: send what a run could not, while its store did not answer."""
-    from chainrule.tracking import resend as send
+    from chainrule.delivery import resend as send
 
     print(f"{send(options.file)} records sent")
     return 0

@@ -19,15 +19,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
-from chainrule.arrays import Array, Shape
+from chainrule.arrays import Array, Shape, Task
 from chainrule.errors import ContractError, FieldError
 
 if TYPE_CHECKING:
     from chainrule.data import Data
     from chainrule.parameters import Buffer, Parameter
     from chainrule.trainer import Trainer
-
-Task = Literal["binary", "multiclass", "regression"]
 
 
 class Component:

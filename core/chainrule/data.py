@@ -10,8 +10,7 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
-from chainrule.arrays import Array, Shape
-from chainrule.components import Task
+from chainrule.arrays import Array, Shape, Task
 from chainrule.errors import DataError
 
 

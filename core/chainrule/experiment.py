@@ -16,7 +16,8 @@ from chainrule.components import Callback, Dataset, Loss
 from chainrule.config import flattened
 from chainrule.data import Data
 from chainrule.errors import ConfigError, within
-from chainrule.network import Network, load_network, provenance
+from chainrule.network import Network, load_network
+from chainrule.provenance import provenance
 from chainrule.registry import make, registry
 from chainrule.trainer import History, Trainer, best_epoch, require_count
 

@@ -27,10 +27,11 @@ def show(which: str | None = None) -> None:
     else:
         named = [entry for entry in entries if which in (entry.name, f"{entry.kind}.{entry.name}")]
         if not named:
-            known = [*KINDS, *(entry.name for entry in entries)]
-            raise UnknownName(f'there is no kind or component "{which}". {did_you_mean(which, known)}')
+            known = {*KINDS, *(entry.name for entry in entries)}
+            hint = did_you_mean(which, known, most=0).partition("Known: ")[0] or f"Kinds: {', '.join(KINDS)}. "
+            raise UnknownName(f'there is no kind or component "{which}". {hint}All of them: chainrule plugins')
         for entry in named:
-            console.print(_in_full(entry), markup=False)
+            print(_in_full(entry))  # as it is written: formulas and examples must not be broken
         return
     for kind in KINDS:
         of_kind = [entry for entry in chosen if entry.kind == kind]

@@ -15,13 +15,15 @@ from typing import Any, NamedTuple, cast, get_args
 
 import numpy as np
 
-from chainrule.arrays import Array, Shape, stream
-from chainrule.components import Activation, Component, Layer, Loss, Metric, Task
-from chainrule.errors import ConfigError, ContractError, DataError, FieldError, ShapeError, UnknownName, within
+from chainrule.arrays import Array, Shape, Task, stream
+from chainrule.components import Activation, Layer, Loss, Metric
+from chainrule.errors import ConfigError, ContractError, DataError, FieldError, ShapeError, within
 from chainrule.parameters import Parameters
+from chainrule.provenance import provenance, require_installed
 from chainrule.registry import fresh, make, registry, spec_of
 from chainrule.stack import Blueprint, Stack
 from chainrule.targets import Targets, listed, prepared, task_of
+from chainrule.weights import read, write
 
 DTYPES = ("float32", "float64")
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -299,8 +301,6 @@ class Network:
         Raises:
             ConfigError: a component is not registered, so that no file can name it.
         """
-        from safetensors.numpy import save
-
         nameless = {type(part).__name__ for part in self.components if registry().entry_of(part) is None}
         if nameless:
             raise ConfigError(
@@ -308,10 +308,7 @@ class Network:
             )
         tensors = {item.name: np.ascontiguousarray(item.value) for item in [*self.parameters, *self.buffers]}
         metadata = {"architecture": json.dumps(self.architecture()), "components": json.dumps(self.provenance())}
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_bytes(save(tensors, metadata={"format": "chainrule", **metadata}))
-        partial.replace(path)
+        write(Path(path), tensors, metadata)
 
     def provenance(self) -> dict[str, str]:
         """Which distribution supplied each component: ``{"layer.dense": "chainrule 0.1.0"}``."""
@@ -385,15 +382,8 @@ def load_network(path: str | Path) -> Network:
         DataError: the file is not there, or is not such a file. UnknownName: it needs a component that is not
             installed; the message says which package had it.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), "numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        architecture = json.loads(metadata["architecture"])
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise DataError(f"{path} is not a network that chainrule saved: {error}") from None
+    tensors, metadata = read(Path(path))
+    architecture = json.loads(metadata["architecture"])
     require_installed(json.loads(metadata.get("components", "{}")))
     network = Network(**architecture)
     for item in [*network.parameters, *network.buffers]:
@@ -405,31 +395,6 @@ def load_network(path: str | Path) -> Network:
             )
         item.value = saved
     return network
-
-
-def require_installed(components: Mapping[str, str]) -> None:
-    """Refuse where a recorded component is not installed.
-
-    Args:
-        components: as ``provenance`` gives them.
-
-    Raises:
-        UnknownName: naming the component and the package that had it.
-    """
-    for key, distribution in components.items():
-        kind, _, name = key.partition(".")
-        if name not in registry().names(kind):
-            raise UnknownName(
-                f'{kind} "{name}" came from {distribution}, which is not installed here: '
-                f"pip install {distribution.replace(' ', '==')}"
-            )
-
-
-def provenance(components: Sequence[Component]) -> dict[str, str]:
-    """Which distribution supplied each of these components, those that are registered."""
-    entries = [registry().entry_of(component) for component in components]
-    found = {f"{e.kind}.{e.name}": f"{e.distribution} {e.version}" for e in entries if e is not None}
-    return dict(sorted(found.items()))
 
 
 def batches(n: int, batch_size: int) -> Iterator[slice]:

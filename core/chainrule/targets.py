@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.arrays import Array, Shape
-from chainrule.components import Task
+from chainrule.arrays import Array, Shape, Task
 from chainrule.errors import DataError, ShapeError
 
 

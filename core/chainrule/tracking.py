@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import getpass
 import json
 import logging
 import math
-import os
-import platform
 import re
 import shlex
-import subprocess
-import sys
 import time
 import traceback
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from chainrule.delivery import Line, resend_by
+from chainrule.environment import environment
 from chainrule.errors import TrackingError
 from chainrule.signals import ended_by_signals, signals_wait
 from chainrule.store import (
@@ -47,7 +43,6 @@ log = logging.getLogger(__name__)
 
 POINTS = 1000
 FLUSH_SECONDS = 2.0
-SLOW_SECONDS = 1.0
 PARAM_LENGTH, TAG_LENGTH, DIGEST_LENGTH, KEY_LENGTH = 6000, 8000, 36, 250  # what MLflow takes
 
 
@@ -241,7 +236,7 @@ class Run:
 
     def _send_unsent(self) -> None:
         try:
-            _resend(self._unsent, self._line)
+            resend_by(self._unsent, self._line)
         except TrackingError as error:
             log.warning("%s", error)
 
@@ -282,94 +277,6 @@ class Series:
 Point = tuple[float, int, int]
 
 
-class Line:
-    """The way to one run in the store.
-
-    A try that failed slowly closes it for ten times as long as the try took: a server that does not answer costs a
-    training no more than a tenth of its time. One that refuses does so quickly, and may take the next record.
-    """
-
-    def __init__(self, client: Any, run_id: str) -> None:
-        self._client = client
-        self._run_id = run_id
-        self.open()
-
-    def open(self) -> None:
-        self._closed_until = 0.0
-        self._why: Exception | None = None
-
-    def send(self, record: Mapping[str, Any]) -> Exception | None:
-        """None if it arrived, else why it did not."""
-        start = time.monotonic()
-        if start < self._closed_until:
-            return self._why
-        try:
-            _deliver(self._client, self._run_id, record)
-        except Exception as error:
-            end = time.monotonic()
-            if end - start > SLOW_SECONDS:
-                self._closed_until = end + 10 * (end - start)
-                self._why = error
-            return error
-        return None
-
-
-def resend(path: Path) -> int:
-    """Send what a run had to keep in its ``unsent-....jsonl``; what has arrived leaves the file.
-
-    Returns:
-        The number of records that were sent.
-
-    Raises:
-        TrackingError: this is no such file, or some records still do not arrive.
-    """
-    try:
-        head, *_ = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        uri, run_id = head["uri"], head["run_id"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise TrackingError(f"{path} does not hold what a run kept for later: {reason(error)}") from None
-    with usable(uri):
-        line = Line(connect(uri), run_id)
-    return _resend(path, line)
-
-
-def _resend(path: Path, line: Line) -> int:
-    head, *records = path.read_text(encoding="utf-8").splitlines()
-    left = [(record, why) for record in records if (why := line.send(json.loads(record))) is not None]
-    if not left:
-        path.unlink()
-        return len(records)
-    path.write_text("\n".join([head, *(record for record, _ in left), ""]), encoding="utf-8")
-    raise TrackingError(
-        f"{len(left)} of {len(records)} records that a run kept do not arrive in MLflow: {reason(left[-1][1])}\n"
-        f"Send them later with: chainrule resend {shlex.quote(str(path))}"
-    )
-
-
-def _deliver(client: Any, run_id: str, record: Mapping[str, Any]) -> None:
-    """One record to the store. All of them may arrive twice: the second changes nothing."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-
-    match record:
-        case {"metrics": metrics, "params": params, "tags": tags}:
-            client.log_batch(
-                run_id,
-                metrics=[Metric(*point) for point in metrics],
-                params=[Param(*item) for item in params.items()],
-                tags=[RunTag(*item) for item in tags.items()],
-            )
-        case {"dataset": name, "digest": digest, "source": source}:
-            made_by = json.dumps({"tags": {"mlflow.source.name": source}})
-            used_for = InputTag("mlflow.data.context", "training")
-            client.log_inputs(run_id, [DatasetInput(Dataset(name, digest, "code", made_by), [used_for])])
-        case {"artifact": path}:
-            client.log_artifact(run_id, path)
-        case {"text": text, "name": name}:
-            client.log_text(run_id, text, name)
-        case {"status": status, "time": milliseconds}:
-            client.set_terminated(run_id, status, milliseconds)
-
-
 def status_of(error: BaseException | None) -> str:
     """What MLflow calls a run that ended so.
 
@@ -390,47 +297,6 @@ def key_of(name: str) -> str:
     """
     parts = re.sub(r"[^/\w.\- ]", "_", name)[:KEY_LENGTH].split("/")
     return "/".join(part for part in parts if part not in ("", ".", "..")) or "_"
-
-
-@functools.cache
-def environment(directory: Path) -> dict[str, str]:
-    """Tags that say what ran: program, user, commit of the working directory, versions, BLAS and its threads."""
-    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
-
-    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    blas = {f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads" for pool in pools}
-    return {
-        "mlflow.source.type": "LOCAL",
-        "mlflow.source.name": shown(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
-        "mlflow.user": _user(),
-        "chainrule.version": version("chainrule"),
-        "numpy.version": version("numpy"),
-        "python.version": platform.python_version(),
-        "blas": "; ".join(sorted(blas)),
-        **_commit(directory),
-    }
-
-
-def _commit(directory: Path) -> dict[str, str]:
-    """The commit, and whether files differ from it; nothing outside a repository, or without git."""
-    # A repository's own configuration names programs for git to run, fsmonitor among them.
-    command = ["git", "-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
-    quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-    try:
-        answer = subprocess.run(command, cwd=directory, env=quiet, capture_output=True, timeout=5, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return {}
-    lines = answer.decode(errors="replace").splitlines()
-    commit = next(line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid "))
-    dirty = any(not line.startswith("#") for line in lines)
-    return {} if commit == "(initial)" else {"mlflow.source.git.commit": commit, "git.dirty": str(dirty).lower()}
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no such user in a container
-        return "unknown"
 
 
 def _where(uri: str, run: Any) -> str:

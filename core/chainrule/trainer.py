@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.arrays import Array, stream
 from chainrule.components import Callback, Metric, Optimizer, Regularizer, Schedule
-from chainrule.errors import ConfigError, FieldError, did_you_mean, within
+from chainrule.errors import ConfigError, FieldError, within
 from chainrule.network import Network, batches
 from chainrule.registry import fresh, make, registry
 from chainrule.targets import Targets
@@ -83,6 +83,8 @@ class Trainer:
         shuffle: bool = True,
     ) -> None:
         require_count("batch_size", batch_size)
+        if metrics is not None:
+            require_list("metrics", metrics)
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise FieldError(f"got {seed!r}, expected a whole number, 0 or more", key="seed")
         self.network = network
@@ -138,6 +140,7 @@ class Trainer:
         self.epochs = self.epoch + epochs
         self.total_steps = self.step + epochs * self.steps_per_epoch
         self.stop_reason = None
+        require_list("callbacks", callbacks)
         listeners: list[Callback] = [make("callback", callback) for callback in callbacks]
         self._listeners = {event: _writers_of(event, listeners) for event in EVENTS}
         try:
@@ -150,6 +153,7 @@ class Trainer:
         except BaseException as error:
             for listener in listeners:
                 listener.on_exception(self, error)
+            self.epoch = self.history.epochs  # one that was cut short is not counted; fit may go on from here
             raise
         return self.history
 
@@ -281,6 +285,12 @@ def require_count(name: str, given: Any) -> None:
         raise FieldError(f"got {given!r}, expected a whole number, 1 or more", key=name)
 
 
+def require_list(name: str, given: Any) -> None:
+    """Refuse a single name, whose letters would be taken for names."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise FieldError(f"got {given!r}, expected a list", key=name)
+
+
 def best_epoch(history: History, name: str) -> tuple[float, int] | None:
     """The best value of a metric and its epoch (from 1): the least loss, or what the metric's ``goal`` says."""
     known = [(value, epoch) for epoch, value in enumerate(history[name], start=1) if math.isfinite(value)]
@@ -298,17 +308,6 @@ def goal_of(name: str) -> str:
         assert issubclass(cls, Metric)
         return cls.goal
     return "min"
-
-
-def monitored(trainer: Trainer, name: str) -> float:
-    """The running value of a metric that a callback watches.
-
-    Raises:
-        ConfigError: this training does not measure it; the message lists what it does.
-    """
-    if name not in trainer.metrics:
-        raise ConfigError(f'"{name}" is not measured here. {did_you_mean(name, trainer.metrics)}', key="monitor")
-    return trainer.metrics[name]
 
 
 def _own(kind: str, given: Any) -> Any:

@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import matplotlib.image
 import numpy as np
 import pytest
+
 from chainrule import Data, Split, figures
+from chainrule.drawing import PALETTE
 
 NAN, INF = float("nan"), float("inf")
 HISTORY = {
@@ -371,7 +373,7 @@ def test_the_plane_has_the_colour_of_the_predicted_class_and_a_line_at_the_borde
     assert np.abs(np.abs(border.sum(axis=1) - 1) - 0.5).max() < 0.02
 
     pixels = drawn(tmp_path, HISTORY, xor_data(), solved_xor)["decision_boundary"]
-    for color in figures.PALETTE[:2]:
+    for color in PALETTE[:2]:
         assert share_of(pixels, color) > 0.001  # a filled circle
         full = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])
         pale = "#" + "".join(f"{round(255 * 0.4 + 0.6 * c):02x}" for c in full)

@@ -15,8 +15,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import chainrule as cr
-from chainrule.network import batches, require_installed
+from chainrule.network import batches
 from chainrule.plugins import Plugin
+from chainrule.provenance import require_installed
 from chainrule.registry import Registry
 
 RNG = np.random.default_rng(0)
@@ -60,7 +61,7 @@ def averaging(monkeypatch: pytest.MonkeyPatch) -> None:
     """``Averaging`` is registered while a test runs."""
     registry = Registry().load()
     registry.accept(Plugin("layers", "acme", "2.0"), lambda registrar: registrar.add(Averaging))
-    for module in ("registry", "network", "stack"):
+    for module in ("registry", "network", "stack", "provenance"):
         # By import_module, since chainrule.registry is the function of that name.
         monkeypatch.setattr(import_module(f"chainrule.{module}"), "registry", lambda: registry)
 
@@ -463,7 +464,11 @@ def test_a_file_of_somebody_elses_arrays_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_whose_arrays_do_not_fit_is_refused(tmp_path: Path) -> None:
     net = regressor()
-    metadata = {"architecture": json.dumps(net.architecture()), "components": json.dumps(net.provenance())}
+    metadata = {
+        "format": "chainrule",
+        "architecture": json.dumps(net.architecture()),
+        "components": json.dumps(net.provenance()),
+    }
     for arrays in ({}, {p.name: p.value for p in net.parameters} | {"0.dense.W": np.zeros((1, 6), np.float32)}):
         save_file(arrays, tmp_path / "model", metadata)
         with pytest.raises(

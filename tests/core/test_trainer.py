@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.trainer import best_epoch, goal_of, monitored
+from chainrule.trainer import best_epoch, goal_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(22, 4))
@@ -647,10 +647,21 @@ def test_goals() -> None:
     assert goals == {"loss": "min", "accuracy": "max", "mean_absolute_error": "min"}
 
 
-def test_a_watched_metric_that_is_not_measured_is_named() -> None:
-    fitted = trainer()
-    fitted.fit((X, LABELS), epochs=1)
-    assert monitored(fitted, "train/loss") == fitted.metrics["train/loss"]
-    with pytest.raises(cr.ConfigError) as caught:
-        monitored(fitted, "train/los")
-    assert str(caught.value).startswith('monitor: "train/los" is not measured here. Did you mean "train/loss"?')
+@pytest.mark.parametrize("given", ["progress", None, 3])
+def test_callbacks_are_a_list(given: object) -> None:
+    with pytest.raises(cr.FieldError, match=r"^callbacks: got .*, expected a list$"):
+        trainer().fit((X, LABELS), 1, callbacks=given)  # type: ignore[arg-type]
+
+
+def test_an_epoch_that_was_cut_short_is_not_counted() -> None:
+    @dataclass
+    class Interrupt(cr.Callback):
+        def on_batch_end(self, trainer: cr.Trainer) -> None:
+            if trainer.epoch == 2:
+                raise KeyboardInterrupt
+
+    interrupted = trainer()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.fit((X, LABELS), 3, callbacks=[Interrupt()])
+    assert interrupted.epoch == interrupted.history.epochs == 1
+    assert len(interrupted.fit((X, LABELS), 2)["train/loss"]) == 3

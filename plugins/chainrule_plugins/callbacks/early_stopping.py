@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from chainrule import Callback, ConfigError, Metric, Trainer, did_you_mean, registry
+from chainrule import Callback, ConfigError, Trainer, did_you_mean, goal_of
 
 NOTHING_YET = {"cost": math.inf, "epoch": 0, "waited": 0, "snapshot": None}
 
@@ -87,14 +87,11 @@ class EarlyStopping(Callback):
     def _monitored(self, trainer: Trainer) -> float:
         if self.monitor not in trainer.metrics:
             known = did_you_mean(self.monitor, trainer.metrics)
-            raise ConfigError(f'"{self.monitor}" is not measured in this training. {known}', key="early_stopping.monitor")
+            message = f'"{self.monitor}" is not measured in this training. {known}'
+            raise ConfigError(message, key="early_stopping.monitor")
         return trainer.metrics[self.monitor]
 
     def _sign(self) -> int:
         """1 where less is better, -1 where more is."""
-        mode = self.mode
-        if mode == "auto":
-            name = self.monitor.rpartition("/")[2]
-            goals = {entry.name: entry.cls.goal for entry in registry() if issubclass(entry.cls, Metric)}
-            mode = goals.get(name, "min")
+        mode = goal_of(self.monitor) if self.mode == "auto" else self.mode
         return 1 if mode == "min" else -1
