@@ -28,8 +28,7 @@ def show(which: str | None = None) -> None:
         named = [entry for entry in entries if which in (entry.name, f"{entry.kind}.{entry.name}")]
         if not named:
             known = {*KINDS, *(entry.name for entry in entries)}
-            hint = did_you_mean(which, known, most=0).partition("Known: ")[0] or f"Kinds: {', '.join(KINDS)}. "
-            raise UnknownName(f'there is no kind or component "{which}". {hint}All of them: chainrule plugins')
+            raise UnknownName(f'there is no kind or component "{which}". {did_you_mean(which, known)}')
         for entry in named:
             print(_in_full(entry))  # as it is written: formulas and examples must not be broken
         return
