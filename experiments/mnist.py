@@ -13,6 +13,7 @@ from __future__ import annotations
 import shutil
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from study import arguments, percent, publish, runs
 
 import chainrule as cr
@@ -49,6 +50,7 @@ def figure(results: dict[str, list[cr.Result]]) -> Figure:
             epochs = range(1, len(accuracy) + 1)
             axes.plot(epochs, accuracy, color=COLOURS[name], alpha=0.7, label=EXPERIMENTS[name] if seed == 0 else None)
     axes.set(xlabel="epoch", ylabel="validation accuracy (%)", title="MNIST")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
     return drawing
