@@ -1,0 +1,407 @@
+"""What is wrong in what a user writes: one or two lines, exit status 2, and nothing left behind.
+
+A message names the key or the file, what stands there, and what would be right.
+"""
+
+import gzip
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from mlflow.tracking import MlflowClient
+
+from chainrule.store import prepare_store
+
+# Arguments of `chainrule train`, and under them how the message begins.
+WRONG = """
+# Names
+optimizer=admm
+    optimizer: there is no optimizer "admm". Did you mean "adam"?
+experiment=mnsit
+    experiment: there is no experiment "mnsit". Did you mean "mnist"? Known: digits, mnist,
+dataset=xorr
+    dataset: there is no dataset "xorr". Did you mean "xor"?
+loss=hinge
+    loss: there is no loss "hinge". Known: binary_cross_entropy,
+schedule=cosin
+    schedule: there is no schedule "cosin". Did you mean "cosine"?
+metrics=[acuracy]
+    metrics: there is no metric "acuracy". Did you mean "accuracy"?
+callbacks=[early_stoping]
+    callbacks: there is no callback "early_stoping". Did you mean "early_stopping"?
+tracking=mlfow
+    tracking: there is no tracking "mlfow". Did you mean "mlflow"?
+model.activation=rellu
+    model.activation: there is no activation "rellu". Did you mean "relu"?
+model.initializer=he
+    model.initializer: there is no initializer "he". Known:
+optimizer.name=foo
+    optimizer: there is no optimizer "foo". Known: adam,
+hydra/launcher=slurm
+    hydra/launcher: there is no hydra/launcher "slurm". Known: basic.
+optimizer.learnrate=1
+    optimizer.learnrate: adam has no field "learnrate". Known: beta1, beta2, eps, lr,
++optimizer.learnrate=1
+    optimizer.learnrate: optimizer adam has no field "learnrate". Known: beta1,
+model.hiden=[3]
+    model.hiden: mlp has no field "hiden". Did you mean "hidden"? Known: activation,
+model.layers.0.units=3
+    model.layers: mlp has no field "layers". Known: activation,
+model.activation={name:leaky_relu,slop:1}
+    model.activation.slop: activation leaky_relu has no field "slop". Did
+trainer.epoch=3
+    trainer.epoch: there is no key "epoch" here. Did you mean "epochs"?
+optimizr=adam
+    optimizr: there is no group or key "optimizr". Did you mean "optimizer"?
+optimiser.lr=3
+    optimiser: there is no group or key "optimiser". Did you mean "optimizer"?
+sed=3
+    sed: there is no group or key "sed". Did you mean "seed"?
+callbacks.early_stopping.patience=9
+    callbacks.early_stopping: "early_stopping" is not among the chosen callbacks: callbacks=[progress,nan_guard,
+
+# Types and values
+optimizer.lr=fast
+    optimizer.lr: got "fast", expected a number
+optimizer.lr=null
+    optimizer.lr: it cannot be null
+optimizer.lr=-0.1
+    optimizer.lr: got -0.1, must be above 0
+optimizer.lr=nan
+    optimizer.lr: got nan, must be above 0
+trainer.epochs=1.5
+    trainer.epochs: got "1.5", expected a whole number
+trainer.epochs=0
+    trainer.epochs: got 0, expected a whole number, 1 or more
+trainer.batch_size=0
+    trainer.batch_size: got 0, expected a whole number, 1 or more
+trainer.shuffle=perhaps
+    trainer.shuffle: got "perhaps", expected true or false
+seed=-1
+    seed: got -1, expected a whole number, 0 or more
+seed=x
+    seed: got 'x', expected a whole number, 0 or more
+dtype=float16
+    dtype: got 'float16', expected float32 or float64
+model.hidden=3
+    model.hidden: expected a list, as 'model.hidden=[...]'
+model.hidden=[a]
+    model.hidden.0: got "a", expected a whole number
+model.hidden=[0]
+    model.hidden: got (0,), must be sizes of at least 1
+model.dropout=1
+    model.dropout: got 1.0, must be at least 0 and less than 1
+schedule=step schedule.every=0
+    schedule.every: got 0, must be at least 1
+regularizer=l2 regularizer.strength=-1
+    regularizer.strength: got -1.0, must be at least 0
+callbacks=[early_stopping] callbacks.early_stopping.mode=up
+    callbacks.early_stopping.mode: got "up", expected "auto" or "min" or "max"
+optimizer.lr=${nothing}
+    optimizer.lr: Interpolation key 'nothing' not found
+optimizer.lr=${dataset.name}
+    optimizer.lr: got "xor", expected a number
+dataset=csv
+    dataset.path: this must be given, as dataset.path=...
+
+# What does not fit together
+loss=categorical_cross_entropy
+    loss: categorical_cross_entropy is for multiclass tasks, and the data is binary: take binary_cross_entropy,
+dataset=csv dataset.target=y dataset.path={data}/binary.csv loss=categorical_cross_entropy
+    loss: categorical_cross_entropy is for multiclass tasks, and the data is binary
+metrics=[accuracy]
+    metrics: accuracy is for multiclass, and the targets are binary: take binary_accuracy
+dataset=digits model=sequential model.layers=[{name:dense,units:4}]
+    model.layers.0: dense takes vectors, of shape (features,), got input of shape (8, 8): put a flatten before it
+dataset=digits model=sequential model.layers=[flatten,{name:dense,units:4},{name:dens}]
+    model.layers.2: there is no layer "dens". Did you mean "dense"?
+model=sequential model.layers=[tanh,{name:dense,units:4,activation:relo}]
+    model.layers.1.activation: there is no activation "relo"
+model=sequential model.layers=[tanh,{name:dense}]
+    model.layers.1.units: layer dense needs a value for this field (int)
+model=sequential model.layers=[{name:dense,units:-4}]
+    model.layers.0.units: got -4, must be at least 1
+model=sequential model.layers=[{units:4}]
+    model.layers.0: got {'units': 4}, expected the name of a component of kind layer
+model=sequential model.layers=[3]
+    model.layers: got [3], expected a list, each element the name of a layer or {name: ..., ...}
+
+# Overrides that Hydra does not take
+seed=1,2
+    seed: got 1,2; to sweep over these values add -m, to give a list write 'seed=[1,2]'
+optimizer=adam,sgd
+    optimizer: got adam,sgd; to sweep over these values add -m
+optimizer=[adam,sgd]
+    optimizer: it takes one option; to sweep over several add -m, and leave the brackets out
+optimizer
+    cannot read the override 'optimizer': write it as key=value
+optimizer.lr==3
+    cannot read the override 'optimizer.lr==3': extraneous input '='
+schedule=null
+    a group cannot be null: schedule=none and regularizer=none stand for none
+~model.hidden
+    model.hidden: a field cannot be removed: give it another value
+~optimizer
+    optimizer: a run needs it
+~seed
+    seed: a run needs it
+model=sequential model.layers=[tanh] ~model.layers.0
+    an element of a list cannot be removed: write the whole list
+model=sequential model.layers=[tanh] model.layers.2=relu
+    model.layers.2: the list is not so long (positions count from 0); write the whole list, as 'model.layers=[...]'
+model=sequential model.layers=[{name:dense,units:3}] model.layers.0.bias=false
+    model.layers.0.bias: this dense is written without "bias": to add it, +model.layers.0.bias=...
+-m seed=1,2 optimizer=admm
+    optimizer: there is no optimizer "admm". Did you mean "adam"?
+-m optimizer=adam,sgd optimizer.beta1=0.8
+    optimizer.beta1: sgd has no field "beta1". Known: lr, weight_decay.
+
+# Options
+--config-dir nowhere experiment=xor
+    --config-dir: there is no folder
+--config-dir {data}/binary.csv
+    --config-dir: there is no folder {data}/binary.csv
+--config-name=x
+    --config-name: chainrule does not take this option of Hydra's; see --config-dir
+--config-path=x
+    --config-path: chainrule does not take this option of Hydra's; see --config-dir
+--experimental-rerun=x
+    --experimental-rerun: chainrule does not take this option of Hydra's
+hydra.run.dir={data}/binary.csv/runs
+    {data}/binary.csv/runs: Not a directory
+hydra.job.chdir=true
+    hydra.job.chdir: a run stays in the folder in which it was started
+
+# The user's own data
+dataset=csv dataset.target=y dataset.path={data}/nothing.csv
+    there is no file {data}/nothing.csv
+dataset=csv dataset.target=y dataset.path={data}/missing.csv
+    {data}/missing.csv, line 3, column "b": the value is missing; fill it in, or leave the row out
+dataset=csv dataset.target=y dataset.path={data}/ragged.csv
+    {data}/ragged.csv, line 3: the row has 2 cells, the header has 3
+dataset=csv dataset.target=y dataset.path={data}/text.csv
+    {data}/text.csv, line 2, column "a": "red" is not a finite number
+dataset=csv dataset.path={data}/binary.csv dataset.target=z
+    dataset.target: {data}/binary.csv has no column "z" in its first line. Known: a, b, y.
+dataset=csv dataset.target=y dataset.path={data}/binary.csv dataset.task=multi
+    dataset.task: got "multi", expected "auto" or "binary" or "multiclass"
+dataset=csv dataset.target=y dataset.path={data}/binary.csv dataset.test_fraction=2
+    dataset.test_fraction: got 2.0, must be at least 0 and less than 1
+dataset=npz dataset.path={data}/nothing.npz
+    there is no file {data}/nothing.npz
+dataset=npz dataset.path={data}/negative.npz
+    {data}/negative.npz, y_train: label -1 of sample 4 is negative; classes are numbered from 0
+dataset=npz dataset.path={data}/gap.npz
+    {data}/gap.npz: of the classes 0 to 9,
+dataset=npz dataset.path={data}/objects.npz
+    {data}/objects.npz, y: it holds pickled Python objects, which could run code
+dataset=npz dataset.path={data}/truncated.npz
+    {data}/truncated.npz is not an .npz file, or is truncated
+
+# Stores
+tracking.uri=sqlite:///{data}/binary.csv/a.db
+    the tracking store sqlite:///{data}/binary.csv/a.db cannot be used:
+tracking.uri=sqlite:///{data}
+    the tracking store sqlite:///{data} cannot be used: it is a directory
+tracking.uri=sqlite:///{data}/binary.csv
+    the tracking store sqlite:///{data}/binary.csv cannot be used: file is not a database
+    Name another with tracking.uri or MLFLOW_TRACKING_URI, or run without: tracking=none
+tracking.uri=runs.db
+    the tracking URI "runs.db" has no scheme: write sqlite:///runs.db
+tracking.uri=http://127.0.0.1:1
+    the tracking store http://127.0.0.1:1 cannot be used: the server does not answer
+"""
+
+# The second line of an experiment file, and under it how the message begins.
+IN_AN_EXPERIMENT = """
+optimizer: {learnrate: 1}
+    optimizer.learnrate: adam has no field "learnrate". Known: beta1,
+trainer: {epochs: many}
+    trainer.epochs: got "many", expected a whole number
+defaults: [override /optimizer: sgdd]
+    optimizer: there is no optimizer "sgdd". Did you mean "sgd"?
+defaults: [override /optimiser: sgd]
+    optimiser: there is no group or key "optimiser" (in experiment/mine). Did you mean "optimizer"?
+defaults: [{optimizer: sgd}]
+    defaults.optimizer: an experiment overrides what config.yaml chose: write "- override /optimizer: sgd"
+defaults: {optimizer: sgd}
+    Invalid defaults list in 'experiment/mine', defaults must be a list
+seed: [1
+    conf/experiment/mine.yaml, line 3: this is no YAML of a config: expected ',' or ']'
+seed: {a b: [}
+    conf/experiment/mine.yaml, line 2: this is no YAML of a config:
+"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """With no run in it."""
+    uri = f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+    prepare_store(uri, "xor")
+    return uri
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    rows = "".join(f"{n},{n * n},{n % 2}\n" for n in range(20))
+    (folder / "binary.csv").write_text(f"a,b,y\n{rows}")
+    (folder / "missing.csv").write_text("a,b,y\n1,2,0\n3,,1\n")
+    (folder / "ragged.csv").write_text("a,b,y\n1,2,0\n3,4\n5,6,1\n")
+    (folder / "text.csv").write_text("a,b,y\nred,2,0\n3,4,1\n")
+    x = np.zeros((10, 2))
+    np.savez(folder / "negative.npz", x=x, y=np.array([0, 1, 2, 3, -1] * 2))
+    np.savez(folder / "gap.npz", x=x, y=np.array([0, 1, 2, 3, 9] * 2))
+    np.savez(folder / "objects.npz", x=x, y=np.array([object()] * 10))
+    (folder / "truncated.npz").write_bytes((folder / "gap.npz").read_bytes()[:100])
+    return folder
+
+
+@pytest.fixture
+def refused(program, store, tmp_path):
+    """Runs ``chainrule train``, which must refuse its arguments, and returns what it says."""
+
+    def refused(*arguments, **settings):
+        before = set(tmp_path.iterdir())
+        ran = program("train", *arguments, **{"MLFLOW_TRACKING_URI": store, **settings})
+        assert ran.status == 2, ran
+        assert ran.err.startswith("chainrule: ")
+        assert ran.err.count("\n") <= 2, ran.err
+        assert ran.out == ""
+        left = set(tmp_path.iterdir()) - before
+        assert {path.name for path in left} <= {"multirun"} if "-m" in arguments else not left
+        assert recorded(store) == []
+        return ran.err.removeprefix("chainrule: ")
+
+    return refused
+
+
+def recorded(store):
+    client = MlflowClient(store)
+    return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+
+
+def cases(table):
+    """Pairs of what is given and the beginning of what is to be told, which stands under it."""
+    lines = [line for line in table.splitlines() if line and not line.startswith("#")]
+    given = [index for index, line in enumerate(lines) if not line.startswith(" ")]
+    told = [lines[start + 1 : end] for start, end in zip(given, [*given[1:], len(lines)], strict=True)]
+    return [(lines[at], "\n".join(map(str.strip, message))) for at, message in zip(given, told, strict=True)]
+
+
+@pytest.mark.parametrize(("arguments", "message"), cases(WRONG))
+def test_wrong_input_is_told_in_a_line_or_two_and_leaves_nothing_behind(refused, data, arguments, message):
+    told = refused(*arguments.replace("{data}", str(data)).split(" "))
+    assert told.startswith(message.replace("{data}", str(data)))
+
+
+@pytest.mark.parametrize(("text", "message"), cases(IN_AN_EXPERIMENT))
+def test_what_is_wrong_in_an_experiment_of_ones_own(refused, tmp_path, text, message):
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "mine.yaml").write_text(f"# @package _global_\n{text}\n")
+    told = refused("--config-dir", "conf", "experiment=mine")
+    assert told.removeprefix(f"{tmp_path}/").startswith(message)
+
+
+def test_an_experiment_without_its_first_line(refused, tmp_path):
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "mine.yaml").write_text("defaults: [override /optimizer: sgd]\nseed: 1\n")
+    told = refused("--config-dir", "conf", "experiment=mine")
+    assert 'experiment/mine: its first line must be "# @package _global_"' in told
+
+
+def test_an_unknown_monitor_of_early_stopping_names_what_is_measured(program):
+    """What is measured is known after the first epoch only: a callback may measure more."""
+    ran = program(
+        *("train", "tracking=none", "callbacks=[early_stopping]", "callbacks.early_stopping.monitor=validation/lss")
+    )
+    assert ran.status == 2
+    assert 'monitor: "validation/lss" is not measured in this training. Did you mean "validation/loss"?' in ran.err
+
+
+def idx(axes, *shape, values):
+    return struct.pack(f">{1 + len(shape)}I", 0x0800 + axes, *shape) + bytes(values)
+
+
+IMAGES = idx(3, 2, 28, 28, values=[0] * (2 * 28 * 28))
+NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        (f"{NAMES[0]}.gz", gzip.compress(IMAGES)[:-20], "is truncated: its compressed data ends too early"),
+        (f"{NAMES[0]}.gz", b"<html>not found</html>", "is not a sound gzip file"),
+        (NAMES[0], IMAGES[:-100], "is truncated: its header announces 1,568 bytes of data, it has 1,468"),
+        (NAMES[0], IMAGES, "is altered: the SHA-256 of its content is "),
+        (NAMES[0], b"", "is truncated: it has 0 bytes, fewer than its header of 16"),
+    ],
+)
+def test_a_damaged_file_of_mnist(refused, tmp_path, name, content, expected):
+    folder = tmp_path / "data" / "mnist"
+    folder.mkdir(parents=True)
+    for other in NAMES[1:]:
+        (folder / other).write_bytes(IMAGES)
+    (folder / name).write_bytes(content)
+    told = refused("experiment=mnist", CHAINRULE_DATA=str(tmp_path / "data"))
+    assert told.startswith(f"{folder / name} {expected}")
+    assert "Replace it with the published file, or unset CHAINRULE_DATA to have it downloaded." in told
+
+
+def test_a_missing_file_of_mnist(refused, tmp_path):
+    told = refused("experiment=mnist", CHAINRULE_DATA=str(tmp_path))
+    assert told.startswith(
+        f"mnist: there is no train-images-idx3-ubyte.gz (nor train-images-idx3-ubyte) in {tmp_path}/mnist"
+    )
+    assert "or use experiment=digits, which needs no download." in told
+
+
+def test_no_network_and_no_cache(refused, tmp_path_factory):
+    cache = tmp_path_factory.mktemp("cache")
+    told = refused("experiment=mnist", CHAINRULE_MIRROR="http://127.0.0.1:1", XDG_CACHE_HOME=str(cache))
+    assert told.startswith(
+        f"mnist: train-images-idx3-ubyte.gz cannot be downloaded to {cache}/chainrule/mnist (127.0.0.1:1: "
+    )
+    assert (
+        "Put the four files there, or into a folder mnist and set CHAINRULE_DATA to the folder above; or use " in told
+    )
+    assert "experiment=digits, which needs no download." in told
+
+
+def test_options_that_do_not_exist(program):
+    for arguments, expected in {
+        ("--nonsense",): "unrecognized arguments: --nonsense",
+        ("--info", "nonsense"): "argument --info/-i: invalid choice: 'nonsense'",
+        ("--cfg", "nonsense"): "argument --cfg/-c: invalid choice: 'nonsense'",
+    }.items():
+        ran = program("train", *arguments)
+        assert ran.status == 2
+        first, second = ran.err.splitlines()
+        assert first == "usage: chainrule train [OPTIONS] [OVERRIDES]"
+        assert second.startswith(f"chainrule train: error: {expected}")
+
+
+def test_wrong_values_in_a_sweep_fail_their_jobs_alone(program, tmp_path):
+    ran = program(*("train", "-m", "tracking=none", "trainer.epochs=1", "optimizer.lr=0.1,-1"))
+    assert ran.status == 1
+    assert ran.out.startswith("optimizer.lr=0.1  ")
+    assert ran.err == ("failed: optimizer.lr=-1: optimizer.lr: got -1.0, must be above 0 (Adam)\n1 of 2 jobs failed\n")
+
+
+def test_tracebacks_are_for_those_who_ask(program):
+    ran = program("train", "optimizer=admm", CHAINRULE_DEBUG="1")
+    assert ran.status == 2
+    assert "Traceback (most recent call last):" in ran.err
+    assert 'UnknownName: optimizer: there is no optimizer "admm".' in ran.err
+
+
+def test_a_process_says_and_leaves_no_more(tmp_path):
+    """As above, without a test around it: in a process of its own, with a store that is not there yet."""
+    command = [sys.executable, "-m", "chainrule", "train", "optimizer.lr=-1"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert ran.stderr == "chainrule: optimizer.lr: got -1.0, must be above 0 (Adam)\n"
+    assert ran.stdout == ""
+    assert not (tmp_path / "outputs").exists()
