@@ -14,6 +14,8 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils import validation
 
 from chainrule import TrackingError, tracking
+from chainrule.delivery import resend
+from chainrule.environment import environment
 from chainrule.store import prepare_store
 
 # MLflow's own models use a loader strategy that SQLAlchemy 2.1 deprecates.
@@ -235,9 +237,9 @@ def test_what_the_store_does_not_take_is_kept_and_sent_later(uri, record, tmp_pa
     assert last.startswith("2 of 2 records that a run kept do not arrive in MLflow: No such file or directory:")
     assert last.endswith(f"Send them later with: chainrule resend {kept}")
     with pytest.raises(TrackingError, match="2 of 2 records"):
-        tracking.resend(kept)
+        resend(kept)
     missing.write_bytes(b"png")
-    assert tracking.resend(kept) == 2
+    assert resend(kept) == 2
     assert not kept.exists()
     assert [file.path for file in MlflowClient(uri).list_artifacts(run.info.run_id)] == ["figure.png"]
 
@@ -250,7 +252,7 @@ def test_only_what_did_not_arrive_stays_kept(uri, record, tmp_path):
     bad = {"artifact": str(tmp_path / "missing.png")}
     kept.write_text("".join(json.dumps(line) + "\n" for line in (head, bad, good)))
     with pytest.raises(TrackingError, match="1 of 2 records"):
-        tracking.resend(kept)
+        resend(kept)
     assert [json.loads(line) for line in kept.read_text().splitlines()] == [head, bad]
     assert MlflowClient(uri).get_run(run.info.run_id).data.tags["late"] == "yes"
 
@@ -274,14 +276,14 @@ def test_resending_another_file_says_so(tmp_path, content):
     path = tmp_path / "other.txt"
     path.write_text(content)
     with pytest.raises(TrackingError, match=r"other\.txt does not hold what a run kept for later"):
-        tracking.resend(path)
+        resend(path)
 
 
 def test_passwords_in_uris_are_not_recorded(record, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/bin/chainrule", "train", "tracking.uri=https://me:secret@host"])
-    tracking.environment.cache_clear()
+    environment.cache_clear()
     run = record(params={"data.url": "https://me:secret@host/data"}, tags={"from": "https://me:secret@host"})
-    tracking.environment.cache_clear()
+    environment.cache_clear()
     assert run.data.params["data.url"] == "https://***@host/data"
     assert run.data.tags["mlflow.source.name"] == "chainrule train tracking.uri=https://***@host"
     assert "secret" not in str(run.to_dictionary())
@@ -295,8 +297,8 @@ def git(folder, *arguments):
 
 def test_the_commit_is_that_of_the_directory(tmp_path):
     def tags():
-        tracking.environment.cache_clear()
-        found = tracking.environment(tmp_path)
+        environment.cache_clear()
+        found = environment(tmp_path)
         return found.get("mlflow.source.git.commit"), found.get("git.dirty")
 
     assert tags() == (None, None)
@@ -320,15 +322,15 @@ def test_a_repository_runs_no_program_of_its_own(tmp_path):
     hook.write_text("#!/bin/sh\ntouch ran\n")
     hook.chmod(0o755)
     git(tmp_path, "config", "core.fsmonitor", str(hook))
-    tracking.environment.cache_clear()
-    tracking.environment(tmp_path)
+    environment.cache_clear()
+    environment(tmp_path)
     assert not (tmp_path / "ran").exists()
 
 
 def test_without_git_there_is_no_commit(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    tracking.environment.cache_clear()
-    assert "mlflow.source.git.commit" not in tracking.environment(tmp_path)
+    environment.cache_clear()
+    assert "mlflow.source.git.commit" not in environment(tmp_path)
 
 
 def test_where_is_the_command_that_opens_the_run(uri, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from chainrule import TrackingError, tracking
+from chainrule.delivery import resend
 from chainrule.store import prepare_store, serve_ui
 
 pytestmark = [
@@ -131,9 +132,9 @@ def test_what_a_silent_server_missed_is_sent_later(server, described, tmp_path, 
         f"Send them later with: chainrule resend {kept}"
     )
     with pytest.raises(TrackingError, match="the server does not answer"):
-        tracking.resend(kept)
+        resend(kept)
     os.killpg(group, signal.SIGCONT)
-    assert tracking.resend(kept) == number
+    assert resend(kept) == number
     assert not kept.exists()
     stored, losses, files = recorded(uri, run.run_id)
     assert (stored.info.status, stored.data.tags["late"], files) == ("FINISHED", "yes", {"figure.png"})
