@@ -27,7 +27,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, OmegaConf
 
-from chainrule.config import config_folder, store_nodes
+from chainrule.config import GROUPS, config_folder, store_nodes
 from chainrule.errors import ConfigError, debugging
 from chainrule.messages import COMPOSING, explained, in_a_config
 from chainrule.registry import registry
@@ -193,10 +193,22 @@ def _start(config_dir: str | None) -> Hydra:
         folder = Path(config_dir).absolute()
         if not folder.is_dir():
             raise ConfigError(f"there is no folder {folder}", key="--config-dir")
+        _refuse_taken_names(folder)
         path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
     hydra = Hydra(task_name="chainrule", config_loader=SafeLoader(config_search_path=path))
     GlobalHydra.instance().initialize(hydra)
     return hydra
+
+
+def _refuse_taken_names(folder: Path) -> None:
+    """A file that is called like one of chainrule's own would be passed over in silence; a preset that is called like
+    a component would include itself."""
+    taken = {(GROUPS[entry.kind], entry.name) for entry in registry() if entry.kind in GROUPS}
+    taken |= {(path.parent.name, path.stem) for path in config_folder().glob("*/*.yaml")} | {("", PRIMARY)}
+    for path in (*folder.glob("*.yaml"), *folder.glob("*/*.yaml")):
+        group = path.parent.name if path.parent != folder else ""
+        if (group, path.stem) in taken and folder.resolve() != config_folder().resolve():
+            raise ConfigError(f'{path}: the name "{path.stem}" is taken; give it another', key="--config-dir")
 
 
 def _with_default(overrides: Sequence[str]) -> list[str]:

@@ -312,6 +312,16 @@ def test_an_experiment_without_its_first_line(refused, tmp_path):
     assert 'experiment/mine: its first line must be "# @package _global_"' in told
 
 
+@pytest.mark.parametrize("taken", ["experiment/xor", "optimizer/adam", "model/mlp_xor", "config"])
+def test_a_config_of_ones_own_with_a_name_that_is_taken(refused, tmp_path, taken):
+    """It would be passed over in silence, or include itself."""
+    path = tmp_path / "conf" / f"{taken}.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("seed: 1\n")
+    told = refused("--config-dir", "conf", "experiment=xor")
+    assert told == f'--config-dir: {path}: the name "{path.stem}" is taken; give it another\n'
+
+
 def test_an_unknown_monitor_of_early_stopping_names_what_is_measured(program):
     """What is measured is known after the first epoch only: a callback may measure more."""
     ran = program(
