@@ -245,6 +245,9 @@ def _require(config: dict[Any, Any], hydra: Any) -> None:
             raise ConfigError("a run needs it", key=key)
     if hydra.job.chdir:
         raise ConfigError("a run stays in the folder in which it was started", key="hydra.job.chdir")
+    if Path(hydra.runtime.cwd).is_relative_to(hydra.runtime.output_dir):
+        # What lies there is recorded with the run.
+        raise ConfigError("a run needs a folder of its own, which cannot be the working directory", key="hydra.run.dir")
 
 
 def _remove_if_empty(folder: Path, here: Path) -> None:

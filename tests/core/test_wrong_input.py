@@ -171,6 +171,8 @@ model=sequential model.layers=[{name:dense,units:3}] model.layers.0.bias=false
     --experimental-rerun: chainrule does not take this option of Hydra's
 hydra.run.dir={data}/binary.csv/runs
     {data}/binary.csv/runs: Not a directory
+hydra.run.dir=.
+    hydra.run.dir: a run needs a folder of its own, which cannot be the working directory
 hydra.job.chdir=true
     hydra.job.chdir: a run stays in the folder in which it was started
 
