@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sysconfig
-import venv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from environments import OFFLINE, environment, variables
 
 PACKAGES = Path(__file__).parent / "packages"
 WARNED = {
@@ -71,18 +69,9 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="session")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment that holds the packages, and sees chainrule where this one has it."""
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, symlinks=True)
-    python = folder / "bin" / "python"
-    paths = sysconfig.get_paths(vars={"base": str(folder), "platbase": str(folder)})
-    # --system-site-packages would show the packages of the interpreter under this virtual environment, not its own.
-    # addsitedir reads .pth files too, through which an editable install is found.
-    parents = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
-    lines = [f"import site; site.addsitedir({parent!r})" for parent in parents]
-    Path(paths["purelib"], "parent.pth").write_text("\n".join(lines), encoding="utf-8")
+    python = environment(tmp_path_factory.mktemp("environment"))
     sources = sorted(str(package) for package in PACKAGES.iterdir())
-    pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-index"]
-    subprocess.run([*pip, "--no-deps", "--no-build-isolation", *sources], check=True)
+    subprocess.run([str(python), "-m", "pip", "install", "-q", *sources], env=variables(**OFFLINE), check=True)
     return python
 
 
@@ -90,11 +79,10 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(python: Path, tmp_path: Path) -> Run:
     """Runs that interpreter in an empty folder: ``run("-c", code, CHAINRULE_STRICT_PLUGINS="1")``."""
 
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("CHAINRULE_", "MLFLOW_"))}
+    def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         command = [str(python), *arguments]
         return subprocess.run(
-            command, cwd=tmp_path, env={**own, **environment}, capture_output=True, text=True, timeout=120
+            command, cwd=tmp_path, env=variables(**settings), capture_output=True, text=True, timeout=120
         )
 
     return run
