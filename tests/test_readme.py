@@ -1,0 +1,332 @@
+"""What the README files say is so: each command and each block of code is run as it stands there, every link leads
+somewhere, and every list of names is the list of what there is."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from environments import OFFLINE, environment, variables
+from mlflow.tracking import MlflowClient
+from serving import free_port, served, taken
+
+import chainrule as cr
+from chainrule.config import config_folder
+
+REPOSITORY = Path(__file__).parents[1]
+README = REPOSITORY / "README.md"
+READMES = [README, *(REPOSITORY / room / "README.md" for room in ("core", "plugins", "conf", "experiments", "tests"))]
+TEXTS = [*READMES, REPOSITORY / "CHANGELOG.md"]
+CLONED = ("core", "plugins", "conf", "experiments", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+# ---- the blocks of the first page
+
+
+@dataclass(frozen=True)
+class Block:
+    section: str
+    language: str
+    text: str
+    file: str | None  # that the line above it names: "`swish/swish.py`:"
+
+
+def blocks(path: Path) -> list[Block]:
+    found, section, above = [], "", ""
+    lines = iter(path.read_text(encoding="utf-8").splitlines())
+    for line in lines:
+        if line.startswith("```"):
+            text = "\n".join(iter(lambda: next(lines), "```"))
+            named = re.search(r"`([\w./-]+\.\w+)`:$", above)
+            found.append(Block(section, line.removeprefix("```"), text, named[1] if named else None))
+        elif line.startswith("#"):
+            section = line.lstrip("# ")
+        if line.strip():
+            above = line
+    return found
+
+
+BLOCKS = blocks(README)
+FIRST, CHECKS, *OTHERS = BLOCKS
+SECTIONS = list(dict.fromkeys(block.section for block in OTHERS))
+SLOW = {"Sweep"}
+
+
+class Reader:
+    """Somebody with a fresh copy of the repository, in it, who has activated a new environment without chainrule."""
+
+    def __init__(self, home: Path) -> None:
+        self.folder = home / "chainrule"
+        self.folder.mkdir()
+        for part in CLONED:
+            source, target = REPOSITORY / part, self.folder / part
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, target)
+        python = environment(home / "environment", hidden=("chainrule",))
+        self.bin = python.parent
+        self.variables = variables(python, OPENBLAS_NUM_THREADS="1", **OFFLINE)
+
+    def does(self, block: Block) -> str:
+        """Returns what the block prints."""
+        if block.file:
+            file = self.folder / block.file
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block.text + "\n", encoding="utf-8")
+            return ""
+        if block.text == "chainrule ui":
+            return self.serves(block.text)
+        assert block.language in ("bash", "python"), f"what is one to do with {block}?"
+        script = self.folder / f"block.{block.language}"
+        script.write_text(block.text + "\n", encoding="utf-8")
+        return self.runs([*{"bash": ["bash", "-e"], "python": ["python"]}[block.language], script.name])
+
+    def runs(self, command: list[str]) -> str:
+        # The command itself would be looked for along the PATH of this process, not along the reader's.
+        whole = shutil.which(command[0], path=self.variables["PATH"])
+        assert whole
+        done = subprocess.run(
+            [whole, *command[1:]], cwd=self.folder, env=self.variables, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def serves(self, command: str) -> str:
+        """Returns the page. The command is the README's own unless somebody else has its port, 5000."""
+        port = ["--port", str(free_port())] if taken(5000) else []
+        whole = [str(self.bin / "chainrule"), *shlex.split(command)[1:], *port]
+        with served(whole, self.folder, self.variables) as address, urlopen(address) as answer:
+            assert port or address.startswith("http://127.0.0.1:5000/")
+            page: str = answer.read().decode()
+            return page
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    return Reader(tmp_path_factory.mktemp("reader"))
+
+
+@pytest.fixture(scope="module")
+def trained(reader: Reader) -> str:
+    """What the README's first command prints: pip, then chainrule."""
+    return reader.does(FIRST)
+
+
+@pytest.fixture
+def installed(reader: Reader, trained: str) -> Reader:
+    """The reader after that first command."""
+    return reader
+
+
+def recorded(reader: Reader, experiment: str) -> list[Any]:
+    """The runs that MLflow has of an experiment."""
+    client = MlflowClient(f"sqlite:///{reader.folder}/mlflow.db")
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    runs: list[Any] = client.search_runs([found.experiment_id])
+    return runs
+
+
+def test_the_first_command_installs_and_trains_xor_to_100_percent(reader: Reader, trained: str) -> None:
+    assert FIRST.text == "python -m pip install -e . && chainrule train"
+    assert (reader.bin / "chainrule").is_file()
+    [row] = [line for line in trained.splitlines() if "binary accuracy" in line]
+    assert [cell.strip() for cell in row.split("│")][2:5] == ["1", "1", "1"]
+    [run] = recorded(reader, "xor")
+    assert run.info.status == "FINISHED"
+    [folder] = reader.folder.glob("outputs/xor/*")
+    assert {"config.yaml", "figures", "model"} <= {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "section", [pytest.param(section, marks=pytest.mark.slow if section in SLOW else ()) for section in SECTIONS]
+)
+def test_the_blocks_of_a_section_run_one_after_the_other(installed: Reader, section: str) -> None:
+    printed = [installed.does(block) for block in OTHERS if block.section == section]
+    CLAIMS.get(section, lambda reader, printed: None)(installed, printed)
+
+
+def shown_and_not_trained(reader: Reader, printed: list[str]) -> None:
+    assert "dataset:\n  name: digits\n" in printed[0]
+    assert len(list(reader.folder.glob("outputs/digits/*"))) == 2, "--cfg job trains nothing"
+    assert all(f" {optimizer} " in printed[0] for optimizer in cr.registry().names("optimizer"))
+
+
+def twelve_runs(reader: Reader, printed: list[str]) -> None:
+    assert len([line for line in printed[0].splitlines() if line.startswith("optimizer=")]) == 12
+    runs = [run for run in recorded(reader, "digits") if "sweep" in run.data.tags]
+    assert [run.info.status for run in runs] == ["FINISHED"] * 12
+    assert len({run.data.tags["sweep"] for run in runs}) == 1
+
+
+def mlflows_page(reader: Reader, printed: list[str]) -> None:
+    assert "<title>MLflow</title>" in printed[0]
+
+
+def one_component_among_the_others(reader: Reader, printed: list[str]) -> None:
+    assert "activation swish, from swish 0.1.0 (swish:swish)" in printed[-1]
+    assert {run.data.params["model.activation"] for run in recorded(reader, "spirals")} == {"relu", "swish"}
+
+
+CLAIMS: dict[str, Callable[[Reader, list[str]], None]] = {
+    "Train": shown_and_not_trained,
+    "Sweep": twelve_runs,
+    "Compare in MLflow": mlflows_page,
+    "Your own component": one_component_among_the_others,
+}
+
+
+def test_what_is_claimed_of_sections_is_of_sections_that_there_are() -> None:
+    assert {*CLAIMS, *SLOW} <= set(SECTIONS)
+
+
+def test_ci_runs_the_steps_of_the_second_command_in_its_order() -> None:
+    install, *steps = CHECKS.text.split(" && ")
+    ci = (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
+    assert install.replace("pip install", "pip install -q") in ci.replace('"$environment/bin/python"', "python")
+    places = [re.search(rf"^{re.escape(step)}\b", ci, re.MULTILINE) for step in steps]
+    assert all(places)
+    assert places == sorted(places, key=lambda place: place.start() if place else 0)
+
+
+@pytest.mark.slow
+def test_the_steps_of_the_second_command_pass(installed: Reader) -> None:
+    """All but its last, which is this."""
+    install, *steps, tests = CHECKS.text.split(" && ")
+    assert tests == "python -m pytest"
+    installed.runs(shlex.split(install))
+    for step in steps:
+        done = subprocess.run(step, shell=True, cwd=REPOSITORY, env=installed.variables, capture_output=True, text=True)
+        assert done.returncode == 0, f"{step}\n{done.stdout}\n{done.stderr}"
+
+
+# ---- commands within sentences and tables
+
+EXAMPLES = {"KIND": "layer", "NAME": "adam"}
+
+
+def spans(path: Path) -> list[str]:
+    """What stands between backticks, outside of blocks."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return re.findall(r"`([^`]+)`", text.replace("\n", " "))
+
+
+def commands(start: str, paths: list[Path]) -> list[str]:
+    return sorted({span for path in paths for span in spans(path) if span.startswith(start)})
+
+
+SERVE = "chainrule ui"
+LONG = "chainrule train experiment=mnist"
+SENT = "chainrule resend"  # needs a file that there is only after MLflow did not answer
+
+
+@pytest.mark.parametrize("command", [c for c in commands("chainrule ", TEXTS) if c not in (SERVE, LONG, SENT)])
+def test_a_command_in_a_sentence_runs(program: Callable[..., Any], command: str) -> None:
+    done = program(*(EXAMPLES.get(word, word) for word in shlex.split(command)[1:]))
+    assert done.status == 0, done.err
+
+
+@pytest.mark.slow
+def test_the_command_under_the_first_picture_makes_it(
+    program: Callable[..., Any], data_folder: Path, tmp_path: Path
+) -> None:
+    assert LONG in commands("chainrule ", [README])
+    done = program(*shlex.split(LONG)[1:], "trainer.epochs=1", CHAINRULE_DATA=str(data_folder))
+    assert done.status == 0, done.err
+    assert len(list(tmp_path.glob("outputs/mnist/*/figures/predictions.png"))) == 1
+
+
+OVERRIDES = sorted({span for path in READMES for span in spans(path) if re.fullmatch(r"([\w.]+=\S+ ?)+", span)})
+
+
+@pytest.mark.parametrize("overrides", OVERRIDES)
+def test_overrides_in_a_sentence_compose(program: Callable[..., Any], overrides: str) -> None:
+    done = program("train", *overrides.split(), "--cfg", "job")
+    assert done.status == 0, done.err
+
+
+def test_completion_is_set_up_as_the_readme_says(installed: Reader) -> None:
+    [line] = commands("eval ", [README])
+    assert "chainrule" in installed.runs(["bash", "-e", "-c", f"{line}\ncomplete -p chainrule"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", commands("python ", [REPOSITORY / "tests" / "README.md"]))
+def test_a_command_for_the_tests_finds_tests(command: str) -> None:
+    words = f"{command} --collect-only -q -p no:cacheprovider"
+    done = subprocess.run(words, shell=True, cwd=REPOSITORY, env=variables(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_an_experiment_of_ones_own_is_written_as_conf_readme_says(program: Callable[..., Any], tmp_path: Path) -> None:
+    [block] = blocks(REPOSITORY / "conf" / "README.md")
+    [preset] = re.findall(r"# (model/\w+\.yaml)", block.text)
+    for file, text in {"experiment/mine.yaml": block.text, preset: "defaults: [mlp, _self_]\nhidden: [7]"}.items():
+        path = tmp_path / "configs" / file
+        path.parent.mkdir(parents=True)
+        path.write_text(text, encoding="utf-8")
+    done = program("train", "--config-dir", "configs", "experiment=mine", "trainer.epochs=1", "tracking=none")
+    assert done.status == 0, done.err
+    assert done.out.startswith("mine")
+
+
+# ---- links and names
+
+
+def targets(path: Path) -> list[str]:
+    return re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=name)
+def test_every_link_and_picture_is_there(path: Path) -> None:
+    near = [target for target in targets(path) if not target.startswith(("https://", "#"))]
+    assert [target for target in near if not (path.parent / target).exists()] == []
+
+
+def test_the_first_page_links_to_every_other() -> None:
+    assert {REPOSITORY / target for target in targets(README)} >= set(READMES[1:])
+
+
+def table(path: Path, heading: str) -> list[list[str]]:
+    """The cells of the table whose first heading it is."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(f"| {heading} |"))
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+def test_the_experiments_of_the_first_page_are_those_that_there_are() -> None:
+    named = [name for row in table(README, "experiment") for name in re.findall(r"`(\w+)`", row[0])]
+    assert sorted(named) == sorted(path.stem for path in config_folder().glob("experiment/*.yaml"))
+
+
+def test_the_modules_of_core_are_those_that_there_are() -> None:
+    named = [name for row in table(REPOSITORY / "core" / "README.md", "module") for name in row[0].split(", ")]
+    files = {path.name for path in (REPOSITORY / "core" / "chainrule").glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert sorted(named) == sorted(f"`{file}`" for file in files)
+
+
+def test_the_built_in_components_are_those_that_are_registered() -> None:
+    rows = table(REPOSITORY / "plugins" / "README.md", "kind")
+    named = {kind: sorted(names.split(", ")) for kind, _, names in rows}
+    own = [entry for entry in cr.registry() if entry.distribution == "chainrule"]
+    assert named == {kind: sorted(entry.name for entry in own if entry.kind == kind) for kind in cr.KINDS}
+    for _, where, _ in rows:
+        assert (REPOSITORY / "plugins" / "chainrule_plugins" / where.strip("`")).exists()
