@@ -13,7 +13,7 @@ import urllib.request
 import pytest
 from mlflow.tracking import MlflowClient
 
-from chainrule import TrackingError, tracking
+from chainrule import TrackingError, delivery, tracking
 from chainrule.delivery import resend
 from chainrule.store import prepare_store, serve_ui
 
@@ -68,7 +68,7 @@ def described(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.0)
-    monkeypatch.setattr(tracking, "SLOW_SECONDS", 0.5)
+    monkeypatch.setattr(delivery, "SLOW_SECONDS", 0.5)
     return {"name": "n", "params": {"lr": 0.1}, "tags": {"a": "b"}, "dataset": ("xor", "d"), "folder": tmp_path}
 
 
