@@ -253,11 +253,10 @@ def _require(config: dict[Any, Any], hydra: Any) -> None:
 def _remove_if_empty(folder: Path, here: Path) -> None:
     """Hydra makes a job's folder, and those above it, before the job begins; one that failed at once leaves none."""
     with contextlib.suppress(OSError):
-        folder.rmdir()
-        for above in folder.parents:
-            if above == here or not above.is_relative_to(here):
+        for place in (folder, *folder.parents):
+            if here.is_relative_to(place) or not (place == folder or place.is_relative_to(here)):
                 break
-            above.rmdir()
+            place.rmdir()
 
 
 def report_failures(results: Sequence[Any]) -> int:
