@@ -1,4 +1,4 @@
-"""How far does plain gradient descent go on MNIST, and what do dropout, Adam and a falling learning rate add?
+"""How far does plain gradient descent go on MNIST, and what do dropout, Adam and a falling rate add?
 
 Two experiments, 3 seeds each, on the full 60,000 / 10,000 split; the test images are looked at once, at the end:
 `mnist_classic` (784-128-10, ReLU, softmax, mini-batch gradient descent) and `mnist` (784-512-512-10 with dropout, Adam,

@@ -32,9 +32,12 @@ def row(name: str, results: list[cr.Result]) -> list[str]:
     accuracies = [result.metrics["test/binary_accuracy"] for result in results]
     solved = sum(accuracy == 1 for accuracy in accuracies)
     epochs = [solved_at(result) for result in results]
-    worst = f"{max(epochs):.0f}" if max(epochs) < math.inf else "never"
-    counts = f"{np.median(epochs):.0f} ({worst})"
+    counts = f"{shown(np.median(epochs))} ({shown(max(epochs))})"
     return [name, EXPERIMENTS[name], f"{solved} of {len(results)}", percent(accuracies), counts]
+
+
+def shown(epoch: float) -> str:
+    return f"{epoch:.0f}" if epoch < math.inf else "never"
 
 
 def solved_at(result: cr.Result) -> float:
