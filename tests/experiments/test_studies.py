@@ -1,0 +1,93 @@
+"""Each study is one command, which asks its question and writes its table and its figure; what is shown is from it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from environments import variables
+from matplotlib.image import imread
+from mlflow.tracking import MlflowClient
+
+REPOSITORY = Path(__file__).parents[2]
+ROOM = REPOSITORY / "experiments"
+RESULTS = ROOM / "results"
+STUDIES = sorted(path.stem for path in ROOM.glob("*.py") if path.name != "study.py")
+QUICK = {"mnist": ["dataset.train_size=300"]}
+PAGE = {line.split(" | ")[0].strip("| `"): line for line in (ROOM / "README.md").read_text("utf-8").splitlines()}
+
+
+def question(study: str) -> str:
+    text = ast.get_docstring(ast.parse((ROOM / f"{study}.py").read_text(encoding="utf-8")))
+    assert text
+    assert text.splitlines()[-1] == f"    python experiments/{study}.py"
+    return text.splitlines()[0]
+
+
+def table(path: Path) -> list[list[str]]:
+    """The cells of a Markdown table, heading first, without the line below the heading."""
+    rows = [line.strip("|").split("|") for line in path.read_text(encoding="utf-8").splitlines()]
+    assert set("".join(rows[1])) == {"-"}
+    return [[cell.strip() for cell in row] for row in [rows[0], *rows[2:]]]
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_runs_and_its_shown_result_has_the_same_form(
+    study: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    data = {"CHAINRULE_DATA": str(request.getfixturevalue("data_folder"))} if study == "mnist" else {}
+    command = [sys.executable, str(ROOM / f"{study}.py"), "--seeds", "2", "--results", "mine", "trainer.epochs=1"]
+    done = subprocess.run(
+        [*command, *QUICK.get(study, [])],
+        cwd=tmp_path,
+        env=variables(OPENBLAS_NUM_THREADS="1", **data),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    written, shown = {path.name for path in (tmp_path / "mine").iterdir()}, {path.name for path in RESULTS.iterdir()}
+    assert {f"{study}.md", f"{study}.png"} <= written <= shown
+    assert (tmp_path / "mine" / f"{study}.md").read_text(encoding="utf-8") in done.stdout
+
+    tried, final = table(tmp_path / "mine" / f"{study}.md"), table(RESULTS / f"{study}.md")
+    assert tried[0] == final[0], "the columns"
+    assert [row[0] for row in tried] == [row[0] for row in final]
+    assert {len(row) for row in [*tried, *final]} == {len(tried[0])}
+
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    found = client.get_experiment_by_name(f"study_{study}")
+    assert found is not None
+    runs = client.search_runs([found.experiment_id])
+    assert len(runs) == 2 * (len(tried) - 1)
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_asks_its_question_where_help_is_asked(study: str, tmp_path: Path) -> None:
+    assert question(study).endswith("?")
+    done = subprocess.run(
+        [sys.executable, str(ROOM / f"{study}.py"), "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert question(study) in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_the_rooms_page_asks_and_answers_it(study: str) -> None:
+    """With numbers that the table has."""
+    _, asked, answer, links = (cell.strip() for cell in PAGE[f"python experiments/{study}.py"].strip("| ").split(" | "))
+    assert asked == question(study)
+    shown = (RESULTS / f"{study}.md").read_text(encoding="utf-8")
+    numbers = re.findall(r"\d+\.\d+|\d+ of \d+", answer)
+    assert numbers
+    assert [number for number in numbers if number not in shown] == []
+    assert {f"results/{study}.md", f"results/{study}.png"} <= set(re.findall(r"\(([^)]+)\)", links))
+
+
+def test_every_result_is_of_a_study_and_every_figure_is_a_picture() -> None:
+    assert {path.stem.partition("_")[0] for path in RESULTS.iterdir()} == set(STUDIES)
+    for path in RESULTS.glob("*.png"):
+        assert imread(path).std() > 0.05, f"{path.name} is blank"
