@@ -1,0 +1,135 @@
+"""MLflow's own pages on recorded runs, looked at in a real browser: what was recorded is what is seen there."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from environments import variables
+from matplotlib.image import imread
+from mlflow.tracking import MlflowClient
+from playwright.sync_api import Page, expect, sync_playwright
+from serving import free_port, served
+
+pytestmark = pytest.mark.slow
+
+# Without a sandbox, which root may not use, and without what would call outside.
+CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+SECONDS = 1000
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.skip("needs chromium, which no PATH leads to (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
+        page = browser.new_page(viewport={"width": 2400, "height": 1600})
+        page.set_default_timeout(60 * SECONDS)
+        yield page
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def runs(program_in: Callable[..., Any], folder: Path) -> list[Any]:
+    """Those of a sweep, as MLflow has them."""
+    grid = ("optimizer=sgd,adam", "optimizer.lr=0.01,0.001")
+    short = ("trainer.epochs=2", "tracking.figures=false")
+    done = program_in("train", "-m", "experiment=digits", *grid, *short, folder=folder)
+    assert done.status == 0, done.err
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("digits")
+    assert experiment is not None
+    found: list[Any] = client.search_runs([experiment.experiment_id])
+    assert len(found) == 4
+    return found
+
+
+@pytest.fixture(scope="module")
+def printed(program_in: Callable[..., Any], folder: Path, runs: list[Any]) -> str:
+    """The command that a run prints at its end, for its page."""
+    done = program_in("train", "experiment=digits", "trainer.epochs=2", folder=folder)
+    assert done.status == 0, done.err
+    [line] = [line for line in done.out.splitlines() if line.startswith("MLflow ")]
+    return line.removeprefix("MLflow ").strip()
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path, printed: str) -> Iterator[str]:
+    """Where that command says that the page of the run is."""
+    name, *arguments = shlex.split(printed)
+    assert name == "chainrule"
+    command = [sys.executable, "-m", name, *arguments, "--port", str(free_port())]
+    with served(command, folder, variables()) as address:
+        yield address
+
+
+def see(page: Page, text: str) -> None:
+    expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=60 * SECONDS)
+
+
+def picture(page: Page, path: Path) -> None:
+    page.screenshot(path=path)
+    assert imread(path).shape[:2] == (1600, 2400)
+    assert imread(path).std() > 0.02  # it is not blank
+
+
+def test_the_experiments_page_lists_the_runs(page: Page, address: str, runs: list[Any], tmp_path: Path) -> None:
+    base = address.partition("#")[0]
+    page.goto(f"{base}#/experiments/{runs[0].info.experiment_id}/runs")
+    for run in runs:
+        see(page, run.info.run_name)
+    expect(page.get_by_text("5 matching runs")).to_be_visible()
+    picture(page, tmp_path / "runs.png")
+
+
+def test_the_compare_page_shows_what_differs(page: Page, address: str, runs: list[Any], tmp_path: Path) -> None:
+    base = address.partition("#")[0]
+    ids = json.dumps([run.info.run_id for run in runs])
+    page.goto(f"{base}#/compare-runs?runs={ids}&experiments={json.dumps([runs[0].info.experiment_id])}")
+    see(page, "Comparing 4 Runs from 1 Experiment")
+    for switch in page.get_by_role("switch").all():
+        switch.click()  # "Show diff only"
+    for run in runs:
+        see(page, run.info.run_name)
+    for name in ("optimizer.name", "optimizer.lr", "optimizer.beta1", "validation/accuracy", "best/validation/loss"):
+        see(page, name)
+    expect(page.get_by_text("trainer.epochs", exact=True)).to_have_count(0)  # it is the same in all
+    picture(page, tmp_path / "compare.png")
+
+
+def test_the_page_that_a_run_names_is_its_own(page: Page, address: str, tmp_path: Path) -> None:
+    page.goto(address)
+    see(page, "digits")
+    for name in ("optimizer.beta1", "model.hidden", "test/accuracy", "component.optimizer.adam"):
+        see(page, name)
+    picture(page, tmp_path / "run.png")
+
+
+def test_the_figures_of_a_run_are_shown(page: Page, address: str, tmp_path: Path) -> None:
+    page.goto(f"{address}/artifacts/figures/curves.png")
+    for name in ("predictions.png", "confusion_matrix.png", "curves.png", "config.yaml", "overrides.yaml", "model"):
+        see(page, name)
+    image = page.locator("img[src*='curves.png'], img[src^='blob:']").first
+    expect(image).to_be_visible(timeout=60 * SECONDS)
+    assert image.evaluate("image => image.naturalWidth") > 100
+    picture(page, tmp_path / "figures.png")
