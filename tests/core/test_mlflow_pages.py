@@ -114,6 +114,7 @@ def test_the_compare_page_shows_what_differs(page: Page, address: str, runs: lis
     for name in ("optimizer.name", "optimizer.lr", "optimizer.beta1", "validation/accuracy", "best/validation/loss"):
         see(page, name)
     expect(page.get_by_text("trainer.epochs", exact=True)).to_have_count(0)  # it is the same in all
+    page.get_by_text("Comparing 4 Runs").scroll_into_view_if_needed()
     picture(page, tmp_path / "compare.png")
 
 
