@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -27,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return complete(arguments)
         if arguments[:1] == ["train"]:
             return train(arguments[1:])
-        options = _parser().parse_args(arguments)
+        options = _parser().parse_args(arguments or ["--help"])
         command: Callable[[argparse.Namespace], int] = options.run
         return command(options)
     except ChainruleError as error:
@@ -82,21 +85,33 @@ def resend(options: argparse.Namespace) -> int:
 
 
 def complete(arguments: list[str]) -> int:
-    """TAB. Hydra's script calls ``chainrule -sc query=bash`` with the line so far in ``COMP_LINE``."""
+    """TAB. Hydra's script calls ``chainrule -sc query=bash`` with the line so far in ``COMP_LINE``.
+
+    While somebody types nothing is right yet: what is wrong is passed over in silence.
+    """
+    if not any(argument.startswith("query=") for argument in arguments):
+        return _hydra_completion(arguments)  # install, uninstall
     line = os.environ.get("COMP_LINE", "")
     words = line.split()
-    finished = len(words) > 1 and (len(words) > 2 or line.endswith(" "))
-    if "query=bash" not in arguments or (finished and words[1] == "train"):
-        from chainrule.composition import hydra_command
+    command = words[1] if len(words) > 2 or (len(words) == 2 and line.endswith(" ")) else None
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(Exception, SystemExit):
+        if command is None:
+            print("\n".join(COMMANDS))
+        elif command == "plugins":
+            from chainrule.registry import registry
 
-        os.environ["COMP_LINE"] = line.replace(" train", "", 1)
-        hydra_command(arguments, lambda job: None)
-    elif finished and words[1] == "plugins":
-        from chainrule.registry import registry
+            print("\n".join(sorted({entry.kind for entry in registry()} | {entry.name for entry in registry()})))
+        elif command == "train":
+            folder = re.search(r"\s--config-dir[ =](\S+)\s", line)
+            os.environ["COMP_LINE"] = line.replace(" train", "", 1)
+            _hydra_completion([*arguments, *(["--config-dir", folder[1]] if folder else [])])
+    return 0
 
-        print(" ".join(sorted({entry.kind for entry in registry()} | {entry.name for entry in registry()})))
-    elif not finished:
-        print(" ".join(COMMANDS))
+
+def _hydra_completion(arguments: list[str]) -> int:
+    from chainrule.composition import hydra_command
+
+    hydra_command(arguments, lambda job: None)
     return 0
 
 

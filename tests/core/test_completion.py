@@ -1,0 +1,90 @@
+"""TAB, as a shell does it: with the function that ``chainrule -sc install=bash`` gives."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMPLETE = """
+eval "$(chainrule -sc install=bash)"
+COMP_LINE="$1" COMP_POINT=${#1} COMP_WORDS=($1)
+[[ "$1" == *" " ]] && COMP_WORDS+=("")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+hydra_bash_completion
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.fixture
+def completed(tmp_path):
+    """What the shell offers for a line that ends where the cursor is; nothing may be written beside it."""
+
+    def completed(line):
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        command = ["bash", "--norc", "-c", COMPLETE, "bash", line]
+        ran = subprocess.run(
+            command, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True
+        )
+        assert ran.stderr == ""
+        return ran.stdout.split()
+
+    return completed
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("chainrule ", ["train", "plugins", "ui", "resend"]),
+        ("chainrule tr", ["train"]),
+        ("chainrule train opt", ["optimizer.", "optimizer="]),
+        ("chainrule train -m optimizer=s", ["optimizer=sgd", "optimizer=sgd_mnist", "optimizer=sgd_xor"]),
+        ("chainrule train optimizer=adam optimizer.l", ["optimizer.lr="]),
+        ("chainrule train optimizer=momentum optimizer.m", ["optimizer.momentum="]),
+        ("chainrule train experiment=mn", ["experiment=mnist", "experiment=mnist_classic"]),
+        ("chainrule train tracking.figures=", ["tracking.figures=true"]),
+        ("chainrule plugins ada", ["adam"]),
+    ],
+)
+def test_what_is_offered(completed, line, offered):
+    assert completed(line) == offered
+
+
+def test_groups_and_fields_are_offered_from_the_start(completed):
+    offered = completed("chainrule train ")
+    assert {"experiment=", "optimizer=", "optimizer.", "seed=", "trainer.", "tracking="} <= set(offered)
+
+
+def query(program, line, shell="bash"):
+    """As the shell's function asks; the rest of it is tested above."""
+    return program("-sc", f"query={shell}", COMP_LINE=line)
+
+
+@pytest.mark.parametrize(
+    "line", ["chainrule train optimizr=adam model.", "chainrule train [ opt", "chainrule train --h"]
+)
+def test_what_is_wrong_in_the_line_is_passed_over_in_silence(program, line):
+    ran = query(program, line)
+    assert (ran.status, ran.err) == (0, "")
+
+
+def test_experiments_of_ones_own_are_offered(program, tmp_path):
+    (tmp_path / "own" / "experiment").mkdir(parents=True)
+    (tmp_path / "own" / "experiment" / "mine.yaml").write_text("# @package _global_\nseed: 1\n")
+    for option in ("--config-dir own", "--config-dir=own"):
+        assert query(program, f"chainrule train {option} experiment=m").out.split()[0] == "experiment=mine"
+
+
+def test_a_config_that_would_run_code_is_not_composed_for_a_completion_either(program):
+    ran = query(program, "chainrule train +hydra.callbacks.evil._target_=os.abort optimizer.")
+    assert (ran.status, ran.out.strip(), ran.err) == (0, "", "")
+
+
+def test_other_shells(program):
+    assert query(program, "chainrule pl", shell="fish").out.split() == ["train", "plugins", "ui", "resend"]
+    assert query(program, "chainrule train opt", shell="fish").out.split() == ["optimizer.", "optimizer="]
+    assert "hydra_fish_completion" in program("-sc", "install=fish").out
+    ran = program("-sc", "install=cmd")
+    assert ran.status == 2
+    assert ran.err == "chainrule: No completion plugin for 'cmd' found, available : bash fish zsh\n"

@@ -1,0 +1,492 @@
+"""Runs, from the command line and from Python, as the files and the store have them afterwards."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import hydra
+import numpy as np
+import pytest
+import yaml
+from mlflow.tracking import MlflowClient
+from safetensors.numpy import load_file
+
+import chainrule as cr
+from chainrule.config import config_folder, flattened, store_nodes
+from chainrule.store import prepare_store
+
+QUICK = ("trainer.epochs=3", "tracking.figures=false", "callbacks=[nan_guard]")
+
+
+class Store:
+    """A store, as one reads it."""
+
+    def __init__(self, folder):
+        self.uri = f"sqlite:///{folder}/mlflow.db"
+        self.client = MlflowClient(self.uri)
+
+    def runs(self, filter_string=""):
+        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+        return self.client.search_runs(experiments, filter_string, order_by=["attributes.start_time"])
+
+    def steps(self, run, key):
+        return [(point.step, point.value) for point in self.client.get_metric_history(run.info.run_id, key)]
+
+    def artifacts(self, run, path=None):
+        return {file.path for file in self.client.list_artifacts(run.info.run_id, path)}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The working directory of the runs below, with one store."""
+    folder = tmp_path_factory.mktemp("runs")
+    prepare_store(f"sqlite:///{folder}/mlflow.db", "xor")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store(folder):
+    return Store(folder)
+
+
+@pytest.fixture(scope="module")
+def train(program_in, folder):
+    """``train("seed=1")`` in that folder."""
+    return lambda *arguments, **settings: program_in("train", *arguments, folder=folder, **settings)
+
+
+@pytest.fixture
+def here(folder, monkeypatch):
+    """That folder as the working directory of this process."""
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bare(train, store, folder):
+    """``chainrule train``: how it ended, its run in the store, and its folder."""
+    ran = train()
+    [run] = store.runs("attributes.run_name = 'xor'")
+    [files] = folder.glob("outputs/xor/*")
+    return ran, run, files
+
+
+def test_bare_training_solves_xor(bare):
+    ran, run, _ = bare
+    assert ran.status == 0, ran.err
+    assert run.data.metrics["test/binary_accuracy"] == 1.0
+    assert run.info.status == "FINISHED"
+
+
+def test_it_prints_a_table_and_where_everything_is(bare, folder):
+    ran, run, files = bare
+    lines = ran.out.splitlines()
+    assert lines[0].strip() == "xor"
+    heading = [cell.strip() for cell in lines[2].strip("┃").split("┃")]
+    assert heading == ["", "train", "validation", "test", "best validation (epoch)"]
+    loss, accuracy = ([cell.strip() for cell in line.strip("│").split("│")] for line in lines[4:6])
+    assert loss[0] == "loss"
+    assert float(loss[3]) == pytest.approx(run.data.metrics["test/loss"], rel=1e-3)
+    assert accuracy[:4] == ["binary accuracy", "1", "1", "1"]
+    epoch = run.data.metrics["best_epoch/validation/binary_accuracy"]
+    assert accuracy[4] == f"1 ({epoch:.0f})"
+    assert lines[-3].startswith("time     ")
+    assert lines[-2] == f"files    {files.relative_to(folder)}"
+    assert lines[-1] == f"MLflow   chainrule ui {run.info.run_id}"
+
+
+def test_its_progress_goes_to_stderr(bare):
+    ran, _, _ = bare
+    assert ran.err.splitlines()[0].startswith("epoch   1/200  loss ")
+    assert ran.err.splitlines()[-1].startswith("epoch 200/200  loss ")
+
+
+def test_its_parameters_are_the_config_flattened(bare):
+    _, run, files = bare
+    config = yaml.safe_load((files / "config.yaml").read_text())
+    assert config["optimizer"]["lr"] == 0.05
+    flat = flattened({key: value for key, value in config.items() if key != "tracking"})
+    assert run.data.params == {key: str(value) for key, value in flat.items()}
+    assert run.data.params.items() >= {"optimizer.name": "adam", "optimizer.lr": "0.05", "seed": "0"}.items()
+
+
+def test_its_metrics_stand_there_for_each_epoch(bare, store):
+    _, run, _ = bare
+    for key in ("train/loss", "train/binary_accuracy", "validation/loss", "learning_rate", "examples_per_second"):
+        steps = [step for step, _ in store.steps(run, key)]
+        assert steps == list(range(1, 201)), key
+    losses = [value for _, value in store.steps(run, "train/loss")]
+    assert losses[-1] < losses[0] / 100
+
+
+def test_the_test_set_is_looked_at_once_at_the_end(bare, store):
+    _, run, _ = bare
+    for key in (key for key in run.data.metrics if key.startswith("test/")):
+        assert [step for step, _ in store.steps(run, key)] == [200]
+
+
+def test_the_best_values_are_the_best_of_the_history(bare, store):
+    _, run, _ = bare
+    for name, best in (("loss", min), ("binary_accuracy", max)):
+        history = store.steps(run, f"validation/{name}")
+        value = best(value for _, value in history)
+        epoch = next(step for step, there in history if there == value)
+        assert run.data.metrics[f"best/validation/{name}"] == value
+        assert run.data.metrics[f"best_epoch/validation/{name}"] == epoch
+
+
+def test_its_tags_say_what_ran(bare):
+    _, run, _ = bare
+    components = {key: value for key, value in run.data.tags.items() if key.startswith("component.")}
+    ours = f"chainrule {cr.__version__}"
+    assert set(components.values()) == {ours}
+    assert components.keys() == {
+        f"component.{name}"
+        for name in (
+            *("activation.sigmoid", "activation.tanh", "callback.nan_guard", "callback.progress", "dataset.xor"),
+            *("initializer.glorot_uniform", "initializer.he_normal", "initializer.zeros", "layer.dense"),
+            *("loss.binary_cross_entropy", "metric.binary_accuracy", "model.mlp", "optimizer.adam"),
+        )
+    }
+    assert len(run.data.tags["config_digest"]) == len(run.data.tags["weights_digest"]) == 64
+    assert run.data.tags["chainrule.version"] == cr.__version__
+    assert run.data.tags["numpy.version"] == np.__version__
+    assert "sweep" not in run.data.tags
+    [dataset] = run.inputs.dataset_inputs
+    assert dataset.dataset.name == "xor"
+    assert run.data.tags["dataset.digest"].startswith(dataset.dataset.digest)
+
+
+def test_its_files_are_its_artifacts(bare, store, tmp_path):
+    _, run, files = bare
+    assert store.artifacts(run) == {"config.yaml", "overrides.yaml", "figures", "model"}
+    assert store.artifacts(run, "figures") == {"figures/curves.png", "figures/decision_boundary.png"}
+    assert store.artifacts(run, "model") == {"model/weights.safetensors", "model/architecture.json"}
+    copy = Path(store.client.download_artifacts(run.info.run_id, "", str(tmp_path)))
+    for path in (path for path in files.rglob("*") if path.is_file()):
+        assert (copy / path.relative_to(files)).read_bytes() == path.read_bytes()
+    assert yaml.safe_load((copy / "overrides.yaml").read_text()) == ["experiment=xor"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in copy.glob("figures/*.png"))
+
+
+def test_its_model_is_weights_and_an_architecture_to_read(bare):
+    _, _, files = bare
+    weights = load_file(files / "model" / "weights.safetensors")
+    assert {name: array.shape for name, array in weights.items()} == {
+        "0.dense.W": (2, 8),
+        "0.dense.b": (8,),
+        "1.dense.W": (8, 1),
+        "1.dense.b": (1,),
+    }
+    architecture = json.loads((files / "model" / "architecture.json").read_text())
+    assert "binary_cross_entropy" in json.dumps(architecture)
+
+
+def test_a_recorded_run_is_read_back_to_the_last_bit(bare, here):
+    _, run, _ = bare
+    read = cr.load_run(run.info.run_id)
+    trained = cr.train(["tracking=none", "tracking.figures=false", "callbacks=[]"])
+    assert read.network.parameters.theta.tobytes() == trained.network.parameters.theta.tobytes()
+    assert read.name == "xor"
+    assert read.run_id == run.info.run_id
+    assert read.metrics["test/loss"] == trained.metrics["test/loss"]
+    assert read.history["train/loss"] == trained.history["train/loss"]
+    assert list(read.network.predict([[0.0, 0.0], [0.0, 1.0]]).round().ravel()) == [0.0, 1.0]
+
+
+def test_a_run_that_is_not_there_is_told(here):
+    with pytest.raises(cr.TrackingError, match=f'there is no run "{"0" * 32}"'):
+        cr.load_run("0" * 32)
+
+
+def test_training_from_python_gives_what_the_command_line_records(here, store):
+    result = cr.train(["seed=5", "tracking.run_name=python", *QUICK])
+    [run] = store.runs("attributes.run_name = 'python'")
+    assert isinstance(result, cr.Result)
+    assert result.run_id == run.info.run_id
+    assert result.metrics == pytest.approx(run.data.metrics)
+    assert result.history["train/loss"] == [value for _, value in store.steps(run, "train/loss")]
+    assert result.folder.is_dir()
+    assert result.folder.is_relative_to(here)
+    assert result.link == f"chainrule ui {result.run_id}"
+    assert result.stopped is None
+    assert 0 < result.seconds < 60
+    assert run.data.tags["weights_digest"]
+
+
+def test_an_error_of_a_run_from_python_is_raised_as_it_is(here):
+    with pytest.raises(cr.UnknownName, match='there is no optimizer "admm"'):
+        cr.train(["optimizer=admm"])
+    with pytest.raises(cr.FieldError, match=r"optimizer\.lr: got -1\.0"):
+        cr.train(["optimizer.lr=-1"])
+    with pytest.raises(cr.ConfigError, match="to sweep over these values add -m"):
+        cr.train(["seed=1,2"])
+    with pytest.raises(cr.NonFiniteError):
+        cr.train(["optimizer.lr=1e38", *QUICK, "tracking=none"])
+
+
+def test_training_inside_a_program_of_hydras_is_refused_with_the_reason(here):
+    store_nodes()
+    with (
+        hydra.initialize_config_dir(str(config_folder()), version_base="1.3"),
+        pytest.raises(cr.ConfigError, match="cannot run inside a program that Hydra runs"),
+    ):
+        cr.train()
+
+
+def test_nothing_is_recorded_with_tracking_none(program, tmp_path):
+    ran = program("train", "tracking=none", *QUICK)
+    assert ran.status == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"outputs"}
+    assert "MLflow" not in ran.out
+    [files] = tmp_path.glob("outputs/xor/*")
+    assert {path.name for path in files.iterdir()} == {"config.yaml", "overrides.yaml", "model"}
+
+
+def test_figures_may_be_left_out(train, store):
+    assert train("tracking.run_name=plain", *QUICK).status == 0
+    [run] = store.runs("attributes.run_name = 'plain'")
+    assert store.artifacts(run) == {"config.yaml", "overrides.yaml", "model"}
+
+
+@pytest.fixture(scope="module")
+def sweep(train, store):
+    ran = train("-m", "optimizer=adam,sgd", "seed=0,1", *QUICK)
+    runs = [run for run in store.runs() if "optimizer=" in run.info.run_name]
+    return ran, runs
+
+
+def test_a_sweep_is_a_run_for_each_combination(sweep):
+    ran, runs = sweep
+    assert ran.status == 0, ran.err
+    assert [run.info.status for run in runs] == ["FINISHED"] * 4
+    assert [run.info.run_name for run in runs] == [
+        f"optimizer={optimizer},seed={seed}" for optimizer in ("adam", "sgd") for seed in (0, 1)
+    ]
+    assert [run.data.params["optimizer.name"] for run in runs] == ["adam", "adam", "sgd", "sgd"]
+    assert [run.data.params["seed"] for run in runs] == ["0", "1", "0", "1"]
+
+
+def test_the_runs_of_a_sweep_share_a_tag_and_its_folder(sweep, folder):
+    _, runs = sweep
+    [tag] = {run.data.tags["sweep"] for run in runs}
+    assert {path.name for path in (folder / "multirun" / "xor" / tag).iterdir()} == {*"0123", "multirun.yaml"}
+
+
+def test_each_job_of_a_sweep_prints_one_line(sweep):
+    ran, runs = sweep
+    assert ran.err == ""
+    lines = ran.out.splitlines()
+    assert len(lines) == 4
+    for number, (line, run) in enumerate(zip(lines, runs, strict=True)):
+        name, loss, accuracy, seconds, files = line.split("  ")
+        assert name == run.info.run_name
+        assert float(loss.removeprefix("test/loss ")) == pytest.approx(run.data.metrics["test/loss"], rel=1e-3)
+        assert accuracy.startswith("test/binary_accuracy ")
+        assert seconds.endswith(" s")
+        assert files.endswith(f"/{number}")
+
+
+def test_each_run_of_a_sweep_records_all_of_it(sweep, store):
+    _, runs = sweep
+    for run in runs:
+        assert run.data.metrics.keys() >= {"test/loss", "best/validation/loss", "train/loss"}
+        assert [step for step, _ in store.steps(run, "train/loss")] == [1, 2, 3]
+        assert run.data.tags[f"component.optimizer.{run.data.params['optimizer.name']}"]
+        assert store.artifacts(run) == {"config.yaml", "overrides.yaml", "model"}
+    assert len({run.data.tags["config_digest"] for run in runs}) == 4
+    assert len({run.data.tags["weights_digest"] for run in runs}) == 4
+
+
+def test_seeds_are_compared_on_the_same_data(sweep):
+    _, runs = sweep
+    assert len({run.data.tags["dataset.digest"] for run in runs}) == 1
+
+
+def test_a_job_that_fails_leaves_the_others_of_its_sweep_alone(train, store):
+    ran = train("-m", "optimizer.lr=0.01,1e38,0.02", *QUICK)
+    assert ran.status == 1
+    assert [line.split("  ")[0] for line in ran.out.splitlines()] == ["optimizer.lr=0.01", "optimizer.lr=0.02"]
+    failed, count = ran.err.splitlines()
+    assert failed.startswith("failed: optimizer.lr=1e+38: the loss is nan in epoch 2, step 2 ")
+    assert count == "1 of 3 jobs failed"
+    first, second, third = [run for run in store.runs() if run.info.run_name.startswith("optimizer.lr=")]
+    assert [run.info.status for run in (first, second, third)] == ["FINISHED", "FAILED", "FINISHED"]
+    assert second.data.tags["error"].startswith("NonFiniteError: the loss is nan in epoch 2, step 2 ")
+    traceback = store.client.download_artifacts(second.info.run_id, "traceback.txt")
+    assert "Traceback (most recent call last):" in Path(traceback).read_text()
+    assert [step for step, _ in store.steps(second, "train/loss")] == [1], "what was measured before is there"
+
+
+def test_a_run_that_fails_ends_with_status_1(train, store):
+    ran = train("optimizer.lr=1e38", "tracking.run_name=alone", *QUICK)
+    assert ran.status == 1
+    assert ran.out == ""
+    assert ran.err.startswith("chainrule: the loss is nan in epoch 2, step 2 (batch 1 of 1): ")
+    assert ran.err.count("\n") == 1
+    [run] = store.runs("attributes.run_name = 'alone'")
+    assert run.info.status == "FAILED"
+    assert run.data.tags["nonfinite.validation/loss"] == "nan at step 1"
+
+
+def test_which_store_is_taken(train, store, tmp_path):
+    """What the config says, else MLFLOW_TRACKING_URI, else mlflow.db in the working directory."""
+    named, variable = (f"sqlite:///{tmp_path}/{name}.db" for name in ("named", "variable"))
+    for uri in (named, variable):
+        prepare_store(uri, "xor")
+    before = len(store.runs())
+    assert train("tracking.run_name=a", *QUICK, MLFLOW_TRACKING_URI=variable).status == 0
+    shown = train("tracking.run_name=b", f"tracking.uri={named}", *QUICK, MLFLOW_TRACKING_URI=variable).out
+    assert shown.splitlines()[-1].endswith(f" --uri {named}")
+    names = {uri: [run.info.run_name for run in MlflowClient(uri).search_runs(["1"])] for uri in (named, variable)}
+    assert names == {named: ["b"], variable: ["a"]}
+    assert len(store.runs()) == before
+
+
+def test_the_experiment_and_the_run_may_be_named(train, store):
+    assert train("tracking.experiment=mine", "tracking.run_name=first", *QUICK).status == 0
+    [run] = store.runs("attributes.run_name = 'first'")
+    assert store.client.get_experiment(run.info.experiment_id).name == "mine"
+
+
+def test_configs_of_ones_own(train, store, folder):
+    own = folder / "own"
+    for name, text in {
+        "experiment/mine": """
+            # @package _global_
+            defaults:
+              - override /dataset: moons
+              - override /model: mlp_mine
+              - override /optimizer: momentum
+            name: mine
+            seed: 3
+            trainer: {epochs: 2}
+            """,
+        "model/mlp_mine": """
+            defaults: [mlp, _self_]
+            hidden: [5, 3]
+            """,
+    }.items():
+        path = own / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(line.removeprefix(" " * 12) for line in text.splitlines()[1:]))
+    ran = train("--config-dir", str(own), "experiment=mine", "tracking.figures=false")
+    assert ran.status == 0, ran.err
+    [run] = store.runs("attributes.run_name = 'mine'")
+    assert (
+        run.data.params.items()
+        >= {
+            "dataset.name": "moons",
+            "model.hidden": "[5, 3]",
+            "optimizer.name": "momentum",
+            "optimizer.lr": "0.01",
+            "seed": "3",
+            "trainer.epochs": "2",
+        }.items()
+    )
+    listed = train("--config-dir", str(own), "--help").out
+    assert "experiment: digits, mine, mnist, " in listed
+
+
+def test_data_of_ones_own_with_classes(train, store, folder):
+    rows = np.random.default_rng(0).normal(size=(200, 2))
+    table = "".join(f"{a:.4f},{b:.4f},{'above' if a + b > 0 else 'below'}\n" for a, b in rows)
+    (folder / "classes.csv").write_text(f"a,b,side\n{table}")
+    ran = train(
+        *("dataset=csv", "dataset.path=classes.csv", "dataset.target=side", "optimizer.lr=0.05"),
+        *("tracking.run_name=classes", "tracking.figures=false"),
+    )
+    assert ran.status == 0, ran.err
+    [run] = store.runs("attributes.run_name = 'classes'")
+    assert run.data.metrics["test/binary_accuracy"] > 0.9
+    assert run.data.tags["component.loss.binary_cross_entropy"]
+
+
+def test_data_of_ones_own_with_numbers(train, store, folder):
+    rows = np.random.default_rng(0).normal(size=(200, 2))
+    table = "".join(f"{a:.4f},{b:.4f},{3 * a - b + 0.5:.4f}\n" for a, b in rows)
+    (folder / "numbers.csv").write_text(f"a,b,y\n{table}")
+    ran = train(
+        *("dataset=csv", "dataset.path=numbers.csv", "dataset.target=y", "optimizer.lr=0.05"),
+        *("tracking.run_name=numbers", "tracking.figures=false"),
+    )
+    assert ran.status == 0, ran.err
+    [run] = store.runs("attributes.run_name = 'numbers'")
+    assert run.data.metrics["test/mean_absolute_error"] < 0.3
+    assert run.data.tags["component.loss.mse"]
+
+
+def test_a_list_of_layers_is_trained_and_recorded_by_position(train, store):
+    layers = "model.layers=[{name:dense,units:6},tanh,{name:dropout,rate:0.1}]"
+    assert train("model=sequential", layers, "tracking.run_name=layers", *QUICK).status == 0
+    [run] = store.runs("attributes.run_name = 'layers'")
+    assert run.data.params["model.layers.0.units"] == "6"
+    assert run.data.params["model.layers.1"] == "tanh"
+    assert run.data.params["model.layers.2.rate"] == "0.1"
+
+
+def test_a_sweep_over_lists(train, store):
+    ran = train("-m", "model.hidden=[2],[3,2]", "metrics=[binary_accuracy]", *QUICK)
+    assert ran.status == 0, ran.err
+    runs = [run for run in store.runs() if run.info.run_name.startswith("model.hidden=")]
+    assert [run.info.run_name for run in runs] == ["model.hidden=[2]", "model.hidden=[3,2]"]
+    assert [run.data.params["model.hidden"] for run in runs] == ["[2]", "[3, 2]"]
+
+
+def test_early_stopping_ends_a_run_and_the_report_says_so(train, store):
+    ran = train(
+        *("callbacks=[early_stopping]", "callbacks.early_stopping.patience=2", "optimizer.lr=1e-12"),
+        *("callbacks.early_stopping.min_delta=0.1", "tracking.run_name=early", "tracking.figures=false"),
+    )
+    assert ran.status == 0, ran.err
+    assert "stopped  validation/loss has not improved for 2 epochs\n" in ran.out
+    [run] = store.runs("attributes.run_name = 'early'")
+    assert [step for step, _ in store.steps(run, "train/loss")] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_in_the_middle_of_a_run_records_it_as_killed(folder, store, number, status):
+    name = f"signal{int(number)}"
+    command = [sys.executable, "-m", "chainrule", "train", "trainer.epochs=10000000", "callbacks=[]"]
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    with subprocess.Popen(
+        [*command, f"tracking.run_name={name}"], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
+    ) as running:
+        deadline = time.monotonic() + 60
+        while not store.runs(f"attributes.run_name = '{name}'") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        running.send_signal(number)
+        _, err = running.communicate(timeout=60)
+    assert running.returncode == status
+    [run] = store.runs(f"attributes.run_name = '{name}'")
+    assert run.info.status == "KILLED"
+    first, last = err.splitlines()
+    assert first.startswith("the weights as far as they were trained are in outputs/xor/")
+    assert last == "chainrule: interrupted"
+    assert store.artifacts(run) == {"config.yaml", "overrides.yaml", "model"}
+
+
+def test_what_the_test_set_holds_changes_nothing_but_its_own_numbers(train, store, folder):
+    """So no choice was made by it."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 2))
+    y = (x[:, 0] > 0).astype(int)
+    arrays = {"x_train": x, "y_train": y, "x_validation": x[:10], "y_validation": y[:10], "x_test": x, "y_test": y}
+    np.savez(folder / "right.npz", **arrays)
+    np.savez(folder / "wrong.npz", **{**arrays, "y_test": 1 - y})
+    runs = {}
+    for name in ("right", "wrong"):
+        path = f"dataset.path={name}.npz"
+        assert train("dataset=npz", path, f"tracking.run_name={name}", *QUICK, "callbacks=[early_stopping]").status == 0
+        [runs[name]] = store.runs(f"attributes.run_name = '{name}'")
+    right, wrong = runs["right"], runs["wrong"]
+    assert right.data.tags["weights_digest"] == wrong.data.tags["weights_digest"]
+    timing = {"seconds", "examples_per_second"}
+    differs = {key for key, value in right.data.metrics.items() if value != wrong.data.metrics[key]} - timing
+    assert differs == {"test/loss", "test/binary_accuracy"}
