@@ -1,4 +1,4 @@
-"""The built-in losses, in order of increasing complexity.
+"""Losses of probabilities.
 
 A loss that fuses with an activation has two forms. The first works from the prediction. That has been rounded: close to
 1, little is left of the digits of 1 - p, and where it is 0 or 1, a logarithm must be clipped. The second form, fused,
@@ -8,86 +8,10 @@ works from the logits, and is exact for all of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from chainrule import Array, ConfigError, Loss, Task, hookimpl
-
-
-@dataclass
-class MeanSquaredError(Loss):
-    r"""The mean of the squared errors: few large errors weigh more than many small ones.
-
-    Forward:
-        $loss = \frac{1}{batch \cdot outputs} \sum (prediction - target)^2$
-
-    Backward:
-        $d\_prediction = \frac{2}{batch \cdot outputs} (prediction - target)$
-
-    Shapes:
-        prediction, target: (batch, *outputs)
-
-    Reference:
-        Goodfellow, Bengio, Courville (2016), "Deep Learning", section 5.1.4.
-
-    Example:
-        >>> import numpy as np, chainrule as cr
-        >>> cr.make("loss", "mse").forward(np.array([[1.0, 2.0]]), np.array([[0.0, 0.0]]))
-        2.5
-    """
-
-    default_for = ("regression",)
-
-    def output(self, task: Task, classes: int) -> tuple[int, str]:
-        if task == "binary":
-            return 1, "sigmoid"
-        return classes, "softmax" if task == "multiclass" else "linear"
-
-    def forward(self, prediction: Array, target: Array) -> float:
-        self.error = np.subtract(prediction, target, out=self.work("error", prediction.shape, prediction.dtype))
-        return float(np.vdot(self.error, self.error)) / self.error.size
-
-    def backward(self) -> Array:
-        out = self.work("d_prediction", self.error.shape, self.error.dtype)
-        return np.multiply(self.error, 2 / self.error.size, out=out)
-
-
-@dataclass
-class HalfSquaredError(Loss):
-    r"""Half the squared distance from prediction to target: the quadratic cost of the classic texts.
-
-    Forward:
-        $loss = \frac{1}{batch} \sum \frac{1}{2} (prediction - target)^2$
-
-    Backward:
-        $d\_prediction = \frac{1}{batch} (prediction - target)$
-
-    Shapes:
-        prediction, target: (batch, *outputs)
-
-    Reference:
-        Rumelhart, Hinton, Williams (1986), "Learning representations by back-propagating errors", Nature 323,
-        equation 3; as a mean over the batch: Nielsen (2015), "Neural Networks and Deep Learning", equation 6.
-
-    Example:
-        >>> import numpy as np, chainrule as cr
-        >>> cr.make("loss", "half_squared_error").forward(np.array([[1.0, 2.0]]), np.array([[0.0, 0.0]]))
-        2.5
-    """
-
-    def output(self, task: Task, classes: int) -> tuple[int, str]:
-        if task == "binary":
-            return 1, "sigmoid"
-        return classes, "sigmoid" if task == "multiclass" else "linear"
-
-    def forward(self, prediction: Array, target: Array) -> float:
-        self.error = np.subtract(prediction, target, out=self.work("error", prediction.shape, prediction.dtype))
-        return float(np.vdot(self.error, self.error)) / (2 * len(self.error))
-
-    def backward(self) -> Array:
-        out = self.work("d_prediction", self.error.shape, self.error.dtype)
-        return np.divide(self.error, len(self.error), out=out)
+from chainrule import Array, ConfigError, Loss, Task
 
 
 @dataclass
@@ -259,10 +183,3 @@ def clipped(p: Array) -> Array:
 def mean(losses: Array, count: int) -> float:
     """The sum over ``count``, divided first: a sum of huge losses overflows where their mean does not."""
     return float((losses / count).sum(dtype=np.float64))
-
-
-@hookimpl
-def register_components(registry: Any) -> None:
-    for cls in (HalfSquaredError, BinaryCrossEntropy, CategoricalCrossEntropy):
-        registry.add(cls)
-    registry.add(MeanSquaredError, name="mse")

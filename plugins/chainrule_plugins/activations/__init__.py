@@ -1,0 +1,18 @@
+"""The built-in activations, one file a family, each in order of increasing complexity."""
+
+from typing import Any
+
+from chainrule import hookimpl
+from chainrule_plugins.activations.piecewise import LeakyReLU, Linear, ReLU
+from chainrule_plugins.activations.smooth import Softplus
+from chainrule_plugins.activations.squashing import Sigmoid, Softmax, Tanh
+
+__all__ = ["LeakyReLU", "Linear", "ReLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
+
+
+@hookimpl
+def register_components(registry: Any) -> None:
+    for cls in (Linear, Sigmoid, Tanh, Softplus, Softmax):
+        registry.add(cls)
+    registry.add(ReLU, name="relu")
+    registry.add(LeakyReLU, name="leaky_relu")

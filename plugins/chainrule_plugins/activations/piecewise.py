@@ -1,0 +1,114 @@
+"""Activations made of straight lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule import Activation, Array
+
+
+@dataclass
+class Linear(Activation):
+    r"""Nothing happens: for outputs that may be any number.
+
+    Forward:
+        $a = z$
+
+    Backward:
+        $dz = da$
+
+    Shapes:
+        z, a: (batch, *any)
+
+    Reference:
+        Goodfellow, Bengio, Courville (2016), "Deep Learning", section 6.2.2.1.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> cr.make("activation", "linear").forward(np.array([[-1.0, 2.0]]))
+        array([[-1.,  2.]])
+    """
+
+    def forward(self, z: Array) -> Array:
+        return z
+
+    def backward(self, da: Array) -> Array:
+        return da
+
+
+@dataclass
+class ReLU(Activation):
+    r"""Lets through what is positive: simple, fast, and its gradient does not fade in deep networks.
+
+    Forward:
+        $a = \max(z, 0)$
+
+    Backward:
+        $dz = da$ where $z > 0$, else $0$
+
+    Shapes:
+        z, a: (batch, *any)
+
+    Reference:
+        Nair, Hinton (2010), "Rectified Linear Units Improve Restricted Boltzmann Machines", ICML.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> cr.make("activation", "relu").forward(np.array([[-1.0, 2.0]]))
+        array([[0., 2.]])
+    """
+
+    def forward(self, z: Array) -> Array:
+        self.a = np.maximum(z, 0, out=self.work("a", z.shape, z.dtype))
+        return self.a
+
+    def backward(self, da: Array) -> Array:
+        # At the kink, z = 0, any slope from 0 to 1 is a subgradient. Taking 0 leaves a unit that is off alone.
+        return np.multiply(da, self.a > 0, out=self.work("dz", da.shape, da.dtype))
+
+
+@dataclass
+class LeakyReLU(Activation):
+    r"""A ReLU that lets a little through when it is off, so that no unit stops learning for good.
+
+    Forward:
+        $a = \max(z, slope \cdot z)$
+
+    Backward:
+        $dz = da$ where $z > 0$, else $slope \cdot da$
+
+    Shapes:
+        z, a: (batch, *any)
+
+    Args:
+        slope: of the negative side, at least 0 and less than 1; default 0.01.
+
+    Raises:
+        FieldError: slope is out of range.
+
+    Reference:
+        Maas, Hannun, Ng (2013), "Rectifier Nonlinearities Improve Neural Network Acoustic Models", ICML.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> cr.make("activation", "leaky_relu", slope=0.1).forward(np.array([[-1.0, 2.0]]))
+        array([[-0.1,  2. ]])
+    """
+
+    slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        self.require("slope", 0 <= self.slope < 1, "at least 0 and less than 1")
+
+    def forward(self, z: Array) -> Array:
+        self.a = np.multiply(z, self.slope, out=self.work("a", z.shape, z.dtype))
+        return np.maximum(z, self.a, out=self.a)
+
+    def backward(self, da: Array) -> Array:
+        dz = self.work("dz", da.shape, da.dtype)
+        # Which side z was on is 1 or 0, so that max(side, slope) is the derivative. At the kink it is the slope.
+        np.maximum(self.a > 0, self.slope, out=dz, dtype=da.dtype)
+        dz *= da
+        return dz
