@@ -204,7 +204,7 @@ def serve_ui(run_id: str | None, host: str, port: int, uri: str | None) -> int:
 
 
 def page_of(run: Any) -> str:
-    """The place of a run's page, below MLflow's address; without the last part, it would be shown as one of a chatbot."""
+    """The place of a run's page, below MLflow's address: among its pages for model training, not those for chatbots."""
     return f"#/experiments/{run.experiment_id}/runs/{run.run_id}?workflowType=machine_learning"
 
 
