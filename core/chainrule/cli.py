@@ -49,16 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train(arguments: list[str]) -> int:
     """``chainrule train``: all of Hydra's command line."""
-    from chainrule.composition import Failure, hydra_command, report_failures
-    from chainrule.report import run_and_report
+    from chainrule.composition import Failure, hydra_command
+    from chainrule.report import report_sweep, run_and_report
 
-    results = hydra_command(arguments, run_and_report)
-    if len(results) == 1 and isinstance(results[0], Failure):
-        raise results[0].error
-    failed = report_failures(results)
-    if failed:
-        sys.stderr.write(f"{failed} of {len(results)} jobs failed\n")
-    return 1 if failed else 0
+    outcome = hydra_command(arguments, run_and_report)
+    if outcome.sweep is not None:
+        return 1 if report_sweep(outcome) else 0
+    for result in outcome.results:
+        if isinstance(result, Failure):
+            raise result.error
+    return 0
 
 
 def plugins(options: argparse.Namespace) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, OmegaConf
 
 from chainrule.config import GROUPS, config_folder, store_nodes
-from chainrule.errors import ConfigError, debugging
+from chainrule.errors import ConfigError
 from chainrule.messages import COMPOSING, explained, in_a_config
 from chainrule.registry import registry
 from chainrule.safety import refuse_code, refuse_packages
@@ -56,6 +55,17 @@ class Failure:
     overrides: tuple[str, ...]
     error: Exception
     trace: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What each job returned, a ``Failure`` for each that failed; ``sweep`` is what they share, None for a single one.
+
+    There are no results where nothing was to be run.
+    """
+
+    results: list[Any]
+    sweep: str | None = None
 
 
 class SafeLoader(ConfigLoaderImpl):
@@ -90,7 +100,7 @@ class Task:
         # As they were written: an interpolation among them is resolved in the config.
         overrides = [str(override) for override in _plain(hydra.overrides.task)]
         differs = tuple(o for o in overrides if _key(o) not in self._fixed) if self._sweeping else ()
-        sweep = Path(hydra.sweep.dir).name if self._sweeping else None
+        sweep = _sweep_of(hydra) if self._sweeping else None
         try:
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             assert isinstance(plain, dict)
@@ -101,15 +111,12 @@ class Task:
             return Failure(differs or tuple(overrides), explained(error), traceback.format_exc())
 
 
-def hydra_command(arguments: Sequence[str], run: Callable[[Job], Any]) -> list[Any]:
+def hydra_command(arguments: Sequence[str], run: Callable[[Job], Any]) -> Outcome:
     """Do what Hydra's command line says: run one job, sweep, or show a config, help or information.
 
     Args:
         arguments: what stands after ``chainrule train``.
         run: does one job.
-
-    Returns:
-        What each job returned; a ``Failure`` for each that failed. Empty where nothing was to be run.
 
     Raises:
         ConfigError: the config cannot be composed; names the key and what would be right.
@@ -139,7 +146,7 @@ def run_once(overrides: Sequence[str], run: Callable[[Job], Any], config_dir: st
     options = argparse.Namespace(config_dir=config_dir, multirun=False, overrides=_with_default(overrides))
     hydra = _start(options.config_dir)
     try:
-        [result] = _run(hydra, options, run)
+        [result] = _run(hydra, options, run).results
     except COMPOSING as error:
         raise in_a_config(error) from error
     finally:
@@ -149,7 +156,7 @@ def run_once(overrides: Sequence[str], run: Callable[[Job], Any], config_dir: st
     return result
 
 
-def _act(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any]) -> list[Any]:
+def _act(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any]) -> Outcome:
     config_name, overrides = PRIMARY, options.overrides
     if options.help:
         hydra.app_help(config_name=config_name, args_parser=get_args_parser(), args=options)
@@ -163,10 +170,10 @@ def _act(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any]) -
         hydra.shell_completion(config_name, overrides)
     else:
         return _run(hydra, options, run)
-    return []
+    return Outcome([])
 
 
-def _run(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any]) -> list[Any]:
+def _run(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any]) -> Outcome:
     parsed = OverridesParser.create().parse_overrides(options.overrides)
     fixed = [str(override.input_line) for override in parsed if not override.is_sweep_override()]
     mode = hydra.get_mode(PRIMARY, list(options.overrides))
@@ -174,8 +181,10 @@ def _run(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any]) -
         overrides = [*options.overrides, "hydra.mode=MULTIRUN"]
         # A sweeper returns the jobs in batches; one that searches (Optuna) returns nothing.
         batches = hydra.multirun(PRIMARY, Task(run, fixed, sweeping=True), overrides) or []
-        return [job.return_value for batch in batches for job in batch]
-    return [hydra.run(PRIMARY, Task(run, fixed, sweeping=False), [*options.overrides, "hydra.mode=RUN"]).return_value]
+        jobs = [job for batch in batches for job in batch]
+        return Outcome([job.return_value for job in jobs], _sweep_of(jobs[0].hydra_cfg.hydra) if jobs else None)
+    job = hydra.run(PRIMARY, Task(run, fixed, sweeping=False), [*options.overrides, "hydra.mode=RUN"])
+    return Outcome([job.return_value])
 
 
 def _start(config_dir: str | None) -> Hydra:
@@ -233,6 +242,12 @@ def _plain(config: Any) -> Any:
     return OmegaConf.to_container(config, resolve=False) if OmegaConf.is_config(config) else config
 
 
+def _sweep_of(hydra: Any) -> str:
+    """What the jobs of a sweep share: the name of its folder, which holds the time."""
+    levels = len(Path(hydra.sweep.subdir).parts)
+    return Path(hydra.runtime.output_dir).parents[levels - 1].name
+
+
 def _key(override: str) -> str:
     """What an override is of: a sweeper may write its value otherwise (``False`` for ``false``)."""
     return override.partition("=")[0]
@@ -257,13 +272,3 @@ def _remove_if_empty(folder: Path, here: Path) -> None:
             if here.is_relative_to(place) or not (place == folder or place.is_relative_to(here)):
                 break
             place.rmdir()
-
-
-def report_failures(results: Sequence[Any]) -> int:
-    """Say on stderr which jobs of a sweep failed, and why; returns how many."""
-    failures = [result for result in results if isinstance(result, Failure)]
-    for failure in failures:
-        if debugging():
-            sys.stderr.write(failure.trace)
-        sys.stderr.write(f"failed: {' '.join(failure.overrides)}: {failure.error}\n")
-    return len(failures)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chainrule.errors import debugging
 from chainrule.experiment import run
 
 if TYPE_CHECKING:
-    from chainrule.composition import Job
+    from chainrule.composition import Job, Outcome
 
 SPLITS = ("train", "validation", "test")
 
@@ -36,6 +37,21 @@ def run_and_report(job: Job) -> dict[str, float]:
     if result.link:
         print(f"MLflow   {result.link}")
     return result.metrics
+
+
+def report_sweep(outcome: Outcome) -> int:
+    """Print how a sweep ended: what failed and why, to stderr, and how its runs are found. Returns how many failed."""
+    from chainrule.composition import Failure
+
+    failures = [result for result in outcome.results if isinstance(result, Failure)]
+    for failure in failures:
+        if debugging():
+            sys.stderr.write(failure.trace)
+        sys.stderr.write(f"failed: {' '.join(failure.overrides)}: {failure.error}\n")
+    if failures:
+        sys.stderr.write(f"{len(failures)} of {len(outcome.results)} jobs failed\n")
+    print(f'{len(outcome.results)} jobs, in MLflow (chainrule ui): tags.sweep = "{outcome.sweep}"')
+    return len(failures)
 
 
 @dataclass(frozen=True)

@@ -281,7 +281,8 @@ def test_the_runs_of_a_sweep_share_a_tag_and_its_folder(sweep, folder):
 def test_each_job_of_a_sweep_prints_one_line(sweep):
     ran, runs = sweep
     assert ran.err == ""
-    lines = ran.out.splitlines()
+    *lines, last = ran.out.splitlines()
+    assert last == f'4 jobs, in MLflow (chainrule ui): tags.sweep = "{runs[0].data.tags["sweep"]}"'
     assert len(lines) == 4
     for number, (line, run) in enumerate(zip(lines, runs, strict=True)):
         name, loss, accuracy, seconds, files = line.split("  ")
@@ -311,7 +312,9 @@ def test_seeds_are_compared_on_the_same_data(sweep):
 def test_a_job_that_fails_leaves_the_others_of_its_sweep_alone(train, store):
     ran = train("-m", "optimizer.lr=0.01,1e38,0.02", *QUICK)
     assert ran.status == 1
-    assert [line.split("  ")[0] for line in ran.out.splitlines()] == ["optimizer.lr=0.01", "optimizer.lr=0.02"]
+    *lines, last = ran.out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["optimizer.lr=0.01", "optimizer.lr=0.02"]
+    assert last.startswith("3 jobs, in MLflow (chainrule ui): tags.sweep = ")
     failed, count = ran.err.splitlines()
     assert failed.startswith("failed: optimizer.lr=1e+38: the loss is nan in epoch 2, step 2 ")
     assert count == "1 of 3 jobs failed"
