@@ -44,7 +44,7 @@ def completed(tmp_path):
         ("chainrule train optimizer=momentum optimizer.m", ["optimizer.momentum="]),
         ("chainrule train experiment=mn", ["experiment=mnist", "experiment=mnist_classic"]),
         ("chainrule train tracking.figures=", ["tracking.figures=true"]),
-        ("chainrule plugins ada", ["adam"]),
+        ("chainrule plugins rms", ["rmsprop"]),
     ],
 )
 def test_what_is_offered(completed, line, offered):

@@ -67,7 +67,7 @@ def test_an_unknown_name_is_told_with_the_nearest(program):
     ran = program("plugins", "adm")
     assert ran.status == 2
     assert ran.err == 'chainrule: there is no kind or component "adm". Did you mean "adam"?\n'
-    assert "Known: accuracy, activation, adam, " in program("plugins", "zzz").err
+    assert "Known: accuracy, activation, adadelta, " in program("plugins", "zzz").err
 
 
 def test_plugins_that_failed_to_load_are_listed_with_what_to_do(program, monkeypatch):

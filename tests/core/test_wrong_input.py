@@ -38,7 +38,7 @@ model.activation=rellu
 model.initializer=he
     model.initializer: there is no initializer "he". Known:
 optimizer.name=foo
-    optimizer: there is no optimizer "foo". Known: adam,
+    optimizer: there is no optimizer "foo". Known: adadelta, adagrad, adam,
 hydra/launcher=slurm
     hydra/launcher: there is no hydra/launcher "slurm". Known: basic.
 optimizer.learnrate=1
