@@ -49,6 +49,10 @@ def dense(units: int, activation: Any = "linear") -> dict[str, Any]:
     return {"name": "dense", "units": units, "activation": activation}
 
 
+def conv(filters: int, activation: Any = "linear", **rest: Any) -> dict[str, Any]:
+    return {"name": "conv2d", "filters": filters, "kernel": 2, "activation": activation, **rest}
+
+
 def test_a_right_gradient_passes() -> None:
     errors = check(Linear())
     assert list(errors) == ["0.linear.W", "0.linear.b"]
@@ -142,12 +146,17 @@ def test_buffers_that_training_changes_are_the_same_for_each_difference() -> Non
 # ---- everything that is registered
 
 IMAGES = RNG.normal(size=(N, 2, 3))
+PHOTOGRAPHS = np.random.default_rng(4).normal(size=(N, 4, 5, 2))
 # For each layer, how it stands in a network, and on what input.
 LAYERS: dict[str, tuple[list[Any], cr.Array]] = {
     "dense": ([dense(5, "tanh"), {"name": "dense", "units": 3, "bias": False}], X),
     "flatten": (["tanh", "flatten", dense(3)], IMAGES),
     "dropout": ([dense(8, "tanh"), {"name": "dropout", "rate": 0.3}], X),
     "activation": ([dense(5), {"name": "activation", "activation": "sigmoid"}], X),
+    "conv2d": ([conv(3, "tanh"), conv(2, kernel=[1, 2], bias=False, padding="same"), "flatten"], PHOTOGRAPHS),
+    "max_pool2d": ([conv(3, padding="same"), "max_pool2d", "flatten"], PHOTOGRAPHS),
+    "average_pool2d": ([conv(3, padding="same"), "average_pool2d", "flatten"], PHOTOGRAPHS),
+    "global_average_pool2d": ([conv(3, "tanh"), "global_average_pool2d"], PHOTOGRAPHS),
 }
 
 

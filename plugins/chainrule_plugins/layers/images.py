@@ -1,0 +1,99 @@
+"""What the layers on images share: the shape of an image, and the places of a window that slides over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chainrule import Array, Shape, ShapeError
+
+
+def image_shape(layer: str, input_shape: Shape) -> tuple[int, int, int]:
+    """(height, width, channels); an image of shape (height, width) has one channel.
+
+    Raises:
+        ShapeError: this is no image; ``layer`` is what the message calls the layer.
+    """
+    if len(input_shape) == 2:
+        return (*input_shape, 1)
+    if len(input_shape) != 3:
+        raise ShapeError(
+            f"{layer} takes images, of shape (height, width, channels) or (height, width), got input of shape "
+            f"{input_shape}"
+        )
+    return input_shape
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """A window that slides along one axis of an image.
+
+    Args:
+        length: of the axis.
+        size: the number of pixels under the window.
+        stride: how far it moves from one place to the next.
+        dilation: the distance of the pixels under it.
+        same: whether the axis is padded with zeros so that the window has ceil(length / stride) places, as in
+            TensorFlow; otherwise it has those where it lies within the image.
+    """
+
+    length: int
+    size: int
+    stride: int = 1
+    dilation: int = 1
+    same: bool = False
+
+    @property
+    def reach(self) -> int:
+        """From the first pixel under the window to the last one."""
+        return (self.size - 1) * self.dilation + 1
+
+    @property
+    def padding(self) -> tuple[int, int]:
+        """How many zeros stand before the axis, and how many behind it, where an odd one goes."""
+        if not self.same:
+            return 0, 0
+        total = max((self.places - 1) * self.stride + self.reach - self.length, 0)
+        return total // 2, total - total // 2
+
+    @property
+    def places(self) -> int:
+        """The number of places of the window: 0 where it does not fit."""
+        if self.same:
+            return -(-self.length // self.stride)
+        return max((self.length - self.reach) // self.stride + 1, 0)
+
+    @property
+    def inside(self) -> slice:
+        """Where the image lies in the padded axis."""
+        return slice(self.padding[0], self.padding[0] + self.length)
+
+    @property
+    def tiles(self) -> bool:
+        """Whether each pixel of the axis lies under the window once and only once."""
+        return self.stride == self.size and self.length % self.size == 0 and self.dilation == 1 and not self.same
+
+    def under(self, offset: int) -> slice:
+        """The pixels of the padded axis that lie under element ``offset`` of the window: one for each place."""
+        first = offset * self.dilation
+        return slice(first, first + (self.places - 1) * self.stride + 1, self.stride)
+
+
+def pixels_under(x: Array, down: Sliding, across: Sliding) -> list[Array]:
+    """The pixels of ``x`` under each element of a window, row by row: views of shape (batch, rows, columns, channels),
+    with one pixel for each place of the window."""
+    rows = [down.under(u) for u in range(down.size)]
+    columns = [across.under(v) for v in range(across.size)]
+    return [x[:, i, j] for i in rows for j in columns]
+
+
+def pooling_windows(height: int, width: int, size: int, stride: int) -> tuple[Sliding, Sliding]:
+    """A square window that slides down and across an image.
+
+    Raises:
+        ShapeError: it is larger than the image.
+    """
+    if size > min(height, width):
+        raise ShapeError(
+            f"a window of {size} by {size} pixels is larger than the image, {height} by {width}: take a smaller size"
+        )
+    return Sliding(height, size, stride), Sliding(width, size, stride)

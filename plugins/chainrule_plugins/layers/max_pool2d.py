@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule import Array, Layer, Shape
+from chainrule_plugins.layers.images import image_shape, pixels_under, pooling_windows
+
+
+@dataclass
+class MaxPool2d(Layer):
+    r"""Keeps the strongest answer of each neighbourhood, so that a pattern is still found where it moves a little.
+
+    Rows and columns at the lower and right edge that no window reaches are left out.
+
+    Forward:
+        $y_{n,i,j,c} = \max_{u,v} x_{n, s i + u, s j + v, c}$, with the stride $s$
+
+    Backward:
+        $dx_{n, s i + u, s j + v, c} = dy_{n,i,j,c}$ where the window has its first maximum, row by row, else $0$; added
+        up where windows overlap
+
+    Shapes:
+        x: (batch, height, width, channels), or (batch, height, width), which is one channel
+        y: (batch, rows, columns, channels), with rows = floor((height - size) / s) + 1, and columns likewise
+
+    Args:
+        size: of the square window, at least 1; default 2.
+        stride: how far the window moves from place to place, at least 1; default null: as far as its size.
+
+    Raises:
+        FieldError: a field is less than 1.
+        ShapeError: the input is no image, or smaller than the window.
+
+    Reference:
+        Scherer, Müller, Behnke (2010), "Evaluation of Pooling Operations in Convolutional Architectures for Object
+        Recognition", ICANN.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> network = cr.Network(["max_pool2d", "flatten"], input_shape=(2, 4), loss="mse")
+        >>> network.predict(np.array([[[1.0, 2.0, 3.0, 4.0], [8.0, 7.0, 6.0, 5.0]]]))
+        array([[8., 6.]], dtype=float32)
+    """
+
+    size: int = 2
+    stride: int | None = None
+
+    def __post_init__(self) -> None:
+        self.require("size", self.size >= 1, "at least 1")
+        self.require("stride", self.stride is None or self.stride >= 1, "at least 1, or null")
+
+    def build(self, input_shape: Shape) -> Shape:
+        self.image = height, width, channels = image_shape("max_pool2d", input_shape)
+        stride = self.size if self.stride is None else self.stride
+        self.down, self.across = pooling_windows(height, width, self.size, stride)
+        return (self.down.places, self.across.places, channels)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.input_shape = x.shape
+        first, *others = pixels_under(x.reshape(len(x), *self.image), self.down, self.across)
+        y = self.work("y", first.shape, x.dtype)
+        y[...] = first
+        # Which pixel under the window is the maximum, counted from 0. At a tie, such as of zeros that a ReLU left, the
+        # first one stays: it alone gets the gradient, so that no more goes down than came in.
+        self.chosen = self.work("chosen", y.shape, np.min_scalar_type(self.size**2 - 1))
+        self.chosen[...] = 0
+        for k, pixels in enumerate(others, start=1):
+            higher = np.greater(pixels, y, out=self.work("higher", y.shape, np.bool_))
+            np.maximum(self.chosen, higher * self.chosen.dtype.type(k), out=self.chosen)
+            np.maximum(y, pixels, out=y)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        dx = self.work("dx", (len(dy), *self.image), dy.dtype)
+        tiled = self.down.tiles and self.across.tiles
+        if not tiled:
+            dx[...] = 0
+        for k, pixels in enumerate(pixels_under(dx, self.down, self.across)):
+            chosen = np.equal(self.chosen, k, out=self.work("is_chosen", dy.shape, np.bool_))
+            if tiled:  # nothing to add up
+                np.multiply(dy, chosen, out=pixels)
+            else:
+                pixels += dy * chosen
+        return dx.reshape(self.input_shape)
