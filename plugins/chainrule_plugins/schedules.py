@@ -1,4 +1,4 @@
-"""The built-in schedules. Each has a linear warm-up, and then its own way to go on."""
+"""The built-in schedules. All but one_cycle have a linear warm-up, and then their own way to go on."""
 
 from __future__ import annotations
 
@@ -215,8 +215,104 @@ class Cosine(WarmupSchedule):
         return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * progress)) / 2
 
 
+@dataclass
+class CosineRestarts(WarmupSchedule):
+    r"""Half a wave down, back to the top at once, and down again more slowly: each dive may find a better place.
+
+    Factor:
+        $factor = (step + 1) / warmup$ while $step < warmup$
+        $factor = floor + (1 - floor) (1 + \cos(\pi \, T_{cur} / T_i)) / 2$ then: $T_{cur}$ counts the steps since the
+        last restart, and the next one comes $T_i = period \cdot growth^i$ steps after it, with $i = 0, 1, 2, ...$
+
+    Args:
+        period: the steps until the first restart, at least 1; default 1000.
+        growth: by which each dive is longer than the one before, a whole number, at least 1; default 2. With 2, a
+            training ends at the bottom of a dive if it has 1, 3, 7, 15, ... times period steps after the warm-up.
+        floor: where each dive ends, at least 0 and at most 1; default 0.0.
+        warmup: steps of linear growth at the start, at least 0; default 0.
+
+    Raises:
+        FieldError: a field is out of range.
+
+    Reference:
+        Loshchilov, Hutter (2017), "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR, equation 5.
+
+    Example:
+        >>> import chainrule as cr
+        >>> dives = cr.make("schedule", "cosine_restarts", period=10, growth=2)
+        >>> [dives(step, 100) for step in (0, 5, 10, 20, 30)]
+        [1.0, 0.5, 1.0, 0.5, 1.0]
+    """
+
+    period: int = 1000
+    growth: int = 2
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require("period", self.period >= 1, "at least 1")
+        self.require("growth", self.growth >= 1, "at least 1")
+        self.require("floor", 0 <= self.floor <= 1, "at least 0 and at most 1")
+
+    def decay(self, t: int, total: int) -> float:
+        length = self.period
+        if self.growth == 1:
+            t %= length
+        while t >= length:
+            t -= length
+            length *= self.growth
+        return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * t / length)) / 2
+
+
+@dataclass
+class OneCycle(Schedule):
+    r"""Up to the highest rate that can be borne, down again, and to almost nothing at the end.
+
+    The optimizer's lr is the highest rate: the one just before a range test diverges (callback lr_range_test).
+
+    Factor:
+        $p = step / total$ is how much of the training is done; the factor is linear between
+        $factor = start$ at $p = 0$, $factor = 1$ at $p = cycle / 2$, $factor = start$ again at $p = cycle$, and
+        $factor = end$ from $p = 1$ on
+
+    Args:
+        start: where the cycle begins and ends, at least 0 and at most 1; default 0.1.
+        cycle: its share of the training, more than 0 and less than 1; default 0.9.
+        end: where the training ends, at least 0 and at most 1; default 0.001.
+
+    Raises:
+        FieldError: a field is out of range.
+
+    Reference:
+        Smith (2018), "A disciplined approach to neural network hyper-parameters: Part 1 -- learning rate, batch size,
+        momentum, and weight decay": the policy "1cycle", for the rate alone.
+
+    Example:
+        >>> import chainrule as cr
+        >>> cycle = cr.make("schedule", "one_cycle", start=0.5, cycle=0.8, end=0.0)
+        >>> [round(cycle(step, 100), 3) for step in (0, 20, 40, 60, 80, 90, 100)]
+        [0.5, 0.75, 1.0, 0.75, 0.5, 0.25, 0.0]
+    """
+
+    start: float = 0.1
+    cycle: float = 0.9
+    end: float = 0.001
+
+    def __post_init__(self) -> None:
+        self.require("start", 0 <= self.start <= 1, "at least 0 and at most 1")
+        self.require("cycle", 0 < self.cycle < 1, "more than 0 and less than 1")
+        self.require("end", 0 <= self.end <= 1, "at least 0 and at most 1")
+
+    def __call__(self, step: int, total: int) -> float:
+        p = min(step / max(total, 1), 1.0)
+        half = self.cycle / 2
+        if p < self.cycle:
+            return self.start + (1 - self.start) * (1 - abs(p - half) / half)
+        return self.start + (self.end - self.start) * (p - self.cycle) / (1 - self.cycle)
+
+
 @hookimpl
 def register_components(registry: Any) -> None:
-    for cls in (Constant, Exponential, InverseSqrt, Cosine):
+    for cls in (Constant, Exponential, InverseSqrt, Cosine, CosineRestarts, OneCycle):
         registry.add(cls)
     registry.add(StepDecay, name="step")

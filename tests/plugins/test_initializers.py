@@ -19,7 +19,7 @@ UNIFORM = {
     "glorot_uniform": lambda n, m: 2 / (n + m),
     "he_uniform": lambda n, m: 2 / n,
 }
-NAMES = [*NORMAL, *UNIFORM, "zeros", "constant", "normal", "uniform"]
+NAMES = [*NORMAL, *UNIFORM, "zeros", "constant", "normal", "uniform", "truncated_normal", "orthogonal"]
 # Shape, fan_in, fan_out: a dense layer, a convolution of 3 x 5 from 20 to 40 channels, a vector.
 SHAPES = [((400, 100), 400, 100), ((3, 5, 20, 40), 300, 600), ((20_000,), 20_000, 20_000)]
 
@@ -115,7 +115,7 @@ def test_float32_and_float64_start_alike(name):
     np.testing.assert_array_equal(fine.astype("float32"), coarse)
 
 
-@pytest.mark.parametrize("name", [*NORMAL, *UNIFORM, "normal", "uniform"])
+@pytest.mark.parametrize("name", [*NORMAL, *UNIFORM, "normal", "uniform", "truncated_normal", "orthogonal"])
 def test_the_generator_decides(name):
     initializer = cr.make("initializer", name)
     np.testing.assert_array_equal(draw(initializer, (7, 5), seed=1), draw(initializer, (7, 5), seed=1))

@@ -1,4 +1,4 @@
-"""The built-in schedules against closed forms, with and without warm-up."""
+"""The built-in schedules that have a warm-up against closed forms, with and without it."""
 
 import doctest
 import math
@@ -23,11 +23,11 @@ CASES = [
     ("cosine", {}, lambda t, n: math.cos(math.pi / 2 * min(t, n) / n) ** 2),
     ("cosine", {"floor": 0.2}, lambda t, n: 0.2 + 0.8 * math.cos(math.pi / 2 * min(t, n) / n) ** 2),
 ]
-NAMES = ["constant", "cosine", "exponential", "inverse_sqrt", "step"]
+NAMES = ["constant", "cosine", "cosine_restarts", "exponential", "inverse_sqrt", "step"]  # those with a warm-up
 
 
 def test_these_are_all():
-    assert [e.name for e in cr.registry() if e.plugin.id == "chainrule:schedules"] == NAMES
+    assert [e.name for e in cr.registry() if e.plugin.id == "chainrule:schedules"] == sorted([*NAMES, "one_cycle"])
 
 
 def test_examples():
