@@ -157,6 +157,8 @@ LAYERS: dict[str, tuple[list[Any], cr.Array]] = {
     "max_pool2d": ([conv(3, padding="same"), "max_pool2d", "flatten"], PHOTOGRAPHS),
     "average_pool2d": ([conv(3, padding="same"), "average_pool2d", "flatten"], PHOTOGRAPHS),
     "global_average_pool2d": ([conv(3, "tanh"), "global_average_pool2d"], PHOTOGRAPHS),
+    "batch_norm": ([conv(3, bias=False), "batch_norm", "tanh", "flatten"], PHOTOGRAPHS),
+    "layer_norm": ([dense(5), "layer_norm", "tanh"], X),
 }
 
 
