@@ -88,7 +88,8 @@ def test_a_run_over_http(server, described, capsys):
     assert (stored.info.status, losses, files) == ("FINISHED", {1: 1.0}, {"notes.txt"})
     assert stored.data.params == {"lr": "0.1"}
     assert stored.inputs.dataset_inputs[0].dataset.name == "xor"
-    assert run.where == f"{uri}/#/experiments/{stored.info.experiment_id}/runs/{run.run_id}?workflowType=machine_learning"
+    page = f"#/experiments/{stored.info.experiment_id}/runs/{run.run_id}?workflowType=machine_learning"
+    assert run.where == f"{uri}/{page}"
     assert capsys.readouterr() == ("", "")
 
 
