@@ -23,8 +23,8 @@ experiment=mnsit
     experiment: there is no experiment "mnsit". Did you mean "mnist"? Known: digits, mnist,
 dataset=xorr
     dataset: there is no dataset "xorr". Did you mean "xor"?
-loss=hinge
-    loss: there is no loss "hinge". Known: binary_cross_entropy,
+loss=focal
+    loss: there is no loss "focal". Known: binary_cross_entropy,
 schedule=cosin
     schedule: there is no schedule "cosin". Did you mean "cosine"?
 metrics=[acuracy]

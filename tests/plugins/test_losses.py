@@ -10,8 +10,9 @@ from hypothesis.extra.numpy import arrays
 
 import chainrule as cr
 
-NAMES = ["mse", "half_squared_error", "binary_cross_entropy", "categorical_cross_entropy"]
-FUSED = {"binary_cross_entropy": "sigmoid", "categorical_cross_entropy": "softmax"}
+DISTANCES = ["mse", "half_squared_error", "mae", "huber"]
+FUSED = {"binary_cross_entropy": "sigmoid", "categorical_cross_entropy": "softmax", "kl_divergence": "softmax"}
+NAMES = [*DISTANCES, *FUSED, "hinge"]
 DTYPES = ["float32", "float64"]
 LABELS = np.array([2, 0, 1, 1, 2])
 ONE_HOT = np.eye(3)[LABELS]
@@ -31,6 +32,10 @@ def targets_of(name):
     """Every form of target that a loss takes, for five samples of three outputs."""
     if name == "categorical_cross_entropy":
         return {"classes": LABELS, "one-hot": ONE_HOT, "distribution": probabilities(seed=3)}
+    if name == "kl_divergence":
+        return {"one-hot": ONE_HOT, "distribution": probabilities(seed=3)}
+    if name == "hinge":
+        return {"yes or no": (rng(1).random((5, 3)) < 0.5).astype(float)}
     if name == "binary_cross_entropy":
         return {"yes or no": (rng(1).random((5, 3)) < 0.5).astype(float), "between": rng(1).random((5, 3))}
     return {"numbers": rng(1).normal(size=(5, 3))}
@@ -140,8 +145,8 @@ def test_backward_logits_is_the_gradient_of_forward_logits(name, form):
     np.testing.assert_allclose(fused(name, z, target)[1], expected, rtol=1e-6, atol=1e-11)
 
 
-@pytest.mark.parametrize("name", ["mse", "half_squared_error"])
-def test_squared_errors_of_any_output_shape(name):
+@pytest.mark.parametrize("name", DISTANCES)
+def test_distances_of_any_output_shape(name):
     prediction, target = rng().normal(size=(2, 3, 4)), rng(1).normal(size=(2, 3, 4))
     loss, twin = cr.make("loss", name), cr.make("loss", name)
     loss.forward(prediction, target)
@@ -295,6 +300,12 @@ def test_any_finite_logits_give_a_finite_loss_and_gradient(name, form, dtype):
         ("binary_cross_entropy", "binary", (1, "sigmoid")),
         ("binary_cross_entropy", "multiclass", (3, "sigmoid")),
         ("categorical_cross_entropy", "multiclass", (3, "softmax")),
+        ("kl_divergence", "multiclass", (3, "softmax")),
+        ("hinge", "binary", (1, "linear")),
+        ("hinge", "multiclass", (3, "linear")),
+        *[(name, "regression", (3, "linear")) for name in ("mae", "huber")],
+        *[(name, "binary", (1, "sigmoid")) for name in ("mae", "huber")],
+        *[(name, "multiclass", (3, "softmax")) for name in ("mae", "huber")],
     ],
 )
 def test_output(name, task, expected):
@@ -321,6 +332,21 @@ def test_output(name, task, expected):
             "regression",
             "categorical_cross_entropy is for multiclass tasks, and the data is regression: take mse or "
             "half_squared_error",
+        ),
+        (
+            "kl_divergence",
+            "binary",
+            "kl_divergence is for multiclass tasks, and the data is binary: take binary_cross_entropy",
+        ),
+        (
+            "kl_divergence",
+            "regression",
+            "kl_divergence is for multiclass tasks, and the data is regression: take mse, mae or huber",
+        ),
+        (
+            "hinge",
+            "regression",
+            "hinge is for binary and multiclass tasks, and the data is regression: take mse, mae or huber",
         ),
     ],
 )
@@ -373,7 +399,7 @@ def test_inputs_are_left_alone(name, form):
     np.testing.assert_array_equal(target, kept[1])
 
 
-@pytest.mark.parametrize("name", ["mse", "half_squared_error"])
+@pytest.mark.parametrize("name", [*DISTANCES, "hinge"])
 def test_a_column_never_broadcasts_against_a_vector(name):
     with pytest.raises(ValueError, match="broadcast"):
         cr.make("loss", name).forward(np.zeros((4, 1)), np.zeros(4))
@@ -389,6 +415,11 @@ def test_a_column_never_broadcasts_against_a_vector(name):
         ("binary_cross_entropy", "binary", LABELS % 2),
         ("categorical_cross_entropy", "multiclass", LABELS),
         ("categorical_cross_entropy", "multiclass", ONE_HOT),
+        ("kl_divergence", "multiclass", probabilities(seed=3)),
+        ("hinge", "multiclass", LABELS),
+        ("hinge", "binary", LABELS % 2),
+        ("mae", "regression", rng(1).normal(size=(5, 3))),
+        ("huber", "regression", rng(1).normal(size=(5, 3))),
     ],
 )
 def test_a_network_that_ends_as_the_loss_asks_has_the_right_gradient(name, task, y):

@@ -3,14 +3,25 @@
 from typing import Any
 
 from chainrule import hookimpl
-from chainrule_plugins.losses.cross_entropy import BinaryCrossEntropy, CategoricalCrossEntropy
-from chainrule_plugins.losses.distance import HalfSquaredError, MeanSquaredError
+from chainrule_plugins.losses.cross_entropy import BinaryCrossEntropy, CategoricalCrossEntropy, KLDivergence
+from chainrule_plugins.losses.distance import HalfSquaredError, Huber, MeanAbsoluteError, MeanSquaredError
+from chainrule_plugins.losses.margin import Hinge
 
-__all__ = ["BinaryCrossEntropy", "CategoricalCrossEntropy", "HalfSquaredError", "MeanSquaredError"]
+__all__ = [
+    "BinaryCrossEntropy",
+    "CategoricalCrossEntropy",
+    "HalfSquaredError",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+]
 
 
 @hookimpl
 def register_components(registry: Any) -> None:
-    for cls in (HalfSquaredError, BinaryCrossEntropy, CategoricalCrossEntropy):
+    for cls in (HalfSquaredError, Huber, BinaryCrossEntropy, CategoricalCrossEntropy, KLDivergence, Hinge):
         registry.add(cls)
     registry.add(MeanSquaredError, name="mse")
+    registry.add(MeanAbsoluteError, name="mae")

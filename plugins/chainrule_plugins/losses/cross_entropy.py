@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, ConfigError, Loss, Task
+from chainrule_plugins.losses.stable import clipped, mean
 
 
 @dataclass
@@ -31,12 +32,18 @@ class BinaryCrossEntropy(Loss):
     Shapes:
         p (prediction), z (logits), t (target): (batch, *outputs); t from 0 to 1
 
+    Args:
+        smoothing: how far each target is moved towards 1/2, $t = (1 - smoothing) \, t + smoothing / 2$, so that no
+            answer is worth being ever surer of; at least 0 and less than 1, default 0.0.
+
     Raises:
+        FieldError: smoothing is out of range.
         ConfigError: the task is regression.
 
     Reference:
         Nielsen (2015), "Neural Networks and Deep Learning", equation 57; from logits: Goodfellow, Bengio, Courville
-        (2016), "Deep Learning", section 6.2.2.2.
+        (2016), "Deep Learning", section 6.2.2.2; smoothing: Szegedy, Vanhoucke, Ioffe, Shlens, Wojna (2016),
+        "Rethinking the Inception Architecture for Computer Vision", CVPR, section 7, for two classes.
 
     Example:
         >>> import numpy as np, chainrule as cr
@@ -44,8 +51,13 @@ class BinaryCrossEntropy(Loss):
         5000.0
     """
 
+    smoothing: float = 0.0
+
     fuses_with = "sigmoid"
     default_for = ("binary",)
+
+    def __post_init__(self) -> None:
+        self.require("smoothing", 0 <= self.smoothing < 1, "at least 0 and less than 1")
 
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         if task == "regression":
@@ -56,7 +68,8 @@ class BinaryCrossEntropy(Loss):
         return (classes if task == "multiclass" else 1), "sigmoid"
 
     def forward(self, prediction: Array, target: Array) -> float:
-        self.p_yes, self.p_no, self.target = clipped(prediction), clipped(1 - prediction), target
+        target = self.target = smoothed(target, self.smoothing, classes=2)
+        self.p_yes, self.p_no = clipped(prediction), clipped(1 - prediction)
         log_likelihood = target * np.log(self.p_yes) + (1 - target) * np.log(self.p_no)
         return -mean(log_likelihood, target.size)
 
@@ -66,13 +79,13 @@ class BinaryCrossEntropy(Loss):
         return dp
 
     def forward_logits(self, logits: Array, target: Array) -> float:
+        target = self.target = smoothed(target, self.smoothing, classes=2)
         # exp(-|z|) cannot overflow, and serves both the loss and, for either sign of z, the sigmoid.
         e = np.abs(logits, out=self.work("e", logits.shape, logits.dtype))
         np.negative(e, out=e)
         np.exp(e, out=e)
         p: Array = np.where(logits >= 0, 1, e) / (1 + e)
         self.p = self.prediction = p
-        self.target = target
         loss: Array = np.maximum(logits, 0) - target * logits + np.log1p(e)
         return mean(loss, loss.size)
 
@@ -100,12 +113,20 @@ class CategoricalCrossEntropy(Loss):
         p (prediction), z (logits): (batch, classes)
         t (target): (batch,), the true class of each sample; or (batch, classes), one-hot or a distribution
 
+    Args:
+        smoothing: the share of each target that is spread evenly over all K classes,
+            $t = (1 - smoothing) \, t + smoothing / K$, so that no answer is worth being ever surer of; at least 0 and
+            less than 1, default 0.0.
+
     Raises:
+        FieldError: smoothing is out of range.
         ConfigError: the task is not multiclass.
 
     Reference:
         Bridle (1990), "Probabilistic Interpretation of Feedforward Classification Network Outputs, with Relationships
-        to Statistical Pattern Recognition"; Goodfellow, Bengio, Courville (2016), "Deep Learning", section 6.2.2.3.
+        to Statistical Pattern Recognition"; Goodfellow, Bengio, Courville (2016), "Deep Learning", section 6.2.2.3;
+        smoothing: Szegedy, Vanhoucke, Ioffe, Shlens, Wojna (2016), "Rethinking the Inception Architecture for Computer
+        Vision", CVPR, section 7.
 
     Example:
         >>> import numpy as np, chainrule as cr
@@ -113,9 +134,14 @@ class CategoricalCrossEntropy(Loss):
         10000.0
     """
 
+    smoothing: float = 0.0
+
     integer_targets = True
     fuses_with = "softmax"
     default_for = ("multiclass",)
+
+    def __post_init__(self) -> None:
+        self.require("smoothing", 0 <= self.smoothing < 1, "at least 0 and less than 1")
 
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         if task == "binary":
@@ -131,7 +157,8 @@ class CategoricalCrossEntropy(Loss):
         return classes, "softmax"
 
     def forward(self, prediction: Array, target: Array) -> float:
-        self.p, self.target = clipped(prediction), target
+        target = self.target = self._smoothed(target, prediction)
+        self.p = clipped(prediction)
         log_p = np.log(self.p)
         at_target = log_p[np.arange(len(target)), target] if target.ndim == 1 else target * log_p
         return -mean(at_target, len(target))
@@ -144,6 +171,7 @@ class CategoricalCrossEntropy(Loss):
         return dp
 
     def forward_logits(self, logits: Array, target: Array) -> float:
+        target = self.target = self._smoothed(target, logits)
         # Subtracting a row's largest logit changes neither loss nor softmax, and no exponential can overflow.
         # The largest is looked for in columns: NumPy is slow at it where many rows are short.
         largest = logits.T.copy().max(axis=0)
@@ -159,7 +187,6 @@ class CategoricalCrossEntropy(Loss):
         total = p.sum(axis=1)
         p /= total[:, None]
         self.p = self.prediction = p
-        self.target = target
         return mean(weight * np.log(total) - at_target, len(p))
 
     def backward_logits(self) -> Array:
@@ -174,12 +201,78 @@ class CategoricalCrossEntropy(Loss):
         dz /= len(p)
         return dz
 
+    def _smoothed(self, target: Array, like: Array) -> Array:
+        classes = like.shape[-1]
+        if self.smoothing and target.ndim == 1:
+            target = np.eye(classes, dtype=like.dtype)[target]
+        return smoothed(target, self.smoothing, classes)
 
-def clipped(p: Array) -> Array:
-    """``p``, no less than the smallest normal number of its dtype: its logarithm and its reciprocal are finite."""
-    return np.maximum(p, float(np.finfo(p.dtype).smallest_normal))
+
+@dataclass
+class KLDivergence(Loss):
+    r"""How much more surprised the network is than one that knows the target distribution: 0 where it is matched.
+
+    It is the cross-entropy less the target's entropy, which no prediction can go below. The two have the same gradient,
+    and for one-hot targets they are the same.
+
+    Forward:
+        $loss = \frac{1}{batch} \sum_n \sum_k t_{n,k} \log (t_{n,k} / p_{n,k})$, where $0 \log 0 = 0$
+        $loss = H(t, p) - H(t, t)$ with $H(t, p) = \frac{-1}{batch} \sum_n \sum_k t_{n,k} \log p_{n,k}$
+
+    Backward:
+        $dp = \frac{-1}{batch} t / p$
+        fused: $dz = \frac{1}{batch} (p - t)$, where each row of t sums to 1
+
+    Shapes:
+        p (prediction), z (logits), t (target): (batch, classes); each row of t is a distribution
+
+    Raises:
+        ConfigError: the task is not multiclass.
+
+    Reference:
+        Kullback, Leibler (1951), "On Information and Sufficiency", Annals of Mathematical Statistics 22; with the
+        cross-entropy: Goodfellow, Bengio, Courville (2016), "Deep Learning", section 3.13.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> kl_divergence, t = cr.make("loss", "kl_divergence"), np.array([[0.5, 0.5, 0.0]])
+        >>> round(kl_divergence.forward(np.array([[0.25, 0.25, 0.5]]), t), 4)  # log 2
+        0.6931
+        >>> kl_divergence.forward(t, t)
+        0.0
+    """
+
+    fuses_with = "softmax"
+
+    def __post_init__(self) -> None:
+        self._cross_entropy = CategoricalCrossEntropy()
+
+    def output(self, task: Task, classes: int) -> tuple[int, str]:
+        if task != "multiclass":
+            instead = "binary_cross_entropy" if task == "binary" else "mse, mae or huber"
+            raise ConfigError(f"kl_divergence is for multiclass tasks, and the data is {task}: take {instead}")
+        return classes, "softmax"
+
+    def forward(self, prediction: Array, target: Array) -> float:
+        return self._cross_entropy.forward(prediction, target) - entropy(target)
+
+    def backward(self) -> Array:
+        return self._cross_entropy.backward()
+
+    def forward_logits(self, logits: Array, target: Array) -> float:
+        cross_entropy = self._cross_entropy.forward_logits(logits, target)
+        self.prediction = self._cross_entropy.prediction
+        return cross_entropy - entropy(target)
+
+    def backward_logits(self) -> Array:
+        return self._cross_entropy.backward_logits()
 
 
-def mean(losses: Array, count: int) -> float:
-    """The sum over ``count``, divided first: a sum of huge losses overflows where their mean does not."""
-    return float((losses / count).sum(dtype=np.float64))
+def smoothed(target: Array, smoothing: float, classes: int) -> Array:
+    """``target`` with a share of it spread evenly over the classes."""
+    return (1 - smoothing) * target + smoothing / classes if smoothing else target
+
+
+def entropy(t: Array) -> float:
+    """The mean entropy of the rows of ``t``."""
+    return -mean(t * np.log(clipped(t)), len(t))

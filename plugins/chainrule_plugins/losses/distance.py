@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule import Array, Loss, Task
+from chainrule_plugins.losses.stable import mean
 
 
 @dataclass
@@ -82,3 +84,97 @@ class HalfSquaredError(Loss):
     def backward(self) -> Array:
         out = self.work("d_prediction", self.error.shape, self.error.dtype)
         return np.divide(self.error, len(self.error), out=out)
+
+
+@dataclass
+class MeanAbsoluteError(Loss):
+    r"""The mean of the errors' sizes: an error twice as large weighs twice as much, and no more.
+
+    Where the squared error draws predictions to the mean of the targets, it draws them to their median: a few targets
+    that are far off hardly matter.
+
+    Forward:
+        $loss = \frac{1}{batch \cdot outputs} \sum |prediction - target|$
+
+    Backward:
+        $d\_prediction = \frac{1}{batch \cdot outputs} sign(prediction - target)$
+
+    Shapes:
+        prediction, target: (batch, *outputs)
+
+    Reference:
+        Hastie, Tibshirani, Friedman (2009), "The Elements of Statistical Learning", section 10.6.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> cr.make("loss", "mae").forward(np.array([[1.0, 2.0]]), np.array([[0.0, 0.0]]))
+        1.5
+    """
+
+    def output(self, task: Task, classes: int) -> tuple[int, str]:
+        if task == "binary":
+            return 1, "sigmoid"
+        return classes, "softmax" if task == "multiclass" else "linear"
+
+    def forward(self, prediction: Array, target: Array) -> float:
+        self.error = np.subtract(prediction, target, out=self.work("error", prediction.shape, prediction.dtype))
+        return mean(np.abs(self.error), self.error.size)
+
+    def backward(self) -> Array:
+        # Where there is no error, any slope from -1 to 1 is a subgradient. Taking 0 leaves what is right alone.
+        d_prediction = np.sign(self.error, out=self.work("d_prediction", self.error.shape, self.error.dtype))
+        d_prediction /= self.error.size
+        return d_prediction
+
+
+@dataclass
+class Huber(Loss):
+    r"""The squared error for small errors, and the absolute error for large ones: smooth, and not led astray by a few.
+
+    With $c$, the error cut off at $\pm delta$, both are one formula.
+
+    Forward:
+        $error = prediction - target$
+        $c = \min(\max(error, -delta), delta)$
+        $loss = \frac{1}{batch \cdot outputs} \sum c \, (error - c / 2)$,
+        which is $\frac{1}{2} error^2$ while $|error| \le delta$, and $delta \, (|error| - delta / 2)$ beyond
+
+    Backward:
+        $d\_prediction = \frac{1}{batch \cdot outputs} c$
+
+    Shapes:
+        prediction, target: (batch, *outputs)
+
+    Args:
+        delta: where an error begins to be large, above 0 and finite; default 1.0.
+
+    Raises:
+        FieldError: delta is out of range.
+
+    Reference:
+        Huber (1964), "Robust Estimation of a Location Parameter", Annals of Mathematical Statistics 35.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> huber = cr.make("loss", "huber", delta=2.0)
+        >>> [huber.forward(np.array([[error]]), np.array([[0.0]])) for error in (1.0, 2.0, 3.0, 4.0)]
+        [0.5, 2.0, 4.0, 6.0]
+    """
+
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.require("delta", 0 < self.delta < math.inf, "above 0 and finite")
+
+    def output(self, task: Task, classes: int) -> tuple[int, str]:
+        if task == "binary":
+            return 1, "sigmoid"
+        return classes, "softmax" if task == "multiclass" else "linear"
+
+    def forward(self, prediction: Array, target: Array) -> float:
+        error = np.subtract(prediction, target, out=self.work("error", prediction.shape, prediction.dtype))
+        self.c = np.clip(error, -self.delta, self.delta, out=self.work("c", error.shape, error.dtype))
+        return mean(self.c * (error - self.c / 2), error.size)
+
+    def backward(self) -> Array:
+        return np.divide(self.c, self.c.size, out=self.work("d_prediction", self.c.shape, self.c.dtype))
