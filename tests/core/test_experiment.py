@@ -452,6 +452,11 @@ def test_early_stopping_ends_a_run_and_the_report_says_so(train, store):
     assert [step for step, _ in store.steps(run, "train/loss")] == [1, 2, 3]
 
 
+def measured(store, name):
+    """Whether values of that run have reached the store: then it is in the midst of its training."""
+    return any("train/loss" in run.data.metrics for run in store.runs(f"attributes.run_name = '{name}'"))
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_in_the_middle_of_a_run_records_it_as_killed(folder, store, number, status):
     name = f"signal{int(number)}"
@@ -461,11 +466,13 @@ def test_a_signal_in_the_middle_of_a_run_records_it_as_killed(folder, store, num
         [*command, f"tracking.run_name={name}"], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
     ) as running:
         deadline = time.monotonic() + 60
-        while not store.runs(f"attributes.run_name = '{name}'") and time.monotonic() < deadline:
+        while not measured(store, name) and time.monotonic() < deadline:
             time.sleep(0.05)
-        time.sleep(0.3)
         running.send_signal(number)
-        _, err = running.communicate(timeout=60)
+        try:
+            _, err = running.communicate(timeout=60)
+        finally:
+            running.kill()
     assert running.returncode == status
     [run] = store.runs(f"attributes.run_name = '{name}'")
     assert run.info.status == "KILLED"
