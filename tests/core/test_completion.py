@@ -42,7 +42,7 @@ def completed(tmp_path):
         ("chainrule train -m optimizer=s", ["optimizer=sgd", "optimizer=sgd_mnist", "optimizer=sgd_xor"]),
         ("chainrule train optimizer=adam optimizer.l", ["optimizer.lr="]),
         ("chainrule train optimizer=momentum optimizer.m", ["optimizer.momentum="]),
-        ("chainrule train experiment=mn", ["experiment=mnist", "experiment=mnist_classic"]),
+        ("chainrule train experiment=mn", ["experiment=mnist", "experiment=mnist_classic", "experiment=mnist_cnn"]),
         ("chainrule train tracking.figures=", ["tracking.figures=true"]),
         ("chainrule plugins rms", ["rmsprop"]),
     ],
