@@ -1,0 +1,72 @@
+"""What a run prints at its end."""
+
+import pytest
+
+from chainrule.report import Report
+
+
+def cells(capsys, metrics):
+    """The printed table, row by row."""
+    Report("mine", metrics).table()
+    title, _, heading, _, *rows, _ = capsys.readouterr().out.splitlines()
+    assert title.strip() == "mine"
+    return [[cell.strip() for cell in row.strip("┃│").replace("┃", "│").split("│")] for row in (heading, *rows)]
+
+
+def test_a_table_has_a_row_for_each_metric_and_a_column_for_each_split(capsys):
+    assert cells(
+        capsys,
+        {
+            "train/loss": 0.1,
+            "train/accuracy": 0.95,
+            "train/penalty": 0.25,
+            "validation/loss": 0.2,
+            "validation/accuracy": 0.9,
+            "learning_rate": 0.01,
+            "best/validation/loss": 0.15,
+            "best_epoch/validation/loss": 7.0,
+            "best/validation/accuracy": 0.91,
+            "best_epoch/validation/accuracy": 12.0,
+            "test/loss": 0.3,
+            "test/accuracy": 0.85,
+        },
+    ) == [
+        ["", "train", "validation", "test", "best validation (epoch)"],
+        ["loss", "0.1", "0.2", "0.3", "0.15 (7)"],
+        ["accuracy", "0.95", "0.9", "0.85", "0.91 (12)"],
+        ["penalty", "0.25", "", "", ""],
+    ]
+
+
+def test_a_split_that_is_not_there_has_no_column(capsys):
+    assert cells(capsys, {"train/loss": 0.1}) == [["", "train"], ["loss", "0.1"]]
+
+
+def test_names_are_written_as_words(capsys):
+    assert cells(capsys, {"train/mean_absolute_error": 1.5})[1] == ["mean absolute error", "1.5"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.00012345, "0.0001234"),
+        (0.999949, "0.9999"),
+        (1.0, "1"),
+        (1234.5678, "1235"),
+        (2e30, "2.000e+30"),
+        (-2e30, "-2.000e+30"),
+    ],
+)
+def test_numbers_have_four_digits(capsys, value, shown):
+    assert cells(capsys, {"test/loss": value})[1] == ["loss", shown]
+
+
+def test_the_line_of_a_job_has_what_was_measured_on_the_last_split():
+    metrics = {"train/loss": 0.1, "validation/loss": 0.2, "test/loss": 0.3, "test/accuracy": 0.85, "seconds": 1.0}
+    assert Report("seed=1", metrics).line() == "seed=1  test/loss 0.3  test/accuracy 0.85"
+    assert Report("seed=1", {"train/loss": 0.1, "validation/loss": 0.2}).line() == "seed=1  validation/loss 0.2"
+    assert Report("seed=1", {"train/loss": 0.1}).line() == "seed=1  train/loss 0.1"
+
+
+def test_a_metric_of_another_split_is_left_out_of_the_line():
+    assert Report("a", {"train/loss": 0.1, "train/penalty": 0.2, "test/loss": 0.3}).line() == "a  test/loss 0.3"
