@@ -4,15 +4,28 @@ from typing import Any
 
 from chainrule import hookimpl
 from chainrule_plugins.activations.piecewise import LeakyReLU, Linear, ReLU
-from chainrule_plugins.activations.smooth import Softplus
+from chainrule_plugins.activations.smooth import ELU, SELU, Mish, Softplus
 from chainrule_plugins.activations.squashing import Sigmoid, Softmax, Tanh
 
-__all__ = ["LeakyReLU", "Linear", "ReLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
+__all__ = [
+    "ELU",
+    "SELU",
+    "LeakyReLU",
+    "Linear",
+    "Mish",
+    "ReLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+]
 
 
 @hookimpl
 def register_components(registry: Any) -> None:
-    for cls in (Linear, Sigmoid, Tanh, Softplus, Softmax):
+    for cls in (Linear, Sigmoid, Tanh, Softmax, Softplus, Mish):
         registry.add(cls)
     registry.add(ReLU, name="relu")
     registry.add(LeakyReLU, name="leaky_relu")
+    registry.add(ELU, name="elu")
+    registry.add(SELU, name="selu")

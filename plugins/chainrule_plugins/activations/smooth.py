@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule import Activation, Array
+
+# The solution of "mean 0 and variance 1 are a fixed point" (Klambauer et al. 2017, section 2).
+SELU_LAMBDA = 1.0507009873554805
+SELU_ALPHA = 1.6732632423543772
 
 
 @dataclass
@@ -45,5 +50,141 @@ class Softplus(Activation):
         dz = np.negative(self.a, out=self.work("dz", da.shape, da.dtype))
         np.expm1(dz, out=dz)  # e^-a - 1, with all its digits where a is small
         np.negative(dz, out=dz)
+        dz *= da
+        return dz
+
+
+@dataclass
+class ELU(Activation):
+    r"""A ReLU that bends down softly to -alpha: what is off still learns, and the mean stays near zero.
+
+    Forward:
+        $a = z$ where $z > 0$, else $alpha \, (e^z - 1)$
+
+    Backward:
+        $dz = da$ where $z > 0$, else $da \odot alpha \, e^z = da \odot (a + alpha)$
+
+    Shapes:
+        z, a: (batch, *any)
+
+    Args:
+        alpha: minus the value that very negative z approach, above 0 and finite; default 1.0, with which the slope is
+            continuous.
+
+    Raises:
+        FieldError: alpha is out of range.
+
+    Reference:
+        Clevert, Unterthiner, Hochreiter (2016), "Fast and Accurate Deep Network Learning by Exponential Linear Units
+        (ELUs)", ICLR, section 3.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> cr.make("activation", "elu", alpha=2.0).forward(np.array([[-1e4, 0.0, 1e4]]))
+        array([[-2.e+00,  0.e+00,  1.e+04]])
+    """
+
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.require("alpha", 0 < self.alpha < math.inf, "above 0 and finite")
+
+    def forward(self, z: Array) -> Array:
+        # Each side is 0 where the other one counts.
+        a = self.a = np.minimum(z, 0, out=self.work("a", z.shape, z.dtype))
+        np.expm1(a, out=a)  # e^z - 1, with all its digits where z is small
+        a *= self.alpha
+        a += np.maximum(z, 0, out=self.work("positive", z.shape, z.dtype))
+        return a
+
+    def backward(self, da: Array) -> Array:
+        dz = np.add(self.a, self.alpha, out=self.work("dz", da.shape, da.dtype))
+        np.copyto(dz, 1, where=self.a > 0)
+        dz *= da
+        return dz
+
+
+@dataclass
+class SELU(Activation):
+    r"""An ELU so scaled that mean 0 and variance 1 are kept from layer to layer, and drawn back to when they stray.
+
+    That holds for weights of mean 0 and variance 1 / fan_in: the initializer lecun_normal.
+
+    Forward:
+        $a = \lambda z$ where $z > 0$, else $\lambda \alpha (e^z - 1)$
+        with $\lambda = 1.0507009873554805$ and $\alpha = 1.6732632423543772$
+
+    Backward:
+        $dz = \lambda \, da$ where $z > 0$, else $da \odot \lambda \alpha e^z = da \odot (a + \lambda \alpha)$
+
+    Shapes:
+        z, a: (batch, *any)
+
+    Reference:
+        Klambauer, Unterthiner, Mayr, Hochreiter (2017), "Self-Normalizing Neural Networks", NIPS, equation 2.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> cr.make("activation", "selu").forward(np.array([[-1e4, 0.0, 1.0]])).round(4)
+        array([[-1.7581,  0.    ,  1.0507]])
+    """
+
+    def forward(self, z: Array) -> Array:
+        a = self.a = np.minimum(z, 0, out=self.work("a", z.shape, z.dtype))
+        np.expm1(a, out=a)
+        a *= SELU_LAMBDA * SELU_ALPHA
+        positive = np.maximum(z, 0, out=self.work("positive", z.shape, z.dtype))
+        positive *= SELU_LAMBDA
+        a += positive
+        return a
+
+    def backward(self, da: Array) -> Array:
+        dz = np.add(self.a, SELU_LAMBDA * SELU_ALPHA, out=self.work("dz", da.shape, da.dtype))
+        np.copyto(dz, SELU_LAMBDA, where=self.a > 0)
+        dz *= da
+        return dz
+
+
+@dataclass
+class Mish(Activation):
+    r"""Each number times the tanh of its softplus: a ReLU without a corner, that dips a little below zero on its way.
+
+    Forward:
+        $t = \tanh(\log(1 + e^z)) = n / (n + 2)$ with $n = e^z (e^z + 2)$
+        $a = z t$
+
+    Backward:
+        $dz = da \odot (t + z (1 - t^2) \, e^z / (1 + e^z))$
+
+    Shapes:
+        z, a: (batch, *any)
+
+    Reference:
+        Misra (2020), "Mish: A Self Regularized Non-Monotonic Activation Function", BMVC.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> cr.make("activation", "mish").forward(np.array([[-1.0, 0.0, 1e4]])).round(4)
+        array([[-3.034e-01,  0.000e+00,  1.000e+04]])
+    """
+
+    def forward(self, z: Array) -> Array:
+        self.z = z
+        # From z = 20 on, t is 1 to the last digit in float64, and e^z would overflow sooner or later.
+        e = self.e = np.minimum(z, 20, out=self.work("e", z.shape, z.dtype))
+        np.exp(e, out=e)
+        n = np.add(e, 2, out=self.work("n", z.shape, z.dtype))
+        n *= e
+        self.t = np.add(n, 2, out=self.work("t", z.shape, z.dtype))
+        np.divide(n, self.t, out=self.t)
+        return np.multiply(z, self.t, out=self.work("a", z.shape, z.dtype))
+
+    def backward(self, da: Array) -> Array:
+        dz = np.multiply(self.t, self.t, out=self.work("dz", da.shape, da.dtype))
+        np.subtract(1, dz, out=dz)
+        dz *= self.z
+        dz *= self.e
+        dz /= np.add(1, self.e, out=self.work("n", da.shape, da.dtype))
+        dz += self.t
         dz *= da
         return dz
