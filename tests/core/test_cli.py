@@ -1,0 +1,154 @@
+"""The commands beside ``train``, and what all of them share. Their answers: test_listing, test_completion."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+import chainrule as cr
+from chainrule.cli import COMMANDS
+from chainrule.config import GROUPS
+from chainrule.store import prepare_store
+
+
+def test_help_names_every_command_and_what_each_does(program):
+    ran = program("--help")
+    assert (ran.status, ran.err) == (0, "")
+    for command in COMMANDS:
+        [line] = [line for line in ran.out.splitlines() if line.startswith(f"    {command} ")]
+        assert len(line.split()) > 3
+    assert "CHAINRULE_DEBUG=1" in ran.out
+    assert 'eval "$(chainrule -sc install=bash)"' in " ".join(ran.out.split())
+
+
+def test_the_program_alone_shows_its_help(program):
+    assert program() == program("--help")
+
+
+def test_version(program):
+    assert program("--version").out == f"chainrule {cr.__version__}\n"
+
+
+def test_an_unknown_command_is_told_with_those_that_there_are(program):
+    ran = program("trian")
+    assert ran.status == 2
+    assert "invalid choice: 'trian' (choose from 'train', 'plugins', 'ui', 'resend')" in ran.err
+
+
+def test_the_help_of_train_names_every_group_and_option(program):
+    ran = program("train", "--help")
+    assert (ran.status, ran.err) == (0, "")
+    groups = dict(line.split(": ", 1) for line in ran.out.partition("== Config")[0].splitlines() if ": " in line)
+    assert {*GROUPS.values(), "trainer", "tracking", "experiment"} <= set(groups)
+    for kind, group in GROUPS.items():
+        assert set(cr.registry().names(kind)) <= set(groups[group].split(", "))
+    config = ran.out.partition("== Config (key=value) ==")[2]
+    for key in ("seed: 0", "dtype: float32", "lr: 0.05", "epochs: 200", "figures: true"):
+        assert key in config
+    assert "--config-dir" in ran.out
+
+
+def test_the_help_of_train_shows_what_overrides_change(program):
+    out = program("train", "experiment=spirals", "optimizer=momentum", "--help").out
+    assert "name: spirals\n" in out
+    assert "momentum: 0.9\n" in out
+
+
+def test_every_hydra_option_is_taken_or_refused_with_the_reason(program):
+    """An option that is new in Hydra must be thought about."""
+    from hydra._internal.utils import get_args_parser
+
+    known = {
+        *("help", "hydra_help", "version", "overrides", "cfg", "resolve", "package", "run", "multirun"),
+        *("shell_completion", "config_dir", "info"),
+    }
+    refused = {"config_path", "config_name", "experimental_rerun"}
+    assert {action.dest for action in get_args_parser()._actions} == known | refused
+    for option in refused:
+        ran = program("train", f"--{option.replace('_', '-')}=x")
+        assert ran.status == 2
+        assert "chainrule does not take this option of Hydra's; see --config-dir" in ran.err
+
+
+def test_what_one_command_composes_leaves_nothing_for_the_next(program):
+    shown = program("train", "--cfg", "job").out
+    assert program("train", "experiment=nothing").status == 2
+    assert program("train", "-m", "seed=1,2", "--cfg", "job").status == 2
+    assert program("train", "--cfg", "job").out == shown
+
+
+def test_an_error_of_ours_says_where_more_is_to_be_seen(program, monkeypatch):
+    monkeypatch.setattr("chainrule.listing.show", lambda which: 1 / 0)
+    ran = program("plugins")
+    assert ran.status == 1
+    assert ran.err == "chainrule: ZeroDivisionError: division by zero (CHAINRULE_DEBUG=1 shows where)\n"
+    assert "Traceback" in program("plugins", CHAINRULE_DEBUG="1").err
+
+
+def test_an_interrupt_is_one_line(program, monkeypatch):
+    def interrupted(which):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chainrule.listing.show", interrupted)
+    ran = program("plugins")
+    assert (ran.status, ran.err) == (130, "chainrule: interrupted\n")
+
+
+def test_a_warning_is_one_line_without_a_place_in_the_source(program, monkeypatch, recwarn):
+    import warnings
+
+    def warning(which):
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = sys.modules["chainrule.cli"]._show_warning
+            warnings.warn("something is odd", UserWarning, stacklevel=1)
+
+    monkeypatch.setattr("chainrule.listing.show", warning)
+    assert program("plugins").err == "chainrule: warning: something is odd\n"
+
+
+def test_pages_of_a_store_that_is_not_there(program, tmp_path):
+    ran = program("ui")
+    assert ran.status == 2
+    assert ran.err.startswith(f"chainrule: there is no store {tmp_path}/mlflow.db yet: ")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow  # MLflow's server takes many seconds to start
+def test_the_pages_are_served_until_an_interrupt(tmp_path):
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    prepare_store(uri, "xor")
+    run = MlflowClient(uri).create_run("1")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "chainrule", "ui", run.info.run_id, "--port", str(port)]
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as serving:
+        try:
+            page = f"http://127.0.0.1:{port}/#/experiments/1/runs/{run.info.run_id}"
+            assert serving.stdout.readline().startswith(f"MLflow: {page}")
+            assert answered(f"http://127.0.0.1:{port}/health") == b"OK"
+            assert b"<title>MLflow</title>" in answered(f"http://127.0.0.1:{port}/")
+        finally:
+            serving.send_signal(signal.SIGINT)
+        assert serving.wait(30) == 0
+
+
+def answered(url, seconds=90):
+    """What a server says, once it is up."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return answer.read()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
