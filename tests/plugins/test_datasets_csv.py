@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -207,6 +208,8 @@ def test_the_missing_class_is_the_first_that_is_not_there(labels, classes):
 # Errors, each naming the place
 
 MISSING = "the value is missing; fill it in, or leave the row out"
+TOO_LARGE = "is too large: values go to 1e+19 at most, as float32 must hold their squares; take a larger unit"
+DECIMAL_COMMA = "if it is a decimal comma, else leave it out"
 NOT_A_NUMBER = "is not a finite number; encode text as numbers, or leave the column out"
 
 
@@ -215,8 +218,13 @@ NOT_A_NUMBER = "is not a finite number; encode text as numbers, or leave the col
     [
         ("a,y\n1,0\n,1\n", 'data.csv, line 3, column "a": ' + MISSING),
         ("a,y\n1,0\n2,\n", 'data.csv, line 3, column "y": ' + MISSING),
-        ("a,y\n1,0\nNaN,1\n", 'data.csv, line 3, column "a": ' + MISSING),
-        ("a,y\n1,p\n2,nan\n", 'data.csv, line 3, column "y": ' + MISSING),
+        ("a,y\n1,0\n1e200,1\n", 'data.csv, line 3, column "a": 1e200 ' + TOO_LARGE),
+        ("a,y\n1,0.5\n1,-2e19\n", 'data.csv, line 3, column "y": -2e19 ' + TOO_LARGE),
+        ('a,y\n1,p\n"0,5",q\n', f'data.csv, line 3, column "a": "0,5" has a comma; write 0.5 {DECIMAL_COMMA}'),
+        ('a,y\n1,p\n"-1.234,5e1",q\n', f'data.csv, line 3, column "a": "-1.234,5e1" has a comma; write -1234.5e1 {DECIMAL_COMMA}'),
+        ('a,y\n1,p\n"1,234.5",q\n', 'data.csv, line 3, column "a": "1,234.5" ' + NOT_A_NUMBER),
+        ('a,y\n1,"0,5"\n2,"1,5"\n', f'data.csv, line 2, column "y": "0,5" has a comma; write 0.5 {DECIMAL_COMMA}'),
+        ('a,y\n1,2\n2,"1,5"\n', f'data.csv, line 3, column "y": "1,5" has a comma; write 1.5 {DECIMAL_COMMA}'),
         (
             "a,y\n1,0\ninf,1\n",
             'data.csv, line 3, column "a": "inf" ' + NOT_A_NUMBER,
@@ -241,7 +249,28 @@ NOT_A_NUMBER = "is not a finite number; encode text as numbers, or leave the col
         ("", "data.csv is empty"),
         ("\n  \n", "data.csv is empty"),
         ("a,y\n", "data.csv has a header, but no rows"),
-        (",y\n0,1\n", "data.csv, line 1: column 1 has no name; name it or leave it out"),
+        ("y,\n0,1\n", "data.csv, line 1: column 2 has no name; name it or leave it out"),
+        (
+            ",a,y\n0,1,1\n",
+            "data.csv, line 1: column 1 has no name; name it or leave it out "
+            "(pandas writes its index there; to_csv(path, index=False) does not)",
+        ),
+        (
+            "a;b;y\n0,5;1;0\n",
+            'data.csv, line 1: the header has no ",", but a ";"; where that separates the cells, '
+            """give "dataset.separator=';'\"""",
+        ),
+        (
+            '\n"a"\t"y"\n1\t0\n',
+            'data.csv, line 2: the header has no ",", but a tab; where that separates the cells, '
+            "give dataset.separator=tab",
+        ),
+        (
+            "sep=;\na;y\n1;0\n",
+            'data.csv, line 1: "sep=" is a word to Excel alone; delete the line, '
+            """and give "dataset.separator=';'\"""",
+        ),
+        ("sep=,\na,y\n1,0\n", 'data.csv, line 1: "sep=" is a word to Excel alone; delete the line'),
         ("a,y,a\n0,1,2\n", 'data.csv, line 1: two columns have the name "a"'),
         ("y\n1\n0\n", "data.csv has no column beside the target. Is the separator right?"),
         (
@@ -270,6 +299,8 @@ def test_what_is_wrong_is_named_by_line_and_column(write, content, message):
             'features: data.csv has no column "aa" in its first line. Did you mean "a"? Known: a, b, price.',
         ),
         ({"target": "b", "features": ["a", "b"]}, 'features: "b" is the target; it cannot be a feature too'),
+        ({"target": "b", "features": ["a", "price", "a"]}, 'features: "a" is there twice'),
+        ({"target": ["b", "b"]}, 'target: "b" is there twice'),
         ({"target": ["a", "b"], "task": "binary"}, "target: got 2 columns, a binary task has one"),
         (
             {"target": "price", "task": "binary"},
@@ -284,6 +315,49 @@ def test_what_is_wrong_is_named_by_line_and_column(write, content, message):
 def test_fields_that_do_not_fit_the_table(write, fields, message):
     write("a,b,price\n1,2,10\n2,2.5,20\n3,3,30\n")
     assert error_of(**fields) == message
+
+
+@pytest.mark.parametrize("mark", ["NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "?", "-"])
+def test_a_missing_value_is_known_by_its_mark_in_features_and_in_text(write, mark):
+    missing = f'"{mark}" marks a missing value; fill it in, leave the row out, or use another word for a value'
+    write(f"a,y\n1,cat\n2,{mark}\n3,dog\n")
+    assert error_of() == f'data.csv, line 3, column "y": {missing}'
+    write(f"a,y\n{mark},cat\n2,dog\n")
+    assert error_of() == f'data.csv, line 2, column "a": {missing}'
+
+
+def test_the_separator_that_was_given_is_not_that_of_the_file(write):
+    write("a,y\n1,0\n")
+    assert error_of(separator=";") == (
+        'data.csv, line 1: the header has no ";", but a ","; where that separates the cells, '
+        """give "dataset.separator=','\""""
+    )
+
+
+def test_a_header_may_hold_other_separators_too(write):
+    data = Csv(write("a;b,y|z\n1,0\n2,1\n"), target="y|z", **ALL).load()
+    assert list(data.feature_names) == ["a;b"]
+
+
+@pytest.mark.parametrize("command", ["dataset.separator=';'", "dataset.features=['sepal length (cm)']"])
+def test_the_quotes_that_messages_and_documentation_show_are_those_that_the_command_line_takes(write, command):
+    """Without the outer quotes, which are the shell's."""
+    write("sepal length (cm);width;y\n" + "".join(f"{i};1;{i % 2}\n" for i in range(20)))
+    options = OverridesParser.create().parse_overrides(["dataset.separator=';'", command])
+    fields = {option.key_or_group.removeprefix("dataset."): option.value() for option in options}
+    assert Csv("data.csv", target="y", **fields).load().input_shape == (1 if "features" in fields else 2,)
+    assert f'"{command}"' in (Csv.__doc__ or "")
+
+
+@pytest.mark.parametrize("scale", ["standard", "minmax"])
+def test_the_names_of_scaled_features_say_so(write, scale):
+    data = Csv(write("a,b,y\n" + "".join(f"{i},1,{i % 2}\n" for i in range(20))), target="y", scale=scale).load()
+    assert list(data.feature_names) == ["a (scaled)", "b (scaled)"]
+
+
+def test_the_largest_value_is_still_computed_with(write):
+    data = Csv(write("a,y\n" + "".join(f"{i}e18,{i % 2}\n" for i in range(-10, 11))), target="y").load()
+    assert np.abs(data.train.x).max() < 3
 
 
 def test_text_where_a_regression_is_asked_for(write):

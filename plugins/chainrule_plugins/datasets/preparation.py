@@ -16,6 +16,11 @@ Parts = tuple[Split, Split | None, Split | None]
 
 Scale = Literal["standard", "minmax", "none"]
 
+LARGEST = 1e19
+"""What a value may be at most, above or below 0: float32 ends at 3.4e38, and must hold its square."""
+
+TOO_LARGE = f"is too large: values go to {LARGEST:.0e} at most, as float32 must hold their squares; take a larger unit"
+
 
 class Fractions(Protocol):
     """A dataset with these fields."""
@@ -72,6 +77,11 @@ def scaled(how: Scale, train: Split, validation: Split | None, test: Split | Non
         return Split(((part.x - shift) / width).astype(part.x.dtype), part.y)
 
     return scale(train), scale(validation) if validation else None, scale(test) if test else None
+
+
+def names_scaled(how: Scale, names: Sequence[str]) -> Sequence[str]:
+    """Names of features that say whether their values are still those of the file."""
+    return names if how == "none" else [f"{name} (scaled)" for name in names]
 
 
 def task_for(given: str, class_names: Sequence[str], where: str) -> Task:

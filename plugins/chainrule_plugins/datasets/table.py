@@ -11,9 +11,20 @@ from typing import Literal, NoReturn
 import numpy as np
 
 from chainrule import Array, Data, DataError, Dataset, FieldError, Task, UnknownName, did_you_mean
-from chainrule_plugins.datasets.preparation import Scale, missing_class, require_fractions, scaled, split, task_for
+from chainrule_plugins.datasets.preparation import (
+    LARGEST,
+    TOO_LARGE,
+    Scale,
+    missing_class,
+    names_scaled,
+    require_fractions,
+    scaled,
+    split,
+    task_for,
+)
 
 MOST_CLASSES = 20  # that whole numbers in a target column are taken for; more of them are a quantity
+MISSING_MARKS = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "null", "None", "?", "-")
 
 
 @dataclass
@@ -21,15 +32,16 @@ class Csv(Dataset):
     r"""A table of your own: the target column is what to predict, the other columns are what to predict it from.
 
     The first line names the columns; every cell of a feature must be a number. The file is UTF-8, cells may be quoted,
-    blank lines are passed over. A missing value, a row with a cell too many or too few, or text in place of a number is
-    an error that names line and column: nothing is guessed or dropped.
+    blank lines are passed over. A missing value, a row with a cell too many or too few, text in place of a number, or a
+    number beyond 1e19, whose square float32 cannot hold, is an error that names line and column: nothing is guessed or
+    dropped. A cell is missing where it is empty, or NA, N/A, NaN, null, None, ? or -, in a target of text too.
 
     Features are scaled by what they are in the training rows, so that nothing of the other rows leaks into training:
 
     $x' = (x - mean) / std$ (standard), $x' = (x - min) / (max - min)$ (minmax)
 
-    A column that is constant there becomes 0. Outside the training rows minmax may leave 0 to 1. The targets of a
-    regression are not scaled, so that errors are in their own unit.
+    A column that is constant there becomes 0. Outside the training rows minmax may leave 0 to 1. Figures mark the name
+    of a feature that was scaled. The targets of a regression are not scaled, so that errors are in their own unit.
 
     Shapes:
         x: (rows, features) in all
@@ -38,10 +50,12 @@ class Csv(Dataset):
     Args:
         path: of the file, from the working directory; ``~`` is the home directory.
         target: the column to predict; a list of columns is a regression with several outputs.
-        features: the columns to predict from; by default all but the target.
+        features: the columns to predict from; by default all but the target. On the command line names with blanks or
+            parentheses need quotes within quotes: ``"dataset.features=['sepal length (cm)']"``.
         task: binary, multiclass, regression, or auto (the default): text and up to 20 distinct whole numbers are
             classes (two of them: binary), other numbers a regression. Classes are numbered in sorted order.
-        separator: between cells, one character, or "tab"; default a comma.
+        separator: between cells, one character, or "tab"; default a comma. On the command line a semicolon needs
+            quotes within quotes: ``"dataset.separator=';'"``.
         scale: standard (the default), minmax or none.
         validation_fraction: of the rows that are not for testing, from 0 up to but not 1; default 0.2.
         test_fraction: of all rows, from 0 up to but not 1; default 0.2.
@@ -80,6 +94,10 @@ class Csv(Dataset):
         table.require_columns("target", targets)
         features = list(self.features or [name for name in table.columns if name not in targets])
         table.require_columns("features", features)
+        for field, names in (("target", targets), ("features", features)):
+            for position, name in enumerate(names):
+                if name in names[:position]:
+                    raise FieldError(f'"{name}" is there twice', key=field)
         for name in features:
             if name in targets:
                 raise FieldError(f'"{name}" is the target; it cannot be a feature too', key="features")
@@ -95,7 +113,7 @@ class Csv(Dataset):
                 f'{table.path}: class "{class_names[missing]}" is in none of the {len(train.y)} rows for training; '
                 "try another seed of the dataset, smaller fractions, or more rows of that class"
             )
-        return Data(train, task, validation, test, class_names, feature_names=features)
+        return Data(train, task, validation, test, class_names, names_scaled(self.scale, features))
 
     def _targets(self, table: "Table", names: Sequence[str]) -> tuple[Array, Task, Sequence[str]]:
         """Targets, task and class names."""
@@ -109,14 +127,17 @@ class Csv(Dataset):
         cells = table.cells(name)
         values = [number(cell) for cell in cells]
         text = None in values
-        if text and self.task == "auto" and any(value is not None for value in values):
+        if text and self.task == "auto":
             row = values.index(None)
-            table.refuse(row, name, f'"{cells[row]}" is not a number, as others are; for classes give task=multiclass')
+            table.refuse_decimal_comma(row, name)
+            if any(value is not None for value in values):
+                reason = f'"{cells[row]}" is not a number, as others are; for classes give task=multiclass'
+                table.refuse(row, name, reason)
         labels = np.array(cells if text else values)
         if not text:
             whole = labels % 1 == 0
             if self.task == "auto" and not (whole.all() and len(np.unique(labels)) <= MOST_CLASSES):
-                return labels, "regression", ()
+                return table.numbers(name), "regression", ()
             if not whole.all():
                 row = int(np.argmin(whole))
                 table.refuse(row, name, f'"{cells[row]}" is not a class; classes are text or whole numbers')
@@ -142,6 +163,7 @@ class Table:
         """
         path = Path(given).expanduser()
         text = read_text(path)
+        require_separator(path, text, separator)
         rows, lines, line = [], [], 1
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
         try:
@@ -158,7 +180,10 @@ class Table:
         header = rows[0]
         for position, name in enumerate(header):
             if not name:
-                raise DataError(f"{path}, line {lines[0]}: column {position + 1} has no name; name it or leave it out")
+                index = "" if position else " (pandas writes its index there; to_csv(path, index=False) does not)"
+                raise DataError(
+                    f"{path}, line {lines[0]}: column {position + 1} has no name; name it or leave it out{index}"
+                )
             if name in header[:position]:
                 raise DataError(f'{path}, line {lines[0]}: two columns have the name "{name}"')
         if len(rows) == 1:
@@ -179,24 +204,67 @@ class Table:
     def cells(self, name: str) -> Sequence[str]:
         """The text of a column, none of it missing."""
         for row, cell in enumerate(self.columns[name]):
-            if cell.lower() in ("", "nan"):
+            if not cell:
                 self.refuse(row, name, "the value is missing; fill it in, or leave the row out")
+            if cell in MISSING_MARKS:
+                reason = (
+                    f'"{cell}" marks a missing value; fill it in, leave the row out, or use another word for a value'
+                )
+                self.refuse(row, name, reason)
         return self.columns[name]
 
     def numbers(self, name: str) -> Array:
-        """A column of finite numbers."""
+        """A column of numbers, none of them too large."""
         values = []
         for row, cell in enumerate(self.cells(name)):
             value = number(cell)
             if value is None:
+                self.refuse_decimal_comma(row, name)
                 self.refuse(
                     row, name, f'"{cell}" is not a finite number; encode text as numbers, or leave the column out'
                 )
+            if abs(value) > LARGEST:
+                self.refuse(row, name, f"{cell} {TOO_LARGE}")
             values.append(value)
         return np.array(values)
 
+    def refuse_decimal_comma(self, row: int, column: str) -> None:
+        """Refuse a cell that is a number only to those who write 0.5 as 0,5."""
+        cell = self.columns[column][row]
+        whole, comma, fraction = cell.partition(",")
+        pointed = f"{whole.replace('.', '')}.{fraction}"
+        if comma and number(pointed) is not None:
+            self.refuse(
+                row, column, f'"{cell}" has a comma; write {pointed} if it is a decimal comma, else leave it out'
+            )
+
     def refuse(self, row: int, column: str, reason: str) -> NoReturn:
         raise DataError(f'{self.path}, line {self.lines[row]}, column "{column}": {reason}')
+
+
+def require_separator(path: Path, text: str, separator: str) -> None:
+    """Refuse a file whose first line shows that its cells are separated by something else."""
+    lines = enumerate(text.splitlines(), start=1)
+    position, first = next(((position, line) for position, line in lines if line.strip()), (1, ""))
+    if first.strip('"').lower().startswith("sep="):
+        given = first.strip('"')[4:5] or separator
+        option = "" if given == separator else f", and give {separator_option(given)}"
+        raise DataError(f'{path}, line {position}: "sep=" is a word to Excel alone; delete the line{option}')
+    other = next((other for other in ";\t|," if other in first), None)
+    if other and separator not in first:
+        raise DataError(
+            f"{path}, line {position}: the header has no {shown(separator)}, but a {shown(other)}; where that separates "
+            f"the cells, give {separator_option(other)}"
+        )
+
+
+def shown(separator: str) -> str:
+    return "tab" if separator == "\t" else f'"{separator}"'
+
+
+def separator_option(separator: str) -> str:
+    """As it stands on a command line: the shell takes the outer quotes, Hydra the inner ones."""
+    return "dataset.separator=tab" if separator == "\t" else f"\"dataset.separator='{separator}'\""
 
 
 def read_text(path: Path) -> str:
