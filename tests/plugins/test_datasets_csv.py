@@ -221,7 +221,8 @@ NOT_A_NUMBER = "is not a finite number; encode text as numbers, or leave the col
         ("a,y\n1,0\n1e200,1\n", 'data.csv, line 3, column "a": 1e200 ' + TOO_LARGE),
         ("a,y\n1,0.5\n1,-2e19\n", 'data.csv, line 3, column "y": -2e19 ' + TOO_LARGE),
         ('a,y\n1,p\n"0,5",q\n', f'data.csv, line 3, column "a": "0,5" has a comma; write 0.5 {DECIMAL_COMMA}'),
-        ('a,y\n1,p\n"-1.234,5e1",q\n', f'data.csv, line 3, column "a": "-1.234,5e1" has a comma; write -1234.5e1 {DECIMAL_COMMA}'),
+        ('a,y\n1,p\n"-1.234,5",q\n', 'data.csv, line 3, column "a": '
+         f'"-1.234,5" has a comma; write -1234.5 {DECIMAL_COMMA}'),
         ('a,y\n1,p\n"1,234.5",q\n', 'data.csv, line 3, column "a": "1,234.5" ' + NOT_A_NUMBER),
         ('a,y\n1,"0,5"\n2,"1,5"\n', f'data.csv, line 2, column "y": "0,5" has a comma; write 0.5 {DECIMAL_COMMA}'),
         ('a,y\n1,2\n2,"1,5"\n', f'data.csv, line 3, column "y": "1,5" has a comma; write 1.5 {DECIMAL_COMMA}'),

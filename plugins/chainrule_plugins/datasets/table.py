@@ -51,11 +51,11 @@ class Csv(Dataset):
         path: of the file, from the working directory; ``~`` is the home directory.
         target: the column to predict; a list of columns is a regression with several outputs.
         features: the columns to predict from; by default all but the target. On the command line names with blanks or
-            parentheses need quotes within quotes: ``"dataset.features=['sepal length (cm)']"``.
+            parentheses need quotes within quotes, as in ``"dataset.features=['sepal length (cm)']"``.
         task: binary, multiclass, regression, or auto (the default): text and up to 20 distinct whole numbers are
             classes (two of them: binary), other numbers a regression. Classes are numbered in sorted order.
         separator: between cells, one character, or "tab"; default a comma. On the command line a semicolon needs
-            quotes within quotes: ``"dataset.separator=';'"``.
+            quotes within quotes, as in ``"dataset.separator=';'"``.
         scale: standard (the default), minmax or none.
         validation_fraction: of the rows that are not for testing, from 0 up to but not 1; default 0.2.
         test_fraction: of all rows, from 0 up to but not 1; default 0.2.
@@ -253,8 +253,8 @@ def require_separator(path: Path, text: str, separator: str) -> None:
     other = next((other for other in ";\t|," if other in first), None)
     if other and separator not in first:
         raise DataError(
-            f"{path}, line {position}: the header has no {shown(separator)}, but a {shown(other)}; where that separates "
-            f"the cells, give {separator_option(other)}"
+            f"{path}, line {position}: the header has no {shown(separator)}, but a {shown(other)}; where that "
+            f"separates the cells, give {separator_option(other)}"
         )
 
 
