@@ -372,20 +372,22 @@ def test_no_network_and_no_cache(cache, monkeypatch):
     ]
 
 
-def test_a_mirror_that_is_no_url_is_named(cache, monkeypatch):
-    monkeypatch.setenv("CHAINRULE_MIRROR", "mirror.example")
-    assert "(mirror.example/tiny/: MissingSchema)" in error_of(Tiny())[0]
+@pytest.mark.parametrize("address", ["mirror.example", "file:///mirror"])
+def test_a_mirror_that_is_no_url_is_named(cache, monkeypatch, address):
+    monkeypatch.setenv("CHAINRULE_MIRROR", address)
+    assert f"({address}/tiny/: not an http(s) address, as CHAINRULE_MIRROR must be)" in error_of(Tiny())[0]
 
 
 def test_a_cache_that_cannot_be_written_is_named(cache, server, monkeypatch):
     monkeypatch.setenv("CHAINRULE_MIRROR", f"{server.url}/good")
     cache.parent.parent.mkdir(parents=True)
     cache.parent.write_text("a file in the place of the folder")
-    first, _ = error_of(Tiny())
-    assert first == (
-        f"tiny: train-images-idx3-ubyte.gz cannot be downloaded to {cache} "
-        f"(127.0.0.1:{server.server_port}: Not a directory)."
-    )
+    assert error_of(Tiny()) == [
+        f"tiny: {cache} cannot be written: Not a directory.",
+        "Put the four files into a folder tiny elsewhere and set CHAINRULE_DATA to the folder above; "
+        "or use experiment=digits, which needs no download.",
+    ]
+    assert server.asked == []
 
 
 def test_a_damaged_file_in_the_cache_is_to_be_deleted(cache):

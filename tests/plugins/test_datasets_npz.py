@@ -118,6 +118,7 @@ def test_the_seed_decides(save):
     assert Npz(path, seed=1).load().digest == Npz(path, seed=1).load().digest != Npz(path, seed=2).load().digest
 
 
+TOO_LARGE = "is too large: values go to 1e+19 at most, as float32 must hold their squares; take a larger unit"
 ONES = np.ones((2, 3))
 OK = np.array([0, 1])
 
@@ -155,8 +156,16 @@ def test_a_file_never_runs_code(save):
         ({"x": ONES, "y": np.array([0.5, np.inf])}, "y_train: sample 1 holds inf; every value must be finite"),
         ({"x": ONES, "y": np.array(["a", "b"])}, "y_train: targets must be integers of shape (samples,) for "
          "classes, or numbers of shape (samples,) or (samples, targets) for a regression, got <U1 of shape (2,)"),
-        ({"x": ONES, "y": np.eye(2, dtype=int)}, "y_train: classes must be integers of shape (samples,), "
-         "got int64 of shape (2, 2)"),
+        ({"x": ONES, "y": np.ones((2, 2), int)}, "y_train: classes must be whole numbers of shape (samples,), or "
+         "one-hot of shape (samples, classes) with a single 1 in each row, got int64 of shape (2, 2)"),
+        ({"x": ONES * 1e20, "y": OK}, f"x_train: sample 0 holds 1e+20, which {TOO_LARGE}"),
+        ({"x": ONES, "y": np.array([0.5, -2e19])}, f"y_train: sample 1 holds -2e+19, which {TOO_LARGE}"),
+        ({"x": np.ones((2, 0)), "y": OK}, "x_train: each sample is empty, in an array of shape (2, 0)"),
+        ({"x": ONES, "y": np.ones((2, 0))}, "y_train: each sample is empty, in an array of shape (2, 0)"),
+        ({"x": ONES, "y": OK, "x_test": np.ones((2, 4)), "y_test": OK},
+         "x_test has samples of shape (4,), x_train of shape (3,)"),
+        ({"x": ONES, "y": OK, "x_test": ONES, "y_test": np.eye(2)},
+         "y_test has samples of shape (2,), y_train of shape ()"),
         ({"x": ONES, "y": np.array([0, -1])}, "y_train: label -1 of sample 1 is negative; "
          "classes are numbered from 0"),
         ({"x": ONES, "y": np.zeros(2, int)}, "holds one class only, 0: there is nothing to tell apart"),
@@ -189,11 +198,40 @@ def test_a_binary_task_has_two_classes(save):
     assert error_of(task="binary") == "data.npz holds 3 classes, a binary task has 2; give task=multiclass"
 
 
-def test_classes_are_not_floats(save):
-    save(x=ONES, y=np.array([0.0, 1.0]))
+@pytest.mark.parametrize(
+    ("y", "task", "expected", "labels"),
+    [
+        (np.array([[0], [2], [1], [0]]), "auto", "multiclass", [0, 2, 1, 0]),
+        (np.array([0.0, 1.0, 1.0, 0.0]), "binary", "binary", [0, 1, 1, 0]),
+        (np.array([[0.0], [2.0], [1.0], [0.0]], np.float32), "multiclass", "multiclass", [0, 2, 1, 0]),
+        (np.eye(3, dtype=np.uint8)[[0, 2, 1, 0]], "auto", "multiclass", [0, 2, 1, 0]),
+        (np.eye(3)[[0, 2, 1, 0]], "auto", "multiclass", [0, 2, 1, 0]),
+        (np.eye(2, dtype=bool)[[0, 1, 1, 0]], "auto", "binary", [0, 1, 1, 0]),
+        (np.array([[0.5], [1.5], [1.0], [0.0]]), "auto", "regression", [0.5, 1.5, 1.0, 0.0]),
+        (np.eye(3)[[0, 2, 1, 0]], "regression", "regression", np.eye(3)[[0, 2, 1, 0]].tolist()),
+    ],
+)
+def test_targets_in_the_shapes_that_others_write(save, y, task, expected, labels):
+    data = Npz(save(x=X[:4], y=y), task=task, **ALL).load()
+    assert (data.task, data.train.y.tolist()) == (expected, labels)
+
+
+def test_classes_are_whole_numbers(save):
+    save(x=ONES, y=np.array([0.0, 0.5]))
     assert error_of(task="binary") == (
-        "data.npz, y_train: classes must be integers of shape (samples,), got float64 of shape (2,)"
+        "data.npz, y_train: label 0.5 of sample 1 is not a class; give task=regression for quantities"
     )
+
+
+def test_scaled_columns_have_names_that_say_so_and_images_have_none(save):
+    data = Npz(save(x=X, y=CLASSES), scale="minmax").load()
+    assert list(data.feature_names) == ["x1 (scaled)", "x2 (scaled)", "x3 (scaled)", "x4 (scaled)"]
+    assert list(Npz(save(x=X, y=CLASSES)).load().feature_names) == ["x1", "x2", "x3", "x4"]
+    assert list(Npz(save(x=X.reshape(50, 2, 2), y=CLASSES), scale="minmax").load().feature_names) == []
+
+
+def test_half_precision_is_compared_without_overflow(save):
+    assert Npz(save(x=X.astype(np.float16), y=CLASSES)).load().train.x.dtype == np.float16
 
 
 def test_a_file_that_is_not_there(tmp_path, monkeypatch):

@@ -157,7 +157,7 @@ class IdxSource:
         """Download what is missing in ``folder``. Where a mirror fails, the next one is asked for the rest.
 
         Raises:
-            DataError: files are still missing in the end; where to put them by hand.
+            DataError: the folder cannot be written, or files are still missing in the end; where to put them by hand.
         """
         failures = []
         for mirror in mirrors:
@@ -165,6 +165,12 @@ class IdxSource:
                 for file in self._missing(folder):
                     fetch(f"{mirror}{file.name}.gz", file, folder)
             except (OSError, DataError) as error:
+                if getattr(error, "errno", None) is not None:  # of a file; those of the HTTP library have no number
+                    raise DataError(
+                        f"{self.name}: {folder} cannot be written: {_reason(error)}.\n"
+                        f"Put the four files into a folder {self.name} elsewhere and set CHAINRULE_DATA to the folder "
+                        "above; or use experiment=digits, which needs no download."
+                    ) from None
                 failures.append(f"{urlsplit(mirror).netloc or mirror}: {_reason(error)}")
         missing = self._missing(folder)
         if missing:
@@ -232,6 +238,8 @@ def _reason(error: Exception) -> str:
     """A few words about a download that failed; the messages of the HTTP library run over several lines."""
     if isinstance(error, DataError):
         return "what it sends is not the published file"
+    if isinstance(error, ValueError):
+        return "not an http(s) address, as CHAINRULE_MIRROR must be"
     response = getattr(error, "response", None)
     if response is not None:
         return f"status {response.status_code}"

@@ -11,7 +11,17 @@ from typing import Literal
 import numpy as np
 
 from chainrule import Array, Data, DataError, Dataset, Split, did_you_mean
-from chainrule_plugins.datasets.preparation import Scale, missing_class, require_fractions, scaled, split, task_for
+from chainrule_plugins.datasets.preparation import (
+    LARGEST,
+    TOO_LARGE,
+    Scale,
+    missing_class,
+    names_scaled,
+    require_fractions,
+    scaled,
+    split,
+    task_for,
+)
 
 
 @dataclass
@@ -27,16 +37,19 @@ class Npz(Dataset):
 
     $x' = (x - mean) / std$ (standard), $x' = (x - min) / (max - min)$ (minmax)
 
-    A feature that is constant there becomes 0. A file never runs code: pickled Python objects in it are refused.
+    A feature that is constant there becomes 0; figures call scaled features of a table x1 (scaled), and so on. What is
+    not finite or beyond 1e19, whose square float32 cannot hold, is an error. A file never runs code: pickled Python
+    objects in it are refused.
 
     Shapes:
         x: (samples, features...)
-        y: (samples,) integers from 0 for classes; (samples,) or (samples, targets) numbers for a regression
+        y: (samples,) integers from 0 for classes, or one-hot (samples, classes); (samples,) or (samples, targets)
+            numbers for a regression; (samples, 1) is taken for (samples,)
 
     Args:
         path: of the file, from the working directory; ``~`` is the home directory.
-        task: binary, multiclass, regression, or auto (the default): integers are classes (two of them: binary),
-            floats a regression.
+        task: binary, multiclass, regression, or auto (the default): integers and one-hot rows are classes (binary where
+            there are two), other floats a regression. For classes that are floats, such as 0.0 and 1.0, give the task.
         scale: standard, minmax or none (the default).
         validation_fraction: of the samples that are not for testing, from 0 up to but not 1; default 0.2.
         test_fraction: of all samples, from 0 up to but not 1; default 0.2.
@@ -64,8 +77,10 @@ class Npz(Dataset):
     def load(self) -> Data:
         path = Path(self.path).expanduser()
         arrays = read_npz(path)
-        integers = arrays["y_train"].dtype.kind in "iub"
-        classes = self.task in ("binary", "multiclass") or (self.task == "auto" and integers)
+        y = arrays["y_train"]
+        classes = self.task in ("binary", "multiclass") or (
+            self.task == "auto" and (y.dtype.kind in "iub" or one_hot(y))
+        )
         as_targets = as_labels if classes else as_quantities
         given = {
             part: Split(
@@ -84,8 +99,10 @@ class Npz(Dataset):
         train, validation, test = split(missing_only, *given["train"])
         validation, test = given.get("validation", validation), given.get("test", test)
         train, validation, test = scaled(self.scale, train, validation, test)
+        columns = range(train.x.shape[1]) if train.x.ndim == 2 else ()
+        feature_names = names_scaled(self.scale, [f"x{column + 1}" for column in columns])
         if not classes:
-            return Data(train, "regression", validation, test)
+            return Data(train, "regression", validation, test, feature_names=feature_names)
 
         count = 1 + max(int(part.y.max()) for part in given.values())
         missing = missing_class(train.y, count)
@@ -95,7 +112,7 @@ class Npz(Dataset):
                 "samples; number classes from 0 without gaps, or give task=regression for quantities"
             )
         class_names = [str(k) for k in range(count)]
-        return Data(train, task_for(self.task, class_names, str(path)), validation, test, class_names)
+        return Data(train, task_for(self.task, class_names, str(path)), validation, test, class_names, feature_names)
 
 
 PARTS = ("train", "validation", "test")
@@ -103,7 +120,8 @@ NAMES = tuple(f"{letter}_{part}" for part in PARTS for letter in "xy")
 
 
 def read_npz(path: Path) -> Mapping[str, Array]:
-    """The arrays of a file, ``x_train`` and ``y_train`` always among them; each x is as long as its y, and not empty.
+    """The arrays of a file, ``x_train`` and ``y_train`` always among them; each x is as long as its y, none is empty,
+    and samples have the same shape in all parts.
 
     Raises:
         DataError: it is no such file, or holds other arrays.
@@ -131,6 +149,14 @@ def read_npz(path: Path) -> Mapping[str, Array]:
             raise DataError(f"{path} must hold {x} and {y}{alias}; it holds {', '.join(file.files) or 'no arrays'}")
         if x in arrays and (len(arrays[x]) != len(arrays[y]) or len(arrays[x]) == 0):
             raise DataError(f"{path}: {x} has {len(arrays[x])} samples, {y} has {len(arrays[y])}")
+    for name, array in arrays.items():
+        if array.ndim == 2 and array.shape[1] == 1 and name.startswith("y"):
+            arrays[name] = array = array[:, 0]
+        shape, trained = array.shape[1:], arrays[f"{name[0]}_train"].shape[1:]
+        if 0 in shape:
+            raise DataError(f"{path}, {name}: each sample is empty, in an array of shape {array.shape}")
+        if shape != trained:
+            raise DataError(f"{path}: {name} has samples of shape {shape}, {name[0]}_train of shape {trained}")
     return arrays
 
 
@@ -144,12 +170,26 @@ def as_inputs(x: Array, where: str) -> Array:
 
 
 def as_labels(y: Array, where: str) -> Array:
-    """Labels as integers with a sign."""
-    if y.dtype.kind not in "iub" or y.ndim != 1:
-        raise DataError(f"{where}: classes must be integers of shape (samples,), got {_form(y)}")
+    """Labels as integers with a sign, of whole numbers or one-hot rows."""
+    if one_hot(y):
+        y = y.argmax(axis=1)
+    if y.dtype.kind not in "iubf" or y.ndim != 1:
+        raise DataError(
+            f"{where}: classes must be whole numbers of shape (samples,), or one-hot of shape (samples, classes) with "
+            f"a single 1 in each row, got {_form(y)}"
+        )
+    fractional = np.flatnonzero(finite(y, where) % 1)
+    if len(fractional):
+        i = fractional[0]
+        raise DataError(f"{where}: label {y[i]} of sample {i} is not a class; give task=regression for quantities")
     if y.min() < 0:
         raise DataError(f"{where}: label {y.min()} of sample {y.argmin()} is negative; classes are numbered from 0")
     return y.astype(np.int64)
+
+
+def one_hot(y: Array) -> bool:
+    """Whether each row is 0 but for a single 1."""
+    return y.dtype.kind in "iubf" and y.ndim == 2 and bool(((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all())
 
 
 def as_quantities(y: Array, where: str) -> Array:
@@ -163,10 +203,12 @@ def as_quantities(y: Array, where: str) -> Array:
 
 
 def finite(array: Array, where: str) -> Array:
-    """The array itself, unless it holds what is infinite or not a number."""
-    wrong = np.argwhere(~np.isfinite(array))
+    """The array itself, unless it holds what is infinite, not a number, or too large."""
+    wrong = np.argwhere(~(np.abs(array) <= np.float64(LARGEST)))  # a Python number would overflow in float16
     if len(wrong):
-        raise DataError(f"{where}: sample {wrong[0][0]} holds {array[tuple(wrong[0])]}; every value must be finite")
+        value = array[tuple(wrong[0])]
+        reason = f", which {TOO_LARGE}" if np.isfinite(value) else "; every value must be finite"
+        raise DataError(f"{where}: sample {wrong[0][0]} holds {value}{reason}")
     return array
 
 
