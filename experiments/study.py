@@ -24,7 +24,10 @@ def arguments(question: str, seeds: int) -> argparse.Namespace:
         "--results", type=Path, default=Path(__file__).parent / "results", help="where table and figure go"
     )
     parser.add_argument("overrides", nargs="*", help="for every run, as chainrule train takes them")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.seeds < 1:
+        parser.error("--seeds must be at least 1")
+    return options
 
 
 def runs(study: str, seeds: int, overrides: Sequence[str]) -> list[cr.Result]:

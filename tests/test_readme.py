@@ -40,7 +40,7 @@ class Block:
     section: str
     language: str
     text: str
-    file: str | None  # that the line above it names: "`swish/swish.py`:"
+    file: str | None  # that the line above it names: "`chainrule-softsign/softsign.py`:"
 
 
 def blocks(path: Path) -> list[Block]:
@@ -177,8 +177,8 @@ def mlflows_page(reader: Reader, printed: list[str]) -> None:
 
 
 def one_component_among_the_others(reader: Reader, printed: list[str]) -> None:
-    assert "activation swish, from swish 0.1.0 (swish:swish)" in printed[-1]
-    assert {run.data.params["model.activation"] for run in recorded(reader, "spirals")} == {"relu", "swish"}
+    assert "activation softsign, from chainrule-softsign 0.1.0 (chainrule-softsign:softsign)" in printed[-1]
+    assert {run.data.params["model.activation"] for run in recorded(reader, "spirals")} == {"tanh", "softsign"}
 
 
 CLAIMS: dict[str, Callable[[Reader, list[str]], None]] = {

@@ -45,7 +45,7 @@ class Component:
             raise FieldError(f"got {value!r}, must be {expected} ({type(self).__name__})", key=field)
 
     def work(self, name: str, shape: Shape, dtype: Any) -> Array:
-        """A kept array to compute in, so that a step allocates nothing. Its contents are left from the last use.
+        """A kept array to compute in, so that a step need allocate nothing. Its contents are left from the last use.
 
         Arrays are told apart by ``name``. A smaller batch (the last of an epoch) is given the first rows of the
         larger array. What a component returns may be such an array: it is valid until the component's next
@@ -176,7 +176,10 @@ class Loss(Component):
     default_for: ClassVar[tuple[Task, ...]] = ()
     """The tasks for which this loss is picked where none is named."""
     fuses_with: ClassVar[str | None] = None
-    """The name of the last activation that this loss can take over, working from its input, the logits."""
+    """The name of the last activation that this loss can take over, working from its input, the logits.
+
+    Such a loss, where it is not for regression, takes probabilities: predictions outside 0 to 1 are refused.
+    """
 
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         """How a network should end: the number of output units, and the name of their activation.
@@ -217,8 +220,11 @@ class Optimizer(Component):
 
     It keeps nothing on itself: ``update`` runs once for each block of the flat parameter vector. State lives in
     ``slots``, arrays of zeros at first, named by the class attribute of that name (not annotated, or the dataclass
-    would take it for a field). A field ``weight_decay`` is the strength of decoupled decay: the trainer applies it to
-    weights before ``update``, as $theta = (1 - lr * weight_decay) theta$ (Loshchilov, Hutter 2019, algorithm 2).
+    would take it for a field). In float32, entries of slots that are smaller than 1e-30 in size are set to zero every
+    64 steps, since subnormal numbers are slow: keep nothing in a slot to which that would matter. A field
+    ``weight_decay`` is the strength of decoupled decay: the trainer applies it to weights before ``update``, as
+    $theta = (1 - lr * weight_decay) theta$ (Loshchilov, Hutter 2019; as is common, it is scaled by the scheduled
+    ``lr``, where their algorithm 2 takes the schedule's factor alone).
     """
 
     kind = "optimizer"

@@ -75,10 +75,10 @@ def draw_curve(axes: Axes, history: History, name: str) -> None:
             axes.plot(shown + 1, values[shown], color=color, marker=marker, markersize=3.5, linewidth=1.5, label=split)
             drawn.append(values[finite])
 
-    best = best_epoch(history)
+    best = lowest_loss_epoch(history)
     at_best = drawable(history.get(f"validation/{name}", ()))[best - 1 : best]
     if np.isfinite(at_best).any():
-        label = f"{'lowest, ' if name == 'loss' else ''}epoch {best}: {at_best[0]:.4g}"
+        label = f"lowest{'' if name == 'loss' else ' loss'} (epoch {best}): {at_best[0]:.4g}"
         axes.axvline(best, color=GREY, linewidth=0.8, linestyle=":")
         axes.plot([best], at_best, "*", color=VERMILLION, markersize=12, markeredgecolor="white", label=label)
 
@@ -96,7 +96,7 @@ def draw_curve(axes: Axes, history: History, name: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
 
 
-def best_epoch(history: History) -> int:
+def lowest_loss_epoch(history: History) -> int:
     """The epoch, from 1, of the lowest validation loss; 0 where there is none."""
     losses = drawable(history.get("validation/loss", ()))
     return int(np.nanargmin(losses)) + 1 if np.isfinite(losses).any() else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import getpass
 import os
@@ -9,19 +10,17 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from chainrule.errors import FieldError
 from chainrule.store import shown
 
 
 @functools.cache
 def environment(directory: Path) -> dict[str, str]:
-    """Tags that say what ran: program, user, commit of the working directory, versions, BLAS and its threads."""
-    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
-
-    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    blas = {f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads" for pool in pools}
+    """Tags that say what ran: program, user, commit of the working directory, versions."""
     return {
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": shown(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
@@ -29,9 +28,34 @@ def environment(directory: Path) -> dict[str, str]:
         "chainrule.version": version("chainrule"),
         "numpy.version": version("numpy"),
         "python.version": platform.python_version(),
-        "blas": "; ".join(sorted(blas)),
         **_commit(directory),
     }
+
+
+def blas() -> str:
+    """The library that multiplies matrices, and the number of threads that it now takes."""
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return "; ".join(sorted({f"{p['internal_api']} {p['version']}, {p['num_threads']} threads" for p in pools}))
+
+
+@contextlib.contextmanager
+def blas_threads(number: int | None) -> Iterator[None]:
+    """Let matrix products take this many threads inside; None leaves it to the library.
+
+    Raises:
+        FieldError: it is less than 1.
+    """
+    if number is None:
+        yield
+        return
+    if number < 1:
+        raise FieldError(f"got {number}, expected a whole number, 1 or more", key="trainer.threads")
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(number, user_api="blas"):
+        yield
 
 
 def _commit(directory: Path) -> dict[str, str]:

@@ -84,6 +84,7 @@ def load_run(run_id: str, uri: str | None = None) -> Result:
 
 def run(job: Job) -> Result:
     """Do one composed job."""
+    from chainrule.environment import blas_threads
     from chainrule.tracking import tracking_of
 
     start = time.perf_counter()
@@ -96,13 +97,17 @@ def run(job: Job) -> Result:
     trainer = build_trainer(config, network)
     callbacks = build_callbacks(config, quiet=job.sweep is not None)
 
-    with tracking.run(
-        name=run_name(job),
-        params=flattened({key: value for key, value in config.items() if key != "tracking"}),
-        tags=describe(job, network, trainer, callbacks),
-        dataset=(config["dataset"]["name"], data.digest),
-        folder=job.folder,
-    ) as tracked:
+    threads = blas_threads(config["trainer"]["threads"])
+    with (
+        threads,
+        tracking.run(
+            name=run_name(job),
+            params=flattened({key: value for key, value in config.items() if key != "tracking"}),
+            tags=describe(job, network, trainer, callbacks),
+            dataset=(config["dataset"]["name"], data.digest),
+            folder=job.folder,
+        ) as tracked,
+    ):
         write_config(job)  # not before: a run that cannot begin leaves nothing behind
         try:
             epochs = config["trainer"]["epochs"]
@@ -209,8 +214,14 @@ class Recorder(Callback):
 
 
 def final_metrics(trainer: Trainer, data: Data) -> tuple[dict[str, float], dict[str, Any]]:
-    """The last and best values of all metrics, and the test set's, at which this is the only look; then the arrays."""
+    """The last and best values of all metrics, and the test set's, at which this is the only look; then the arrays.
+
+    The validation set is measured again: a callback may have taken the weights of an earlier epoch back.
+    """
     measured: dict[str, Any] = dict(trainer.metrics)
+    if data.validation is not None:
+        again = trainer.evaluate(*data.validation)
+        measured |= {f"validation/{name}": value for name, value in again.items() if np.ndim(value) == 0}
     for name in trainer.history:
         best = best_epoch(trainer.history, name) if name.startswith("validation/") else None
         if best is not None:

@@ -11,11 +11,13 @@ Environment: ``CHAINRULE_DISABLE_PLUGINS=a,b`` leaves plugins out, by either par
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -85,6 +87,32 @@ def load_plugins(accept: Callable[[Plugin, Callable[[Any], None]], None]) -> lis
     return plugins
 
 
+def _checked_path(path: Any) -> str:
+    """Refuse what Hydra could not read configs from.
+
+    Raises:
+        PluginError: it is neither ``pkg://`` and a package that is there, nor ``file://`` and such a folder.
+    """
+    scheme, separator, place = path.partition("://") if isinstance(path, str) else ("", "", "")
+    there = bool(separator and place) and (
+        (scheme == "file" and Path(place).is_dir())
+        or (scheme == "pkg" and _is_package(place.strip("/").replace("/", ".")))
+    )
+    if not there:
+        raise PluginError(
+            f"config_search_path gave {path!r}, where no configs are; give a package that holds YAML files, as "
+            '"pkg://my_package/conf"'
+        )
+    return str(path)
+
+
+def _is_package(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def _installed() -> Iterator[tuple[Plugin, importlib.metadata.EntryPoint]]:
     """The entry points of the group, one for each id, in the order of loading, less those that are disabled."""
     disabled = {part.strip() for part in os.environ.get("CHAINRULE_DISABLE_PLUGINS", "").split(",")} - {""}
@@ -120,7 +148,7 @@ def _load(
             manager.subset_hook_caller("register_components", others)(registry=registry)
 
         paths = manager.subset_hook_caller("config_search_path", others)()
-        plugin.search_path = paths[0] if paths else None
+        plugin.search_path = _checked_path(paths[0]) if paths else None
         accept(plugin, register)
     except BaseException:
         if manager.is_registered(module):

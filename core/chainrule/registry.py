@@ -11,7 +11,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -54,6 +54,8 @@ class Entry:
 class Registry:
     """Everything that is installed. Iterating gives the entries, by kind and name."""
 
+    _loading: ClassVar[bool] = False
+
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], Entry] = {}
         self._names: dict[type[Component], str] = {}
@@ -61,7 +63,16 @@ class Registry:
 
     def load(self) -> Registry:
         """Take in every installed plugin."""
-        self.plugins = load_plugins(self.accept)
+        if Registry._loading:
+            raise PluginError(
+                "it looks components up (make, registry) while plugins are being loaded: do so in functions that run "
+                "later"
+            )
+        Registry._loading = True
+        try:
+            self.plugins = load_plugins(self.accept)
+        finally:
+            Registry._loading = False
         return self
 
     def accept(self, plugin: Plugin, register: Callable[[Any], None]) -> None:
@@ -216,6 +227,8 @@ def check_class(cls: type[Component]) -> None:
     if "__dataclass_params__" not in vars(cls):
         raise PluginError(f"{who} is not a dataclass: write @dataclass above it")
     names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    if "name" in names:
+        raise PluginError(f"{who} has a field name, which is where configs write the component's own name: rename it")
     if issubclass(cls, Optimizer) and "slots" in names:
         raise PluginError(f"{who} annotates slots, which makes it a hyperparameter: write slots = (...) without a type")
     if issubclass(cls, Optimizer) and "lr" not in names:

@@ -181,7 +181,7 @@ def serve_ui(run_id: str | None, host: str, port: int, uri: str | None) -> int:
     path = _sqlite_path(uri)
     with usable(uri):
         client = connect(uri)
-        page = page_of(find_run(client, run_id).info) if run_id else ""
+        page = page_of(find_run(client, run_id).info) if run_id else _latest_runs(client)
     if uri.startswith("http"):
         print(f"MLflow: {shown(uri.rstrip('/'))}/{page}")
         return 0
@@ -206,6 +206,13 @@ def serve_ui(run_id: str | None, host: str, port: int, uri: str | None) -> int:
 def page_of(run: Any) -> str:
     """The place of a run's page, below MLflow's address: among its pages for model training, not those for chatbots."""
     return f"#/experiments/{run.experiment_id}/runs/{run.run_id}?workflowType=machine_learning"
+
+
+def _latest_runs(client: Any) -> str:
+    """The place of the table of runs that holds the latest one. MLflow's start page shows experiments of chatbots."""
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    latest = client.search_runs(experiments, max_results=1, order_by=["attributes.start_time DESC"])
+    return f"#/experiments/{latest[0].info.experiment_id}/runs?workflowType=machine_learning" if latest else ""
 
 
 def find_run(client: Any, run_id: str) -> Any:

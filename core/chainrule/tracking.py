@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.delivery import Line, resend_by
-from chainrule.environment import environment
+from chainrule.environment import blas, environment
 from chainrule.errors import TrackingError
 from chainrule.signals import ended_by_signals, signals_wait
 from chainrule.store import (
@@ -117,6 +117,7 @@ class Run:
         self._uri = uri
         self._folder = folder
         self._finished = False
+        self._lost = False
         self._series: defaultdict[str, Series] = defaultdict(Series)
         self._tags: dict[str, str] = {}
         self._nonfinite: set[str] = set()
@@ -135,7 +136,7 @@ class Run:
         Raises:
             TrackingError: the store does not take it.
         """
-        tags = {**environment(Path.cwd()), "dataset.digest": dataset[1], **tags}
+        tags = {**environment(Path.cwd()), "blas": blas(), "dataset.digest": dataset[1], **tags}
         with usable(self._uri), signals_wait():
             client = connect(self._uri)
             created = client.create_run(experiment_id, tags=_capped(tags, TAG_LENGTH), run_name=name)
@@ -163,8 +164,9 @@ class Run:
             self._flush()
 
     def summary(self, metrics: Mapping[str, float], step: int) -> None:
-        """Record values of the end of training; those that were logged at this step already are not recorded twice."""
-        self.log({name: value for name, value in metrics.items() if self._series[key_of(name)].step != step}, step)
+        """Record values of the end of training; those that were logged at this step as they are, are not repeated."""
+        known = {name: self._series[key_of(name)].last for name in metrics}
+        self.log({name: value for name, value in metrics.items() if known[name] != (value, step)}, step)
 
     def tag(self, name: str, value: str) -> None:
         """Set a tag; it reaches the store with the next batch."""
@@ -219,6 +221,15 @@ class Run:
         why = self._line.send(record)
         if why is None:
             return
+        try:
+            self._keep(record, why)
+        except OSError as error:  # a full disk must end neither the training nor the run's way to its status
+            if not self._lost:
+                self._lost = True
+                why_not = reason(error)
+                log.warning("What MLflow does not take cannot be kept in %s, and is lost: %s", self._unsent, why_not)
+
+    def _keep(self, record: Mapping[str, Any], why: Exception) -> None:
         if not self._unsent.exists():
             head = {"uri": self._uri, "run_id": self.run_id}
             self._unsent.parent.mkdir(parents=True, exist_ok=True)
@@ -237,7 +248,7 @@ class Run:
     def _send_unsent(self) -> None:
         try:
             resend_by(self._unsent, self._line)
-        except TrackingError as error:
+        except (TrackingError, OSError) as error:
             log.warning("%s", error)
 
 
@@ -249,7 +260,7 @@ class Series:
     """
 
     def __init__(self) -> None:
-        self.step: int | None = None
+        self.last: tuple[float, int] | None = None  # value and step
         self._waiting: list[tuple[int, Point]] = []
         self._left_out: Point | None = None
         self._count = 0
@@ -263,7 +274,7 @@ class Series:
         if self._left_out is None:
             self._waiting.append((self._count, (value, stamp, step)))
         self._count += 1
-        self.step = step
+        self.last = (value, step)
 
     def take(self, last: bool) -> list[Point]:
         """What waits; with the last one, if it was left out and is asked for."""

@@ -500,3 +500,18 @@ def test_what_the_test_set_holds_changes_nothing_but_its_own_numbers(train, stor
     timing = {"seconds", "examples_per_second"}
     differs = {key for key, value in right.data.metrics.items() if value != wrong.data.metrics[key]} - timing
     assert differs == {"test/loss", "test/binary_accuracy"}
+
+
+def test_what_is_said_of_validation_is_of_the_weights_that_are_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = ["callbacks=[early_stopping]", "callbacks.early_stopping.patience=2", "optimizer.lr=1.0"]
+    result = cr.train(["experiment=spirals", "trainer.epochs=50", "tracking=none", "tracking.figures=false", *options])
+    assert result.stopped
+    assert result.history["validation/loss"][-1] > result.metrics["best/validation/loss"]
+    assert result.metrics["validation/loss"] == result.metrics["best/validation/loss"]
+    assert result.metrics["validation/accuracy"] != result.history["validation/accuracy"][-1]
+
+
+def test_threads_are_those_that_the_config_names(train, store):
+    assert train("trainer.threads=1", *QUICK).status == 0
+    assert store.runs()[-1].data.tags["blas"].endswith(" 1 threads")

@@ -189,8 +189,8 @@ def test_curves_are_the_history():
 
 def test_the_lowest_validation_loss_is_marked_in_every_panel():
     loss, accuracy = figures.curves(HISTORY, "a run").axes
-    np.testing.assert_array_equal(lines(loss)["lowest, epoch 2: 0.7"], [[2, 0.7]])
-    np.testing.assert_array_equal(lines(accuracy)["epoch 2: 0.6"], [[2, 0.6]])
+    np.testing.assert_array_equal(lines(loss)["lowest (epoch 2): 0.7"], [[2, 0.7]])
+    np.testing.assert_array_equal(lines(accuracy)["lowest loss (epoch 2): 0.6"], [[2, 0.6]])
 
 
 def test_without_validation_nothing_is_marked():
@@ -222,7 +222,7 @@ def test_what_is_not_finite_leaves_a_gap_and_is_said():
     (axes,) = figures.curves(history, "a run").axes
     np.testing.assert_array_equal(lines(axes)["train"][:, 1], [1.0, NAN, 0.5, NAN])
     assert axes.get_xlabel() == "epoch (not finite: train in 2, ...; validation in 1, ...)"
-    assert "lowest, epoch 3: 2" in lines(axes)
+    assert "lowest (epoch 3): 2" in lines(axes)
 
 
 def test_a_metric_without_a_finite_value_says_so():

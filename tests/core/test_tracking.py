@@ -381,3 +381,18 @@ def test_an_error_in_the_making_of_a_run_is_told_in_two_lines(uri, tmp_path):
         pass
     assert len(str(caught.value).splitlines()) == 2
     assert "No Experiment with id=999 exists" in str(caught.value)
+
+
+def test_a_full_disk_leaves_the_way_to_the_status_open(tmp_path, caplog):
+    """What cannot be sent cannot be kept either: the folder for it is a file."""
+    kept = tmp_path / "kept"
+    kept.write_text("")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    with tracking.Tracking(uri, "full").run(
+        name="n", params={}, tags={}, dataset=("xor", "d"), folder=kept / "folder"
+    ) as run:
+        run.artifact(tmp_path / "nothing")
+        run.artifact(tmp_path / "nothing either")
+    assert MlflowClient(uri).get_run(run.run_id).info.status == "FINISHED"
+    [warning] = [record.message for record in caplog.records if "is lost" in record.message]
+    assert str(kept) in warning

@@ -33,9 +33,21 @@ WARNED = {
         "plugin acme-misread:hookless (acme-misread 0.9) is left out: it implements no hook; did it forget "
         "@chainrule.hookimpl?"
     ),
+    "acme-misread:looks-up": (
+        "plugin acme-misread:looks-up (acme-misread 0.9) is left out: it looks components up (make, registry) while "
+        "plugins are being loaded: do so in functions that run later"
+    ),
     "acme-misread:misspelt-hook": (
         "plugin acme-misread:misspelt-hook (acme-misread 0.9) is left out: PluginValidationError: unknown hook "
         "'register_component' in plugin <module 'acme_misread.misspelt_hook' from "
+    ),
+    "acme-misread:odd-search-path": (
+        "plugin acme-misread:odd-search-path (acme-misread 0.9) is left out: config_search_path gave 'conf', where no "
+        'configs are; give a package that holds YAML files, as "pkg://my_package/conf"'
+    ),
+    "acme-misread:taken-field": (
+        "plugin acme-misread:taken-field (acme-misread 0.9) is left out: schedule Labelled has a field name, which is "
+        "where configs write the component's own name: rename it"
     ),
     "acme-misread:undecorated": (
         "plugin acme-misread:undecorated (acme-misread 0.9) is left out: activation Swish is not a dataclass: write "

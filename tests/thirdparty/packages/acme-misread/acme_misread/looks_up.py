@@ -1,0 +1,6 @@
+import chainrule
+
+
+@chainrule.hookimpl
+def register_components(registry):
+    chainrule.make("optimizer", "sgd")

@@ -1,0 +1,6 @@
+import chainrule
+
+
+@chainrule.hookimpl
+def config_search_path():
+    return "conf"
