@@ -136,6 +136,28 @@ def test_a_live_bar_with_loss_metrics_and_rate_on_a_terminal(monkeypatch):
     assert cursor_is_back(stream)
 
 
+def test_a_line_is_as_short_as_a_terminal_needs_it(monkeypatch):
+    """Nothing wraps, and what is left out is what matters least."""
+    lines = {}
+    for columns in (140, 112, 97, 80, 50, 30):
+        stream = terminal(monkeypatch)
+        monkeypatch.setenv("COLUMNS", str(columns))
+        metrics = ["mean_absolute_error"]
+        trainer(metrics=metrics).fit((X, Y), 1, validation=(X, Y), callbacks=["progress"])
+        (lines[columns],) = re.findall(r"epoch 1/1  .*", visible(stream))
+        assert len(lines[columns].rstrip()) <= columns
+    expected = {
+        140: r"epoch 1/1  loss #  mean absolute error #  validation loss #  validation mean absolute error #  [\d,]+/s",
+        112: r"epoch 1/1  loss #  mean absolute error #  val loss #  val mean absolute error #  [\d,]+/s",
+        97: "epoch 1/1  loss #  mean absolute error #  val loss #  val mean absolute error #",
+        80: "epoch 1/1  loss #  val loss #  val mean absolute error #",
+        50: "epoch 1/1  loss #  val loss #",
+        30: "epoch 1/1  val loss #",
+    }
+    for columns, line in lines.items():
+        assert re.fullmatch(expected[columns].replace("#", r"[\d.]{5}"), line.rstrip())
+
+
 def test_the_bar_is_gone_after_an_error(monkeypatch):
     stream = terminal(monkeypatch)
 
@@ -336,7 +358,8 @@ def test_a_metric_that_is_not_measured():
     ("fields", "message"),
     [
         ({"patience": 0}, "patience: got 0, must be at least 1 (EarlyStopping)"),
-        ({"min_delta": -0.1}, "min_delta: got -0.1, must be at least 0 (EarlyStopping)"),
+        ({"min_delta": -0.1}, "min_delta: got -0.1, must be at least 0 and finite (EarlyStopping)"),
+        ({"min_delta": float("inf")}, "min_delta: got inf, must be at least 0 and finite (EarlyStopping)"),
         ({"mode": "most"}, 'mode: got "most", expected "auto" or "min" or "max" (callback early_stopping)'),
     ],
 )
@@ -349,10 +372,10 @@ def test_early_stopping_refuses_what_does_not_fit(fields, message):
 # nan guard
 
 
-def guarded(trained, x=X, y=Y, epochs=2):
+def guarded(trained, x=X, y=Y, epochs=2, callbacks=()):
     """The message with which the guard ends a training; NumPy's own warnings are not what is tested."""
     with pytest.raises(cr.NonFiniteError) as caught, np.errstate(all="ignore"):
-        trained.fit((x, y), epochs, callbacks=["nan_guard"])
+        trained.fit((x, y), epochs, callbacks=[*callbacks, "nan_guard"])
     return str(caught.value)
 
 
@@ -403,15 +426,31 @@ def test_an_activation_that_overflows_is_named():
 
 
 def test_a_loss_that_overflows_by_itself():
-    trained = trainer([Dense(1, initializer={"name": "constant", "value": 1e30})], batch_size=3)
+    trained = trainer(
+        [Dense(1, initializer={"name": "constant", "value": 1e200})], lr=1e-300, batch_size=3, dtype="float64"
+    )
     assert (
         "the loss is inf in epoch 1, step 1 (batch 1 of 1): every layer is finite, the loss itself is not."
         in guarded(trained)
     )
 
 
+@dataclass
+class Augment(cr.Callback):
+    """Writes to the data before an epoch, and not well."""
+
+    array: np.ndarray
+
+    def on_epoch_start(self, trainer):
+        self.array[1] = np.nan
+
+
 def test_inputs_that_are_not_finite():
-    assert "(batch 1 of 1): the batch's inputs are not finite." in guarded(trainer(batch_size=3), x=X * np.nan)
+    x = X.astype(np.float32)
+    assert guarded(trainer(batch_size=3), x, callbacks=[Augment(x)]) == (
+        "the loss is nan in epoch 1, step 1 (batch 1 of 1): the batch's inputs are not finite. "
+        "Correct or leave out such samples"
+    )
 
 
 def test_an_update_that_overflows_is_seen_at_the_end_of_the_epoch():

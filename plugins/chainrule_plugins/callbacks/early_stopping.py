@@ -48,7 +48,7 @@ class EarlyStopping(Callback):
 
     def __post_init__(self) -> None:
         self.require("patience", self.patience >= 1, "at least 1")
-        self.require("min_delta", self.min_delta >= 0, "at least 0")
+        self.require("min_delta", 0 <= self.min_delta < math.inf, "at least 0 and finite")
         self.load_state(NOTHING_YET)
 
     def state(self) -> dict[str, Any]:

@@ -33,29 +33,31 @@ class NanGuard(Callback):
         if math.isfinite(trainer.batch_loss):
             return
         assert trainer.batch is not None  # its loss is there
-        where = _first_non_finite(trainer.network, trainer.batch[0])
-        raise _error(trainer, f"the loss is {trainer.batch_loss}", trainer.step + 1, where)
+        what, step = f"the loss is {trainer.batch_loss}", trainer.step + 1
+        x, _ = trainer.batch
+        if not np.isfinite(x).all():
+            raise _error(trainer, what, step, "the batch's inputs are not finite. Correct or leave out such samples")
+        raise _error(trainer, what, step, f"{_first_non_finite(trainer.network, x)}. {_advice(trainer)}")
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         parameters = trainer.network.parameters
         if np.isfinite(parameters.theta).all():
             return
         layer, _, name = next(p.name for p in parameters if not np.isfinite(p.value).all()).rpartition(".")
-        raise _error(trainer, "parameters are not finite", trainer.step, _first(layer, name))
+        raise _error(trainer, "parameters are not finite", trainer.step, f"{_first(layer, name)}. {_advice(trainer)}")
 
 
-def _error(trainer: Trainer, what: str, step: int, where: str) -> NonFiniteError:
+def _error(trainer: Trainer, what: str, step: int, why: str) -> NonFiniteError:
     batch = f"batch {trainer.batch_index + 1} of {trainer.steps_per_epoch}"
-    return NonFiniteError(
-        f"{what} in epoch {trainer.epoch}, step {step} ({batch}): {where}. "
-        f"Try a smaller learning rate (it is {trainer.learning_rate:g}), or scale the data"
-    )
+    return NonFiniteError(f"{what} in epoch {trainer.epoch}, step {step} ({batch}): {why}")
+
+
+def _advice(trainer: Trainer) -> str:
+    return f"Try a smaller learning rate (it is {trainer.learning_rate:g}), or scale the data"
 
 
 def _first_non_finite(network: Network, x: Array) -> str:
     """The first step of a forward pass in which something is not finite, in words."""
-    if not np.isfinite(x).all():
-        return "the batch's inputs are not finite"
     with np.errstate(all="ignore"):  # what it would warn of is what is looked for
         outputs = network.trace(x)
     for layer, y in outputs:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,8 @@ REFRESH = 0.1  # seconds from one drawing of the bar to the next
 class Progress(Callback):
     """Shows how a training goes: a line for each epoch, and on a terminal a live bar below them.
 
-    Of more than 100 epochs it prints at most one line a second, and the last one. All of it goes to stderr.
+    Of more than 100 epochs it prints at most one line a second, and the last one. All of it goes to stderr. Where a
+    terminal is too narrow for a line, "validation" is shortened, then the rate is left out, then metrics are.
 
     Example:
         >>> import chainrule as cr
@@ -60,7 +61,8 @@ class Progress(Callback):
 
     def _print(self, trainer: Trainer) -> None:
         # While a bar is shown, rich takes over stderr and puts the line above it.
-        print(_epoch_line(trainer), file=sys.stderr, flush=True)
+        width = math.inf if self._bar is None else self._bar.width
+        print(_epoch_line(trainer, width), file=sys.stderr, flush=True)
         self._printed_epoch, self._printed_at = trainer.epoch, time.perf_counter()
 
     def _close(self) -> None:
@@ -86,6 +88,11 @@ class _Bar:
         self._progress.start()
         self._drawn_at = -math.inf
 
+    @property
+    def width(self) -> int:
+        """Of the terminal, in characters."""
+        return self._progress.console.width
+
     def start_epoch(self) -> None:
         self._epoch_start = time.perf_counter()
 
@@ -107,13 +114,26 @@ class _Bar:
         self._progress.stop()
 
 
-def _epoch_line(trainer: Trainer) -> str:
-    """``epoch  3/10  loss 0.1234  accuracy 0.9800  validation loss 0.1402  61,234/s``"""
+def _epoch_line(trainer: Trainer, width: float) -> str:
+    """``epoch  3/10  loss 0.1234  accuracy 0.9800  validation loss 0.1402  61,234/s``, or as much of it as fits."""
+    lines = list(_epoch_lines(trainer))
+    return next((line for line in lines if len(line) <= width), lines[-1])
+
+
+def _epoch_lines(trainer: Trainer) -> Iterator[str]:
+    """The line in ever shorter forms."""
     metrics = trainer.metrics
-    shown = {name: value for name, value in metrics.items() if name.startswith(("train/", "validation/"))}
-    width = len(str(trainer.epochs))
+    epoch = f"epoch {trainer.epoch:{len(str(trainer.epochs))}}/{trainer.epochs}"
     rate = f"{metrics['examples_per_second']:,.0f}/s"
-    return "  ".join([f"epoch {trainer.epoch:{width}}/{trainer.epochs}", _values(shown), rate])
+    shown = {name: value for name, value in metrics.items() if name.startswith(("train/", "validation/"))}
+    yield "  ".join([epoch, _values(shown), rate])
+    shown = {name.replace("validation/", "val/"): value for name, value in shown.items()}
+    yield "  ".join([epoch, _values(shown), rate])
+    yield "  ".join([epoch, _values(shown)])  # the bar below has the rate
+    # Of training and of validation the loss comes first. What says least is dropped first: the others of training.
+    for name in sorted(shown, key=lambda name: (name.endswith("/loss"), name.startswith("val/")))[:-1]:
+        del shown[name]
+        yield "  ".join([epoch, _values(shown)])
 
 
 def _values(metrics: Mapping[str, float]) -> str:
