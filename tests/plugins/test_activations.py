@@ -19,6 +19,7 @@ FUNCTIONS = {
     "softplus": lambda z: math.log1p(math.exp(z)),
     "elu": lambda z: z if z > 0 else math.expm1(z),
     "selu": lambda z: 1.0507009873554805 * (z if z > 0 else 1.6732632423543772 * math.expm1(z)),
+    "swish": lambda z: z / (1 + math.exp(-z)),
     "mish": lambda z: z * math.tanh(math.log1p(math.exp(z))),
 }
 NAMES = [*FUNCTIONS, "softmax"]
@@ -114,6 +115,7 @@ def test_slopes_that_are_refused(slope):
         ("softplus", [0, math.log(2), 1e4]),
         ("elu", [-1, 0, 1e4]),
         ("selu", [-1.7580993408473766, 0, 1.0507009873554805e4]),
+        ("swish", [0, 0, 1e4]),
         ("mish", [0, 0, 1e4]),
         ("softmax", [0, 0, 1]),
     ],

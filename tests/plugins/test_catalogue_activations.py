@@ -1,4 +1,4 @@
-"""elu, selu and mish: published constants and properties, and derivatives in closed form."""
+"""elu, selu, swish and mish: published constants and properties, and derivatives in closed form."""
 
 import math
 
@@ -25,6 +25,7 @@ def mish_slope(z):
 SLOPES = {
     "elu": lambda z: 1 if z > 0 else math.exp(z),
     "selu": lambda z: SELU_LAMBDA * (1 if z > 0 else SELU_ALPHA * math.exp(z)),
+    "swish": lambda z: sigmoid(z) * (1 + z * (1 - sigmoid(z))),
     "mish": mish_slope,
 }
 
@@ -42,7 +43,9 @@ def test_derivatives_in_closed_form(name, dtype, error):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("name", "ends"), [("elu", (0, 1)), ("selu", (0, SELU_LAMBDA)), ("mish", (0, 1))])
+@pytest.mark.parametrize(
+    ("name", "ends"), [("elu", (0, 1)), ("selu", (0, SELU_LAMBDA)), *((n, (0, 1)) for n in ("swish", "mish"))]
+)
 def test_slopes_at_the_extremes(name, ends, dtype):
     """Without a warning: those are errors here."""
     activation = cr.make("activation", name)
@@ -89,7 +92,30 @@ def test_selu_draws_a_stray_signal_back_through_many_layers():
     assert y.var() == pytest.approx(1, abs=0.2)
 
 
-@pytest.mark.parametrize(("name", "at", "least"), [("mish", -1.1924, -0.30884)])
+@pytest.mark.parametrize("beta", [0.5, 1.0, 3.0])
+def test_swish_is_a_scaled_swish_of_beta_1(beta):
+    """z sigmoid(beta z) = swish_1(beta z) / beta; and its slope is that of swish_1 at beta z."""
+    z = np.linspace(-5, 5, 21)
+    ours, plain = cr.make("activation", "swish", beta=beta), cr.make("activation", "swish")
+    np.testing.assert_allclose(ours.forward(z), plain.forward(beta * z) / beta, rtol=1e-13)
+    np.testing.assert_allclose(ours.backward(np.ones(21)), plain.backward(np.ones(21)), rtol=1e-13)
+
+
+def test_swish_nears_relu_as_beta_grows():
+    z = np.linspace(-5, 5, 21)
+    np.testing.assert_allclose(cr.make("activation", "swish", beta=1e3).forward(z), np.maximum(z, 0), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["swish"])
+def test_these_differ_from_their_mirror_image_by_the_identity(name):
+    """z F(z) - (-z) F(-z) (-1) = z, as F(z) + F(-z) = 1."""
+    z = np.linspace(0, 30, 61)
+    up = cr.make("activation", name).forward(z)
+    down = cr.make("activation", name).forward(-z)
+    np.testing.assert_allclose(up - down, z, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("name", "at", "least"), [("swish", -1.2784645, -0.2784645), ("mish", -1.1924, -0.30884)])
 def test_the_dip_is_where_it_was_published(name, at, least):
     z = np.linspace(-3, 0, 300_001)
     a = cr.make("activation", name).forward(z)
@@ -99,10 +125,10 @@ def test_the_dip_is_where_it_was_published(name, at, least):
 
 @pytest.mark.parametrize(
     ("name", "field", "value"),
-    [(n, f, v) for n, f in (("elu", "alpha"),) for v in (0.0, -1.0, math.inf, math.nan)],
+    [(n, f, v) for n, f in (("elu", "alpha"), ("swish", "beta")) for v in (0.0, -1.0, math.inf, math.nan)],
 )
 def test_fields_that_are_refused(name, field, value):
     with pytest.raises(cr.FieldError) as caught:
         cr.make("activation", name, **{field: value})
-    cls = {"elu": "ELU"}[name]
+    cls = {"elu": "ELU", "swish": "Swish"}[name]
     assert str(caught.value) == f"{field}: got {value!r}, must be above 0 and finite ({cls})"

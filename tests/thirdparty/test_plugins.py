@@ -50,7 +50,7 @@ WARNED = {
         "where configs write the component's own name: rename it"
     ),
     "acme-misread:undecorated": (
-        "plugin acme-misread:undecorated (acme-misread 0.9) is left out: activation Swish is not a dataclass: write "
+        "plugin acme-misread:undecorated (acme-misread 0.9) is left out: activation Snake is not a dataclass: write "
         "@dataclass above it"
     ),
     "acme-misread:wrong-signature": (
@@ -122,7 +122,7 @@ def test_each_broken_plugin_gives_one_warning_and_the_others_load(run: Run) -> N
     assert components["optimizer.heavy_ball"] == "acme-components 1.2"
     assert components["activation.cubed"] == "acme-misread 0.9"
     assert components["activation.relu"] == "chainrule 0.1.0"
-    assert not {"activation.unharmed", "activation.swish", "schedule.halfway"} & set(components)
+    assert not {"activation.unharmed", "activation.snake", "schedule.halfway"} & set(components)
 
 
 def test_chainrules_own_plugins_come_first_then_by_distribution_and_entry_point(run: Run) -> None:
@@ -157,10 +157,10 @@ def test_leaving_out_the_built_in_frees_its_name(run: Run) -> None:
 
 
 def test_an_unknown_name_mentions_the_plugins_that_failed(run: Run) -> None:
-    code = "import chainrule as cr; cr.make('activation', 'swish')"
+    code = "import chainrule as cr; cr.make('activation', 'snake')"
     done = run("-W", "ignore", "-c", code)
     last = done.stderr.splitlines()[-1]
-    assert last.startswith('chainrule.errors.UnknownName: there is no activation "swish". ')
+    assert last.startswith('chainrule.errors.UnknownName: there is no activation "snake". ')
     assert last.endswith(f"(Plugins that failed to load: {', '.join(WARNED)}.)")
 
 

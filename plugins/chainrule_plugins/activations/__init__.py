@@ -4,7 +4,7 @@ from typing import Any
 
 from chainrule import hookimpl
 from chainrule_plugins.activations.piecewise import LeakyReLU, Linear, ReLU
-from chainrule_plugins.activations.smooth import ELU, SELU, Mish, Softplus
+from chainrule_plugins.activations.smooth import ELU, SELU, Mish, Softplus, Swish
 from chainrule_plugins.activations.squashing import Sigmoid, Softmax, Tanh
 
 __all__ = [
@@ -17,13 +17,14 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "Swish",
     "Tanh",
 ]
 
 
 @hookimpl
 def register_components(registry: Any) -> None:
-    for cls in (Linear, Sigmoid, Tanh, Softmax, Softplus, Mish):
+    for cls in (Linear, Sigmoid, Tanh, Softmax, Softplus, Swish, Mish):
         registry.add(cls)
     registry.add(ReLU, name="relu")
     registry.add(LeakyReLU, name="leaky_relu")

@@ -146,8 +146,64 @@ class SELU(Activation):
 
 
 @dataclass
+class Swish(Activation):
+    r"""Each number times its own sigmoid: a ReLU without a corner, that dips a little below zero on its way.
+
+    With beta 1 it is also called SiLU; the larger beta, the closer it is to ReLU.
+
+    Forward:
+        $s = 1 / (1 + e^{-beta \, z})$
+        $a = z s$
+
+    Backward:
+        $dz = da \odot (s + beta \, a (1 - s))$
+
+    Shapes:
+        z, a: (batch, *any)
+
+    Args:
+        beta: how sharp its bend is, above 0 and finite; default 1.0.
+
+    Raises:
+        FieldError: beta is out of range.
+
+    Reference:
+        Ramachandran, Zoph, Le (2017), "Searching for Activation Functions".
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> cr.make("activation", "swish").forward(np.array([[-1.0, 0.0, 1e4]])).round(4)
+        array([[-2.689e-01,  0.000e+00,  1.000e+04]])
+    """
+
+    beta: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.require("beta", 0 < self.beta < math.inf, "above 0 and finite")
+
+    def forward(self, z: Array) -> Array:
+        s = self.s = self.work("s", z.shape, z.dtype)
+        # For very negative z, the exponential overflows to infinity, and 1 over that is 0: just what s should be there.
+        with np.errstate(over="ignore"):
+            np.multiply(-self.beta, z, out=s)
+            np.exp(s, out=s)
+        s += 1
+        np.divide(1, s, out=s)
+        self.a = np.multiply(z, s, out=self.work("a", z.shape, z.dtype))
+        return self.a
+
+    def backward(self, da: Array) -> Array:
+        dz = np.subtract(1, self.s, out=self.work("dz", da.shape, da.dtype))
+        dz *= self.beta
+        dz *= self.a
+        dz += self.s
+        dz *= da
+        return dz
+
+
+@dataclass
 class Mish(Activation):
-    r"""Each number times the tanh of its softplus: a ReLU without a corner, that dips a little below zero on its way.
+    r"""Much like Swish, with a tanh of a softplus in place of the sigmoid.
 
     Forward:
         $t = \tanh(\log(1 + e^z)) = n / (n + 2)$ with $n = e^z (e^z + 2)$

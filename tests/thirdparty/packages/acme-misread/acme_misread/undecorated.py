@@ -1,7 +1,7 @@
 import chainrule
 
 
-class Swish(chainrule.Activation):
+class Snake(chainrule.Activation):
     """Forgets @dataclass."""
 
     beta: float = 1.0
@@ -15,4 +15,4 @@ class Swish(chainrule.Activation):
 
 @chainrule.hookimpl
 def register_components(registry):
-    registry.add(Swish)
+    registry.add(Snake)
