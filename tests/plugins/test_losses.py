@@ -222,6 +222,14 @@ def test_the_prediction_outlives_backward(name, form):
 # extremes: warnings are errors here
 
 
+@pytest.mark.parametrize("name", ["mse", "half_squared_error"])
+def test_errors_whose_squares_leave_float32_have_a_finite_loss(name):
+    prediction = np.array([[3e30, 0.0], [0.0, -3e30]], np.float32)
+    made = cr.make("loss", name)
+    assert made.forward(prediction, np.zeros_like(prediction)) == pytest.approx(4.5e60)
+    assert np.isfinite(made.backward()).all()
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_extreme_logits_of_binary_cross_entropy(dtype):
     z, t = np.array([[1e4], [1e4], [-1e4], [-1e4]], dtype), np.array([[1], [0], [1], [0]], dtype)

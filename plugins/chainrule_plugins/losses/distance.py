@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, Loss, Task
-from chainrule_plugins.losses.stable import mean
+from chainrule_plugins.losses.stable import mean, squared_length
 
 
 @dataclass
@@ -42,7 +42,7 @@ class MeanSquaredError(Loss):
 
     def forward(self, prediction: Array, target: Array) -> float:
         self.error = np.subtract(prediction, target, out=self.work("error", prediction.shape, prediction.dtype))
-        return float(np.vdot(self.error, self.error)) / self.error.size
+        return squared_length(self.error) / self.error.size
 
     def backward(self) -> Array:
         out = self.work("d_prediction", self.error.shape, self.error.dtype)
@@ -79,7 +79,7 @@ class HalfSquaredError(Loss):
 
     def forward(self, prediction: Array, target: Array) -> float:
         self.error = np.subtract(prediction, target, out=self.work("error", prediction.shape, prediction.dtype))
-        return float(np.vdot(self.error, self.error)) / (2 * len(self.error))
+        return squared_length(self.error) / (2 * len(self.error))
 
     def backward(self) -> Array:
         out = self.work("d_prediction", self.error.shape, self.error.dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from chainrule import Array
@@ -10,6 +12,15 @@ from chainrule import Array
 def clipped(p: Array) -> Array:
     """``p``, no less than the smallest normal number of its dtype: its logarithm and its reciprocal are finite."""
     return np.maximum(p, float(np.finfo(p.dtype).smallest_normal))
+
+
+def squared_length(error: Array) -> float:
+    """The sum of squares. Only where it leaves float32 it is computed, more slowly, in float64."""
+    total = float(np.vdot(error, error))
+    if math.isfinite(total):
+        return total
+    wide = error.astype(np.float64)
+    return float(np.vdot(wide, wide))
 
 
 def mean(losses: Array, count: int) -> float:
