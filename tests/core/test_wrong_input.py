@@ -71,6 +71,8 @@ optimizer.lr=-0.1
     optimizer.lr: got -0.1, must be above 0
 optimizer.lr=nan
     optimizer.lr: got nan, must be above 0
+optimizer.lr=inf
+    optimizer.lr: got inf, must be above 0 and finite
 trainer.epochs=1.5
     trainer.epochs: got "1.5", expected a whole number
 trainer.epochs=0
@@ -399,7 +401,9 @@ def test_wrong_values_in_a_sweep_fail_their_jobs_alone(program, tmp_path):
     ran = program(*("train", "-m", "tracking=none", "trainer.epochs=1", "optimizer.lr=0.1,-1"))
     assert ran.status == 1
     assert ran.out.startswith("optimizer.lr=0.1  ")
-    assert ran.err == ("failed: optimizer.lr=-1: optimizer.lr: got -1.0, must be above 0 (Adam)\n1 of 2 jobs failed\n")
+    assert ran.err == (
+        "failed: optimizer.lr=-1: optimizer.lr: got -1.0, must be above 0 and finite (Adam)\n1 of 2 jobs failed\n"
+    )
 
 
 def test_tracebacks_are_for_those_who_ask(program):
@@ -414,6 +418,6 @@ def test_a_process_says_and_leaves_no_more(tmp_path):
     command = [sys.executable, "-m", "chainrule", "train", "optimizer.lr=-1"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.returncode == 2
-    assert ran.stderr == "chainrule: optimizer.lr: got -1.0, must be above 0 (Adam)\n"
+    assert ran.stderr == "chainrule: optimizer.lr: got -1.0, must be above 0 and finite (Adam)\n"
     assert ran.stdout == ""
     assert not (tmp_path / "outputs").exists()

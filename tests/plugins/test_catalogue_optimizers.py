@@ -1,5 +1,7 @@
 """adagrad, adadelta, nadam, adamw and lion against their papers' rules, written out plainly in float64."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -199,9 +201,9 @@ def test_a_convex_quadratic_is_minimised(name, lr):
 @pytest.mark.parametrize(
     ("name", "field", "value", "expected"),
     [
-        *[(name, "lr", value, "above 0") for name in NAMES for value in (0.0, -0.1, float("nan"))],
-        *[(name, "weight_decay", -0.1, "at least 0") for name in NAMES],
-        *[(name, "eps", 0.0, "above 0") for name in NAMES[:4]],
+        *[(name, "lr", value, "above 0 and finite") for name in NAMES for value in (0.0, -0.1, math.nan, math.inf)],
+        *[(name, "weight_decay", value, "at least 0 and finite") for name in NAMES for value in (-0.1, math.inf)],
+        *[(name, "eps", value, "above 0 and finite") for name in NAMES[:4] for value in (0.0, math.inf)],
         *[(name, beta, 1.0, "at least 0 and less than 1") for name in NAMES[2:] for beta in ("beta1", "beta2")],
         ("adadelta", "rho", -0.1, "at least 0 and less than 1"),
     ],

@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import math
 
 import numpy as np
 import pytest
@@ -210,14 +211,14 @@ def test_updates_allocate_nothing_after_the_first(name):
 @pytest.mark.parametrize(
     ("name", "field", "value", "expected"),
     [
-        *[(name, "lr", value, "above 0") for name in NAMES for value in (0.0, -0.1, float("nan"))],
-        *[(name, "weight_decay", -0.1, "at least 0") for name in NAMES],
+        *[(name, "lr", value, "above 0 and finite") for name in NAMES for value in (0.0, -0.1, math.nan, math.inf)],
+        *[(name, "weight_decay", value, "at least 0 and finite") for name in NAMES for value in (-0.1, math.inf)],
         *[(name, "momentum", value, "at least 0 and less than 1") for name in NAMES[1:3] for value in (-0.1, 1.0)],
         ("rmsprop", "rho", 1.0, "at least 0 and less than 1"),
-        ("rmsprop", "eps", 0.0, "above 0"),
+        ("rmsprop", "eps", 0.0, "above 0 and finite"),
         ("adam", "beta1", 1.0, "at least 0 and less than 1"),
         ("adam", "beta2", -0.5, "at least 0 and less than 1"),
-        ("adam", "eps", -1e-8, "above 0"),
+        ("adam", "eps", -1e-8, "above 0 and finite"),
     ],
 )
 def test_a_value_out_of_range_is_refused(name, field, value, expected):

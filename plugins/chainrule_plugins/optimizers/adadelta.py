@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +19,11 @@ class AdaDelta(Optimizer):
         $\theta = \theta - lr \, \Delta$
 
     Args:
-        lr: multiplies each step, above 0; default 1.0, which is the paper's method.
+        lr: multiplies each step, above 0 and finite; default 1.0, which is the paper's method.
         rho: the share of the past in both mean squares, at least 0 and less than 1; default 0.95.
-        eps: starts the first steps and keeps the divisor from zero, above 0; default 1e-6.
-        weight_decay: the strength of decoupled decay of weights, at least 0; default 0. lr multiplies it, and is far
-            larger here than elsewhere.
+        eps: starts the first steps and keeps the divisor from zero, above 0 and finite; default 1e-6.
+        weight_decay: the strength of decoupled decay of weights, at least 0 and finite; default 0. lr multiplies it,
+            and is far larger here than elsewhere.
 
     Raises:
         FieldError: a value is out of range.
@@ -46,10 +47,10 @@ class AdaDelta(Optimizer):
     slots = ("v", "u")
 
     def __post_init__(self) -> None:
-        self.require("lr", self.lr > 0, "above 0")
+        self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
         self.require("rho", 0 <= self.rho < 1, "at least 0 and less than 1")
-        self.require("eps", self.eps > 0, "above 0")
-        self.require("weight_decay", self.weight_decay >= 0, "at least 0")
+        self.require("eps", 0 < self.eps < math.inf, "above 0 and finite")
+        self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         v, u = slots["v"], slots["u"]

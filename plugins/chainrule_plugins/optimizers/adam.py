@@ -29,11 +29,11 @@ class Adam(Optimizer):
         $\theta = \theta - lr \, a M / (c \sqrt{V} + eps) = \theta - (lr \, a / c) \, M / (\sqrt{V} + eps / c)$
 
     Args:
-        lr: the learning rate, above 0; default 0.001.
+        lr: the learning rate, above 0 and finite; default 0.001.
         beta1: the share of the past in the mean of gradients, at least 0 and less than 1; default 0.9.
         beta2: the share of the past in the mean of their squares, at least 0 and less than 1; default 0.999.
-        eps: keeps the divisor from zero, above 0; default 1e-8.
-        weight_decay: the strength of decoupled decay of weights (AdamW), at least 0; default 0.
+        eps: keeps the divisor from zero, above 0 and finite; default 1e-8.
+        weight_decay: the strength of decoupled decay of weights (AdamW), at least 0 and finite; default 0.
 
     Raises:
         FieldError: a value is out of range.
@@ -58,11 +58,11 @@ class Adam(Optimizer):
     slots = ("m", "v")
 
     def __post_init__(self) -> None:
-        self.require("lr", self.lr > 0, "above 0")
+        self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
         self.require("beta1", 0 <= self.beta1 < 1, "at least 0 and less than 1")
         self.require("beta2", 0 <= self.beta2 < 1, "at least 0 and less than 1")
-        self.require("eps", self.eps > 0, "above 0")
-        self.require("weight_decay", self.weight_decay >= 0, "at least 0")
+        self.require("eps", 0 < self.eps < math.inf, "above 0 and finite")
+        self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         M, V = slots["m"], slots["v"]

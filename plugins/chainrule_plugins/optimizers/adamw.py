@@ -19,11 +19,11 @@ class AdamW(Adam):
     In the paper a schedule multiplies the decay, and the learning rate does not; here, as is usual, both do.
 
     Args:
-        lr: the learning rate, above 0; default 0.001.
+        lr: the learning rate, above 0 and finite; default 0.001.
         beta1: the share of the past in the mean of gradients, at least 0 and less than 1; default 0.9.
         beta2: the share of the past in the mean of their squares, at least 0 and less than 1; default 0.999.
-        eps: keeps the divisor from zero, above 0; default 1e-8.
-        weight_decay: the strength of decoupled decay of weights, at least 0; default 0.01.
+        eps: keeps the divisor from zero, above 0 and finite; default 1e-8.
+        weight_decay: the strength of decoupled decay of weights, at least 0 and finite; default 0.01.
 
     Raises:
         FieldError: a value is out of range.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +20,10 @@ class Lion(Optimizer):
     $m + (1 - \beta_2) \Delta$.
 
     Args:
-        lr: the length of each step, above 0; default 0.0001. The paper advises a third to a tenth of Adam's.
+        lr: the length of each step, above 0 and finite; default 0.0001. The paper advises a third to a tenth of Adam's.
         beta1: the share of the past in the vote, at least 0 and less than 1; default 0.9.
         beta2: the share of the past in what is remembered, at least 0 and less than 1; default 0.99.
-        weight_decay: the strength of decoupled decay of weights, at least 0; default 0. The paper advises
+        weight_decay: the strength of decoupled decay of weights, at least 0 and finite; default 0. The paper advises
             one that is larger than for Adam, as lr is smaller.
 
     Raises:
@@ -46,10 +47,10 @@ class Lion(Optimizer):
     slots = ("m",)
 
     def __post_init__(self) -> None:
-        self.require("lr", self.lr > 0, "above 0")
+        self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
         self.require("beta1", 0 <= self.beta1 < 1, "at least 0 and less than 1")
         self.require("beta2", 0 <= self.beta2 < 1, "at least 0 and less than 1")
-        self.require("weight_decay", self.weight_decay >= 0, "at least 0")
+        self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         m = slots["m"]

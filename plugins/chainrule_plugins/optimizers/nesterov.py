@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +20,9 @@ class Nesterov(Optimizer):
         $\theta = \theta - lr \, (grad + \beta v)$
 
     Args:
-        lr: the learning rate, above 0; default 0.01.
+        lr: the learning rate, above 0 and finite; default 0.01.
         momentum: beta, what is left of the speed at each step, at least 0 and less than 1; default 0.9.
-        weight_decay: the strength of decoupled decay of weights, at least 0; default 0.
+        weight_decay: the strength of decoupled decay of weights, at least 0 and finite; default 0.
 
     Raises:
         FieldError: a value is out of range.
@@ -45,9 +46,9 @@ class Nesterov(Optimizer):
     slots = ("v",)
 
     def __post_init__(self) -> None:
-        self.require("lr", self.lr > 0, "above 0")
+        self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
         self.require("momentum", 0 <= self.momentum < 1, "at least 0 and less than 1")
-        self.require("weight_decay", self.weight_decay >= 0, "at least 0")
+        self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         v = slots["v"]

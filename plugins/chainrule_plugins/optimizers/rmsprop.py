@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +17,10 @@ class RMSProp(Optimizer):
         $\theta = \theta - lr \, grad / (\sqrt{v} + eps)$
 
     Args:
-        lr: the learning rate, above 0; default 0.001.
+        lr: the learning rate, above 0 and finite; default 0.001.
         rho: the share of the past in the mean square, at least 0 and less than 1; default 0.9.
-        eps: keeps the divisor from zero, above 0; default 1e-8.
-        weight_decay: the strength of decoupled decay of weights, at least 0; default 0.
+        eps: keeps the divisor from zero, above 0 and finite; default 1e-8.
+        weight_decay: the strength of decoupled decay of weights, at least 0 and finite; default 0.
 
     Raises:
         FieldError: a value is out of range.
@@ -44,10 +45,10 @@ class RMSProp(Optimizer):
     slots = ("v",)
 
     def __post_init__(self) -> None:
-        self.require("lr", self.lr > 0, "above 0")
+        self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
         self.require("rho", 0 <= self.rho < 1, "at least 0 and less than 1")
-        self.require("eps", self.eps > 0, "above 0")
-        self.require("weight_decay", self.weight_decay >= 0, "at least 0")
+        self.require("eps", 0 < self.eps < math.inf, "above 0 and finite")
+        self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         v, scratch = slots["v"], self.work("scratch", grad.shape, grad.dtype)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,8 @@ class SGD(Optimizer):
         $\theta = \theta - lr \, grad$
 
     Args:
-        lr: the learning rate, above 0; default 0.1.
-        weight_decay: the strength of decoupled decay of weights, at least 0; default 0.
+        lr: the learning rate, above 0 and finite; default 0.1.
+        weight_decay: the strength of decoupled decay of weights, at least 0 and finite; default 0.
 
     Raises:
         FieldError: a value is out of range.
@@ -36,8 +37,8 @@ class SGD(Optimizer):
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        self.require("lr", self.lr > 0, "above 0")
-        self.require("weight_decay", self.weight_decay >= 0, "at least 0")
+        self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
+        self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         theta -= np.multiply(lr, grad, out=self.work("move", grad.shape, grad.dtype))
