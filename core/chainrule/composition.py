@@ -28,7 +28,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from chainrule.config import GROUPS, config_folder, store_nodes
 from chainrule.errors import ConfigError
-from chainrule.messages import COMPOSING, explained, in_a_config
+from chainrule.keys import refuse_changed_component, refuse_name, refuse_unread
+from chainrule.messages import COMPOSING, explained, in_a_config, null_group
 from chainrule.registry import registry
 from chainrule.safety import refuse_code, refuse_packages
 
@@ -69,15 +70,24 @@ class Outcome:
 
 
 class SafeLoader(ConfigLoaderImpl):
-    """Hydra's loader, which composes every config, of each job of a sweep too; this one refuses those that run code."""
+    """Hydra's loader, which composes every config, of each job of a sweep too. This one refuses those that run code
+    or hold what no run reads."""
 
     def load_configuration(self, *args: Any, **kwargs: Any) -> DictConfig:
         config = super().load_configuration(*args, **kwargs)
-        refuse_code(_plain(config))
+        plain = _plain(config)
+        refuse_code(plain)
+        if config.hydra.job.config_name == PRIMARY:  # none for Hydra's own help
+            experiment = f"experiment/{config.hydra.runtime.choices.experiment}"
+            refuse_unread(plain, experiment, self.repository.load_config(experiment))
+            refuse_changed_component(config)
+            refuse_name(config, plain.get("name"))
         return config
 
     def _process_config_searchpath(self, config_name: str | None, parsed_overrides: Any, repo: Any) -> None:
         for override in parsed_overrides:
+            if override.value() is None and not override.is_delete() and repo.group_exists(override.key_or_group):
+                raise null_group(override.key_or_group)
             if override.get_key_element() == "hydra.searchpath":
                 refuse_packages(override.value())
         primary = repo.load_config(config_path=config_name) if config_name else None

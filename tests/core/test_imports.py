@@ -25,7 +25,7 @@ LEVELS = (
     {"targets", "stack", "network"},
     {"updates", "trainer", "gradients", "drawing", "figures"}
     | {"store", "environment", "delivery", "tracking", "records"}
-    | {"config", "safety", "messages", "composition"},
+    | {"config", "safety", "keys", "messages", "composition"},
     {"experiment"},
     {"report", "listing", "cli"},
 )
