@@ -127,7 +127,8 @@ def test_the_page_that_a_run_names_is_its_own(page: Page, address: str, tmp_path
 
 
 def test_the_figures_of_a_run_are_shown(page: Page, address: str, tmp_path: Path) -> None:
-    page.goto(f"{address}/artifacts/figures/curves.png")
+    place, _, query = address.partition("?")
+    page.goto(f"{place}/artifacts/figures/curves.png?{query}")
     for name in ("predictions.png", "confusion_matrix.png", "curves.png", "config.yaml", "overrides.yaml", "model"):
         see(page, name)
     image = page.locator("img[src*='curves.png'], img[src^='blob:']").first

@@ -145,7 +145,7 @@ def test_what_a_silent_server_missed_is_sent_later(server, described, tmp_path, 
 def test_a_server_has_its_own_pages(server, capsys):
     uri, _ = server
     assert serve_ui(None, "127.0.0.1", 5000, uri) == 0
-    assert capsys.readouterr().out == f"MLflow: {uri}/\n"
+    assert capsys.readouterr().out == f"MLflow: {uri}/#/experiments/1/runs?workflowType=machine_learning\n"
 
 
 def test_pages_are_served_until_interrupted(tmp_path):
@@ -164,7 +164,7 @@ def test_pages_are_served_until_interrupted(tmp_path):
         address = f"http://127.0.0.1:{port}"
         first = process.stdout.readline()
         assert first.startswith(f"MLflow: {address}/#/experiments/")
-        assert first.endswith(f"/runs/{run.run_id} (Ctrl-C ends it)\n")
+        assert first.endswith(f"/runs/{run.run_id}?workflowType=machine_learning (Ctrl-C ends it)\n")
         wait_for(f"{address}/health", process)
         answer = urllib.request.urlopen(f"{address}/get-artifact?path=notes.txt&run_uuid={run.run_id}").read()
         assert answer == b"hello"

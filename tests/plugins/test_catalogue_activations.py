@@ -1,4 +1,4 @@
-"""elu, selu, swish and mish: published constants and properties, and derivatives in closed form."""
+"""elu, selu, swish, gelu and mish: published constants and properties, and derivatives in closed form."""
 
 import math
 
@@ -26,6 +26,7 @@ SLOPES = {
     "elu": lambda z: 1 if z > 0 else math.exp(z),
     "selu": lambda z: SELU_LAMBDA * (1 if z > 0 else SELU_ALPHA * math.exp(z)),
     "swish": lambda z: sigmoid(z) * (1 + z * (1 - sigmoid(z))),
+    "gelu": lambda z: math.erfc(-z / math.sqrt(2)) / 2 + z * math.exp(-z * z / 2) / math.sqrt(2 * math.pi),
     "mish": mish_slope,
 }
 
@@ -44,7 +45,7 @@ def test_derivatives_in_closed_form(name, dtype, error):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    ("name", "ends"), [("elu", (0, 1)), ("selu", (0, SELU_LAMBDA)), *((n, (0, 1)) for n in ("swish", "mish"))]
+    ("name", "ends"), [("elu", (0, 1)), ("selu", (0, SELU_LAMBDA)), *((n, (0, 1)) for n in ("swish", "gelu", "mish"))]
 )
 def test_slopes_at_the_extremes(name, ends, dtype):
     """Without a warning: those are errors here."""
@@ -106,7 +107,13 @@ def test_swish_nears_relu_as_beta_grows():
     np.testing.assert_allclose(cr.make("activation", "swish", beta=1e3).forward(z), np.maximum(z, 0), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["swish"])
+def test_gelu_is_exact_and_keeps_the_digits_of_its_small_values():
+    z = np.array([-30.0, -8.0, -1e-3, 1e-3, 8.0])
+    expected = [x * math.erfc(-x / math.sqrt(2)) / 2 for x in z]
+    np.testing.assert_allclose(cr.make("activation", "gelu").forward(z), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["gelu", "swish"])
 def test_these_differ_from_their_mirror_image_by_the_identity(name):
     """z F(z) - (-z) F(-z) (-1) = z, as F(z) + F(-z) = 1."""
     z = np.linspace(0, 30, 61)

@@ -4,11 +4,12 @@ from typing import Any
 
 from chainrule import hookimpl
 from chainrule_plugins.activations.piecewise import LeakyReLU, Linear, ReLU
-from chainrule_plugins.activations.smooth import ELU, SELU, Mish, Softplus, Swish
+from chainrule_plugins.activations.smooth import ELU, GELU, SELU, Mish, Softplus, Swish
 from chainrule_plugins.activations.squashing import Sigmoid, Softmax, Tanh
 
 __all__ = [
     "ELU",
+    "GELU",
     "SELU",
     "LeakyReLU",
     "Linear",
@@ -30,3 +31,4 @@ def register_components(registry: Any) -> None:
     registry.add(LeakyReLU, name="leaky_relu")
     registry.add(ELU, name="elu")
     registry.add(SELU, name="selu")
+    registry.add(GELU, name="gelu")

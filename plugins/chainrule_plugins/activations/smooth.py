@@ -202,6 +202,49 @@ class Swish(Activation):
 
 
 @dataclass
+class GELU(Activation):
+    r"""Each number times the share of a bell curve that lies below it: the larger it is among others, the more is kept.
+
+    Forward:
+        $a = z \, \Phi(z)$, where $\Phi(z) = (1 + erf(z / \sqrt{2})) / 2$ is the normal distribution function
+
+    Backward:
+        $dz = da \odot (\Phi(z) + z \, \varphi(z))$, where $\varphi(z) = e^{-z^2 / 2} / \sqrt{2 \pi}$
+
+    Shapes:
+        z, a: (batch, *any)
+
+    Reference:
+        Hendrycks, Gimpel (2016), "Gaussian Error Linear Units (GELUs)", section 2: exact, not an approximation.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> cr.make("activation", "gelu").forward(np.array([[-1.0, 0.0, 1e4]])).round(4)
+        array([[-1.587e-01,  0.000e+00,  1.000e+04]])
+    """
+
+    def forward(self, z: Array) -> Array:
+        from scipy.special import ndtr
+
+        self.z = z
+        self.below = self.work("below", z.shape, z.dtype)
+        ndtr(z, out=self.below)
+        return np.multiply(z, self.below, out=self.work("a", z.shape, z.dtype))
+
+    def backward(self, da: Array) -> Array:
+        dz = self.work("dz", da.shape, da.dtype)
+        with np.errstate(over="ignore"):  # z^2 may be infinite: e^-inf is right
+            np.multiply(self.z, self.z, out=dz)
+        dz /= -2
+        np.exp(dz, out=dz)
+        dz *= self.z
+        dz /= math.sqrt(2 * math.pi)
+        dz += self.below
+        dz *= da
+        return dz
+
+
+@dataclass
 class Mish(Activation):
     r"""Much like Swish, with a tanh of a softplus in place of the sigmoid.
 
