@@ -24,7 +24,12 @@ def test_an_experiment_runs_without_a_download(program, tmp_path, name):
     assert ran_well(ran, tmp_path)
 
 
-@pytest.mark.parametrize("name", ON_MNIST)
+def marked(name):
+    """Convolutions take long, even to measure: of 10,000 test images."""
+    return pytest.param(name, marks=pytest.mark.slow) if "cnn" in name else name
+
+
+@pytest.mark.parametrize("name", [marked(name) for name in ON_MNIST])
 def test_an_experiment_runs_on_a_part_of_mnist(program, tmp_path, data_folder, name):
     ran = program(
         *("train", f"experiment={name}", "tracking=none", "dataset.train_size=500", "dataset.validation_size=100"),

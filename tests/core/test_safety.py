@@ -396,7 +396,7 @@ def test_a_config_that_would_run_code_is_refused_before_hydra_acts_on_it(folder,
 def test_each_of_these_would_run_code_if_it_were_not_refused(attack, monkeypatch, text, key):
     """Else the test above would show nothing."""
     monkeypatch.setattr(composition, "SafeLoader", composition.ConfigLoaderImpl)
-    _, code_ran = attack(text, "-m", "experiment=evil")
+    _, code_ran = attack(text)
     assert code_ran
 
 
