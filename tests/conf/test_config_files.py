@@ -118,7 +118,7 @@ def written(value):
 
 @pytest.mark.parametrize("group", ["loss", "model", "optimizer", "regularizer", "schedule"])
 def test_every_experiment_composes_with_every_component_and_takes_nothing_over(compose, group):
-    """All its fields have its own defaults, whatever the preset said that it replaces. Of groups in which an experiment chooses nothing there is nothing to take over."""
+    """All its fields have its own defaults, whatever the preset said that it replaces."""
     choosing = [name for name in EXPERIMENTS if f"override /{group}:" in (CONF / f"experiment/{name}.yaml").read_text()]
     assert group not in ("optimizer", "model") or choosing == EXPERIMENTS
     for option in registry().names(KIND[group]):
