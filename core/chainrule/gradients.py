@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.arguments import require_count
 from chainrule.network import Network
 
 
@@ -26,9 +27,10 @@ def gradient_check(network: Network, x: Any, y: Any, entries: int = 100, step: f
         larger: where a gradient is zero, such as that of a bias before a softmax that is shared by all classes, only
         rounding is left to compare).
     """
+    entries = require_count("entries", entries)
     twin = network.copy("float64")
-    inputs = twin.inputs(x)
-    target = twin.targets(y).loss
+    inputs, targets = twin.pair(x, y)
+    target = targets.loss
     twin.compute_loss(inputs, target, training=True)  # each stream of random numbers exists from here on
     state, buffers = twin.random_state(), twin.snapshot().buffers
 

@@ -7,25 +7,27 @@ layers in reverse, each applying the chain rule to its own function (Rumelhart, 
 from __future__ import annotations
 
 import contextlib
-import io
 import json
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast, get_args
 
 import numpy as np
 
+from chainrule.arguments import real_numbers, require_count, require_dtype, require_list, require_shape
 from chainrule.arrays import Array, Shape, Task, stream
 from chainrule.components import Activation, Layer, Loss, Metric
 from chainrule.errors import ConfigError, ContractError, DataError, FieldError, ShapeError, within
 from chainrule.parameters import Parameters
-from chainrule.provenance import provenance, require_installed
+from chainrule.provenance import provenance, require_installed, supplier
 from chainrule.registry import fresh, make, registry, spec_of
 from chainrule.stack import Blueprint, Stack
+from chainrule.summary import summary_of
 from chainrule.targets import Targets, listed, prepared, task_of
 from chainrule.weights import read, write
 
-DTYPES = ("float32", "float64")
+ROUNDING = 1e-3  # by which probabilities may miss 0 and 1
 TASKS: tuple[Task, ...] = get_args(Task)
 
 
@@ -66,12 +68,15 @@ class Network:
         dtype: str = "float32",
         task: Task | None = None,
     ) -> None:
-        _check_arguments(layers, input_shape, seed, dtype, task)
-        self.input_shape: Shape = tuple(int(n) for n in input_shape)
-        self.seed = seed
-        self.dtype = np.dtype(dtype)
+        if not require_list("layers", layers, "a list of layers"):
+            raise ConfigError("a network needs at least one layer", key="layers")
+        if task not in (None, *TASKS):
+            raise FieldError(f"got {task!r}, expected one of {', '.join(TASKS)}", key="task")
+        self.input_shape: Shape = require_shape("input_shape", input_shape)
+        self.seed = require_count("seed", seed, least=0)
+        self.dtype = require_dtype("dtype", dtype)
         self.task = task
-        blueprint = Blueprint(seed, self.dtype)
+        blueprint = Blueprint(self.seed, self.dtype)
         with within("layers"):
             self._stack = Stack(layers, blueprint)
             self.output_shape = self._stack.build(self.input_shape)
@@ -86,6 +91,11 @@ class Network:
         last = self.layers[-1]
         entry = registry().entry_of(last)  # an unregistered class of the same name may compute something else
         self.fused = isinstance(last, Activation) and entry is not None and entry.name == self.loss.fuses_with
+        # What fuses with an activation and is not for regression is a cross-entropy: it takes a logarithm of
+        # probabilities, which it cannot make itself where another activation, or none, stands before it.
+        self._needs_probabilities = (
+            not self.fused and self.loss.fuses_with is not None and "regression" not in self._tasks_of_loss()
+        )
         self._stack.link(without_last=self.fused)
 
     def _initialize(self) -> None:
@@ -107,6 +117,11 @@ class Network:
         """What each of ``layers`` is called: ``"0.dense"``, ``"0.dense.relu"``."""
         return self._stack.names
 
+    @property
+    def shapes(self) -> list[Shape]:
+        """The shape of a sample after each of ``layers``."""
+        return self._stack.shapes
+
     # ---- one step of learning
 
     def compute_loss(self, x: Array, target: Array, training: bool) -> float:
@@ -115,6 +130,9 @@ class Network:
         Args:
             x: ``(batch, *input_shape)``, of the network's dtype.
             target: the ``loss`` part of ``targets(y)``.
+
+        Raises:
+            ConfigError: the loss takes probabilities, and the output is none.
         """
         y = self._stack.forward(x, training)
         if self.fused:
@@ -122,7 +140,17 @@ class Network:
             self.loss.prediction = None
             return self.loss.forward_logits(y, target)
         self._prediction = y
+        if self._needs_probabilities:
+            self._require_probabilities(y)
         return self.loss.forward(y, target)
+
+    def _require_probabilities(self, y: Array) -> None:
+        least, most = float(y.min()), float(y.max())
+        if least < -ROUNDING or most > 1 + ROUNDING:
+            raise ConfigError(
+                f"{registry().name_of(self.loss)} takes probabilities, and the network's output lies outside 0 to 1 "
+                f"({least:.3g} to {most:.3g}): end it in {self.loss.fuses_with}"
+            )
 
     @property
     def prediction(self) -> Array:
@@ -154,6 +182,7 @@ class Network:
 
     def predict(self, x: Any, batch_size: int = 256) -> Array:
         """What the output layer gives: ``(n, *output_shape)``, a new array."""
+        batch_size = require_count("batch_size", batch_size)
         x = self.inputs(x)
         result = np.empty((len(x), *self.output_shape), self.dtype)
         for rows in batches(len(x), batch_size):
@@ -162,8 +191,10 @@ class Network:
 
     def evaluate(self, x: Any, y: Any, metrics: Sequence[Any] = (), batch_size: int = 256) -> dict[str, Any]:
         """The loss and each metric over all of ``(x, y)``, by name, without training."""
-        made: list[Metric] = [make("metric", metric) for metric in metrics]
-        return self.evaluate_prepared(*self.pair(x, y), made, batch_size)
+        batch_size = require_count("batch_size", batch_size)
+        require_list("metrics", metrics)
+        inputs, targets = self.pair(x, y)
+        return self.evaluate_prepared(inputs, targets, metrics_for(self.task, metrics), batch_size)
 
     def evaluate_prepared(
         self, x: Array, targets: Targets, metrics: Sequence[Metric], batch_size: int = 256
@@ -182,12 +213,29 @@ class Network:
 
     def trace(self, x: Any) -> list[tuple[str, Array]]:
         """What each step gives for ``x`` (a copy each), by name, without training."""
-        steps = []
-        y = self.inputs(x)
+        return [(name, y.copy()) for name, y in self._steps(self.inputs(x))]
+
+    def rehearse(self, x: Array, target: Array) -> None:
+        """Look at what each component gives for one batch, as ``compute_loss`` takes it, without training.
+
+        Raises:
+            ContractError: one gives another shape or dtype than it should; it is named, with its distribution.
+        """
+        for component, shape, (name, y) in zip(self.layers, self.shapes, self._steps(x)):
+            expected = f"{self.dtype} of shape ({listed((len(x), *shape))})"
+            found = f"{y.dtype} of shape ({listed(y.shape)})" if isinstance(y, np.ndarray) else repr(y)
+            if found != expected:
+                raise ContractError(f"forward of {name} ({supplier(component)}) gave {found}, not {expected}")
+        loss = self.compute_loss(x, target, training=False)
+        if not isinstance(loss, numbers.Real):
+            raise ContractError(
+                f"the loss {registry().name_of(self.loss)} ({supplier(self.loss)}) gave {loss!r}, not a number"
+            )
+
+    def _steps(self, x: Array) -> Iterator[tuple[str, Array]]:
         for name, layer in zip(self.names, self.layers):
-            y = layer.forward(y) if isinstance(layer, Activation) else layer.forward(y, False)
-            steps.append((name, y.copy()))
-        return steps
+            x = layer.forward(x) if isinstance(layer, Activation) else layer.forward(x, False)
+            yield name, x
 
     def _output(self, x: Array) -> Array:
         y = self._stack.forward(x, training=False)
@@ -201,10 +249,8 @@ class Network:
         Raises:
             ShapeError: it is not ``(batch, *input_shape)``. DataError: it does not hold numbers.
         """
-        try:
-            inputs: Array = np.asarray(x, self.dtype)
-        except ValueError as error:  # text, or rows of different lengths
-            raise DataError(f"inputs must be an array of numbers: {error}") from None
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
+            inputs: Array = real_numbers("inputs", x).astype(self.dtype, copy=False)
         if inputs.ndim == 0 or inputs.shape[1:] != self.input_shape:
             raise ShapeError(f"the network takes inputs of shape (n, {listed(self.input_shape)}), got {inputs.shape}")
         return inputs
@@ -215,17 +261,13 @@ class Network:
         Raises:
             DataError: labels out of range. ShapeError: targets that do not fit the output.
         """
-        try:
-            y = np.asarray(y)
-        except ValueError as error:  # rows of different lengths
-            raise DataError(f"targets must be an array of numbers: {error}") from None
-        if not (np.issubdtype(y.dtype, np.number) or y.dtype == np.bool_):
-            raise DataError(f"targets must be numbers, got {y.dtype}: give each class as a whole number from 0")
+        y = real_numbers("targets", y, ": give each class as a whole number from 0")
         if self.task is None:
             looks = task_of(y, self.output_shape)
             suited = self._tasks_of_loss()
             self.task = looks if looks in suited or not suited else suited[0]
-        return prepared(y, self.task, self.output_shape, self.dtype, self.loss.integer_targets)
+        with np.errstate(over="ignore"):
+            return prepared(y, self.task, self.output_shape, self.dtype, self.loss.integer_targets)
 
     def _tasks_of_loss(self) -> list[Task]:
         suited = []
@@ -239,7 +281,7 @@ class Network:
         """``inputs(x)`` and ``targets(y)``, as many of the one as of the other; ``which`` is what messages call them.
 
         Raises:
-            DataError: they are not as many, or none.
+            DataError: they are not as many, or none, or not finite.
         """
         inputs, targets = self.inputs(x), self.targets(y)
         if len(inputs) != len(targets.loss) or len(inputs) == 0:
@@ -247,6 +289,8 @@ class Network:
                 f"the {which} data has {len(inputs)} inputs and {len(targets.loss)} targets; they must be as many, "
                 "and at least one"
             )
+        if not (np.isfinite(inputs).all() and np.isfinite(targets.loss).all()):
+            raise DataError(f"the {which} data holds values that are infinite or not a number as {self.dtype}")
         return inputs, targets
 
     # ---- keeping
@@ -299,8 +343,10 @@ class Network:
         The file takes its place only once it is whole.
 
         Raises:
-            ConfigError: a component is not registered, so that no file can name it.
+            ConfigError: a component is not registered, so that no file can name it; or there is no such folder.
         """
+        if not Path(path).parent.is_dir():
+            raise ConfigError(f"there is no folder {Path(path).parent}", key="path")
         nameless = {type(part).__name__ for part in self.components if registry().entry_of(part) is None}
         if nameless:
             raise ConfigError(
@@ -327,27 +373,7 @@ class Network:
 
     def summary(self) -> str:
         """A table: each layer, the shape of its output, and its number of parameters."""
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column("layer")
-        table.add_column("output", justify="right")
-        table.add_column("parameters", justify="right")
-        table.add_row("input", str(self.input_shape), "")
-        for name, shape in zip(self.names, self._stack.shapes):
-            own = [p for p in self.parameters if p.name.startswith(f"{name}.")] if name.count(".") == 1 else []
-            count = f"{sum(p.size for p in own):,}" if own else ""
-            table.add_row(name, str(shape), count)
-        out = io.StringIO()
-        console = Console(file=out, width=100, force_terminal=False, color_system=None)
-        console.print(table)
-        loss = registry().name_of(self.loss)
-        fused = f" (fused with {self.loss.fuses_with})" if self.fused else ""
-        total = f"{self.parameters.theta.size:,} parameters, {self.dtype.name}, loss {loss}{fused}"
-        lines = [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
-        return "\n".join([*lines, total])
+        return summary_of(self)
 
 
 def _restored(parts: dict[str, Any], snapshot: Snapshot, random_state: dict[str, Any]) -> Network:
@@ -357,22 +383,22 @@ def _restored(parts: dict[str, Any], snapshot: Snapshot, random_state: dict[str,
     return network
 
 
-def _check_arguments(layers: Any, input_shape: Any, seed: Any, dtype: Any, task: Any) -> None:
-    if isinstance(layers, str) or not isinstance(layers, Sequence):
-        raise FieldError(f"got {layers!r}, expected a list of layers", key="layers")
-    if not layers:
-        raise ConfigError("a network needs at least one layer", key="layers")
-    sizes = input_shape if isinstance(input_shape, Sequence) else [None]
-    if not all(isinstance(n, (int, np.integer)) and n > 0 for n in sizes):
-        raise FieldError(
-            f"got {input_shape!r}, expected the shape of one sample, such as (5,) or (28, 28)", key="input_shape"
-        )
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise FieldError(f"got {seed!r}, expected a whole number, 0 or more", key="seed")
-    if dtype not in DTYPES:
-        raise FieldError(f"got {dtype!r}, expected {' or '.join(DTYPES)}", key="dtype")
-    if task not in (None, *TASKS):
-        raise FieldError(f"got {task!r}, expected one of {', '.join(TASKS)}", key="task")
+def metrics_for(task: Task | None, given: Sequence[Any] | None) -> list[Metric]:
+    """Private instances of the metrics that were given, or of all that are meant for the task.
+
+    Raises:
+        ConfigError: one of them is for other tasks.
+    """
+    suited = [e.name for e in registry() if issubclass(e.cls, Metric) and task in e.cls.tasks]
+    with within("metrics"):
+        made: list[Metric] = [fresh(make("metric", metric)) for metric in (suited if given is None else given)]
+        for metric in made:
+            if task not in metric.tasks:
+                raise ConfigError(
+                    f"{registry().name_of(metric)} is for {' or '.join(metric.tasks)}, and the targets are {task}: "
+                    f"take {', '.join(suited)}"
+                )
+    return made
 
 
 def load_network(path: str | Path) -> Network:

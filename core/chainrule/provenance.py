@@ -32,3 +32,8 @@ def provenance(components: Sequence[Component]) -> dict[str, str]:
     entries = [registry().entry_of(component) for component in components]
     found = {f"{e.kind}.{e.name}": f"{e.distribution} {e.version}" for e in entries if e is not None}
     return dict(sorted(found.items()))
+
+
+def supplier(component: Component) -> str:
+    """The distribution and version of one component, or of which class it is."""
+    return next(iter(provenance([component]).values()), f"class {type(component).__name__}")

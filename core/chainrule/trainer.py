@@ -1,11 +1,12 @@
 """The loop over epochs and batches, and the events that callbacks hear.
 
 Mini-batch gradient descent: for each batch, the forward pass, the backward pass, and one update of the parameters
-(Bottou, Curtis, Nocedal 2018, section 3.3).
+(Goodfellow, Bengio, Courville 2016, section 8.1.3).
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -13,13 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.arguments import require_count as require_count
+from chainrule.arguments import require_list, require_pair
 from chainrule.arrays import Array, stream
 from chainrule.components import Callback, Metric, Optimizer, Regularizer, Schedule
-from chainrule.errors import ConfigError, FieldError, within
-from chainrule.network import Network, batches
+from chainrule.errors import ContractError, FieldError, within
+from chainrule.network import Network, batches, metrics_for
+from chainrule.provenance import supplier
 from chainrule.registry import fresh, make, registry
 from chainrule.targets import Targets
 from chainrule.updates import Updates
+
+log = logging.getLogger(__name__)
 
 EVENTS = (
     "on_train_start",
@@ -32,7 +38,12 @@ EVENTS = (
 
 
 class History(dict[str, list[float]]):
-    """One value per epoch for each name, such as ``history["validation/loss"]``; NaN where an epoch had none."""
+    """One value per epoch for each name, such as ``history["validation/loss"]``; NaN where an epoch had none.
+
+    The loss and metrics under ``train/`` are means over the epoch, of batches met while the weights moved and dropout
+    was on; those under ``validation/`` are measured after it, with its last weights and dropout off. So they may well
+    be the better ones.
+    """
 
     epochs = 0
 
@@ -82,16 +93,15 @@ class Trainer:
         seed: int = 0,
         shuffle: bool = True,
     ) -> None:
-        require_count("batch_size", batch_size)
+        if not isinstance(network, Network):
+            raise FieldError(f"got {network!r}, expected a Network", key="network")
         if metrics is not None:
             require_list("metrics", metrics)
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise FieldError(f"got {seed!r}, expected a whole number, 0 or more", key="seed")
         self.network = network
         self.optimizer: Optimizer = _own("optimizer", optimizer)
         self.schedule: Schedule | None = _own("schedule", schedule) if schedule else None
         self.regularizer: Regularizer | None = _own("regularizer", regularizer) if regularizer else None
-        self.batch_size = batch_size
+        self.batch_size = require_count("batch_size", batch_size)
         self.shuffle = shuffle
         self.history = History()
         self.epoch = 0  # of the running or last epoch, from 1
@@ -108,7 +118,7 @@ class Trainer:
         self._metrics: list[Metric] | None = None
         self._updates = Updates(self.optimizer, network.parameters)
         self._base_rate = float(self.optimizer.lr)
-        self._rng = stream(seed, "shuffle")
+        self._rng = stream(require_count("seed", seed, least=0), "shuffle")
 
     def fit(
         self,
@@ -120,22 +130,25 @@ class Trainer:
         """Train for ``epochs`` more epochs; called again, it goes on where it ended.
 
         Args:
-            train: ``(x, y)``, as ``Network.loss_and_gradient`` takes them, of all samples.
+            train: a pair ``(x, y)``, as ``Network.loss_and_gradient`` takes them, of all samples.
             epochs: 1 or more.
             validation: ``(x, y)``, measured after each epoch.
             callbacks: such as ``["progress"]``; without any it is silent.
 
         Returns:
-            The history of all epochs so far: ``train/loss`` (the mean over the epoch's batches as they were met),
-            ``train/penalty`` (with a regularizer), ``train/<metric>``, the same for ``validation/``,
-            ``learning_rate``, ``seconds`` and ``examples_per_second``.
+            The history of all epochs so far: ``train/loss`` (the mean over the epoch's batches as they were met, so
+            that it may be worse than the validation's: see ``History``), ``train/penalty`` (with a regularizer),
+            ``train/<metric>``, the same for ``validation/``, ``learning_rate``, ``seconds`` and
+            ``examples_per_second``.
 
         Raises:
             ConfigError, DataError: what was given does not fit the network.
         """
-        require_count("epochs", epochs)
-        x, targets = self.network.pair(*train, "train")
-        held_out = self.network.pair(*validation, "validation") if validation is not None else None
+        epochs = require_count("epochs", epochs)
+        x, targets = self.network.pair(*require_pair("train", train), "train")
+        held_out = None
+        if validation is not None:
+            held_out = self.network.pair(*require_pair("validation", validation), "validation")
         self.steps_per_epoch = math.ceil(len(x) / self.batch_size)
         self.epochs = self.epoch + epochs
         self.total_steps = self.step + epochs * self.steps_per_epoch
@@ -147,12 +160,17 @@ class Trainer:
             self._tell("on_train_start")
             # Numbers that overflow show in the loss, which callbacks watch; NumPy would warn for each operation.
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                first = slice(0, self.batch_size)
+                self.network.rehearse(x[first], targets.loss[first])
                 while self.epoch < self.epochs and self.stop_reason is None:
                     self._run_epoch(x, targets, held_out)
             self._tell("on_train_end")
         except BaseException as error:
             for listener in listeners:
-                listener.on_exception(self, error)
+                try:
+                    listener.on_exception(self, error)
+                except Exception as another:  # what ended the training is told, and every callback hears it
+                    log.warning("on_exception of %s failed: %r", registry().name_of(listener), another)
             self.epoch = self.history.epochs  # one that was cut short is not counted; fit may go on from here
             raise
         return self.history
@@ -216,7 +234,7 @@ class Trainer:
 
     def running(self) -> dict[str, float]:
         """The loss and metrics of the running epoch, as far as it has come."""
-        named = {registry().name_of(metric): float(metric.compute()) for metric in self._followed}
+        named = {registry().name_of(metric): _number(metric) for metric in self._followed}
         return {"loss": self._loss_sum / max(self._seen, 1), **named}
 
     def stop(self, reason: str) -> None:
@@ -257,21 +275,7 @@ class Trainer:
     def all_metrics(self) -> list[Metric]:
         """The metrics that were given, or those that are meant for the network's task."""
         if self._metrics is None:
-            task = self.network.task
-            if self._given_metrics is None:
-                chosen = [e.name for e in registry() if issubclass(e.cls, Metric) and task in e.cls.tasks]
-            else:
-                chosen = list(self._given_metrics)
-            made: list[Metric] = [fresh(make("metric", metric)) for metric in chosen]
-            for metric in made:
-                if task not in metric.tasks:
-                    suited = [e.name for e in registry() if issubclass(e.cls, Metric) and task in e.cls.tasks]
-                    raise ConfigError(
-                        f"{registry().name_of(metric)} is for {' or '.join(metric.tasks)}, and the targets are "
-                        f"{task}: take {', '.join(suited)}",
-                        key="metrics",
-                    )
-            self._metrics = made
+            self._metrics = metrics_for(self.network.task, self._given_metrics)
         return self._metrics
 
     def _tell(self, event: str) -> None:
@@ -279,16 +283,14 @@ class Trainer:
             listen(self)
 
 
-def require_count(name: str, given: Any) -> None:
-    """Refuse what is not a whole number, 1 or more."""
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-        raise FieldError(f"got {given!r}, expected a whole number, 1 or more", key=name)
-
-
-def require_list(name: str, given: Any) -> None:
-    """Refuse a single name, whose letters would be taken for names."""
-    if isinstance(given, str) or not isinstance(given, Sequence):
-        raise FieldError(f"got {given!r}, expected a list", key=name)
+def _number(metric: Metric) -> float:
+    """What the metric gives, as a number."""
+    value = metric.compute()
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        name = registry().name_of(metric)
+        raise ContractError(f"the metric {name} ({supplier(metric)}) gave {value!r}, not a number") from None
 
 
 def best_epoch(history: History, name: str) -> tuple[float, int] | None:

@@ -239,3 +239,9 @@ def test_loss(name: str, task: cr.Task, units: int, activation: str, fused: bool
     y = {"regression": NUMBERS, "binary": RNG.integers(0, 2, N), "multiclass": np.arange(N) % 3}[task]
     layers = [dense(5, "tanh"), "dropout", dense(units, activation)]
     assert max(check(*layers, loss=loss, y=y, task=task).values()) < RIGHT
+
+
+def test_at_least_one_entry_is_tried() -> None:
+    net = cr.Network([{"name": "dense", "units": 2}], (3,), "mse")
+    with pytest.raises(cr.FieldError, match=r"^entries: got 0, expected a whole number, 1 or more$"):
+        cr.gradient_check(net, np.ones((2, 3)), np.ones((2, 2)), entries=0)

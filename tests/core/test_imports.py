@@ -19,10 +19,10 @@ MODULES = sorted(path.stem for path in CORE.glob("*.py") if path.stem not in ("_
 # cli -> experiment -> {config, trainer, tracking, figures} -> network -> {parameters, registry}
 # -> {plugins, components} -> errors. A module imports from its own level or from lower ones, and never in a circle.
 LEVELS = (
-    {"errors", "arrays", "signals"},
+    {"errors", "arrays", "arguments", "signals"},
     {"components", "plugins", "signature", "weights"},
     {"parameters", "registry", "data", "provenance"},
-    {"targets", "stack", "network"},
+    {"targets", "stack", "summary", "network"},
     {"updates", "trainer", "gradients", "drawing", "figures"}
     | {"store", "environment", "delivery", "tracking", "records"}
     | {"config", "safety", "keys", "messages", "composition"},

@@ -73,6 +73,8 @@ def averaging(monkeypatch: pytest.MonkeyPatch) -> None:
     ("changes", "message"),
     [
         ({"dtype": "float16"}, "dtype: got 'float16', expected float32 or float64"),
+        ({"dtype": None}, "dtype: got None, expected float32 or float64"),
+        ({"dtype": "single precision"}, "dtype: got 'single precision', expected float32 or float64"),
         ({"seed": -1}, "seed: got -1, expected a whole number, 0 or more"),
         ({"seed": 1.5}, "seed: got 1.5, expected a whole number, 0 or more"),
         ({"seed": True}, "seed: got True, expected a whole number, 0 or more"),
@@ -81,6 +83,8 @@ def averaging(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"layers": {"name": "flatten"}}, "layers: got {'name': 'flatten'}, expected a list of layers"),
         ({"input_shape": 5}, "input_shape: got 5, expected the shape of one sample, such as (5,) or (28, 28)"),
         ({"input_shape": (0,)}, "input_shape: got (0,), expected the shape of one sample, such as"),
+        ({"input_shape": (True,)}, "input_shape: got (True,), expected the shape of one sample, such as"),
+        ({"input_shape": np.ones((1, 1), int)}, "input_shape: got array([[1]]), expected the shape of one sample"),
         ({"input_shape": (2.5,)}, "input_shape: got (2.5,), expected the shape of one sample, such as"),
         ({"loss": "msee"}, 'loss: there is no loss "msee". Did you mean "mse"?'),
         ({"task": "clustering"}, "task: got 'clustering', expected one of binary, multiclass, regression"),
@@ -90,6 +94,14 @@ def test_what_cannot_be_built(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(cr.ConfigError) as caught:
         cr.Network(**{"layers": [dense(2)], "input_shape": (5,), "loss": "mse", **changes})
     assert str(caught.value).startswith(message)
+
+
+def test_numpy_numbers_shapes_and_dtypes_are_taken() -> None:
+    net = cr.Network([dense(2)], np.array([5]), "mse", np.int64(3), np.float32)  # type: ignore[arg-type]
+    assert net.architecture() == cr.Network([dense(2)], (5,), "mse", 3, "float32").architecture()
+    assert [type(value) for value in (net.seed, *net.input_shape)] == [int, int]
+    assert len(net.predict(X, batch_size=np.int64(2))) == 7  # type: ignore[arg-type]
+    assert cr.Network([dense(2)], (5,), "mse", dtype=np.dtype("float64")).dtype == "float64"  # type: ignore[arg-type]
 
 
 def test_the_same_seed_gives_the_same_network() -> None:
@@ -110,6 +122,7 @@ def test_biases_do_not_decay() -> None:
 
 def test_the_summary() -> None:
     net = cr.Network(["flatten", dense(128, "relu"), dense(10, "softmax")], (28, 28), "categorical_cross_entropy")
+    assert net.shapes == [(784,), (128,), (128,), (10,), (10,)]
     rows = [line.split() for line in net.summary().splitlines()]
     assert [row for row in rows if not set("".join(row)) <= set("─━ ")] == [
         ["layer", "output", "parameters"],
@@ -310,6 +323,68 @@ def test_an_unregistered_activation_of_the_same_name_is_not_taken_for_the_built_
     assert np.allclose(net.predict(X), X @ net.parameters["0.dense.W"].value / 2)
 
 
+LOGITS = [("categorical_cross_entropy", 3, "softmax", LABELS), ("binary_cross_entropy", 1, "sigmoid", LABELS % 2)]
+
+
+@pytest.mark.parametrize(("loss", "units", "ending", "y"), LOGITS)
+@pytest.mark.parametrize("activation", ["linear", "tanh"])
+def test_a_cross_entropy_refuses_what_is_no_probability(
+    loss: str, units: int, ending: str, y: Any, activation: str
+) -> None:
+    net = cr.Network([dense(units, activation)], (5,), loss)
+    uses = (net.loss_and_gradient, net.evaluate, lambda x, y: cr.Trainer(net, "sgd").fit((x, y), epochs=1))
+    for use in uses:
+        with pytest.raises(cr.ConfigError) as caught:
+            use(X, y)
+        message = str(caught.value)
+        assert message.startswith(f"{loss} takes probabilities, and the network's output lies outside 0 to 1 (-")
+        assert message.endswith(f"): end it in {ending}")
+
+
+def test_any_activation_that_gives_probabilities_will_do() -> None:
+    @dataclass
+    class Normalized(cr.Activation):
+        """A row of positive numbers over its sum."""
+
+        def forward(self, z: cr.Array) -> cr.Array:
+            e = np.exp(z)
+            self.a: cr.Array = e / e.sum(axis=1, keepdims=True)
+            return self.a
+
+        def backward(self, da: cr.Array) -> cr.Array:
+            return self.a * (da - (da * self.a).sum(axis=1, keepdims=True))
+
+    nets = [
+        cr.Network([dense(3), ending], (5,), "categorical_cross_entropy", dtype="float64")
+        for ending in (Normalized(), "softmax")
+    ]
+    assert [net.fused for net in nets] == [False, True]
+    (loss, gradient), (fused_loss, fused_gradient) = (net.loss_and_gradient(X, LABELS) for net in nets)
+    assert np.isclose(loss, fused_loss, rtol=1e-12)
+    assert np.allclose(gradient, fused_gradient, rtol=1e-12)
+
+
+def test_a_loss_for_regression_may_fuse_with_what_gives_no_probabilities() -> None:
+    @dataclass
+    class Poisson(cr.Loss):
+        """Counts, whose rate an exponential gives."""
+
+        fuses_with = "exponential"
+
+        def output(self, task: cr.Task, classes: int) -> tuple[int, str]:
+            return classes, "exponential"
+
+        def forward(self, prediction: cr.Array, target: cr.Array) -> float:
+            return float((prediction - target * np.log(prediction)).mean())
+
+        def backward(self) -> cr.Array:
+            raise NotImplementedError
+
+    net = cr.Network([dense(2), "softplus"], (5,), Poisson())
+    assert net.evaluate(X * 10, NUMBERS**2)["loss"] > 0
+    assert net.prediction.max() > 2
+
+
 # ---- what goes in
 
 
@@ -327,12 +402,16 @@ def test_inputs_of_another_shape_are_refused(x: Any, shape: str) -> None:
     [
         (X, NUMBERS[:1], "the given data has 7 inputs and 1 targets; they must be as many, and at least one"),
         (X[:1], NUMBERS, "the given data has 1 inputs and 7 targets; they must be as many, and at least one"),
-        ([["a"] * 5], NUMBERS, "inputs must be an array of numbers: could not convert string to float: 'a'"),
+        ([["a"] * 5], NUMBERS, "inputs must be real numbers, got <U1"),
+        ([[None] * 5], NUMBERS, "inputs must be real numbers, got object"),
+        ([{}], NUMBERS, "inputs must be real numbers, got object"),
+        (X * 1j, NUMBERS, "inputs must be real numbers, got complex128"),
+        (X, NUMBERS * 1j, "targets must be real numbers, got complex128"),
         ([[1.0], [1.0, 2.0]], NUMBERS, "inputs must be an array of numbers: setting an array element with a sequence"),
         (X, [[1.0], [1.0, 2.0]], "targets must be an array of numbers: setting an array element with a sequence"),
         (X[:0], NUMBERS[:0], "the given data has 0 inputs and 0 targets; they must be as many, and at least one"),
-        (X, ["a"] * 7, "targets must be numbers, got <U1: give each class as a whole number from 0"),
-        (X, [None] * 7, "targets must be numbers, got object: give each class as a whole number from 0"),
+        (X, ["a"] * 7, "targets must be real numbers, got <U1: give each class as a whole number from 0"),
+        (X, [None] * 7, "targets must be real numbers, got object: give each class as a whole number from 0"),
     ],
 )
 def test_pairs_that_do_not_fit_are_refused(x: Any, y: Any, message: str) -> None:
@@ -341,6 +420,52 @@ def test_pairs_that_do_not_fit_are_refused(x: Any, y: Any, message: str) -> None
         with pytest.raises(cr.DataError) as caught:
             use(x, y)
         assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_what_is_not_finite_is_refused(value: float) -> None:
+    net = regressor()
+    pairs = [(np.where(X[3, 2] == X, value, X), NUMBERS), (X, np.where(NUMBERS[6, 0] == NUMBERS, value, NUMBERS))]
+    for x, y in pairs:
+        for use in (net.loss_and_gradient, net.evaluate):
+            with pytest.raises(cr.DataError) as caught:
+                use(x, y)
+            assert str(caught.value) == ("the given data holds values that are infinite or not a number as float32")
+
+
+@pytest.mark.parametrize("x", [[[None] * 5], [{}], X * 1j, [["a"] * 5]])
+def test_predict_takes_numbers_only(x: Any) -> None:
+    with pytest.raises(cr.DataError, match=r"^inputs must be real numbers, got "):
+        regressor().predict(x)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.5, True, "8"])
+def test_predict_and_evaluate_need_a_batch_size(value: Any) -> None:
+    for use in (lambda net: net.predict(X, value), lambda net: net.evaluate(X, NUMBERS, batch_size=value)):
+        with pytest.raises(cr.FieldError) as caught:
+            use(regressor())
+        assert str(caught.value) == f"batch_size: got {value!r}, expected a whole number, 1 or more"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        ("accuracy", "metrics: got 'accuracy', expected a list"),
+        (["acuracy"], 'metrics: there is no metric "acuracy". Did you mean "accuracy"?'),
+        (["binary_accuracy"], "metrics: binary_accuracy is for binary, and the targets are multiclass: take accuracy"),
+    ],
+)
+def test_metrics_that_evaluate_refuses(metrics: Any, message: str) -> None:
+    with pytest.raises(cr.ConfigError) as caught:
+        classifier().evaluate(X, LABELS, metrics)
+    assert str(caught.value).startswith(message)
+
+
+def test_evaluate_leaves_a_given_metric_alone() -> None:
+    metric = cr.make("metric", "accuracy")
+    before = dict(vars(metric))
+    classifier().evaluate(X, LABELS, [metric])
+    assert vars(metric) == before
 
 
 def test_lists_are_taken_too() -> None:
@@ -415,6 +540,12 @@ def test_a_network_comes_back_from_its_file_to_the_last_bit(dtype: str, tmp_path
     assert again.architecture() == net.architecture()
     assert (again.dtype, again.seed, again.task) == (np.dtype(dtype), 4, "multiclass")
     assert again.provenance() == net.provenance()
+
+
+def test_a_file_needs_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(cr.ConfigError) as caught:
+        regressor().save(tmp_path / "none" / "model")
+    assert str(caught.value) == f"path: there is no folder {tmp_path / 'none'}"
 
 
 def test_the_file_holds_named_arrays_and_where_components_came_from(tmp_path: Path, averaging: None) -> None:
