@@ -16,7 +16,7 @@ from typing import TextIO
 
 from chainrule import __version__
 from chainrule.errors import ChainruleError, debugging
-from chainrule.signals import Terminated
+from chainrule.signals import Terminated, ended_by_signals
 
 COMMANDS = ("train", "plugins", "ui", "resend")
 
@@ -26,13 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     warnings.showwarning = _show_warning
     try:
-        if arguments[:1] == ["-sc"]:
-            return complete(arguments)
-        if arguments[:1] == ["train"]:
-            return train(arguments[1:])
-        options = _parser().parse_args(arguments or ["--help"])
-        command: Callable[[argparse.Namespace], int] = options.run
-        return command(options)
+        try:
+            return _run(arguments)
+        finally:  # at exit Python would complain of a reader that went away
+            sys.stdout.flush()
     except ChainruleError as error:
         return _failed(error, error.exit_status)
     except Terminated as error:
@@ -47,12 +44,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(error, 1)
 
 
+def _run(arguments: list[str]) -> int:
+    if arguments[:1] == ["-sc"]:
+        return complete(arguments)
+    if arguments[:1] == ["train"]:
+        return train(arguments[1:])
+    options = _parser().parse_args(arguments or ["--help"])
+    command: Callable[[argparse.Namespace], int] = options.run
+    return command(options)
+
+
 def train(arguments: list[str]) -> int:
     """``chainrule train``: all of Hydra's command line."""
     from chainrule.composition import Failure, hydra_command
     from chainrule.report import report_sweep, run_and_report
 
-    outcome = hydra_command(arguments, run_and_report)
+    with ended_by_signals():
+        outcome = hydra_command(arguments, run_and_report)
     if outcome.sweep is not None:
         return 1 if report_sweep(outcome) else 0
     for result in outcome.results:
@@ -137,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     served = commands.add_parser("ui", help="open MLflow's pages on the recorded runs")
     served.add_argument("run_id", nargs="?", metavar="RUN", help="open the page of this run")
     served.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    served.add_argument("--port", type=int, default=5000, help="port to listen on (default: %(default)s)")
+    served.add_argument("--port", type=_port, default=5000, help="port to listen on (default: %(default)s)")
     served.add_argument("--uri", help="the store (default: MLFLOW_TRACKING_URI, else mlflow.db in this folder)")
     served.set_defaults(run=ui)
 
@@ -145,6 +153,12 @@ def _parser() -> argparse.ArgumentParser:
     resent.add_argument("file", type=Path, help="the unsent-....jsonl in the run's folder")
     resent.set_defaults(run=resend)
     return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f'got "{text}", expected a port, 1 to 65535')
+    return int(text)
 
 
 def _failed(error: BaseException, status: int) -> int:

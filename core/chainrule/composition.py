@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, OmegaConf
 
+from chainrule import __version__
 from chainrule.config import GROUPS, config_folder, store_nodes
 from chainrule.errors import ConfigError
 from chainrule.keys import refuse_changed_component, refuse_name, refuse_unread
@@ -34,6 +36,8 @@ from chainrule.registry import registry
 from chainrule.safety import refuse_code, refuse_packages
 
 PRIMARY = "config"
+REFUSED = ("config_path", "config_name", "experimental_rerun")
+"""Options of Hydra's that would take the place of what chainrule composes."""
 DEFAULT = "experiment=xor"
 """What is trained where neither an experiment nor a dataset is named."""
 
@@ -111,13 +115,17 @@ class Task:
         overrides = [str(override) for override in _plain(hydra.overrides.task)]
         differs = tuple(o for o in overrides if _key(o) not in self._fixed) if self._sweeping else ()
         sweep = _sweep_of(hydra) if self._sweeping else None
+        if self._sweeping and sys.stderr.isatty():  # or nothing is seen until the first job ends
+            sys.stderr.write(f"job {hydra.job.num}: {' '.join(differs)}\n")
         try:
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             assert isinstance(plain, dict)
             _require(plain, hydra)
             return self._run(Job(plain, overrides, folder, sweep, differs))  # type: ignore[arg-type]
-        except Exception as error:
+        except BaseException as error:
             _remove_if_empty(folder, Path(hydra.runtime.cwd))
+            if not isinstance(error, Exception):  # an interrupt ends the sweep too
+                raise
             return Failure(differs or tuple(overrides), explained(error), traceback.format_exc())
 
 
@@ -136,6 +144,8 @@ def hydra_command(arguments: Sequence[str], run: Callable[[Job], Any]) -> Outcom
     hydra = _start(options.config_dir)
     try:
         return _act(hydra, options, run)
+    except BrokenPipeError:  # of what is shown, to head or less
+        raise
     except COMPOSING as error:
         raise in_a_config(error) from error
     finally:
@@ -169,9 +179,9 @@ def run_once(overrides: Sequence[str], run: Callable[[Job], Any], config_dir: st
 def _act(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any]) -> Outcome:
     config_name, overrides = PRIMARY, options.overrides
     if options.help:
-        hydra.app_help(config_name=config_name, args_parser=get_args_parser(), args=options)
+        hydra.app_help(config_name=config_name, args_parser=_shown_options(), args=options)
     elif options.hydra_help:
-        hydra.hydra_help(config_name=config_name, args_parser=get_args_parser(), args=options)
+        hydra.hydra_help(config_name=config_name, args_parser=_shown_options(), args=options)
     elif options.cfg:
         hydra.show_cfg(config_name, overrides, options.cfg, options.package, options.resolve)
     elif options.info:
@@ -236,16 +246,31 @@ def _with_default(overrides: Sequence[str]) -> list[str]:
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = get_args_parser()
-    parser.prog, parser.usage = "chainrule train", "chainrule train [OPTIONS] [OVERRIDES]"
-    options = parser.parse_intermixed_args(list(arguments))  # overrides may stand before and after options
-    for name in ("config_path", "config_name", "experimental_rerun"):
+    options = _parser().parse_intermixed_args(list(arguments))  # overrides may stand before and after options
+    for name in REFUSED:
         if getattr(options, name):
             option = f"--{name.replace('_', '-')}"
             raise ConfigError("chainrule does not take this option of Hydra's; see --config-dir", key=option)
     if not (options.shell_completion or options.hydra_help):  # which compose other configs than ours
         options.overrides = _with_default(options.overrides)
     return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Hydra's, with our name and version."""
+    parser = get_args_parser()
+    parser.prog, parser.usage = "chainrule train", "chainrule train [OPTIONS] [OVERRIDES]"
+    for action in parser._actions:
+        if isinstance(action, argparse._VersionAction):
+            action.version, action.help = f"chainrule {__version__}", "Show chainrule's version and exit"
+    return parser
+
+
+def _shown_options() -> argparse.ArgumentParser:
+    """What help names: the options that are taken, less that for TAB, which has its place in ``chainrule --help``."""
+    parser = _parser()
+    parser._actions = [action for action in parser._actions if action.dest not in (*REFUSED, "shell_completion")]
+    return parser
 
 
 def _plain(config: Any) -> Any:

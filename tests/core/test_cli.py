@@ -1,5 +1,7 @@
 """The commands beside ``train``, and what all of them share. Their answers: test_listing, test_completion."""
 
+import contextlib
+import io
 import os
 import signal
 import socket
@@ -12,7 +14,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import chainrule as cr
-from chainrule.cli import COMMANDS
+from chainrule.cli import COMMANDS, main
 from chainrule.config import GROUPS
 from chainrule.store import prepare_store
 
@@ -33,6 +35,7 @@ def test_the_program_alone_shows_its_help(program):
 
 def test_version(program):
     assert program("--version").out == f"chainrule {cr.__version__}\n"
+    assert program("train", "--version").out == f"chainrule {cr.__version__}\n"
 
 
 def test_an_unknown_command_is_told_with_those_that_there_are(program):
@@ -58,6 +61,13 @@ def test_the_help_of_train_shows_what_overrides_change(program):
     out = program("train", "experiment=spirals", "optimizer=momentum", "--help").out
     assert "name: spirals\n" in out
     assert "momentum: 0.9\n" in out
+
+
+def test_the_help_of_train_names_no_option_that_is_refused_and_links_no_page_of_hydra(program):
+    options = program("train", "--help").out.partition("== Options ==")[2]
+    assert "--multirun,-m" in options
+    for absent in ("--config-path", "--config-name", "--experimental-rerun", "--shell-completion", "https://"):
+        assert absent not in options
 
 
 def test_every_hydra_option_is_taken_or_refused_with_the_reason(program):
@@ -100,6 +110,42 @@ def test_an_interrupt_is_one_line(program, monkeypatch):
     assert (ran.status, ran.err) == (130, "chainrule: interrupted\n")
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130)])
+def test_a_signal_before_the_run_is_recorded_leaves_nothing_behind(program, tmp_path, monkeypatch, number, status):
+    monkeypatch.setattr("chainrule.report.run", lambda job: signal.raise_signal(number))
+    ran = program("train", "tracking=none")
+    assert (ran.status, ran.out, ran.err) == (status, "", "chainrule: interrupted\n")
+    assert not (tmp_path / "outputs").exists()
+    ran = program("train", "-m", "tracking=none", "seed=1,2")
+    assert (ran.status, ran.out, ran.err) == (status, "", "chainrule: interrupted\n"), "the other jobs do not run"
+    assert not list(tmp_path.glob("multirun/*/*/0"))
+
+
+@pytest.mark.parametrize("arguments", [("train", "--help"), ("train", "--hydra-help"), ("plugins",), ("--help",)])
+def test_a_reader_that_goes_away_is_nothing_to_complain_of(arguments):
+    """As ``head -1`` does."""
+    command = [sys.executable, "-m", "chainrule", *arguments]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as showing:
+        showing.stdout.close()
+        assert showing.stderr.read() == b""
+    assert showing.returncode == 1
+
+
+def test_the_jobs_of_a_sweep_are_named_as_they_start_where_somebody_looks(program, tmp_path, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.chdir(tmp_path)
+    short = ["tracking=none", "tracking.figures=false", "trainer.epochs=1", "callbacks=[]"]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(Terminal()) as seen:
+        assert main(["train", "-m", *short, "optimizer=sgd,adam", "seed=3"]) == 0
+        assert main(["train", *short]) == 0
+    assert seen.getvalue() == "job 0: optimizer=sgd\njob 1: optimizer=adam\n"
+    assert program("train", "-m", *short, "optimizer=sgd,adam").err == "", "a file is to hold errors alone"
+
+
 def test_a_warning_is_one_line_without_a_place_in_the_source(program, monkeypatch, recwarn):
     import warnings
 
@@ -111,6 +157,13 @@ def test_a_warning_is_one_line_without_a_place_in_the_source(program, monkeypatc
 
     monkeypatch.setattr("chainrule.listing.show", warning)
     assert program("plugins").err == "chainrule: warning: something is odd\n"
+
+
+@pytest.mark.parametrize("port", ["99999", "0", "-1", "x"])
+def test_a_port_that_is_none(program, port):
+    ran = program("ui", f"--port={port}")
+    assert ran.status == 2
+    assert ran.err.endswith(f': error: argument --port: got "{port}", expected a port, 1 to 65535\n')
 
 
 def test_pages_of_a_store_that_is_not_there(program, tmp_path):
