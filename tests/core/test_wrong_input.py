@@ -498,7 +498,7 @@ def test_wrong_values_in_a_sweep_fail_their_jobs_alone(program, tmp_path):
     assert ran.status == 1
     assert ran.out.startswith("optimizer.lr=0.1  ")
     assert ran.err == (
-        "failed: optimizer.lr=-1: optimizer.lr: got -1.0, must be above 0 (Adam)\n1 of 2 jobs failed\n"
+        "failed: optimizer.lr=-1: optimizer.lr: got -1.0, must be above 0 and finite (Adam)\n1 of 2 jobs failed\n"
     )
 
 
@@ -514,6 +514,6 @@ def test_a_process_says_and_leaves_no_more(tmp_path):
     command = [sys.executable, "-m", "chainrule", "train", "optimizer.lr=-1"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.returncode == 2
-    assert ran.stderr == "chainrule: optimizer.lr: got -1.0, must be above 0 (Adam)\n"
+    assert ran.stderr == "chainrule: optimizer.lr: got -1.0, must be above 0 and finite (Adam)\n"
     assert ran.stdout == ""
     assert not (tmp_path / "outputs").exists()
