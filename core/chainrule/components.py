@@ -2,7 +2,7 @@
 
 A component is a dataclass that inherits from one of the eleven classes below. Its fields are its hyperparameters, with
 types and defaults; the first line of its docstring is its description; its ``__post_init__`` refuses bad values with
-``self.require``. A plugin registers it::
+``self.require``, and may rely on the fields' types, which are checked before it. A plugin registers it::
 
     @chainrule.hookimpl
     def register_components(registry):
@@ -14,13 +14,15 @@ of the loss with respect to ``x`` and ``y``. A component computes in the dtype o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
 from chainrule.arrays import Array, Shape, Task
 from chainrule.errors import ContractError, FieldError
+from chainrule.signature import require_types
 
 if TYPE_CHECKING:
     from chainrule.data import Data
@@ -33,6 +35,16 @@ class Component:
 
     kind: ClassVar[str]
     required: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # the methods that an author writes, with their arguments
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        own = vars(cls).get("__post_init__")
+        if own is not None:
+            cls.__post_init__ = _types_first(own)  # type: ignore[assignment,method-assign]
+
+    def __post_init__(self) -> None:
+        """Refuses what does not fit a field's type, before a component's own ``__post_init__`` looks at its value."""
+        require_types(self)
 
     def require(self, field: str, condition: bool, expected: str) -> None:
         """Refuse a bad value: ``self.require("rate", 0 <= self.rate < 1, "at least 0 and less than 1")``.
@@ -56,6 +68,15 @@ class Component:
         if array is None or array.shape[1:] != shape[1:] or array.dtype != dtype or len(array) < shape[0]:
             array = kept[name] = np.empty(shape, dtype)
         return array if len(array) == shape[0] else array[: shape[0]]
+
+
+def _types_first(own: Callable[[Any], None]) -> Callable[[Any], None]:
+    @functools.wraps(own)
+    def __post_init__(self: Any) -> None:
+        require_types(self)
+        own(self)
+
+    return __post_init__
 
 
 class Scope(Protocol):

@@ -97,6 +97,25 @@ def checked(cls: type, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return arguments
 
 
+def require_types(component: Any) -> None:
+    """Refuse a field of a dataclass that holds what does not fit its type; its default always does.
+
+    Raises:
+        FieldError: naming the field.
+    """
+    cls = type(component)
+    try:
+        fields = fields_of(cls)
+    except TypeError:  # a class that cannot be registered, which says why where somebody tries
+        return
+    for field in fields:
+        value = getattr(component, field.name)
+        if value is not field.default and not _fits(field.annotation, value):
+            raise FieldError(
+                f"got {_shown(value)}, expected {expected(field.annotation)} ({cls.__name__})", key=field.name
+            )
+
+
 def fit(annotation: Any, value: Any) -> Any:
     """``value`` as a value of type ``annotation``; whole numbers become floats, NumPy's numbers Python's, and lists
     tuples, where that is the type.
@@ -207,6 +226,8 @@ def _supported(annotation: Any) -> bool:
 
 
 def _fits(annotation: Any, value: Any) -> bool:
+    if type(value) is annotation:  # most are: that much sooner
+        return True
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation is Any:
         return True
@@ -223,7 +244,7 @@ def _fits(annotation: Any, value: Any) -> bool:
     if origin is Literal:
         return value in arguments and type(value) in {type(a) for a in arguments}
     if _is_union(origin):
-        return any(_fits(a, value) for a in arguments)
+        return type(value) in arguments or any(_fits(a, value) for a in arguments)
     if _is_sequence(annotation):
         inner = arguments[0] if arguments else Any
         is_list = isinstance(value, Sequence) and not isinstance(value, str)

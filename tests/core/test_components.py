@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -25,6 +25,62 @@ def test_a_bad_value_is_refused_with_field_value_and_what_would_be_right() -> No
     with pytest.raises(cr.FieldError) as caught:
         Rated(2.0)
     assert str(caught.value) == "rate: got 2.0, must be at least 0 and less than 1 (Rated)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "fields", "message"),
+    [
+        ("optimizer", "sgd", {"lr": "0.1"}, 'lr: got "0.1", expected a number (SGD)'),
+        ("layer", "dense", {"units": 8.0}, "units: got 8.0, expected a whole number (Dense)"),
+        ("model", "mlp", {"hidden": 64}, "hidden: got 64, expected a list, each element a whole number (MLP)"),
+    ],
+)
+def test_a_constructor_refuses_what_does_not_fit_a_fields_type(
+    kind: str, name: str, fields: dict[str, object], message: str
+) -> None:
+    with pytest.raises(cr.FieldError) as caught:
+        cr.registry().get(kind, name).cls(**fields)
+    assert str(caught.value) == message
+
+
+def test_types_are_checked_with_and_without_a_post_init_and_in_subclasses() -> None:
+    @dataclass
+    class Plain(cr.Layer):
+        """Refuses nothing by itself."""
+
+        size: int = 1
+
+    @dataclass
+    class Sized(Rated):
+        """Adds a field."""
+
+        size: int = 1
+
+    for cls in (Plain, Sized):
+        assert cls(size=np.int64(3)).size == 3  # type: ignore[arg-type]
+        with pytest.raises(cr.FieldError) as caught:
+            cls(size="many")  # type: ignore[arg-type]
+        assert str(caught.value) == f'size: got "many", expected a whole number ({cls.__name__})'
+
+
+def test_a_default_is_right_whatever_its_fields_type() -> None:
+    @dataclass
+    class Loose(cr.Layer):
+        """Has a default that make would refuse."""
+
+        size: int = None  # type: ignore[assignment]
+
+    assert Loose().size is None
+
+
+def test_a_type_that_no_config_can_hold_is_left_to_the_registry() -> None:
+    @dataclass
+    class Strange(cr.Layer):
+        """No registry takes it."""
+
+        names: set[int] = field(default_factory=set)
+
+    assert Strange({1}).names == {1}
 
 
 def test_work_is_kept_by_name_and_gives_a_smaller_batch_the_first_rows() -> None:

@@ -90,7 +90,6 @@ class Conv2d(Layer):
         sizes = self._kernel_sizes()
         self.require("kernel", len(sizes) == 2 and min(sizes) >= 1, "at least 1: a number, or height and width")
         self.require("stride", self.stride >= 1, "at least 1")
-        self.require("padding", self.padding in ("valid", "same"), '"valid" or "same"')
         self.require("dilation", self.dilation >= 1, "at least 1")
 
     def _kernel_sizes(self) -> Shape:
