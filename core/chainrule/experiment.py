@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule.arguments import require_count
 from chainrule.components import Callback, Dataset, Loss
 from chainrule.config import flattened
 from chainrule.data import Data
@@ -19,7 +20,7 @@ from chainrule.errors import ConfigError, within
 from chainrule.network import Network, load_network
 from chainrule.provenance import provenance
 from chainrule.registry import make, registry
-from chainrule.trainer import History, Trainer, best_epoch, require_count
+from chainrule.trainer import History, Trainer, best_epoch
 
 if TYPE_CHECKING:
     from chainrule.composition import Job

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.arguments import require_count as require_count
-from chainrule.arguments import require_list, require_pair
+from chainrule.arguments import require_count, require_list, require_pair
 from chainrule.arrays import Array, stream
 from chainrule.components import Callback, Metric, Optimizer, Regularizer, Schedule
 from chainrule.errors import ContractError, FieldError, within
