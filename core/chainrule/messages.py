@@ -55,6 +55,11 @@ def in_a_config(error: Exception) -> Exception:
         return ConfigError(f"{mark.name}, line {mark.line + 1}: this is no YAML of a config: {error.problem}")
     if isinstance(error, OSError) and error.strerror:
         return ConfigError(f"{error.filename}: {error.strerror}")
+    if "can only concatenate str" in str(error):
+        return ConfigError(
+            "a list of options holds their names; fields come after it: callbacks=[progress,early_stopping] "
+            "callbacks.early_stopping.patience=9"
+        )
     if "list indices must be integers" in str(error):
         return ConfigError("an element of a list cannot be removed: write the whole list, as 'model.layers=[...]'")
     told = explained(error)

@@ -55,6 +55,8 @@ trainer.epoch=3
     trainer.epoch: there is no key "epoch" here. Did you mean "epochs"? Known: batch_size, epochs,
 +trainer.epoch=3
     trainer.epoch: there is no key "epoch" here. Did you mean "epochs"? Known: batch_size, epochs,
+callbacks=[progress,{name:early_stopping,patience:3}]
+    a list of options holds their names; fields come after it: callbacks=[progress,early_stopping]
 +tracking.url=3
     tracking.url: there is no key "url" here. Did you mean "uri"?
 +optimizr.lr=5
