@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import TrackingError
+from chainrule.signals import signals_wait
 from chainrule.store import connect, reason, usable
 
 SLOW_SECONDS = 1.0
@@ -37,7 +38,8 @@ class Line:
         if start < self._closed_until:
             return self._why
         try:
-            _deliver(self._client, self._run_id, record)
+            with signals_wait():  # an interrupt that falls into SQLAlchemy is lost there, and training would go on
+                _deliver(self._client, self._run_id, record)
         except Exception as error:
             end = time.monotonic()
             if end - start > SLOW_SECONDS:

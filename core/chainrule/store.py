@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import urllib.parse
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -266,7 +267,7 @@ def _make_sqlite(path: Path) -> None:
     own place break it for good.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    new = path.with_name(f".{path.name}.{uuid.uuid4().hex}.new")
     new.touch()
     try:
         _make_tables(new, _artifact_root(path))
