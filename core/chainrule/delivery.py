@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import time
 from collections.abc import Mapping
@@ -84,6 +85,7 @@ def resend_by(path: Path, line: Line) -> int:
 def _deliver(client: Any, run_id: str, record: Mapping[str, Any]) -> None:
     """One record to the store. All of them may arrive twice: the second changes nothing."""
     from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+    from mlflow.exceptions import MlflowException
 
     match record:
         case {"metrics": metrics, "params": params, "tags": tags}:
@@ -96,7 +98,14 @@ def _deliver(client: Any, run_id: str, record: Mapping[str, Any]) -> None:
         case {"dataset": name, "digest": digest, "source": source}:
             made_by = json.dumps({"tags": {"mlflow.source.name": source}})
             used_for = InputTag("mlflow.data.context", "training")
-            client.log_inputs(run_id, [DatasetInput(Dataset(name, digest, "code", made_by), [used_for])])
+            inputs = [DatasetInput(Dataset(name, digest, "code", made_by), [used_for])]
+            try:
+                client.log_inputs(run_id, inputs)
+            except MlflowException as error:
+                # MLflow looks whether the store has the dataset, then adds it: another run may do so in between.
+                if not re.search("unique|duplicate", str(error), re.IGNORECASE):
+                    raise
+                client.log_inputs(run_id, inputs)
         case {"artifact": path}:
             client.log_artifact(run_id, path)
         case {"text": text, "name": name}:
