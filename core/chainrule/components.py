@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -35,6 +36,33 @@ class Component:
 
     kind: ClassVar[str]
     required: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # the methods that an author writes, with their arguments
+
+    # What an author may tell the conformance kit, chainrule.testing. None of it is annotated: it is no hyperparameter.
+
+    check_examples: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    """Values of fields to check with, where some have no default or other variants are worth it: ``({"units": 3},)``.
+    By default one example, of nothing but defaults."""
+
+    check_input_shapes: ClassVar[Sequence[Shape]] = ()
+    """The shapes of a sample to check a layer or a model with, where it does not take ``(4,)``: ``((8, 8, 3),)``."""
+
+    @classmethod
+    def check_examples_in(cls, folder: Path) -> Sequence[Mapping[str, Any]]:
+        """For a component that reads files: write small ones into this empty folder, and return examples of fields."""
+        return cls.check_examples
+
+    @property
+    def check_kinks(self) -> Sequence[float]:
+        """Where its function has no derivative, so that the kit's differences stay away: values of an activation's
+        ``z``, a layer's ``x``, a regularizer's ``theta``, a loss's ``prediction - target``. A class attribute,
+        ``check_kinks = (0.0,)``, or a property where it depends on fields."""
+        return ()
+
+    @property
+    def checks_not_applicable(self) -> Mapping[str, str]:
+        """Checks that cannot apply to this component, each with the reason, which is shown wherever the kit runs. A
+        class attribute, or a property where it depends on fields or on what is at hand."""
+        return {}
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)

@@ -1,0 +1,91 @@
+"""A layer or an activation, built in a network of its own, to be run by hand."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.arrays import Array, Shape, Task
+from chainrule.components import Activation, Initializer, Layer, Loss
+from chainrule.network import Network, Snapshot
+from chainrule.testing.subject import Subject
+
+BATCH = 5
+MARGIN = 0.02  # from a kink: the differences reach over two of their steps to either side
+
+
+@dataclass
+class NoLoss(Loss):
+    """Stands where a network must have a loss: 0, whatever is predicted."""
+
+    def output(self, task: Task, classes: int) -> tuple[int, str]:
+        return classes, ""
+
+    def forward(self, prediction: Array, target: Array) -> float:
+        self.zeros = np.zeros_like(prediction)
+        return 0.0
+
+    def backward(self) -> Array:
+        return self.zeros
+
+
+@dataclass
+class Scattered(Initializer):
+    """Numbers around 0 that are all different."""
+
+    def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
+        return rng.normal(0, 0.5, shape).astype(dtype)
+
+
+class Bench:
+    """One layer with its parameters, which hold different numbers, not the special ones that they may start with."""
+
+    def __init__(self, subject: Subject, shape: Shape, dtype: str = "float64", seed: int = 0) -> None:
+        self.network = Network([subject.make()], shape, NoLoss(), seed=seed, dtype=dtype, task="regression")
+        self.layer: Layer | Activation = self.network.layers[0]
+        self.output_shape = self.network.shapes[0]
+        self.initial = self.network.parameters.theta.copy()
+        self.network.parameters.theta[...] += 0.3 * subject.rng(9).normal(size=self.initial.size)
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        if isinstance(self.layer, Activation):
+            return self.layer.forward(x)
+        return self.layer.forward(x, training)
+
+    def backward(self, dy: Array) -> Array:
+        return self.layer.backward(dy)
+
+    def gradients(self) -> dict[str, Array]:
+        """A copy of each parameter's gradient, by its short name."""
+        return {parameter.name.rpartition(".")[2]: parameter.grad.copy() for parameter in self.network.parameters}
+
+    def state(self) -> tuple[Snapshot, dict[str, Any]]:
+        """All that a forward pass may change: parameters, buffers, and where the random numbers stand."""
+        return self.network.snapshot(), self.network.random_state()
+
+    def restore(self, state: tuple[Snapshot, dict[str, Any]]) -> None:
+        self.network.restore(state[0])
+        self.network.set_random_state(state[1])
+
+
+def inputs(subject: Subject, shape: Shape, batch: int = BATCH, index: int = 0) -> Array:
+    """``x``: the same numbers for the same index, none close to a kink."""
+    return away_from(subject.kinks, lambda size: subject.rng(index).normal(size=size), (batch, *shape))
+
+
+def away_from(kinks: tuple[float, ...], draw: Any, shape: Shape) -> Array:
+    """An array of that shape of what ``draw(size)`` gives, moved off every kink that it lies close to."""
+    x: Array = draw(shape)
+    for kink in kinks:
+        close = np.abs(x - kink) < MARGIN
+        x[close] = kink + np.where(x[close] < kink, -MARGIN, MARGIN) * (1 + np.abs(x[close] - kink) / MARGIN)
+    return x
+
+
+def scramble_global_randomness(seed: int) -> None:
+    """Give the process's own streams other numbers: what depends on them shows."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (that a component must not draw from it is what is checked)

@@ -1,0 +1,130 @@
+"""Running checks: over one component at once, or each as a test of pytest's."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from chainrule.testing.kit import CHECKS, Check, CheckFailed, Outcome, raised
+from chainrule.testing.subject import Examined
+
+
+def checks_for(component: Any) -> list[Check]:
+    """The checks of a component's kind, in their order.
+
+    Args:
+        component: an instance, a class, or a registered name.
+    """
+    cls = Examined(component).cls
+    return [check for check in CHECKS if cls.kind in check.kinds and check.when(cls)]
+
+
+def check_component(component: Any, on_fail: Literal["raise", "return"] = "raise") -> list[Outcome]:
+    """Run every check of a component's kind on all of its examples.
+
+    Args:
+        component: a class or a registered name, whose examples are those that it declares; or an instance, which is
+            the only example.
+        on_fail: "raise" one error that lists every failure, or only "return" the outcomes.
+
+    Raises:
+        CheckFailed: a check failed.
+    """
+    examined = Examined(component)
+    outcomes = list(outcomes_of(examined))
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    if failed and on_fail == "raise":
+        listed = "\n".join(f"- {outcome.check}: {indented(outcome.message)}" for outcome in failed)
+        plural = "" if len(failed) == 1 else "s"
+        raise CheckFailed(
+            f"{examined.name} fails {len(failed)} check{plural} of {len(outcomes)}\n{listed}",
+            "each failure above says how; a check that does not apply is declared in checks_not_applicable",
+        )
+    return outcomes
+
+
+def outcomes_of(examined: Examined) -> Iterator[Outcome]:
+    """One outcome for each check; where a first one fails, the others are not run."""
+    reasons = reasons_of(examined)
+    for check in checks_for(examined.cls):
+        outcome = outcome_of(check, examined, reasons)
+        yield outcome
+        if check.first and outcome.status == "failed":
+            return
+
+
+def outcome_of(check: Check, examined: Examined, reasons: Mapping[str, str]) -> Outcome:
+    if check.name in reasons:
+        return Outcome(examined.name, check.name, "not applicable", reasons[check.name])
+    try:
+        run(check, examined)
+    except CheckFailed as failure:
+        return Outcome(examined.name, check.name, "failed", str(failure))
+    return Outcome(examined.name, check.name, "passed")
+
+
+def run(check: Check, examined: Examined) -> None:
+    """Run one check on all examples.
+
+    Raises:
+        CheckFailed: naming the example, where there are several.
+    """
+    example = None
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            for subject in examined.subjects():
+                example = subject.example
+                check.run(subject)
+        except Exception as error:
+            failure = error if isinstance(error, CheckFailed) else raised(error)
+            if example is not None:
+                failure = CheckFailed(f"example {example}, {dict(subject.fields)}: {failure.what}", failure.mend)
+            raise failure from error
+
+
+def reasons_of(examined: Examined) -> dict[str, str]:
+    """The checks that the author marks as not applicable, with the reasons. One without a reason is not marked."""
+    try:
+        given = next(examined.subjects()).make().checks_not_applicable
+        return {str(name): reason for name, reason in given.items() if isinstance(reason, str) and reason.strip()}
+    except Exception:  # the checks that come first say what is wrong
+        return {}
+
+
+class Case:
+    """One check of one component, to be called by a test."""
+
+    def __init__(self, check: Check, examined: Examined) -> None:
+        self._check, self._examined = check, examined
+        self.id = f"{examined.name}-{check.name}"
+
+    def __call__(self) -> None:
+        run(self._check, self._examined)
+
+    def __repr__(self) -> str:
+        return self.id
+
+
+def parametrize_with_checks(components: Sequence[Any]) -> Callable[[Any], Any]:
+    """A decorator for a test that takes ``check`` and calls it: a test for each check of each component.
+
+    Args:
+        components: each an instance, a class, or a registered name.
+    """
+    import pytest
+
+    cases = []
+    for component in components:
+        examined = Examined(component)
+        reasons = reasons_of(examined)
+        for check in checks_for(component):
+            case = Case(check, examined)
+            marks = [pytest.mark.skip(reason=f"not applicable: {reasons[check.name]}")] if check.name in reasons else []
+            cases.append(pytest.param(case, id=case.id, marks=marks))
+    return pytest.mark.parametrize("check", cases)
+
+
+def indented(message: str) -> str:
+    return message.replace("\n", "\n  ")

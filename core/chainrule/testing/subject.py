@@ -1,0 +1,115 @@
+"""What is checked: a class of component, and one example of its fields at a time."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.arrays import Shape
+from chainrule.components import KINDS, Component
+from chainrule.errors import UnknownName, did_you_mean
+from chainrule.registry import Entry, fresh, registry
+from chainrule.signature import checked, fields_of
+
+PLAIN_SHAPE: Shape = (4,)
+
+
+class Subject:
+    """A component with one example of its fields. ``make()`` gives a new instance of it."""
+
+    def __init__(self, cls: type[Component], fields: Mapping[str, Any], example: int | None) -> None:
+        self.cls = cls
+        self.fields = fields
+        self.example = example  # its position, where there are several
+
+    @property
+    def kind(self) -> str:
+        return self.cls.kind
+
+    @property
+    def name(self) -> str:
+        """``"layer.scale"``"""
+        return f"{self.cls.kind}.{registry().name_of(self.cls)}"
+
+    @property
+    def entry(self) -> Entry | None:
+        """Where the class is registered."""
+        names = registry().names(self.kind)
+        name = registry().name_of(self.cls)
+        entry = registry().get(self.kind, name) if name in names else None
+        return entry if entry is not None and entry.cls is self.cls else None
+
+    def make(self, **fields: Any) -> Any:
+        """A new instance, as ``chainrule.make`` would make it from the example."""
+        return self.cls(**checked(self.cls, self.name.replace(".", " "), {**self.fields, **fields}))
+
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        return tuple(float(kink) for kink in self.make().check_kinks)
+
+    @property
+    def input_shapes(self) -> Sequence[Shape]:
+        return self.cls.check_input_shapes or (PLAIN_SHAPE,)
+
+    def rng(self, index: int = 0) -> np.random.Generator:
+        """The same stream of numbers whenever this is called with the same index."""
+        return np.random.default_rng([20, index])
+
+
+class Examined:
+    """A class and all of its examples, as its author declares them."""
+
+    def __init__(self, given: Any) -> None:
+        if isinstance(given, str):
+            given = entry_named(given)
+        if isinstance(given, Entry):
+            given = given.cls
+        self.cls: type[Component] = given if isinstance(given, type) else type(given)
+        if getattr(self.cls, "kind", None) not in KINDS:
+            raise TypeError(f"got {given!r}, expected a component, its class or its name")
+        self._instance = None if isinstance(given, type) else fresh(given)
+
+    @property
+    def name(self) -> str:
+        return f"{self.cls.kind}.{registry().name_of(self.cls)}"
+
+    def subjects(self) -> Iterator[Subject]:
+        """One for each example."""
+        examples = self._examples()
+        for position, fields in enumerate(examples):
+            yield Subject(self.cls, fields, position if len(examples) > 1 else None)
+
+    def _examples(self) -> Sequence[Mapping[str, Any]]:
+        if self._instance is not None:
+            return [{field.name: getattr(self._instance, field.name) for field in fields_of(self.cls)}]
+        overridden = self.cls.check_examples_in.__func__ is not Component.check_examples_in.__func__  # type: ignore[attr-defined]
+        examples = self.cls.check_examples_in(self._folder()) if overridden else self.cls.check_examples
+        return examples or ({},)
+
+    def _folder(self) -> Path:
+        """An empty folder that lasts as long as this object."""
+        folder = tempfile.mkdtemp(prefix="chainrule-check-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
+
+
+def entry_named(name: str) -> Entry:
+    """The registered component ``"scale"`` or ``"layer.scale"``.
+
+    Raises:
+        UnknownName: there is none, or several kinds have one of that name.
+    """
+    found = [entry for entry in registry() if name in (entry.name, f"{entry.kind}.{entry.name}")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        full = " or ".join(f"{entry.kind}.{entry.name}" for entry in found)
+        raise UnknownName(f'several components are named "{name}": write {full}')
+    known = {form for entry in registry() for form in (entry.name, f"{entry.kind}.{entry.name}")}
+    raise UnknownName(f'there is no component "{name}". {did_you_mean(name, known)}')
