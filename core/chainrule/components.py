@@ -93,9 +93,13 @@ class Component:
         """
         kept: dict[str, Array] = self.__dict__.setdefault("_work", {})
         array = kept.get(name)
-        if array is None or array.shape[1:] != shape[1:] or array.dtype != dtype or len(array) < shape[0]:
-            array = kept[name] = np.empty(shape, dtype)
-        return array if len(array) == shape[0] else array[: shape[0]]
+        if array is not None and array.dtype == dtype:
+            if array.shape == shape:
+                return array
+            if array.shape[1:] == shape[1:] and len(array) > shape[0]:
+                return array[: shape[0]]
+        array = kept[name] = np.empty(shape, dtype)
+        return array
 
 
 def _types_first(own: Callable[[Any], None]) -> Callable[[Any], None]:

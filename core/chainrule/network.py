@@ -289,7 +289,7 @@ class Network:
                 f"the {which} data has {len(inputs)} inputs and {len(targets.loss)} targets; they must be as many, "
                 "and at least one"
             )
-        if not (np.isfinite(inputs).all() and np.isfinite(targets.loss).all()):
+        if not (_finite(inputs) and _finite(targets.loss)):
             raise DataError(f"the {which} data holds values that are infinite or not a number as {self.dtype}")
         return inputs, targets
 
@@ -421,6 +421,11 @@ def load_network(path: str | Path) -> Network:
             )
         item.value = saved
     return network
+
+
+def _finite(values: Array) -> bool:
+    """Whether all are finite, looked at in parts, so that what NumPy makes of each stays small."""
+    return all(np.isfinite(values[rows]).all() for rows in batches(len(values), 256))
 
 
 def batches(n: int, batch_size: int) -> Iterator[slice]:

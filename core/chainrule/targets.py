@@ -17,7 +17,8 @@ class Targets(NamedTuple):
     metric: Array
 
     def rows(self, which: Any) -> Targets:
-        return Targets(self.loss[which], self.metric[which])
+        loss = self.loss[which]
+        return Targets(loss, loss if self.metric is self.loss else self.metric[which])
 
 
 def prepared(y: Array, task: Task, output_shape: Shape, dtype: np.dtype[Any], integer_targets: bool) -> Targets:

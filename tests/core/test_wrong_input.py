@@ -446,7 +446,7 @@ NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        (f"{NAMES[0]}.gz", gzip.compress(IMAGES)[:-20], "is truncated: its compressed data ends too early"),
+        (f"{NAMES[0]}.gz", gzip.compress(IMAGES, mtime=0)[:-20], "is truncated: its compressed data ends too early"),
         (f"{NAMES[0]}.gz", b"<html>not found</html>", "is not a sound gzip file"),
         (NAMES[0], IMAGES[:-100], "is truncated: its header announces 1,568 bytes of data, it has 1,468"),
         (NAMES[0], IMAGES, "is altered: the SHA-256 of its content is "),

@@ -61,12 +61,15 @@ class ReLU(Activation):
     """
 
     def forward(self, z: Array) -> Array:
-        self.a = np.maximum(z, 0, out=self.work("a", z.shape, z.dtype))
+        # NumPy is several times faster at clip with two bounds than at maximum with one number.
+        self.a = z.clip(0, np.inf, out=self.work("a", z.shape, z.dtype))
         return self.a
 
     def backward(self, da: Array) -> Array:
         # At the kink, z = 0, any slope from 0 to 1 is a subgradient. Taking 0 leaves a unit that is off alone.
-        return np.multiply(da, self.a > 0, out=self.work("dz", da.shape, da.dtype))
+        dz = np.greater(self.a, 0, out=self.work("dz", da.shape, da.dtype))
+        dz *= da
+        return dz
 
 
 @dataclass

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import Activation, Array, Initializer, Layer, Shape, ShapeError
+from chainrule_plugins.layers.sums import feature_sums
 
 
 @dataclass
@@ -82,4 +83,4 @@ class Dense(Layer):
     def backward_parameters(self, dy: Array) -> None:
         np.dot(self.x.T, dy, out=self.W.grad)
         if self.b is not None:
-            dy.sum(axis=0, out=self.b.grad)
+            self.b.grad[...] = feature_sums(dy)

@@ -180,11 +180,13 @@ class CategoricalCrossEntropy(Loss):
         np.maximum(p, float(np.finfo(p.dtype).min), out=p)
         weight: Array | float
         if target.ndim == 1:
-            weight, at_target = 1, p[np.arange(len(p)), target]
+            # Of a one-hot t, only the ones are needed: where they lie in p, row after row.
+            self.ones = np.arange(0, p.size, p.shape[1]) + target
+            weight, at_target = 1, p.ravel().take(self.ones)
         else:
             weight, at_target = target.sum(axis=1), (target * p).sum(axis=1)
         np.exp(p, out=p)
-        total = p.sum(axis=1)
+        total = p @ np.ones(p.shape[1], p.dtype)  # of short rows NumPy's sum is slow
         p /= total[:, None]
         self.p = self.prediction = p
         return mean(weight * np.log(total) - at_target, len(p))
@@ -194,7 +196,7 @@ class CategoricalCrossEntropy(Loss):
         dz = self.work("dz", p.shape, p.dtype)
         if target.ndim == 1:
             np.copyto(dz, p)
-            dz[np.arange(len(p)), target] -= 1  # of a one-hot t, only the ones are needed
+            dz.ravel()[self.ones] -= 1
         else:
             np.multiply(p, target.sum(axis=1, keepdims=True), out=dz)  # where the sums are 1 but for rounding
             dz -= target

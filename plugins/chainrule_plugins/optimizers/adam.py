@@ -68,13 +68,13 @@ class Adam(Optimizer):
         M, V = slots["m"], slots["v"]
         a = (1 - self.beta1) / (1 - self.beta1**step)
         c = math.sqrt((1 - self.beta2) / (1 - self.beta2**step))
-        scratch = self.work("scratch", grad.shape, grad.dtype)
         M *= self.beta1
         M += grad
         V *= self.beta2
-        V += np.multiply(grad, grad, out=scratch)
-        np.sqrt(V, out=scratch)
-        scratch += self.eps / c
-        np.divide(M, scratch, out=scratch)
-        scratch *= lr * a / c
-        theta -= scratch
+        grad *= grad
+        V += grad
+        move = np.sqrt(V, out=grad)  # the gradient is used up: its place serves for what is left to compute
+        move += self.eps / c
+        np.divide(M, move, out=move)
+        move *= lr * a / c
+        theta -= move

@@ -3,8 +3,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from chainrule import Array, Optimizer
 
 
@@ -41,4 +39,5 @@ class SGD(Optimizer):
         self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
-        theta -= np.multiply(lr, grad, out=self.work("move", grad.shape, grad.dtype))
+        grad *= lr
+        theta -= grad
