@@ -310,6 +310,10 @@ class Initializer(Component):
         """Returns a new array of that shape and dtype. All randomness comes from ``rng``."""
         raise NotImplementedError
 
+    def moments(self, shape: Shape) -> tuple[float, float]:
+        """May state the mean and the standard deviation of values of that shape: the conformance kit compares."""
+        raise NotImplementedError
+
 
 class Regularizer(Component):
     """A penalty on large weights. It sees weights only, never biases (``decay=False``)."""

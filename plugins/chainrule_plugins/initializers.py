@@ -52,6 +52,9 @@ class Zeros(Initializer):
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         return np.zeros(shape, dtype)
 
+    def moments(self, shape: Shape) -> tuple[float, float]:
+        return 0.0, 0.0
+
 
 @dataclass
 class Constant(Initializer):
@@ -80,11 +83,16 @@ class Constant(Initializer):
 
     value: float = 0.0
 
+    check_examples = ({}, {"value": 0.3})
+
     def __post_init__(self) -> None:
         self.require("value", math.isfinite(self.value), "a finite number")
 
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         return np.full(shape, self.value, dtype)
+
+    def moments(self, shape: Shape) -> tuple[float, float]:
+        return self.value, 0.0
 
 
 @dataclass
@@ -117,12 +125,17 @@ class Normal(Initializer):
     mean: float = 0.0
     std: float = 0.01
 
+    check_examples = ({}, {"mean": 1.0, "std": 2.0})
+
     def __post_init__(self) -> None:
         self.require("mean", math.isfinite(self.mean), "a finite number")
         self.require("std", 0 <= self.std < math.inf, "at least 0 and finite")
 
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         return rng.normal(self.mean, self.std, shape).astype(dtype)
+
+    def moments(self, shape: Shape) -> tuple[float, float]:
+        return self.mean, self.std
 
 
 @dataclass
@@ -155,12 +168,17 @@ class Uniform(Initializer):
     low: float = -0.05
     high: float = 0.05
 
+    check_examples = ({}, {"low": 1.0, "high": 3.0})
+
     def __post_init__(self) -> None:
         self.require("low", math.isfinite(self.low), "a finite number")
         self.require("high", self.low <= self.high < math.inf, f"at least low, which is {self.low}, and finite")
 
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         return rng.uniform(self.low, self.high, shape).astype(dtype)
+
+    def moments(self, shape: Shape) -> tuple[float, float]:
+        return (self.low + self.high) / 2, (self.high - self.low) / math.sqrt(12)
 
 
 @dataclass
@@ -190,6 +208,9 @@ class GlorotUniform(Initializer):
         limit = math.sqrt(6 / (fan_in + fan_out))
         return rng.uniform(-limit, limit, shape).astype(dtype)
 
+    def moments(self, shape: Shape) -> tuple[float, float]:
+        return 0.0, math.sqrt(2 / sum(fans(shape)))
+
 
 @dataclass
 class GlorotNormal(Initializer):
@@ -215,6 +236,9 @@ class GlorotNormal(Initializer):
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         fan_in, fan_out = fans(shape)
         return rng.normal(0, math.sqrt(2 / (fan_in + fan_out)), shape).astype(dtype)
+
+    def moments(self, shape: Shape) -> tuple[float, float]:
+        return 0.0, math.sqrt(2 / sum(fans(shape)))
 
 
 @dataclass
@@ -243,6 +267,9 @@ class HeUniform(Initializer):
         limit = math.sqrt(6 / fan_in)
         return rng.uniform(-limit, limit, shape).astype(dtype)
 
+    def moments(self, shape: Shape) -> tuple[float, float]:
+        return 0.0, math.sqrt(2 / fans(shape)[0])
+
 
 @dataclass
 class HeNormal(Initializer):
@@ -268,6 +295,9 @@ class HeNormal(Initializer):
         fan_in, _ = fans(shape)
         return rng.normal(0, math.sqrt(2 / fan_in), shape).astype(dtype)
 
+    def moments(self, shape: Shape) -> tuple[float, float]:
+        return 0.0, math.sqrt(2 / fans(shape)[0])
+
 
 @dataclass
 class LecunNormal(Initializer):
@@ -292,6 +322,9 @@ class LecunNormal(Initializer):
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         fan_in, _ = fans(shape)
         return rng.normal(0, math.sqrt(1 / fan_in), shape).astype(dtype)
+
+    def moments(self, shape: Shape) -> tuple[float, float]:
+        return 0.0, math.sqrt(1 / fans(shape)[0])
 
 
 @dataclass
@@ -335,6 +368,9 @@ class TruncatedNormal(Initializer):
         w *= self.std
         return w.astype(dtype)
 
+    def moments(self, shape: Shape) -> tuple[float, float]:
+        return 0.0, 0.8796 * self.std
+
 
 @dataclass
 class Orthogonal(Initializer):
@@ -371,6 +407,8 @@ class Orthogonal(Initializer):
 
     gain: float = 1.0
 
+    check_examples = ({}, {"gain": 1.5})
+
     def __post_init__(self) -> None:
         self.require("gain", 0 < self.gain < math.inf, "above 0 and finite")
 
@@ -380,6 +418,9 @@ class Orthogonal(Initializer):
         Q *= np.sign(np.diag(R))
         w = Q if rows >= columns else Q.T
         return (self.gain * w).reshape(shape).astype(dtype)
+
+    def moments(self, shape: Shape) -> tuple[float, float]:
+        return 0.0, self.gain / math.sqrt(max(math.prod(shape[:-1]), shape[-1]))
 
 
 @hookimpl

@@ -41,6 +41,8 @@ class L1(Regularizer):
 
     strength: float = 1e-4
 
+    check_kinks = (0.0,)
+
     def __post_init__(self) -> None:
         self.require("strength", 0 <= self.strength < math.inf, "at least 0 and finite")
 

@@ -22,6 +22,8 @@ class WarmupSchedule(Schedule):
 
     warmup: int = field(default=0, kw_only=True)
 
+    check_examples = ({}, {"warmup": 5})
+
     def __post_init__(self) -> None:
         self.require("warmup", self.warmup >= 0, "at least 0")
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.arrays import Array, Shape, Task
-from chainrule.components import Activation, Initializer, Layer, Loss
+from chainrule.components import Activation, Layer, Loss
 from chainrule.network import Network, Snapshot
+from chainrule.testing.arrays import away_from
 from chainrule.testing.subject import Subject
 
 BATCH = 5
-MARGIN = 0.02  # from a kink: the differences reach over two of their steps to either side
 
 
 @dataclass
@@ -32,19 +31,11 @@ class NoLoss(Loss):
         return self.zeros
 
 
-@dataclass
-class Scattered(Initializer):
-    """Numbers around 0 that are all different."""
-
-    def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
-        return rng.normal(0, 0.5, shape).astype(dtype)
-
-
 class Bench:
     """One layer with its parameters, which hold different numbers, not the special ones that they may start with."""
 
-    def __init__(self, subject: Subject, shape: Shape, dtype: str = "float64", seed: int = 0) -> None:
-        self.network = Network([subject.make()], shape, NoLoss(), seed=seed, dtype=dtype, task="regression")
+    def __init__(self, subject: Subject, shape: Shape, dtype: str = "float64", loss: Any = None) -> None:
+        self.network = Network([subject.make()], shape, loss or NoLoss(), seed=3, dtype=dtype, task="regression")
         self.layer: Layer | Activation = self.network.layers[0]
         self.output_shape = self.network.shapes[0]
         self.initial = self.network.parameters.theta.copy()
@@ -73,19 +64,4 @@ class Bench:
 
 def inputs(subject: Subject, shape: Shape, batch: int = BATCH, index: int = 0) -> Array:
     """``x``: the same numbers for the same index, none close to a kink."""
-    return away_from(subject.kinks, lambda size: subject.rng(index).normal(size=size), (batch, *shape))
-
-
-def away_from(kinks: tuple[float, ...], draw: Any, shape: Shape) -> Array:
-    """An array of that shape of what ``draw(size)`` gives, moved off every kink that it lies close to."""
-    x: Array = draw(shape)
-    for kink in kinks:
-        close = np.abs(x - kink) < MARGIN
-        x[close] = kink + np.where(x[close] < kink, -MARGIN, MARGIN) * (1 + np.abs(x[close] - kink) / MARGIN)
-    return x
-
-
-def scramble_global_randomness(seed: int) -> None:
-    """Give the process's own streams other numbers: what depends on them shows."""
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 (that a component must not draw from it is what is checked)
+    return away_from(subject.kinks, subject.rng(index).normal(size=(batch, *shape)))

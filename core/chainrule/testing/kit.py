@@ -47,6 +47,11 @@ class Check:
     first: bool  # where it fails, the others would say the same again, and are not run
 
     @property
+    def general(self) -> bool:
+        """Whether it is for all kinds."""
+        return len(self.kinds) == len(KINDS)
+
+    @property
     def description(self) -> str:
         """What it asks for: the first line of its docstring."""
         return (inspect.getdoc(self.run) or "").partition("\n")[0]
@@ -63,7 +68,7 @@ class Outcome:
 
 
 CHECKS: list[Check] = []
-"""Every check, in the order in which they run: that of the modules and of the functions in them."""
+"""Every check. A module of checks takes its own in when it is imported, which the package does."""
 
 
 def check(

@@ -18,7 +18,9 @@ def checks_for(component: Any) -> list[Check]:
         component: an instance, a class, or a registered name.
     """
     cls = Examined(component).cls
-    return [check for check in CHECKS if cls.kind in check.kinds and check.when(cls)]
+    chosen = [check for check in CHECKS if cls.kind in check.kinds and check.when(cls)]
+    # Those that others rest on come first, and those of all kinds before those of a few.
+    return sorted(chosen, key=lambda check: (not check.first, not check.general))
 
 
 def check_component(component: Any, on_fail: Literal["raise", "return"] = "raise") -> list[Outcome]:
@@ -85,12 +87,18 @@ def run(check: Check, examined: Examined) -> None:
 
 
 def reasons_of(examined: Examined) -> dict[str, str]:
-    """The checks that the author marks as not applicable, with the reasons. One without a reason is not marked."""
+    """The checks that the author marks as not applicable, with the reasons; one without a reason is not marked.
+
+    Where a check that others rest on does not apply, such as that a dataset loads, those of this kind do not either.
+    """
     try:
-        given = next(examined.subjects()).make().checks_not_applicable
-        return {str(name): reason for name, reason in given.items() if isinstance(reason, str) and reason.strip()}
+        given = examined.subjects()[0].make().checks_not_applicable
+        reasons = {str(name): reason for name, reason in given.items() if isinstance(reason, str) and reason.strip()}
     except Exception:  # the checks that come first say what is wrong
         return {}
+    of_kind = [check for check in checks_for(examined.cls) if not check.general]
+    base = next((reasons[check.name] for check in of_kind if check.first and check.name in reasons), None)
+    return reasons if base is None else {**{check.name: base for check in of_kind}, **reasons}
 
 
 class Case:

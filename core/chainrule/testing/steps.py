@@ -1,17 +1,15 @@
-"""What layers and activations owe: the steps of a network."""
+"""What layers and activations owe on the way forward, and to the arrays that they are given and give."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from chainrule.arrays import Array, Shape
-from chainrule.components import Layer
 from chainrule.errors import ChainruleError, ShapeError
+from chainrule.testing.arrays import STABLE, close, distance, extremes, strictly
 from chainrule.testing.bench import BATCH, Bench, inputs
-from chainrule.testing.differences import ATTEMPTS, Compared, not_smooth, numeric_gradient, require_equal
 from chainrule.testing.kit import CheckFailed, check, expect
 from chainrule.testing.subject import Subject
 
@@ -60,138 +58,6 @@ def check_shapes(subject: Subject) -> None:
 
 
 @check("layer", "activation")
-def check_gradient_of_input(subject: Subject) -> None:
-    """In training, backward returns the gradient with respect to the input."""
-    for shape in subject.input_shapes:
-        _compare_gradients(subject, shape, training=True, of_input=True)
-
-
-@check("layer")
-def check_gradient_of_parameters(subject: Subject) -> None:
-    """In training, backward writes the gradient with respect to every parameter."""
-    for shape in subject.input_shapes:
-        _compare_gradients(subject, shape, training=True, of_input=False)
-
-
-@check("layer")
-def check_gradient_at_inference(subject: Subject) -> None:
-    """After a forward pass at inference, backward gives the gradients of that function."""
-    for shape in subject.input_shapes:
-        for of_input in (True, False):
-            _compare_gradients(subject, shape, training=False, of_input=of_input)
-
-
-def _compare_gradients(subject: Subject, shape: Shape, training: bool, of_input: bool) -> None:
-    for attempt in range(ATTEMPTS):
-        bench = Bench(subject, shape)
-        x = inputs(subject, shape, index=attempt)
-        dy = subject.rng(100 + attempt).normal(size=bench.forward(x, training).shape)
-        state = bench.state()
-
-        def projection(bench: Bench = bench, x: Array = x, dy: Array = dy, state: Any = state) -> float:
-            bench.network.set_random_state(state[1])
-            for buffer, value in zip(bench.network.buffers, state[0].buffers):
-                buffer.value = value
-            return float(np.vdot(dy, bench.forward(x, training)))
-
-        projection()
-        bench.network.parameters.grad[...] = 0
-        dx = bench.backward(dy.copy()).copy()
-        if of_input:
-            found = [("dx", dx, x)]
-        else:
-            gradients = bench.gradients()
-            found = [
-                (f"{name}.grad", gradients[name], parameter.value)
-                for name, parameter in zip(gradients, bench.network.parameters)
-            ]
-        mode = "" if training else "at inference, "
-        if all(
-            require_equal(
-                Compared(f"{mode}{what}", given, numeric_gradient(projection, at), projection, at),
-                "derive backward from the formula of forward, by the chain rule; dy is the gradient of the loss, whose "
-                "mean over the batch is in it already",
-                BATCH,
-            )
-            for what, given, at in found
-        ):
-            return
-    raise not_smooth()
-
-
-@check("activation")
-def check_gradient_at_kinks(subject: Subject) -> None:
-    """At a kink, backward gives a slope between those of either side."""
-    component = subject.make()
-    tiny = 1e-6
-    for kink in subject.kinks:
-        z = inputs(subject, (4,))
-        at, da = (1, 2), np.zeros_like(z)
-        da[at] = 1
-        values = []
-        for distance in (-tiny, tiny, 0.0):
-            z[at] = kink + distance
-            values.append(float(component.forward(z)[at]))
-        slope = float(component.backward(da)[at])
-        before, after, middle = values
-        sides = sorted([(middle - before) / tiny, (after - middle) / tiny])
-        expect(
-            sides[0] - 1e-3 <= slope <= sides[1] + 1e-3,
-            f"at the kink z = {kink:g}, backward gives the slope {slope:.6g}; to its sides it is {sides[0]:.6g} and "
-            f"{sides[1]:.6g}",
-            "choose the slope of one of the sides, or one between them",
-        )
-
-
-@check("layer")
-def check_gradients_written(subject: Subject) -> None:
-    """Backward writes every parameter's gradient, and does not add to what stood there."""
-    left_over = 1000.0
-    for shape in subject.input_shapes:
-        found = []
-        for before in (0.0, left_over):
-            bench = Bench(subject, shape)
-            y = bench.forward(inputs(subject, shape))
-            bench.network.parameters.grad[...] = before
-            bench.backward(subject.rng(1).normal(size=y.shape))
-            found.append(bench.gradients())
-        for name, gradient in found[0].items():
-            other = found[1][name]
-            forgotten = np.count_nonzero((other == left_over) & (gradient == 0))
-            expect(
-                not forgotten,
-                f"backward leaves {forgotten} of the {gradient.size} numbers of {name}.grad as they were",
-                f"write all of it in backward: self.{name}.grad = ...",
-            )
-            expect(
-                np.allclose(gradient, other, rtol=1e-6, atol=1e-9),
-                f"backward adds to {name}.grad: it depends on what stood there, {before:g} or 0",
-                f"write it in place of adding: self.{name}.grad = ..., not +=",
-            )
-
-
-@check("layer", when=lambda cls: vars(cls).get("backward_parameters") is not None)
-def check_backward_parameters(subject: Subject) -> None:
-    """Its backward_parameters writes the same gradients as backward."""
-    for shape in subject.input_shapes:
-        bench = Bench(subject, shape)
-        assert isinstance(bench.layer, Layer)
-        y = bench.forward(inputs(subject, shape))
-        dy = subject.rng(1).normal(size=y.shape)
-        bench.backward(dy)
-        expected = bench.gradients()
-        bench.network.parameters.grad[...] = 1000.0
-        bench.layer.backward_parameters(dy)
-        for name, gradient in bench.gradients().items():
-            off = float(np.abs(gradient - expected[name]).max(initial=0))
-            expect(
-                np.allclose(gradient, expected[name], rtol=1e-9, atol=1e-12),
-                f"{name}.grad of backward_parameters differs from that of backward by {off:.3g}",
-                "let backward call backward_parameters, or leave it out",
-            )
-
-
-@check("layer", "activation")
 def check_keeps_dtype(subject: Subject) -> None:
     """Float32 stays float32, and float64 stays float64, forwards and backwards."""
     for shape in subject.input_shapes:
@@ -233,6 +99,85 @@ def _expect_same(method: str, name: str, now: Array, before: Array) -> None:
         f"{method} writes to {name}: {changed} of its {before.size} numbers changed",
         f"compute in a new array, or in a kept one: np.multiply(..., out=self.work('y', {name}.shape, {name}.dtype))",
     )
+
+
+@check("layer", "activation")
+def check_arrays_last(subject: Subject) -> None:
+    """What forward returns lasts until the next forward, and what backward returns until the next backward."""
+    for shape in subject.input_shapes:
+        bench = Bench(subject, shape)
+        y = bench.forward(inputs(subject, shape))
+        kept_y = y.copy()
+        dx = bench.backward(subject.rng(1).normal(size=y.shape))
+        overwritten = np.count_nonzero(y != kept_y)
+        expect(
+            not overwritten,
+            f"backward overwrites what forward returned: {overwritten} of its {y.size} numbers changed",
+            "give kept arrays names of their own, self.work('y', ...) and self.work('dx', ...), or make new ones",
+        )
+        kept_dx = dx.copy()
+        bench.forward(inputs(subject, shape, index=1))
+        overwritten = np.count_nonzero(dx != kept_dx)
+        expect(
+            not overwritten,
+            f"the next forward overwrites what backward returned: {overwritten} of its {dx.size} numbers changed",
+            "give kept arrays names of their own, self.work('y', ...) and self.work('dx', ...), or make new ones",
+        )
+
+
+@check("layer", "activation")
+def check_any_batch_size(subject: Subject) -> None:
+    """After batches of another size, it gives what a new instance gives."""
+    for shape in subject.input_shapes:
+        used = Bench(subject, shape)
+        for batch in (4, 7, 3, 1):
+            x = inputs(subject, shape, batch)
+            new = Bench(subject, shape)
+            found = []
+            for bench in (used, new):
+                y = bench.forward(x, training=False).copy()
+                found.append((y, bench.backward(subject.rng(1).normal(size=y.shape)).copy()))
+            for what, mine, expected in zip(("forward", "backward"), *found):
+                expect(
+                    close(mine, expected),
+                    f"after a batch of another size, {what} of {batch} rows differs by {distance(mine, expected):.3g} "
+                    "from that of a new instance",
+                    "take the number of rows from x each time: the last batch of an epoch is smaller",
+                )
+
+
+@check("layer", "activation")
+def check_rows_apart_at_inference(subject: Subject) -> None:
+    """At inference a row's output does not depend on what else is in the batch."""
+    for shape in subject.input_shapes:
+        bench = Bench(subject, shape)
+        bench.forward(inputs(subject, shape, index=1), training=True)
+        x = inputs(subject, shape)
+        together = bench.forward(x, training=False).copy()
+        alone = np.concatenate([bench.forward(x[i : i + 1], training=False).copy() for i in range(len(x))])
+        expect(
+            close(together, alone),
+            f"at inference, a row among {len(x)} differs from the same row alone by {distance(together, alone):.3g}",
+            "compute along the axes of a sample only; statistics over the batch belong to training, and are kept for "
+            "inference in a self.buffer",
+        )
+
+
+@check("layer", "activation")
+def check_finite_at_extremes(subject: Subject) -> None:
+    """Zeros, tiny and large inputs give finite numbers, and no warning of NumPy's."""
+    for shape in subject.input_shapes:
+        for dtype in ("float32", "float64"):
+            for named, x in extremes((BATCH, *shape), dtype):
+                for training in MODES if subject.kind == "layer" else (True,):
+                    bench = Bench(subject, shape, dtype)
+                    where = f"for {dtype} input of {named}{'' if training else ' at inference'}"
+                    with strictly(where):
+                        y = bench.forward(x, training)
+                        dx = bench.backward(np.ones_like(y))
+                    for method, array in (("forward", y), ("backward", dx)):
+                        wrong = array[~np.isfinite(array)]
+                        expect(wrong.size == 0, f"{where}, {method} gives {wrong[:1]}", STABLE)
 
 
 def _runs(subject: Subject) -> Iterator[tuple[Shape, int, bool]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class Subject:
         self.cls = cls
         self.fields = fields
         self.example = example  # its position, where there are several
+        self.memory: dict[str, Any] = {}  # what several checks need and is costly to have
 
     @property
     def kind(self) -> str:
@@ -74,16 +75,19 @@ class Examined:
         if getattr(self.cls, "kind", None) not in KINDS:
             raise TypeError(f"got {given!r}, expected a component, its class or its name")
         self._instance = None if isinstance(given, type) else fresh(given)
+        self._subjects: list[Subject] | None = None
 
     @property
     def name(self) -> str:
         return f"{self.cls.kind}.{registry().name_of(self.cls)}"
 
-    def subjects(self) -> Iterator[Subject]:
+    def subjects(self) -> Sequence[Subject]:
         """One for each example."""
-        examples = self._examples()
-        for position, fields in enumerate(examples):
-            yield Subject(self.cls, fields, position if len(examples) > 1 else None)
+        if self._subjects is None:
+            examples = self._examples()
+            numbered = len(examples) > 1
+            self._subjects = [Subject(self.cls, fields, i if numbered else None) for i, fields in enumerate(examples)]
+        return self._subjects
 
     def _examples(self) -> Sequence[Mapping[str, Any]]:
         if self._instance is not None:

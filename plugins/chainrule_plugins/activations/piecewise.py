@@ -60,6 +60,8 @@ class ReLU(Activation):
         array([[0., 2.]])
     """
 
+    check_kinks = (0.0,)
+
     def forward(self, z: Array) -> Array:
         # NumPy is several times faster at clip with two bounds than at maximum with one number.
         self.a = z.clip(0, np.inf, out=self.work("a", z.shape, z.dtype))
@@ -101,6 +103,8 @@ class LeakyReLU(Activation):
     """
 
     slope: float = 0.01
+
+    check_kinks = (0.0,)
 
     def __post_init__(self) -> None:
         self.require("slope", 0 <= self.slope < 1, "at least 0 and less than 1")

@@ -86,6 +86,9 @@ class ELU(Activation):
 
     alpha: float = 1.0
 
+    check_examples = ({}, {"alpha": 2.0})
+    check_kinks = (0.0,)
+
     def __post_init__(self) -> None:
         self.require("alpha", 0 < self.alpha < math.inf, "above 0 and finite")
 
@@ -128,6 +131,8 @@ class SELU(Activation):
         >>> cr.make("activation", "selu").forward(np.array([[-1e4, 0.0, 1.0]])).round(4)
         array([[-1.7581,  0.    ,  1.0507]])
     """
+
+    check_kinks = (0.0,)
 
     def forward(self, z: Array) -> Array:
         a = self.a = np.minimum(z, 0, out=self.work("a", z.shape, z.dtype))
@@ -177,6 +182,8 @@ class Swish(Activation):
     """
 
     beta: float = 1.0
+
+    check_examples = ({}, {"beta": 3.0})
 
     def __post_init__(self) -> None:
         self.require("beta", 0 < self.beta < math.inf, "above 0 and finite")

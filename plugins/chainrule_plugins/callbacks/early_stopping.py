@@ -46,6 +46,8 @@ class EarlyStopping(Callback):
     mode: Literal["auto", "min", "max"] = "auto"
     restore_best: bool = True
 
+    check_examples = ({}, {"patience": 1, "min_delta": 0.1, "restore_best": False})
+
     def __post_init__(self) -> None:
         self.require("patience", self.patience >= 1, "at least 1")
         self.require("min_delta", 0 <= self.min_delta < math.inf, "at least 0 and finite")

@@ -15,7 +15,7 @@ import os
 import struct
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -121,7 +121,7 @@ class IdxSource:
         Raises:
             DataError: a file is missing and cannot be downloaded, or is not what it should be; and what to do.
         """
-        folder, remedy = self._folder()
+        folder, remedy = self._filled_folder()
         paths = [file.find(folder) or folder / file.name for file in self.files]
         try:
             (x, y, test_x, test_y), hashes = zip(*(f.read(path) for f, path in zip(self.files, paths)), strict=True)
@@ -132,11 +132,25 @@ class IdxSource:
             raise DataError(f"{error}.\n{remedy}") from None
         return Split(x, y), Split(test_x, test_y), " ".join(hashes)
 
-    def _folder(self) -> tuple[Path, str]:
-        """The folder that has all four files, after a download if need be; and what to do about a damaged one."""
+    @property
+    def folder(self) -> Path:
+        """Where the files are looked for."""
         given = os.environ.get("CHAINRULE_DATA")
         if given:
-            folder = Path(given).expanduser() / self.name
+            return Path(given).expanduser() / self.name
+        import platformdirs
+
+        return Path(platformdirs.user_cache_dir("chainrule")) / self.name
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether all four files are there, so that none need be downloaded."""
+        return not self._missing(self.folder)
+
+    def _filled_folder(self) -> tuple[Path, str]:
+        """The folder that has all four files, after a download if need be; and what to do about a damaged one."""
+        folder = self.folder
+        if os.environ.get("CHAINRULE_DATA"):
             missing = self._missing(folder)
             if missing:
                 name = missing[0].name
@@ -146,9 +160,6 @@ class IdxSource:
                     "or use experiment=digits, which needs no download."
                 )
             return folder, "Replace it with the published file, or unset CHAINRULE_DATA to have it downloaded."
-        import platformdirs
-
-        folder = Path(platformdirs.user_cache_dir("chainrule")) / self.name
         own = os.environ.get("CHAINRULE_MIRROR")
         self.download(folder, [f"{own.rstrip('/')}/{self.name}/"] if own else self.mirrors)
         return folder, "Delete it, and the next run downloads it again."
@@ -256,6 +267,14 @@ class IdxDataset(Dataset):
 
     source: ClassVar[IdxSource]
     class_names: ClassVar[Sequence[str]]
+
+    check_examples = ({"validation_size": 500, "train_size": 2000},)
+
+    @property
+    def checks_not_applicable(self) -> Mapping[str, str]:
+        if self.source.at_hand:
+            return {}
+        return {"loads": f"its files are not in {self.source.folder}, and a check downloads nothing"}
 
     def __post_init__(self) -> None:
         self.require("validation_size", self.validation_size >= 0, "at least 0")

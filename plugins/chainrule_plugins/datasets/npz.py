@@ -3,10 +3,10 @@
 import dataclasses
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -70,6 +70,13 @@ class Npz(Dataset):
     validation_fraction: float = 0.2
     test_fraction: float = 0.2
     seed: int = 0
+
+    @classmethod
+    def check_examples_in(cls, folder: Path) -> Sequence[Mapping[str, Any]]:
+        rng = np.random.default_rng(0)
+        np.savez(folder / "numbers.npz", x=rng.normal(size=(50, 3)), y=rng.normal(size=50))
+        np.savez(folder / "images.npz", x=rng.integers(0, 256, (60, 4, 4), np.uint8), y=np.arange(60) % 3)
+        return [{"path": str(folder / "numbers.npz"), "scale": "standard"}, {"path": str(folder / "images.npz")}]
 
     def __post_init__(self) -> None:
         require_fractions(self)

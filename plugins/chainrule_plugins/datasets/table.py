@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
@@ -80,6 +80,15 @@ class Csv(Dataset):
     validation_fraction: float = 0.2
     test_fraction: float = 0.2
     seed: int = 0
+
+    @classmethod
+    def check_examples_in(cls, folder: Path) -> Sequence[Mapping[str, Any]]:
+        rng = np.random.default_rng(0)
+        rows = [f"{a:.6f},{b:.6f},{a - b:.6f},{'yes' if a > b else 'no'}" for a, b in rng.normal(size=(60, 2))]
+        path = folder / "table.csv"
+        path.write_text("\n".join(["a,b,difference,larger", *rows]), encoding="utf-8")
+        columns = {"path": str(path), "features": ("a", "b")}
+        return [{**columns, "target": "larger"}, {**columns, "target": "difference", "scale": "none"}]
 
     def __post_init__(self) -> None:
         self.require("target", len(self.target) > 0, "the name of a column, or a list of names")

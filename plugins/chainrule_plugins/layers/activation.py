@@ -35,6 +35,8 @@ class Activation(Layer):
 
     activation: str | Mapping[str, Any] | chainrule.Activation
 
+    check_examples = ({"activation": "tanh"},)
+
     def build(self, input_shape: Shape) -> Shape:
         self.child("activation", self.activation)
         return input_shape

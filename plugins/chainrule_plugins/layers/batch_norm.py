@@ -61,6 +61,8 @@ class BatchNorm(Layer):
     momentum: float = 0.9
     eps: float = 1e-5
 
+    check_input_shapes = ((4,), (3, 2, 4))
+
     def __post_init__(self) -> None:
         self.require("momentum", 0 <= self.momentum < 1, "at least 0 and less than 1")
         self.require("eps", 0 < self.eps < math.inf, "above 0 and finite")

@@ -85,6 +85,13 @@ class Conv2d(Layer):
     bias_initializer: str | Mapping[str, Any] | Initializer = "zeros"
     bias: bool = True
 
+    check_examples = (
+        {"filters": 3, "kernel": 2},
+        {"filters": 2, "padding": "same", "stride": 2, "activation": "tanh"},
+        {"filters": 2, "kernel": (1, 2), "dilation": 3, "bias": False},
+    )
+    check_input_shapes = ((5, 4, 2), (4, 5))
+
     def __post_init__(self) -> None:
         self.require("filters", self.filters >= 1, "at least 1")
         sizes = self._kernel_sizes()

@@ -56,6 +56,8 @@ class Dense(Layer):
     bias_initializer: str | Mapping[str, Any] | Initializer = "zeros"
     bias: bool = True
 
+    check_examples = ({"units": 3}, {"units": 1, "bias": False, "activation": "tanh"})
+
     def __post_init__(self) -> None:
         self.require("units", self.units >= 1, "at least 1")
 

@@ -27,6 +27,8 @@ class Flatten(Layer):
         (784,)
     """
 
+    check_input_shapes = ((4,), (3, 2, 4))
+
     def build(self, input_shape: Shape) -> Shape:
         self.input_shape = input_shape
         self.features = math.prod(input_shape)

@@ -33,6 +33,8 @@ class GlobalAveragePool2d(Layer):
         array([[2.5]], dtype=float32)
     """
 
+    check_input_shapes = ((5, 4, 2), (4, 5))
+
     def build(self, input_shape: Shape) -> Shape:
         height, width, self.channels = image_shape("global_average_pool2d", input_shape)
         self.pixels = height * width

@@ -52,6 +52,8 @@ class LayerNorm(Layer):
 
     eps: float = 1e-5
 
+    check_input_shapes = ((4,), (3, 2, 4))
+
     def __post_init__(self) -> None:
         self.require("eps", 0 < self.eps < math.inf, "above 0 and finite")
 

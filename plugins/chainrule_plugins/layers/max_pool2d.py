@@ -47,6 +47,9 @@ class MaxPool2d(Layer):
     size: int = 2
     stride: int | None = None
 
+    check_examples = ({}, {"size": 3, "stride": 1})
+    check_input_shapes = ((5, 4, 2), (4, 5))
+
     def __post_init__(self) -> None:
         self.require("size", self.size >= 1, "at least 1")
         self.require("stride", self.stride is None or self.stride >= 1, "at least 1, or null")

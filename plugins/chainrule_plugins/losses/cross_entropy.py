@@ -53,6 +53,8 @@ class BinaryCrossEntropy(Loss):
 
     smoothing: float = 0.0
 
+    check_examples = ({}, {"smoothing": 0.2})
+
     fuses_with = "sigmoid"
     default_for = ("binary",)
 
@@ -135,6 +137,8 @@ class CategoricalCrossEntropy(Loss):
     """
 
     smoothing: float = 0.0
+
+    check_examples = ({}, {"smoothing": 0.2})
 
     integer_targets = True
     fuses_with = "softmax"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,6 +112,8 @@ class MeanAbsoluteError(Loss):
         1.5
     """
 
+    check_kinks = (0.0,)
+
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         if task == "binary":
             return 1, "sigmoid"
@@ -162,6 +165,12 @@ class Huber(Loss):
     """
 
     delta: float = 1.0
+
+    check_examples = ({}, {"delta": 0.3})
+
+    @property
+    def check_kinks(self) -> Sequence[float]:
+        return -self.delta, self.delta
 
     def __post_init__(self) -> None:
         self.require("delta", 0 < self.delta < math.inf, "above 0 and finite")

@@ -43,6 +43,8 @@ class Hinge(Loss):
         [0.0, 0.0, 0.5, 2.0]
     """
 
+    check_kinks = (-1.0, 0.0)  # of prediction - target: at a margin of 1, for no and for yes
+
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         if task == "regression":
             raise ConfigError(

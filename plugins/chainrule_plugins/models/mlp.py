@@ -43,6 +43,9 @@ class MLP(Model):
     dropout: float = 0.0
     initializer: str | Mapping[str, Any] | Initializer = "he_normal"
 
+    check_examples = ({}, {"hidden": (), "activation": "tanh"}, {"hidden": (5, 6), "dropout": 0.2})
+    check_input_shapes = ((4,), (5, 4))
+
     def __post_init__(self) -> None:
         self.require("hidden", all(units >= 1 for units in self.hidden), "sizes of at least 1")
         self.require("dropout", 0 <= self.dropout < 1, "at least 0 and less than 1")

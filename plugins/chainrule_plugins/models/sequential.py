@@ -31,6 +31,9 @@ class Sequential(Model):
 
     layers: Sequence[str | Mapping[str, Any] | Layer] = ("flatten",)
 
+    check_examples = ({}, {"layers": ("flatten", {"name": "dense", "units": 5}, "tanh")})
+    check_input_shapes = ((4,), (5, 4))
+
     def build(self, input_shape: Shape, units: int, activation: str) -> list[Any]:
         if self._ends_in(units, activation):
             return [*self.layers]

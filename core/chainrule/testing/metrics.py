@@ -1,0 +1,164 @@
+"""What metrics owe: one value for the same rows, however they are cut into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+import numpy as np
+
+from chainrule.arrays import Array, Task
+from chainrule.components import Metric
+from chainrule.testing.arrays import close, is_finite_number
+from chainrule.testing.kit import check, expect
+from chainrule.testing.subject import Subject
+
+ROWS = 24
+CLASSES = 3
+CUTS = ((12, 12), (1, 23), (23, 1), (5, 5, 5, 5, 4), (1,) * ROWS)
+
+
+def data(subject: Subject, task: Task, index: int = 0) -> tuple[Array, Array]:
+    """Predictions as an output layer gives them, and targets as metrics take them."""
+    rng = subject.rng(index)
+    if task == "multiclass":
+        scores = np.exp(rng.normal(size=(ROWS, CLASSES)))
+        return scores / scores.sum(axis=1, keepdims=True), rng.permutation(np.arange(ROWS) % CLASSES)
+    if task == "binary":
+        return rng.random((ROWS, 1)), rng.permutation(np.arange(ROWS) % 2).astype(float)[:, None]
+    return rng.normal(size=(ROWS, 2)), rng.normal(size=(ROWS, 2))
+
+
+def value(metric: Metric, prediction: Array, target: Array, cut: Sequence[int] = (ROWS,)) -> Array:
+    """What the metric gives for these rows in batches of these sizes."""
+    metric.reset()
+    gather(metric, prediction, target, cut)
+    return np.asarray(metric.compute())
+
+
+def gather(metric: Metric, prediction: Array, target: Array, cut: Sequence[int] = (ROWS,)) -> None:
+    stop = 0
+    for size in cut:
+        start, stop = stop, stop + size
+        metric.update(prediction[start:stop], target[start:stop])
+
+
+@check("metric", first=True)
+def check_declares_tasks(subject: Subject) -> None:
+    """It says for which tasks it is meant, and which way is better."""
+    metric, known = subject.make(), get_args(Task)
+    expect(
+        isinstance(metric.tasks, tuple) and bool(metric.tasks) and set(metric.tasks) <= set(known),
+        f"tasks is {metric.tasks!r}",
+        f"write a tuple of some of {', '.join(known)}, without a type annotation: tasks = ('regression',)",
+    )
+    expect(metric.goal in ("min", "max"), f"goal is {metric.goal!r}", "write goal = 'min' or goal = 'max'")
+
+
+@check("metric", first=True)
+def check_value(subject: Subject) -> None:
+    """Compute gives a finite number, or an array where array = True, and the same again when asked again."""
+    for task in subject.make().tasks:
+        metric = subject.make()
+        metric.reset()
+        gather(metric, *data(subject, task))
+        first, second = metric.compute(), metric.compute()
+        if metric.array:
+            expect(isinstance(first, np.ndarray), f"compute gives {first!r}", "return an array, or write array = False")
+        else:
+            expect(
+                is_finite_number(first),
+                f"compute gives {first!r} for a {task} task",
+                "return a finite number; a metric that gives an array writes array = True",
+            )
+        expect(
+            np.array_equal(first, second),
+            f"compute gives {first!r}, and called again {second!r}",
+            "leave what was gathered as it is: compute is called while batches still come in",
+        )
+
+
+@check("metric")
+def check_any_cut(subject: Subject) -> None:
+    """Batches of any cut give the same value."""
+    for task in subject.make().tasks:
+        prediction, target = data(subject, task)
+        whole = value(subject.make(), prediction, target)
+        for cut in CUTS:
+            found = value(subject.make(), prediction, target, cut)
+            sizes = ", ".join(map(str, cut[:4])) + (", ..." if len(cut) > 4 else "")
+            expect(
+                close(found, whole),
+                f"for {ROWS} rows of a {task} task at once it gives {whole.tolist()}, and in batches of {sizes} rows "
+                f"{found.tolist()}",
+                "gather sums and counts over rows in update, and divide once, in compute: an average of batch averages "
+                "gives the rows of a small batch more weight",
+            )
+
+
+@check("metric")
+def check_reset_forgets(subject: Subject) -> None:
+    """After reset it is as new."""
+    for task in subject.make().tasks:
+        used = subject.make()
+        value(used, *data(subject, task, index=1))
+        found, expected = (value(metric, *data(subject, task)) for metric in (used, subject.make()))
+        expect(
+            close(found, expected),
+            f"after other rows and a reset it gives {found.tolist()}, and a new one {expected.tolist()}",
+            "set everything that update gathers back in reset",
+        )
+
+
+@check("metric")
+def check_instances_apart(subject: Subject) -> None:
+    """Two instances share no state."""
+    for task in subject.make().tasks:
+        metric, other = subject.make(), subject.make()
+        prediction, target = data(subject, task)
+        expected = value(metric, prediction, target)
+        metric.reset()
+        gather(metric, prediction, target)
+        other.reset()
+        gather(other, *data(subject, task, index=1))
+        found = np.asarray(metric.compute())
+        expect(
+            close(found, expected),
+            f"with another instance at work it gives {found.tolist()} in place of {expected.tolist()}",
+            "set what update gathers on self, in reset; a list or dict of the class is shared by all instances",
+        )
+
+
+@check("metric")
+def check_inputs_left_alone(subject: Subject) -> None:
+    """It writes neither to the prediction nor to the target."""
+    for task in subject.make().tasks:
+        before = data(subject, task)
+        given = before[0].copy(), before[1].copy()
+        value(subject.make(), *given)
+        for name, now, array in zip(("prediction", "target"), given, before):
+            changed = np.count_nonzero(now != array)
+            expect(
+                not changed,
+                f"it writes to the {name}: {changed} of its {array.size} numbers changed",
+                "compute in a new array: the loss goes back from the same prediction",
+            )
+
+
+@check("metric", when=lambda cls: not getattr(cls, "array", False))
+def check_goal(subject: Subject) -> None:
+    """Perfect predictions are better than quite wrong ones, in the direction that goal says."""
+    for task in subject.make().tasks:
+        _, target = data(subject, task)
+        if task == "multiclass":
+            perfect, wrong = np.eye(CLASSES)[target], np.eye(CLASSES)[(target + 1) % CLASSES]
+        else:
+            perfect, wrong = target.copy(), 1 - target if task == "binary" else target + 3
+        metric = subject.make()
+        best, worst = (float(value(metric, prediction, target)) for prediction in (perfect, wrong))
+        expect(
+            best > worst if metric.goal == "max" else best < worst,
+            f"goal is {metric.goal!r}, and for a {task} task it gives {best:.6g} where all is right, {worst:.6g} where "
+            "all is wrong",
+            f"write goal = {'min' if metric.goal == 'max' else 'max'!r}, or turn the value round",
+        )

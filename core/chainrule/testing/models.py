@@ -1,0 +1,108 @@
+"""What models owe: layers that make a network, for each way in which one can end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+
+from chainrule.arrays import Shape, Task
+from chainrule.components import Component, Loss
+from chainrule.errors import ChainruleError
+from chainrule.network import Network
+from chainrule.registry import make, registry, spec_of
+from chainrule.testing.kit import CheckFailed, check, expect
+from chainrule.testing.subject import Subject
+
+CLASSES = 3
+BATCH = 4
+
+
+def endings() -> Iterator[tuple[Task, str, int, str]]:
+    """For each task the loss that is picked where none is named, and the units and activation that it asks for."""
+    for entry in registry():
+        if issubclass(entry.cls, Loss):
+            for task in entry.cls.default_for:
+                units, activation = make("loss", entry.name).output(task, CLASSES)
+                yield task, entry.name, units, activation
+
+
+def network_of(subject: Subject, shape: Shape, task: Task, loss: str, units: int, activation: str) -> Network:
+    layers = subject.make().build(shape, units, activation)
+    return Network(layers, shape, loss, dtype="float64", task=task)
+
+
+@check("model", first=True)
+def check_builds(subject: Subject) -> None:
+    """Its layers make a network that ends in the units and the activation that the loss asks for."""
+    for shape in subject.input_shapes:
+        for task, loss, units, activation in endings():
+            asked = f"for input of shape {shape}, {units} units and {activation}"
+            try:
+                network = network_of(subject, shape, task, loss, units, activation)
+            except ChainruleError as error:
+                raise CheckFailed(
+                    f"{asked}, its layers make no network: {error}",
+                    "return a list of layers, each an instance of its own, a name or {'name': ..., ...}; other input "
+                    "than (4,) is declared in check_input_shapes",
+                ) from None
+            last = registry().name_of(cast(Component, network.layers[-1]))
+            expect(
+                network.output_shape == (units,) and last == activation,
+                f"{asked}, the network ends in shape {network.output_shape} and {last}",
+                "end the list in a layer with these units and this activation",
+            )
+
+
+@check("model")
+def check_trains(subject: Subject) -> None:
+    """A step of training gives a finite loss, and a gradient that reaches every parameter's layer."""
+    for shape in subject.input_shapes:
+        for task, loss, units, activation in endings():
+            network = network_of(subject, shape, task, loss, units, activation)
+            x = subject.rng().normal(size=(BATCH, *shape))
+            y = (
+                np.arange(BATCH) % CLASSES
+                if task == "multiclass"
+                else (np.arange(BATCH * units) % 2).reshape(-1, units)
+            )
+            value, grad = network.loss_and_gradient(x, y)
+            expect(
+                bool(np.isfinite(value) and np.isfinite(grad).all()),
+                f"a step of a {task} task gives loss {value:.6g}, and a gradient that is not finite",
+                "check how its weights are initialized",
+            )
+            expect(
+                bool(grad.any()),
+                f"a step of a {task} task gives a gradient of zero",
+                "let the layers depend on their weights: an initializer of zeros blocks the way",
+            )
+
+
+@check("model")
+def check_same_layers_again(subject: Subject) -> None:
+    """Building twice gives equal layers, and leaves its fields as they were given."""
+    for shape in subject.input_shapes:
+        _, _, units, activation = next(endings())
+        model = subject.make()
+        before = spec_of(model)
+        first, second = ([_plain(layer) for layer in model.build(shape, units, activation)] for _ in range(2))
+        expect(
+            first == second,
+            f"built twice, it gives {len(first)} layers and then {len(second)}: {first} and {second}",
+            "make a new list each time, and keep nothing",
+        )
+        after = spec_of(model)
+        changed = [
+            f"{name} from {value!r} to {after[name]!r}" for name, value in before.items() if after[name] != value
+        ]
+        expect(
+            not changed,
+            f"building changes {', '.join(changed)}",
+            "copy a field before it is changed: layers = [*self.layers, ...]",
+        )
+
+
+def _plain(layer: Any) -> Any:
+    return spec_of(layer) if isinstance(layer, Component) else layer

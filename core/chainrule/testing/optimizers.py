@@ -1,0 +1,215 @@
+"""What optimizers owe: they go downhill, obey the scheduled rate, and keep all of their state in their slots."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import numpy as np
+
+from chainrule.arrays import Array
+from chainrule.components import Optimizer
+from chainrule.testing.arrays import STABLE, distance, strictly
+from chainrule.testing.kit import check, expect
+from chainrule.testing.subject import Subject
+
+SHAPE = (4, 3)
+STEPS = 6
+IN_SLOTS = "keep all state in slots, arrays of zeros at first that slots = (...) names, and count steps by step"
+
+
+class Descent:
+    """An optimizer at work on $f(theta) = 1/2 sum(curvature theta^2)$, in one block or in several."""
+
+    def __init__(
+        self, optimizer: Optimizer, theta: Array, curvature: Array, cuts: tuple[slice, ...] = (slice(None),)
+    ) -> None:
+        self.optimizer = optimizer
+        self.theta, self.curvature, self.cuts = theta.copy(), curvature, cuts
+        self.slots = {name: np.zeros_like(theta) for name in optimizer.slots}
+        self.step = 0
+
+    def go(self, steps: int, lr: float | None = None, grad: Array | None = None) -> Descent:
+        """Make so many updates, with the optimizer's own rate where no other is given."""
+        rate = float(self.optimizer.lr) if lr is None else lr
+        for _ in range(steps):
+            self.step += 1
+            gradient = (self.curvature * self.theta if grad is None else grad).astype(self.theta.dtype)
+            for cut in self.cuts:
+                slots = {name: slot[cut] for name, slot in self.slots.items()}
+                self.optimizer.update(self.theta[cut], gradient[cut].copy(), slots, self.step, rate)
+        return self
+
+    @property
+    def loss(self) -> float:
+        return float((self.curvature * self.theta**2).sum() / 2)
+
+
+def descent(subject: Subject, index: int = 0, dtype: str = "float64", **fields: Any) -> Descent:
+    """A new instance at a point of its own for each index, on flat arrays or, if it wants them so, shaped ones."""
+    optimizer = subject.make(**fields)
+    rng = subject.rng(index)
+    shape = SHAPE if optimizer.whole_parameters else (math.prod(SHAPE),)
+    return Descent(optimizer, rng.normal(size=shape).astype(dtype), rng.uniform(0.5, 2, size=shape))
+
+
+@check("optimizer", first=True)
+def check_updates_in_place(subject: Subject) -> None:
+    """Update changes theta and the slots in place."""
+    run = descent(subject)
+    slots = dict(run.slots)
+    before = run.theta.copy()
+    run.optimizer.update(run.theta, run.curvature * run.theta, slots, 1, float(run.optimizer.lr))
+    expect(
+        bool((run.theta != before).any()),
+        "after an update with a gradient, theta is what it was",
+        "move the array that was given: theta -= ..., not theta = theta - ...",
+    )
+    replaced = [name for name in run.slots if slots.get(name) is not run.slots[name]]
+    added = [name for name in slots if name not in run.slots]
+    expect(
+        not replaced and not added,
+        f"update replaces {', '.join(replaced + added)} in slots with another array",
+        "change slots in place: v = slots['v']; v *= beta; v += grad; and name each in slots = (...)",
+    )
+
+
+@check("optimizer")
+def check_lowers_quadratic(subject: Subject) -> None:
+    """It lowers a convex quadratic, with its own learning rate, from several places."""
+    steps = 100
+    for index in range(3):
+        run = descent(subject, index)
+        before = run.loss
+        run.go(steps)
+        expect(
+            bool(run.loss < before),
+            f"on f = 1/2 sum(c theta^2), c from 0.5 to 2, {steps} steps with lr={run.optimizer.lr:g} take f from "
+            f"{before:.4g} to {run.loss:.4g}",
+            "move against the gradient, theta -= lr * ...; give lr a default that suits the method",
+        )
+
+
+@check("optimizer", when=lambda cls: not cast(type[Optimizer], cls).whole_parameters)
+def check_blockwise_equals_whole(subject: Subject) -> None:
+    """One call per step for each block of the flat vector gives what one call for all of it does."""
+    whole, cut = descent(subject), descent(subject)
+    cut.cuts = (slice(0, 5), slice(5, 9), slice(9, None))
+    off = distance(whole.go(STEPS).theta, cut.go(STEPS).theta)
+    expect(
+        off <= 1e-12,
+        f"after {STEPS} steps, updating block by block differs from updating the whole vector by {off:.3g}",
+        f"work elementwise, and {IN_SLOTS}; a rule that looks at a parameter as a whole says whole_parameters = True",
+    )
+
+
+@check("optimizer")
+def check_keeps_nothing_on_itself(subject: Subject) -> None:
+    """Update sets no attribute of the optimizer."""
+    run = descent(subject)
+    before = dict(vars(run.optimizer))
+    run.go(STEPS)
+    after = {name: value for name, value in vars(run.optimizer).items() if name != "_work"}
+    changed = [name for name in after if name not in before or not _same(before[name], after[name])]
+    expect(
+        not changed,
+        f"update sets {', '.join(f'self.{name}' for name in changed)}: it runs once for each block, and is not saved",
+        f"{IN_SLOTS}; for an array to compute in there is self.work(name, shape, dtype)",
+    )
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or (type(a) is type(b) and not isinstance(a, (np.ndarray, dict, list)) and bool(a == b))
+
+
+@check("optimizer")
+def check_continues_from_slots(subject: Subject) -> None:
+    """A new instance, given theta, slots and step, goes on exactly as the old one would have."""
+    old, new = descent(subject).go(STEPS), descent(subject)
+    new.theta, new.step = old.theta.copy(), old.step
+    new.slots = {name: slot.copy() for name, slot in old.slots.items()}
+    off = distance(old.go(STEPS).theta, new.go(STEPS).theta)
+    expect(
+        off == 0,
+        f"saved after {STEPS} steps and restored, it is off by {off:.3g} after {STEPS} more",
+        IN_SLOTS,
+    )
+
+
+@check("optimizer")
+def check_instances_apart(subject: Subject) -> None:
+    """Two instances share no state: what one does leaves the other alone."""
+    alone, together, other = descent(subject), descent(subject), descent(subject, 1)
+    alone.go(STEPS)
+    for _ in range(STEPS):
+        other.go(1)
+        together.go(1)
+    off = distance(alone.theta, together.theta)
+    expect(
+        off == 0,
+        f"with another instance at work beside it, it is off by {off:.3g} after {STEPS} steps",
+        f"{IN_SLOTS}; nothing on the class or in the module changes",
+    )
+
+
+@check("optimizer")
+def check_uses_scheduled_lr(subject: Subject) -> None:
+    """The lr that update is given counts, and the field lr does not."""
+    lr = float(subject.make().lr)
+    field_halved = descent(subject, lr=lr / 2).go(STEPS, lr=lr)
+    given = descent(subject).go(STEPS, lr=lr)
+    given_halved = descent(subject).go(STEPS, lr=lr / 2)
+    expect(
+        distance(given.theta, given_halved.theta) > 0,
+        f"with update's lr at {lr:g} and at {lr / 2:g}, theta after {STEPS} steps is the same",
+        "use the argument lr, which a schedule changes from step to step, in place of self.lr",
+    )
+    off = distance(given.theta, field_halved.theta)
+    expect(
+        off == 0,
+        f"the same lr given to update, with the field lr at {lr:g} and at {lr / 2:g}: theta differs by {off:.3g}",
+        "use the argument lr alone: it is self.lr times the schedule's factor already",
+    )
+
+
+@check("optimizer")
+def check_zero_gradient(subject: Subject) -> None:
+    """From the start, a gradient of zero moves nothing; weight decay is the trainer's to apply."""
+    run = descent(subject)
+    before = run.theta.copy()
+    run.go(3, grad=np.zeros_like(before))
+    off = distance(run.theta, before)
+    expect(
+        off == 0,
+        f"three steps with a gradient of zero move theta by {off:.3g}",
+        "let every part of the step be a multiple of the gradient, or of a slot that gathers it; decay is a field "
+        "weight_decay, which the trainer applies",
+    )
+
+
+@check("optimizer")
+def check_refuses_bad_rates(subject: Subject) -> None:
+    """A learning rate below zero is refused, and so is such a weight decay."""
+    names = [name for name in ("lr", "weight_decay") if hasattr(subject.make(), name)]
+    for name in names:
+        try:
+            subject.make(**{name: -0.1})
+        except ValueError:
+            continue
+        expect(
+            False,
+            f"{name}=-0.1 is accepted",
+            f'refuse it in __post_init__: self.require("{name}", 0 <= self.{name} < math.inf, "at least 0 and finite")',
+        )
+
+
+@check("optimizer")
+def check_finite_at_extremes(subject: Subject) -> None:
+    """Gradients of zero, tiny and large ones leave theta finite, without a warning of NumPy's."""
+    for dtype in ("float32", "float64"):
+        for size in (0.0, 1e-20, 1.0, 1e10):
+            run = descent(subject, dtype=dtype)
+            where = f"for {dtype} gradients of size {size:g}"
+            with strictly(where):
+                run.go(STEPS, grad=np.where(run.curvature > 1, size, -size))
+            expect(bool(np.isfinite(run.theta).all()), f"{where}, theta becomes infinite or NaN", STABLE)

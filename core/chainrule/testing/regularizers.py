@@ -1,0 +1,97 @@
+"""What regularizers owe: a penalty, and its gradient, added to what is there."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.arrays import Array
+from chainrule.testing.arrays import STABLE, away_from, distance, extremes, is_finite_number, strictly
+from chainrule.testing.differences import ATTEMPTS, Compared, not_smooth, numeric_gradient, require_equal
+from chainrule.testing.kit import check, expect
+from chainrule.testing.subject import Subject
+
+SIZE = 12
+
+
+def weights(subject: Subject, index: int = 0) -> Array:
+    return away_from(subject.kinks, subject.rng(index).normal(size=SIZE))
+
+
+@check("regularizer", first=True)
+def check_penalty(subject: Subject) -> None:
+    """The penalty is a number, 0 or more, and no smaller for larger weights."""
+    theta = weights(subject)
+    small, large = subject.make().penalty(theta), subject.make().penalty(3 * theta)
+    expect(
+        is_finite_number(small) and small >= 0,
+        f"penalty gives {small!r}",
+        "return a number, 0 or more: float(...)",
+    )
+    expect(
+        large >= small,
+        f"the penalty of weights three times as large is smaller, {large:.6g} after {small:.6g}",
+        "let it grow with the weights",
+    )
+
+
+@check("regularizer")
+def check_gradient(subject: Subject) -> None:
+    """Add_gradient adds the gradient of the penalty."""
+    for attempt in range(ATTEMPTS):
+        regularizer, theta = subject.make(), weights(subject, attempt)
+        grad = np.zeros(SIZE)
+        regularizer.add_gradient(theta, grad)
+
+        def penalty(theta: Array = theta, regularizer: object = regularizer) -> float:
+            return float(subject.make().penalty(theta))
+
+        compared = Compared("grad", grad, numeric_gradient(penalty, theta), penalty, theta)
+        if require_equal(compared, "derive add_gradient from the formula of penalty, with its factors", SIZE):
+            return
+    raise not_smooth()
+
+
+@check("regularizer")
+def check_adds(subject: Subject) -> None:
+    """Add_gradient adds to what stands in grad, in place."""
+    theta = weights(subject)
+    found = []
+    for before in (0.0, 5.0):
+        grad = np.full(SIZE, before)
+        subject.make().add_gradient(theta, grad)
+        found.append(grad - before)
+    off = distance(*found)
+    expect(
+        off <= 1e-9,
+        f"what it adds depends on what stands in grad, by {off:.3g}",
+        "add to it, grad += ...: the loss's gradient stands there already",
+    )
+
+
+@check("regularizer")
+def check_inputs_left_alone(subject: Subject) -> None:
+    """It does not write to theta."""
+    theta = weights(subject)
+    given = theta.copy()
+    regularizer = subject.make()
+    regularizer.penalty(given)
+    regularizer.add_gradient(given, np.zeros(SIZE))
+    changed = np.count_nonzero(given != theta)
+    expect(
+        not changed,
+        f"it writes to theta: {changed} of {SIZE} numbers changed",
+        "only the optimizer moves weights; add the penalty's gradient to grad",
+    )
+
+
+@check("regularizer")
+def check_finite_at_extremes(subject: Subject) -> None:
+    """Weights of zero, tiny and large ones give a finite penalty and gradient, without a warning of NumPy's."""
+    for dtype in ("float32", "float64"):
+        for named, theta in extremes((SIZE,), dtype):
+            where = f"for {dtype} weights of {named}"
+            grad = np.zeros_like(theta)
+            with strictly(where):
+                penalty = subject.make().penalty(theta)
+                subject.make().add_gradient(theta, grad)
+            expect(bool(np.isfinite(penalty) and np.isfinite(grad).all()), f"{where}, it gives infinity or NaN", STABLE)

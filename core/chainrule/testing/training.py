@@ -1,0 +1,91 @@
+"""A small training for callbacks to listen to, of parts that the kit brings along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.arrays import Array, Shape, Task
+from chainrule.components import Callback, Initializer, Layer, Loss, Optimizer
+from chainrule.network import Network
+from chainrule.trainer import Trainer
+
+
+@dataclass
+class Scattered(Initializer):
+    """Numbers around 0 that are all different."""
+
+    def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
+        return rng.normal(size=shape).astype(dtype)
+
+
+@dataclass
+class Line(Layer):
+    """$y = x W + b$, with one output."""
+
+    def build(self, input_shape: Shape) -> Shape:
+        self.W = self.parameter("W", (*input_shape, 1), Scattered())
+        self.b = self.parameter("b", (1,), Scattered(), decay=False)
+        return (1,)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.x = x
+        y: Array = x @ self.W.value + self.b.value
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        self.W.grad, self.b.grad = self.x.T @ dy, dy.sum(axis=0)
+        dx: Array = dy @ self.W.value.T
+        return dx
+
+
+@dataclass
+class Squared(Loss):
+    """The mean of the squared errors."""
+
+    def output(self, task: Task, classes: int) -> tuple[int, str]:
+        return classes, ""
+
+    def forward(self, prediction: Array, target: Array) -> float:
+        self.error = prediction - target
+        return float(np.square(self.error).mean())
+
+    def backward(self) -> Array:
+        return 2 * self.error / self.error.size
+
+
+@dataclass
+class Downhill(Optimizer):
+    """A small step down the slope."""
+
+    lr: float = 0.05
+
+    def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
+        theta -= lr * grad
+
+
+@dataclass
+class Failing(Callback):
+    """Ends a training with an error, in its second step."""
+
+    def on_batch_end(self, trainer: Trainer) -> None:
+        if trainer.step == 2:
+            raise InterruptedError
+
+
+def trainer() -> Trainer:
+    """A new network and its trainer, the same each time."""
+    network = Network([Line()], (3,), Squared(), seed=1, dtype="float64", task="regression")
+    return Trainer(network, Downhill(), batch_size=4, seed=2)
+
+
+def fit(trainer: Trainer, callbacks: Sequence[Callback], epochs: int = 3) -> Array:
+    """Train on the same ten rows each time, with four for validation, and return the parameters."""
+    rng = np.random.default_rng(4)
+    x, noise = rng.normal(size=(14, 3)), rng.normal(size=(14, 1))
+    y = x.sum(axis=1, keepdims=True) + noise
+    trainer.fit((x[:10], y[:10]), epochs, validation=(x[10:], y[10:]), callbacks=callbacks)
+    return trainer.network.parameters.theta.copy()
