@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TextIO
 
 from chainrule import __version__
+from chainrule.components import KINDS
 from chainrule.errors import ChainruleError, debugging
 from chainrule.signals import Terminated, ended_by_signals
 
-COMMANDS = ("train", "plugins", "ui", "resend")
+COMMANDS = ("train", "plugins", "new", "ui", "resend")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,9 +72,20 @@ def train(arguments: list[str]) -> int:
 
 def plugins(options: argparse.Namespace) -> int:
     """``chainrule plugins``: what is installed."""
-    from chainrule.listing import show
+    from chainrule.listing import show, show_json
 
-    show(options.which)
+    report = show_json if options.json else show
+    report(options.which)
+    return 0
+
+
+def new(options: argparse.Namespace) -> int:
+    """``chainrule new``: a package of one's own."""
+    from chainrule.scaffold import new_package, next_steps
+
+    package = new_package(options.name, options.kind, Path.cwd())
+    print(f'{package.name}: a package with the {package.kind} "{package.module}". What comes next:\n')
+    print("\n".join(f"  {command}" for command in next_steps(package)))
     return 0
 
 
@@ -106,9 +118,11 @@ def complete(arguments: list[str]) -> int:
         if command is None:
             print("\n".join(COMMANDS))
         elif command == "plugins":
-            from chainrule.registry import registry
+            from chainrule.listing import names
 
-            print("\n".join(sorted({entry.kind for entry in registry()} | {entry.name for entry in registry()})))
+            print("\n".join(sorted(names())))
+        elif command == "new":
+            print("\n".join(KINDS if "--kind" in words else ["--kind"]))
         elif command == "train":
             folder = re.search(r"\s--config-dir[ =](\S+)\s", line)
             os.environ["COMP_LINE"] = line.replace(" train", "", 1)
@@ -139,8 +153,19 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     listed = commands.add_parser("plugins", help="what is installed: components, their fields, where they come from")
-    listed.add_argument("which", nargs="?", metavar="KIND|NAME", help="only this kind, or this component")
+    listed.add_argument(
+        "which",
+        nargs="?",
+        metavar="KIND|NAME|PLUGIN",
+        help="a kind: its contract, an example, and what is installed; a component in full; what a package brought",
+    )
+    listed.add_argument("--json", action="store_true", help="the same for programs")
     listed.set_defaults(run=plugins)
+
+    made = commands.add_parser("new", help="write a package of your own with one component, ready to install and test")
+    made.add_argument("name", metavar="NAME", help="such as my-swish: the component my_swish, the class MySwish")
+    made.add_argument("--kind", choices=KINDS, default="layer", metavar="KIND", help=", ".join(KINDS))
+    made.set_defaults(run=new)
 
     served = commands.add_parser("ui", help="open MLflow's pages on the recorded runs")
     served.add_argument("run_id", nargs="?", metavar="RUN", help="open the page of this run")

@@ -5,14 +5,17 @@ A plugin is a module (or object) that an installed distribution names in the ent
 broken plugin and passes over duplicates in silence, so the loop is ours, around ``PluginManager.register``.
 
 Environment: ``CHAINRULE_DISABLE_PLUGINS=a,b`` leaves plugins out, by either part of the id;
-``CHAINRULE_STRICT_PLUGINS=1`` makes a broken plugin fatal.
+``CHAINRULE_STRICT_PLUGINS=1`` makes a broken plugin fatal. What a plugin prints while it loads goes to stderr: stdout
+belongs to what was asked for.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -51,6 +54,7 @@ class Plugin:
     seconds: float = 0.0  # that loading took
     search_path: str | None = None
     error: str | None = None
+    disabled: bool = False
 
     @property
     def id(self) -> str:
@@ -58,7 +62,7 @@ class Plugin:
 
 
 def load_plugins(accept: Callable[[Plugin, Callable[[Any], None]], None]) -> list[Plugin]:
-    """Load every installed plugin, in order.
+    """Load every installed plugin, in order, but those that are disabled.
 
     Args:
         accept: takes a plugin and a function that runs its ``register_components`` with a given registry; raises to
@@ -73,9 +77,12 @@ def load_plugins(accept: Callable[[Plugin, Callable[[Any], None]], None]) -> lis
     plugins = []
     for plugin, entry_point in _installed():
         plugins.append(plugin)
+        if plugin.disabled:
+            continue
         start = time.perf_counter()
         try:
-            _load(manager, plugin, entry_point, accept)
+            with contextlib.redirect_stdout(sys.stderr):
+                _load(manager, plugin, entry_point, accept)
         except (Exception, SystemExit) as error:  # a module that is a script may end the program
             reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
             plugin.error = " ".join(reason.split())
@@ -114,15 +121,15 @@ def _is_package(name: str) -> bool:
 
 
 def _installed() -> Iterator[tuple[Plugin, importlib.metadata.EntryPoint]]:
-    """The entry points of the group, one for each id, in the order of loading, less those that are disabled."""
+    """The entry points of the group, one for each id, in the order of loading."""
     disabled = {part.strip() for part in os.environ.get("CHAINRULE_DISABLE_PLUGINS", "").split(",")} - {""}
     found: dict[str, tuple[Plugin, importlib.metadata.EntryPoint]] = {}
     for entry_point in importlib.metadata.entry_points(group=GROUP):
-        distribution = entry_point.dist
-        name = distribution.name if distribution else "unknown"
-        plugin = Plugin(entry_point.name, name, distribution.version if distribution else "unknown")
-        if not disabled & {plugin.name, plugin.distribution, plugin.id}:
-            found.setdefault(plugin.id, (plugin, entry_point))
+        # A broken uninstall may leave entry points without the rest of a distribution.
+        metadata: Any = entry_point.dist.metadata if entry_point.dist else {}
+        plugin = Plugin(entry_point.name, metadata.get("Name") or "unknown", metadata.get("Version") or "unknown")
+        plugin.disabled = bool(disabled & {plugin.name, plugin.distribution, plugin.id})
+        found.setdefault(plugin.id, (plugin, entry_point))
     yield from sorted(found.values(), key=lambda pair: _order(pair[0]))
 
 

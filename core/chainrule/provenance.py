@@ -16,15 +16,27 @@ def require_installed(components: Mapping[str, str]) -> None:
         components: as ``provenance`` gives them.
 
     Raises:
-        UnknownName: naming the component and the package that had it.
+        UnknownName: naming the component and the package that had it, and what to do.
     """
-    for key, distribution in components.items():
+    for key, supplied in components.items():
         kind, _, name = key.partition(".")
         if name not in registry().names(kind):
-            raise UnknownName(
-                f'{kind} "{name}" came from {distribution}, which is not installed here: '
-                f"pip install {distribution.replace(' ', '==')}"
-            )
+            raise UnknownName(f'{kind} "{name}" came from {supplied}, {_why_missing(supplied)}')
+
+
+def _why_missing(supplied: str) -> str:
+    """The reason why a component of ``"acme 1.2"`` is not here, and what to do."""
+    distribution, _, version = supplied.rpartition(" ")
+    install = f"pip install {distribution}=={version}"
+    plugins = [plugin for plugin in registry().plugins if plugin.distribution == distribution]
+    for plugin in plugins:
+        if plugin.disabled:
+            return f"whose plugin {plugin.id} is left out here: see CHAINRULE_DISABLE_PLUGINS"
+        if plugin.error:
+            return f"whose plugin {plugin.id} failed to load: {plugin.error}"
+    if plugins:
+        return f"and {distribution} {plugins[0].version}, which is installed here, does not have it: {install}"
+    return f"which is not installed here: {install}"
 
 
 def provenance(components: Sequence[Component]) -> dict[str, str]:

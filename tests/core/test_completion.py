@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from chainrule.cli import COMMANDS
+
 COMPLETE = """
 eval "$(chainrule -sc install=bash)"
 COMP_LINE="$1" COMP_POINT=${#1} COMP_WORDS=($1)
@@ -36,7 +38,7 @@ def completed(tmp_path):
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("chainrule ", ["train", "plugins", "ui", "resend"]),
+        ("chainrule ", [*COMMANDS]),
         ("chainrule tr", ["train"]),
         ("chainrule train opt", ["optimizer.", "optimizer="]),
         ("chainrule train -m optimizer=s", ["optimizer=sgd", "optimizer=sgd_mnist", "optimizer=sgd_xor"]),
@@ -45,6 +47,8 @@ def completed(tmp_path):
         ("chainrule train experiment=mn", ["experiment=mnist", "experiment=mnist_classic", "experiment=mnist_cnn"]),
         ("chainrule train tracking.figures=", ["tracking.figures=true"]),
         ("chainrule plugins rms", ["rmsprop"]),
+        ("chainrule new my-swish --k", ["--kind"]),
+        ("chainrule new my-swish --kind ca", ["callback"]),
     ],
 )
 def test_what_is_offered(completed, line, offered):
@@ -82,7 +86,7 @@ def test_a_config_that_would_run_code_is_not_composed_for_a_completion_either(pr
 
 
 def test_other_shells(program):
-    assert query(program, "chainrule pl", shell="fish").out.split() == ["train", "plugins", "ui", "resend"]
+    assert query(program, "chainrule pl", shell="fish").out.split() == [*COMMANDS]
     assert query(program, "chainrule train opt", shell="fish").out.split() == ["optimizer.", "optimizer="]
     assert "hydra_fish_completion" in program("-sc", "install=fish").out
     ran = program("-sc", "install=cmd")

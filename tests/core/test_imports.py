@@ -25,13 +25,13 @@ MODULES = sorted(FILES)
 LEVELS = (
     {"errors", "arrays", "arguments", "signals"},
     {"components", "plugins", "signature", "weights"},
-    {"parameters", "registry", "data", "provenance"},
+    {"parameters", "registry", "data", "provenance", "contract"},
     {"targets", "stack", "summary", "network"},
     {"updates", "trainer", "gradients", "drawing", "figures"}
     | {"store", "environment", "delivery", "tracking", "records"}
     | {"config", "safety", "keys", "messages", "composition"},
     {"experiment", "testing"},
-    {"report", "listing", "cli"},
+    {"report", "scaffold", "listing", "cli"},
 )
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
 

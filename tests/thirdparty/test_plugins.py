@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -203,9 +204,35 @@ def test_a_third_partys_layer_and_optimizer_train_like_built_ins(run: Run, tmp_p
     load = "import chainrule as cr; cr.load_network('net.safetensors')"
     done = run("-c", load, CHAINRULE_DISABLE_PLUGINS=f"{BROKEN},acme-components")
     assert done.stderr.splitlines()[-1] == (
+        'chainrule.errors.UnknownName: layer "scale" came from acme-components 1.2, whose plugin '
+        "acme-components:parts is left out here: see CHAINRULE_DISABLE_PLUGINS"
+    )
+    without = subprocess.run([sys.executable, "-c", load], cwd=tmp_path, env=variables(), capture_output=True, text=True)
+    assert without.stderr.splitlines()[-1] == (
         'chainrule.errors.UnknownName: layer "scale" came from acme-components 1.2, which is not installed here: '
         "pip install acme-components==1.2"
     )
+
+
+@pytest.mark.parametrize(
+    ("supplied", "why"),
+    [
+        (
+            "acme-components 0.7",
+            "and acme-components 1.2, which is installed here, does not have it: pip install acme-components==0.7",
+        ),
+        (
+            "acme-broken-import 0.3",
+            "whose plugin acme-broken-import:parts failed to load: ModuleNotFoundError: No module named "
+            "'acme_forgotten_dependency'",
+        ),
+    ],
+)
+def test_a_missing_component_is_told_with_the_reason(run: Run, supplied: str, why: str) -> None:
+    code = f"from chainrule.provenance import require_installed; require_installed({{'layer.gone': {supplied!r}}})"
+    done = run("-W", "ignore", "-c", code)
+    last = done.stderr.splitlines()[-1]
+    assert last == f'chainrule.errors.UnknownName: layer "gone" came from {supplied}, {why}'
 
 
 def test_the_command_line_lists_what_failed(run: Run) -> None:
