@@ -41,13 +41,15 @@ class Bench:
         self.initial = self.network.parameters.theta.copy()
         self.network.parameters.theta[...] += 0.3 * subject.rng(9).normal(size=self.initial.size)
 
-    def forward(self, x: Array, training: bool = True) -> Array:
+    def forward(self, x: Array, training: bool = True, copy: bool = True) -> Array:
+        """With a copy of ``x``, as whether it is written to is a check of its own; so for ``backward``."""
+        x = x.copy() if copy else x
         if isinstance(self.layer, Activation):
             return self.layer.forward(x)
         return self.layer.forward(x, training)
 
-    def backward(self, dy: Array) -> Array:
-        return self.layer.backward(dy)
+    def backward(self, dy: Array, copy: bool = True) -> Array:
+        return self.layer.backward(dy.copy() if copy else dy)
 
     def gradients(self) -> dict[str, Array]:
         """A copy of each parameter's gradient, by its short name."""

@@ -142,7 +142,7 @@ def _compare_gradients(subject: Subject, fused: bool) -> None:
             target = case.targets(loss)
 
             def value(forward: Any = forward, at: Array = at, target: Array = target) -> float:
-                return float(forward(at, target))
+                return float(forward(at.copy(), target.copy()))  # whether they are written to is a check of its own
 
             value()
             given = backward().copy()
@@ -166,7 +166,7 @@ def check_mean_over_batch(subject: Subject) -> None:
     for case in cases(subject):
         loss = subject.make()
         target = case.targets(loss)
-        once = float(loss.forward(case.prediction, target))
+        once = float(loss.forward(case.prediction.copy(), target.copy()))
         gradient = loss.backward().copy()
         twice = float(loss.forward(np.concatenate([case.prediction] * 2), np.concatenate([target] * 2)))
         half = loss.backward()[: len(gradient)].copy()
@@ -282,7 +282,7 @@ def check_arrays_last(subject: Subject) -> None:
         loss.forward(case.prediction, target)
         gradient = loss.backward()
         kept = gradient.copy()
-        loss.forward(case.prediction[::-1].copy(), target)
+        loss.forward(case.prediction[::-1].copy(), case.targets(loss))
         overwritten = np.count_nonzero(gradient != kept)
         expect(
             not overwritten,

@@ -40,7 +40,7 @@ def check_gradient(subject: Subject) -> None:
     for attempt in range(ATTEMPTS):
         regularizer, theta = subject.make(), weights(subject, attempt)
         grad = np.zeros(SIZE)
-        regularizer.add_gradient(theta, grad)
+        regularizer.add_gradient(theta.copy(), grad)  # whether it is written to is a check of its own
 
         def penalty(theta: Array = theta, regularizer: object = regularizer) -> float:
             return float(subject.make().penalty(theta))
@@ -58,7 +58,7 @@ def check_adds(subject: Subject) -> None:
     found = []
     for before in (0.0, 5.0):
         grad = np.full(SIZE, before)
-        subject.make().add_gradient(theta, grad)
+        subject.make().add_gradient(theta.copy(), grad)
         found.append(grad - before)
     off = distance(*found)
     expect(

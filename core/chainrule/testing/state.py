@@ -148,9 +148,9 @@ def check_saved_and_loaded(subject: Subject) -> None:
         for index in (1, 2):
             bench.forward(inputs(subject, shape, index=index))
         x = inputs(subject, shape)
-        expected = bench.network.predict(x)
+        expected = bench.network.predict(x.copy())
         again = _saved_and_loaded(bench.network) if subject.entry else bench.network.copy()
-        found = again.predict(x)
+        found = again.predict(x.copy())
         expect(
             np.array_equal(found, expected),
             f"after saving and loading, the prediction differs by {distance(found, expected):.3g}",
