@@ -28,6 +28,7 @@ import pluggy
 from chainrule.errors import PluginError
 
 GROUP = "chainrule"
+WARNED = "CHAINRULE_WARNED_PLUGINS"
 hookspec = pluggy.HookspecMarker("chainrule")
 hookimpl = pluggy.HookimplMarker("chainrule")
 
@@ -89,9 +90,17 @@ def load_plugins(accept: Callable[[Plugin, Callable[[Any], None]], None]) -> lis
             message = f"plugin {plugin.id} ({plugin.distribution} {plugin.version}) is left out: {plugin.error}"
             if strict:
                 raise PluginError(message) from error
-            warnings.warn(f"{message} [see: chainrule plugins]", stacklevel=2)
+            _warn_once(plugin, f"{message} [see: chainrule plugins]")
         plugin.seconds = time.perf_counter() - start
     return plugins
+
+
+def _warn_once(plugin: Plugin, message: str) -> None:
+    """Warn in the first process of a program; the workers of a sweep, which inherit its environment, need not."""
+    warned = os.environ.get(WARNED, "").split(",")
+    if plugin.id not in warned:
+        warnings.warn(message, stacklevel=3)
+        os.environ[WARNED] = ",".join([*filter(None, warned), plugin.id])
 
 
 def _checked_path(path: Any) -> str:

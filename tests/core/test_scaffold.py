@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+from environments import variables
+from sources import lines_of_code
 
 import chainrule as cr
 from chainrule.plugins import Plugin
@@ -21,22 +22,6 @@ from chainrule.scaffold import TEMPLATES, Package, compatible, new_package
 from chainrule.testing import check_component
 
 STAND_INS = ("my_component", "my-component", "MyComponent", "A_KIND", "VERSIONS", "TRY_IT")
-
-
-def lines_of_code(source: str) -> dict[str, int]:
-    """Of each class, decorator included, without blank lines, comments and docstrings."""
-    counts = {}
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.ClassDef):
-            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            rows = set(range(first, (node.end_lineno or first) + 1))
-            for inner in ast.walk(node):
-                if isinstance(inner, (ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(inner):
-                    docstring = inner.body[0]
-                    rows -= set(range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1))
-            text = source.splitlines()
-            counts[node.name] = sum(1 for row in rows if text[row - 1].strip() and text[row - 1].strip()[0] != "#")
-    return counts
 
 
 def test_there_is_a_template_for_each_kind_and_no_other() -> None:
@@ -80,8 +65,8 @@ def test_what_is_written_is_formatted_and_without_lint(tmp_path: Path) -> None:
     for kind in cr.KINDS:
         new_package(f"my-{kind}", kind, tmp_path)
     for command in (["check", "--select", "E,F,W,B,UP,RUF"], ["format", "--check"]):
-        ruff = [sys.executable, "-m", "ruff", command[0], "--isolated", "--line-length", "120", *command[1:], "."]
-        done = subprocess.run(ruff, cwd=tmp_path, capture_output=True, text=True)
+        ruff = ["ruff", command[0], "--isolated", "--line-length", "120", *command[1:], "."]
+        done = subprocess.run(ruff, cwd=tmp_path, env=variables(), capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
 
 

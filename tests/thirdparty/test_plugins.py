@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from environments import OFFLINE, environment, variables
+from environments import variables
 
-PACKAGES = Path(__file__).parent / "packages"
 WARNED = {
     "acme-broken-import:parts": (
         "plugin acme-broken-import:parts (acme-broken-import 0.3) is left out: ModuleNotFoundError: No module named "
@@ -77,28 +76,6 @@ print(json.dumps({
 """
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="session")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment that holds the packages, and sees chainrule where this one has it."""
-    python = environment(tmp_path_factory.mktemp("environment"))
-    sources = sorted(str(package) for package in PACKAGES.iterdir())
-    subprocess.run([str(python), "-m", "pip", "install", "-q", *sources], env=variables(**OFFLINE), check=True)
-    return python
-
-
-@pytest.fixture
-def run(python: Path, tmp_path: Path) -> Run:
-    """Runs that interpreter in an empty folder: ``run("-c", code, CHAINRULE_STRICT_PLUGINS="1")``."""
-
-    def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        command = [str(python), *arguments]
-        return subprocess.run(
-            command, cwd=tmp_path, env=variables(**settings), capture_output=True, text=True, timeout=120
-        )
-
-    return run
 
 
 def loaded(run: Run, **environment: str) -> dict[str, Any]:
@@ -207,7 +184,8 @@ def test_a_third_partys_layer_and_optimizer_train_like_built_ins(run: Run, tmp_p
         'chainrule.errors.UnknownName: layer "scale" came from acme-components 1.2, whose plugin '
         "acme-components:parts is left out here: see CHAINRULE_DISABLE_PLUGINS"
     )
-    without = subprocess.run([sys.executable, "-c", load], cwd=tmp_path, env=variables(), capture_output=True, text=True)
+    command = [sys.executable, "-c", load]
+    without = subprocess.run(command, cwd=tmp_path, env=variables(), capture_output=True, text=True)
     assert without.stderr.splitlines()[-1] == (
         'chainrule.errors.UnknownName: layer "scale" came from acme-components 1.2, which is not installed here: '
         "pip install acme-components==1.2"

@@ -1,15 +1,27 @@
-"""A third party's components: nothing but chainrule's public names."""
+"""A third party's components, one of each kind, in nothing but chainrule's public names."""
 
+import math
 from dataclasses import dataclass
+
+import numpy as np
 
 import chainrule
 
 
 @dataclass
 class Scale(chainrule.Layer):
-    """One learned factor for each feature."""
+    r"""One learned factor for each feature.
+
+    $y = s \odot x$, $ds = \sum_{batch} dy \odot x$, $dx = s \odot dy$
+
+    Args:
+        initial: every factor at first, finite; default 1.0.
+    """
 
     initial: float = 1.0
+
+    def __post_init__(self):
+        self.require("initial", math.isfinite(self.initial), "finite")
 
     def build(self, input_shape):
         self.s = self.parameter("s", input_shape, chainrule.make("initializer", "constant", value=self.initial))
@@ -25,12 +37,58 @@ class Scale(chainrule.Layer):
 
 
 @dataclass
+class Squareplus(chainrule.Activation):
+    r"""A ReLU rounded off by a hyperbola.
+
+    $a = (z + r) / 2$ with $r = \sqrt{z^2 + 4}$, $dz = da \odot (1 + z / r) / 2$
+    """
+
+    def forward(self, z):
+        self.slope = (1 + z / np.hypot(z, 2)) / 2
+        return (z + np.hypot(z, 2)) / 2
+
+    def backward(self, da):
+        return da * self.slope
+
+
+@dataclass
+class BrierScore(chainrule.Loss):
+    r"""The squared distance of predicted probabilities from what happened.
+
+    $loss = \frac{1}{batch} \sum (p - t)^2$, $d\_prediction = \frac{2}{batch} (p - t)$
+    """
+
+    def output(self, task, classes):
+        if task == "regression":
+            raise chainrule.ConfigError("brier_score is for classes; take mse")
+        return (1, "sigmoid") if task == "binary" else (classes, "softmax")
+
+    def forward(self, prediction, target):
+        self.error = prediction - target
+        return float(np.square(self.error, dtype=np.float64).sum() / len(prediction))
+
+    def backward(self):
+        return 2 * self.error / len(self.error)
+
+
+@dataclass
 class Momentum(chainrule.Optimizer):
-    """A running sum of gradients moves the weights."""
+    r"""A running sum of gradients moves the weights.
+
+    $v = \beta v + grad$, $\theta = \theta - lr \, v$
+
+    Args:
+        lr: the learning rate, above 0 and finite; default 0.01.
+        beta: what is left of the sum at each step, at least 0 and less than 1; default 0.9.
+    """
 
     lr: float = 0.01
     beta: float = 0.9
     slots = ("v",)
+
+    def __post_init__(self):
+        self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
+        self.require("beta", 0 <= self.beta < 1, "at least 0 and less than 1")
 
     def update(self, theta, grad, slots, step, lr):  # lr is the scheduled rate; step counts from 1
         v = slots["v"]
@@ -39,9 +97,160 @@ class Momentum(chainrule.Optimizer):
         theta -= lr * v
 
 
+@dataclass
+class Signs(chainrule.Initializer):
+    r"""Numbers of one size, with a sign by chance.
+
+    $w = \pm size$
+
+    Args:
+        size: above 0 and finite; default 0.5.
+    """
+
+    size: float = 0.5
+
+    def __post_init__(self):
+        self.require("size", 0 < self.size < math.inf, "above 0 and finite")
+
+    def __call__(self, shape, rng, dtype):
+        return rng.choice([-self.size, self.size], shape).astype(dtype)
+
+    def moments(self, shape):
+        return 0.0, self.size
+
+
+@dataclass
+class Quartic(chainrule.Regularizer):
+    r"""Leaves small weights nearly alone, and pulls large ones back hard.
+
+    $penalty = strength \sum_i \theta_i^4$, $grad_i = grad_i + 4 \, strength \, \theta_i^3$
+
+    Args:
+        strength: at least 0 and finite; default 1e-4.
+    """
+
+    strength: float = 1e-4
+
+    def __post_init__(self):
+        self.require("strength", 0 <= self.strength < math.inf, "at least 0 and finite")
+
+    def penalty(self, theta):
+        return self.strength * float((theta**4).sum())
+
+    def add_gradient(self, theta, grad):
+        grad += 4 * self.strength * theta**3
+
+
+@dataclass
+class Triangle(chainrule.Schedule):
+    r"""The learning rate goes up for half the time, and down for the other.
+
+    $factor = \max(0, 1 - |2 \, step / total - 1|)$, but never below the floor
+
+    Args:
+        floor: the smallest factor, at least 0 and at most 1; default 0.1.
+    """
+
+    floor: float = 0.1
+
+    def __post_init__(self):
+        self.require("floor", 0 <= self.floor <= 1, "at least 0 and at most 1")
+
+    def __call__(self, step, total):
+        return max(self.floor, 1 - abs(2 * step / total - 1))
+
+
+@dataclass
+class WorstError(chainrule.Metric):
+    r"""How far the worst prediction is off.
+
+    $value = \max_i |prediction_i - target_i|$
+    """
+
+    tasks = ("binary", "regression")
+    goal = "min"
+
+    def reset(self):
+        self.worst = 0.0
+
+    def update(self, prediction, target):
+        self.worst = max(self.worst, float(np.abs(prediction - target).max()))
+
+    def compute(self):
+        return self.worst
+
+
+@dataclass
+class GradientNoise(chainrule.Callback):
+    """Shakes every gradient a little.
+
+    Args:
+        size: the standard deviation of the noise, at least 0 and finite; default 1e-3.
+        seed: of the noise, 0 or more; default 0.
+    """
+
+    size: float = 1e-3
+    seed: int = 0
+
+    def __post_init__(self):
+        self.require("size", 0 <= self.size < math.inf, "at least 0 and finite")
+        self.require("seed", self.seed >= 0, "0 or more")
+
+    def on_gradient(self, trainer):
+        grad = trainer.network.parameters.grad
+        rng = np.random.default_rng([self.seed, trainer.step])
+        grad += rng.normal(0, self.size, grad.shape).astype(grad.dtype)
+
+
+@dataclass
+class Stripes(chainrule.Dataset):
+    r"""Points on a line, in stripes that belong to one class and the other in turn.
+
+    $y = \lfloor stripes \cdot x \rfloor \bmod 2$
+
+    Args:
+        stripes: how many, at least 2; default 4.
+        seed: of the points and of the split, 0 or more; default 0.
+    """
+
+    stripes: int = 4
+    seed: int = 0
+
+    def __post_init__(self):
+        self.require("stripes", self.stripes >= 2, "at least 2")
+        self.require("seed", self.seed >= 0, "0 or more")
+
+    def load(self):
+        x = np.random.default_rng(self.seed).random((200, 1))
+        y = (self.stripes * x[:, 0]).astype(int) % 2
+        parts = [(x[part], y[part]) for part in chainrule.split_indices(200, [0.6, 0.2], self.seed)]
+        return chainrule.Data(parts[0], "binary", parts[1], parts[2], class_names=("even", "odd"))
+
+
+@dataclass
+class Wide(chainrule.Model):
+    """A single hidden layer, and a wide one.
+
+    Args:
+        units: its size, at least 1; default 256.
+        activation: of that layer; any activation, default "squareplus".
+    """
+
+    units: int = 256
+    activation: str = "squareplus"
+
+    def __post_init__(self):
+        self.require("units", self.units >= 1, "at least 1")
+
+    def build(self, input_shape, units, activation):
+        hidden = {"name": "dense", "units": self.units, "activation": self.activation}
+        return ["flatten", hidden, {"name": "dense", "units": units, "activation": activation}]
+
+
 @chainrule.hookimpl
 def register_components(registry):
-    registry.add(Scale)
+    for cls in (Scale, Squareplus, BrierScore, Signs, Quartic, Triangle, WorstError, GradientNoise, Stripes, Wide):
+        registry.add(cls)
     registry.add(Momentum, name="heavy_ball")
 
 
