@@ -269,7 +269,7 @@ class SharedSpeed(Ball):
         v += grad
         theta -= lr * v
 
-    shared = {}  # noqa: RUF012
+    shared = {}
 
 
 @breaks("uses_scheduled_lr", says="with update's lr at 0.05 and at 0.025, theta after 6 steps is the same")

@@ -69,7 +69,7 @@ def check_declarations(subject: Subject) -> None:
     for name, reason in reasons.items():
         expect(
             name in known,
-            f"checks_not_applicable names {name!r}, and there is no such check of a {subject.kind}",
+            f"checks_not_applicable names {name!r}, and there is no such check",
             f"take one of {', '.join(known)}",
         )
         expect(

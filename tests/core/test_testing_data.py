@@ -1,0 +1,347 @@
+"""Each check of metrics, callbacks, datasets and models finds a component that is broken in just its way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from breaking import Breakages, Broken, assert_found, assert_right
+
+import chainrule as cr
+
+breaks = Breakages()
+
+# ---- metrics
+
+
+@dataclass
+class SquaredError(cr.Metric):
+    """How far off, squared: $sum (p - t)^2 / n$."""
+
+    tasks = ("regression", "binary")
+    goal = "min"
+
+    def reset(self) -> None:
+        self.total, self.count = 0.0, 0
+
+    def update(self, prediction: cr.Array, target: cr.Array) -> None:
+        self.total += float(((prediction - target) ** 2).sum())
+        self.count += target.size
+
+    def compute(self) -> float:
+        return self.total / self.count
+
+
+@breaks("declares_tasks", says=r"tasks is \(\)")
+class NoTasks(SquaredError):
+    tasks = ()
+
+
+@breaks("declares_tasks", says="goal is 'least'")
+class OddGoal(SquaredError):
+    goal = "least"  # type: ignore[assignment]
+
+
+@breaks("value", says="compute gives None for a regression task")
+class NoValue(SquaredError):
+    def compute(self) -> float:
+        return None  # type: ignore[return-value]
+
+
+@breaks("value", says=r"compute gives [\d.]+, and called again [\d.]+")
+class Consumes(SquaredError):
+    def compute(self) -> float:
+        self.count += 1
+        return super().compute()
+
+
+@breaks(
+    "any_cut", says=r"for 24 rows of a regression task at once it gives [\d.]+, and in batches of 1, 23 rows [\d.]+"
+)
+class MeanOfMeans(SquaredError):
+    def update(self, prediction: cr.Array, target: cr.Array) -> None:
+        self.total += float(((prediction - target) ** 2).mean())
+        self.count += 1
+
+
+@breaks("reset_forgets", says=r"after other rows and a reset it gives [\d.]+, and a new one [\d.]+")
+class KeepsTotal(SquaredError):
+    def reset(self) -> None:
+        self.total, self.count = getattr(self, "total", 0.0), 0
+
+
+@breaks("instances_apart", says=r"with another instance at work it gives [\d.]+ in place of [\d.]+")
+class SharedTotals(SquaredError):
+    totals = [0.0, 0]
+
+    def reset(self) -> None:
+        self.totals[:] = [0.0, 0]
+
+    def update(self, prediction: cr.Array, target: cr.Array) -> None:
+        self.totals[0] += float(((prediction - target) ** 2).sum())
+        self.totals[1] += target.size
+
+    def compute(self) -> float:
+        return self.totals[0] / self.totals[1]
+
+
+@breaks("inputs_left_alone", says="it writes to the prediction: 48 of its 48 numbers changed")
+class WritesToPrediction(SquaredError):
+    tasks = ("regression",)
+
+    def update(self, prediction: cr.Array, target: cr.Array) -> None:
+        super().update(prediction, target)
+        prediction -= target
+
+
+@breaks("goal", says="goal is 'max', and for a regression task it gives 0 where all is right, 9 where all is wrong")
+class WrongWay(SquaredError):
+    goal = "max"
+
+
+# ---- callbacks
+
+
+@dataclass
+class Shrinks(cr.Callback):
+    """Makes weights smaller after every update, less and less; first is by how much at first."""
+
+    first: float = 0.01
+
+    def __post_init__(self) -> None:
+        self.require("first", 0 <= self.first < 1, "at least 0 and less than 1")
+        self.updates = 0
+
+    def on_train_start(self, trainer: cr.Trainer) -> None:
+        if trainer.epoch == 0:
+            self.updates = 0
+
+    def on_batch_end(self, trainer: cr.Trainer) -> None:
+        self.updates += 1
+        trainer.network.parameters.theta[...] *= 1 - self.first / self.updates
+
+    def state(self) -> dict[str, Any]:
+        return {"updates": self.updates}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.updates = state["updates"]
+
+
+@breaks("listens", says="it writes none of the events")
+class Deaf(cr.Callback):
+    """Hears nothing."""
+
+
+@breaks("trains", says="a training with it ends in an error: no such thing is measured")
+class Refuses(Shrinks):
+    def on_epoch_end(self, trainer: cr.Trainer) -> None:
+        raise cr.ConfigError("no such thing is measured")
+
+
+@breaks("trains", says="after a training with it, parameters are not finite")
+class Blows(Shrinks):
+    def on_train_end(self, trainer: cr.Trainer) -> None:
+        trainer.network.parameters.theta[0] = np.inf
+
+
+@breaks(
+    "deterministic",
+    also=("starts_anew", "continues_from_state"),
+    says="two trainings, each with a new instance, end with parameters that differ by",
+)
+class GlobalDice(Shrinks):
+    def on_train_end(self, trainer: cr.Trainer) -> None:
+        trainer.network.parameters.theta[0] += 0.001 * np.random.random()  # noqa: NPY002
+
+
+@breaks("starts_anew", says="in its second training, of another network, parameters end up")
+class CountsOn(Shrinks):
+    def on_train_start(self, trainer: cr.Trainer) -> None:
+        pass
+
+
+@breaks("continues_from_state", says="replaced after 3 epochs by a new instance with its state, parameters are off by")
+class NoState(Shrinks):
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        pass
+
+
+@breaks("hears_failure", says=r"when a training failed in its second step, on_exception raised \[AttributeError\(")
+class FailsTwice(Shrinks):
+    def on_exception(self, trainer: cr.Trainer, error: BaseException) -> None:
+        self.bar.close()  # type: ignore[attr-defined]
+
+
+@breaks("fields_kept_by_use", says="a training changes first from 0.01 to 0.5")
+class ChangesFirst(Shrinks):
+    def on_train_end(self, trainer: cr.Trainer) -> None:
+        self.first = 0.5
+
+    def on_train_start(self, trainer: cr.Trainer) -> None:
+        super().on_train_start(trainer)
+        self.first = 0.01
+
+
+# ---- datasets
+
+
+@dataclass
+class Bands(cr.Dataset):
+    """Three bands of a plane; seed is that of the points, 0 or more."""
+
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.require("seed", self.seed >= 0, "at least 0")
+
+    def points(self) -> tuple[cr.Array, cr.Array]:
+        x = np.random.default_rng(self.seed).random((60, 2))
+        return x, (x[:, 0] * 3).astype(int)
+
+    def parts(self) -> list[cr.Array]:
+        return cr.split_indices(60, [0.2, 0.2], seed=0)
+
+    def load(self) -> cr.Data:
+        x, y = self.points()
+        validation, test, train = (cr.Split(x[part], y[part]) for part in self.parts())
+        return cr.Data(train, "multiclass", validation, test, class_names=("left", "middle", "right"))
+
+
+@breaks("loads", says="it cannot be loaded: the train data holds values that are infinite or not a number")
+class Holes(Bands):
+    def points(self) -> tuple[cr.Array, cr.Array]:
+        x, y = super().points()
+        x[:, 1] = np.nan
+        return x, y
+
+
+@breaks("loads", says="load gives tuple")
+class PlainTuple(Bands):
+    def load(self) -> cr.Data:
+        return super().points()  # type: ignore[return-value]
+
+
+@breaks("shapes", says="the train inputs are int64")
+class WholeNumbers(Bands):
+    def points(self) -> tuple[cr.Array, cr.Array]:
+        x, y = super().points()
+        return (x * 1e6).astype(np.int64), y
+
+
+@breaks("shapes", says="the train images have pixels from 0 to 255")
+class Bytes(Bands):
+    def points(self) -> tuple[cr.Array, cr.Array]:
+        x, y = super().points()
+        images = np.repeat(x[:, :, None], 3, axis=2)
+        images[:, 0, 0], images[:, 1, 1] = 0, 255
+        return images, y
+
+
+@breaks("finite", says=r"the train inputs reach \S+e\+39, which float32 cannot hold")
+class TooLarge(Bands):
+    def points(self) -> tuple[cr.Array, cr.Array]:
+        x, y = super().points()
+        return x * 1e40, y
+
+
+@breaks("splits_disjoint", says=r"12 of the 12 validation samples are among the 48 for training, of which 0.0% repeat")
+class Leaks(Bands):
+    def parts(self) -> list[cr.Array]:
+        validation, test, train = super().parts()
+        return [validation, test, np.concatenate([train, validation])]
+
+
+@breaks("every_class_trained", says="no training sample is of class right")
+class Forgets(Bands):
+    def points(self) -> tuple[cr.Array, cr.Array]:
+        x, y = super().points()
+        return x, np.minimum(y, 1)
+
+
+@breaks("same_data_again", says=r"loaded a second time, \d+ of 72 numbers of the train inputs differ")
+class AlwaysOther(Bands):
+    def points(self) -> tuple[cr.Array, cr.Array]:
+        x, y = super().points()
+        return np.random.permutation(x), y  # noqa: NPY002
+
+
+@breaks("same_data_again", says=r"loaded a second time, 72 of 72 numbers of the train inputs differ")
+class HandsOutItsOwn(Bands):
+    cache = None
+
+    def load(self) -> cr.Data:
+        if HandsOutItsOwn.cache is None:
+            HandsOutItsOwn.cache = super().load()
+        return HandsOutItsOwn.cache
+
+
+# ---- models
+
+
+@dataclass
+class OneHidden(cr.Model):
+    """A hidden layer; width is its size, 1 or more."""
+
+    width: int = 6
+
+    def __post_init__(self) -> None:
+        self.require("width", self.width >= 1, "at least 1")
+
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
+        hidden = {"name": "dense", "units": self.width, "activation": "tanh"}
+        return [hidden, {"name": "dense", "units": units, "activation": activation}]
+
+
+@breaks("builds", says=r"its layers make no network: .*one instance of Dense is used twice")
+class Twice(OneHidden):
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
+        hidden = cr.make("layer", "dense", units=self.width)
+        return [hidden, hidden, *super().build(input_shape, units, activation)[1:]]
+
+
+@breaks("builds", says=r"for input of shape \(4,\), 1 units and sigmoid, the network ends in shape \(1,\) and linear")
+class ItsOwnEnd(OneHidden):
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
+        return [*super().build(input_shape, units, activation)[:1], {"name": "dense", "units": units}]
+
+
+@breaks("trains", says="a step of a binary task gives a gradient of zero")
+class Cut(OneHidden):
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
+        zero = {"initializer": "zeros", "bias": False}
+        return [{**layer, **zero} for layer in super().build(input_shape, units, activation)]
+
+
+@breaks("same_layers_again", says="built twice, it gives 3 layers and then 4")
+class Grows(OneHidden):
+    builds = 0
+
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
+        self.builds += 1
+        return ["tanh"] * self.builds + super().build(input_shape, units, activation)
+
+
+@breaks("same_layers_again", says="building changes width from 6 to 1")
+class ChangesWidth(OneHidden):
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
+        self.width = 1
+        return super().build(input_shape, units, activation)
+
+
+RIGHT = [SquaredError, Shrinks, Bands, OneHidden]
+
+
+@pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)
+def test_right_components_pass(cls: type) -> None:
+    assert_right(cls)
+
+
+@pytest.mark.parametrize("broken", breaks, ids=lambda broken: broken.id)
+def test_what_is_broken_is_found(broken: Broken) -> None:
+    assert_found(broken)
