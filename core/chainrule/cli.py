@@ -19,7 +19,7 @@ from chainrule.components import KINDS
 from chainrule.errors import ChainruleError, debugging
 from chainrule.signals import Terminated, ended_by_signals
 
-COMMANDS = ("train", "plugins", "new", "ui", "resend")
+COMMANDS = ("train", "plugins", "check", "new", "ui", "resend")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,6 +79,13 @@ def plugins(options: argparse.Namespace) -> int:
     return 0
 
 
+def check(options: argparse.Namespace) -> int:
+    """``chainrule check``: the conformance kit over what is installed."""
+    from chainrule.checking import check as check_installed
+
+    return 0 if check_installed(options.which) else 1
+
+
 def new(options: argparse.Namespace) -> int:
     """``chainrule new``: a package of one's own."""
     from chainrule.scaffold import new_package, next_steps
@@ -117,7 +124,7 @@ def complete(arguments: list[str]) -> int:
     with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(Exception, SystemExit):
         if command is None:
             print("\n".join(COMMANDS))
-        elif command == "plugins":
+        elif command in ("plugins", "check"):
             from chainrule.listing import names
 
             print("\n".join(sorted(names())))
@@ -161,6 +168,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     listed.add_argument("--json", action="store_true", help="the same for programs")
     listed.set_defaults(run=plugins)
+
+    checked = commands.add_parser("check", help="whether components keep their contract: gradients, state, dtypes, ...")
+    checked.add_argument("which", nargs="?", metavar="NAME", help="only this kind, component, plugin or package")
+    checked.set_defaults(run=check)
 
     made = commands.add_parser("new", help="write a package of your own with one component, ready to install and test")
     made.add_argument("name", metavar="NAME", help="such as my-swish: the component my_swish, the class MySwish")

@@ -31,7 +31,7 @@ LEVELS = (
     | {"store", "environment", "delivery", "tracking", "records"}
     | {"config", "safety", "keys", "messages", "composition"},
     {"experiment", "testing"},
-    {"report", "scaffold", "listing", "cli"},
+    {"report", "scaffold", "listing", "checking", "cli"},
 )
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
 
