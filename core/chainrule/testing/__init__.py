@@ -1,4 +1,56 @@
-"""The conformance kit for component authors."""
+"""The conformance kit: whether a component keeps the contract of its kind, as small named checks.
+
+``chainrule check my-package`` runs it over what a package brings and prints a table; a test of one's own does so with
+pytest, one test for each check (``layer.scale-gradient_of_input``)::
+
+    from chainrule.testing import parametrize_with_checks
+
+    @parametrize_with_checks([Scale, "my_swish"])
+    def test_contract(check):
+        check()
+
+``check_component(Scale)`` runs all of them at once, and raises one error that lists every failure. A failure says what
+is wrong, with numbers, and how to mend it:
+
+>>> from dataclasses import dataclass
+>>> import chainrule
+>>> @dataclass
+... class Scale(chainrule.Layer):
+...     '''One learned factor for each feature: $y = s x$.'''
+...
+...     def build(self, input_shape):
+...         self.s = self.parameter("s", input_shape, "glorot_normal")
+...         return input_shape
+...
+...     def forward(self, x, training):
+...         self.x = x
+...         return self.s.value * x
+...
+...     def backward(self, dy):
+...         self.s.grad = (dy * self.x).mean(axis=0)
+...         return self.s.value * dy
+>>> failed = [o for o in check_component(Scale, on_fail="return") if o.status == "failed"]
+>>> [outcome.check for outcome in failed]
+['gradient_of_parameters', 'gradient_at_inference']
+>>> print(failed[0].message)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+s.grad is off by 0.8 of its largest number (allowed: 1e-06): number [...] is ..., and by differences ... Everywhere it
+is the right one times 1/5, one over the batch size: do not divide by it.
+To mend it: derive backward from the formula of forward, by the chain rule; dy is the gradient of the loss, whose mean
+over the batch is in it already
+
+What the kit cannot know, a component tells it, in class attributes without a type (see ``Component``):
+
+- ``check_examples = ({"units": 3}, {"units": 1, "bias": False})``: fields to check with, where some have no default or
+  other variants are worth it; ``check_examples_in(folder)``, a class method, for examples that need files;
+- ``check_input_shapes = ((8, 8, 3),)``: of a sample, for a layer or a model that does not take ``(4,)``;
+- ``check_kinks = (0.0,)``: where there is no derivative, so that differences stay away;
+- ``checks_not_applicable = {"keeps_dtype": "it computes in float64 on purpose"}``: with a reason, which is shown
+  wherever the kit runs (pytest: as a skip).
+
+Gradients are compared in float64 with differences, every number of ``dx`` and of every parameter, for a random ``dy``;
+a layer that draws random numbers draws the same ones each time. ``checks_for("layer.dense")`` lists the checks of a
+component, each with its name and a sentence on what it asks for.
+"""
 
 from chainrule.testing import (  # noqa: F401 (importing them takes their checks in)
     backward,
