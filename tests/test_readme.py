@@ -61,7 +61,7 @@ def blocks(path: Path) -> list[Block]:
 BLOCKS = blocks(README)
 FIRST, CHECKS, *OTHERS = BLOCKS
 SECTIONS = list(dict.fromkeys(block.section for block in OTHERS))
-SLOW = {"Sweep"}
+SLOW = {"Sweep and compare"}
 
 
 class Reader:
@@ -165,8 +165,16 @@ def shown_and_not_trained(reader: Reader, printed: list[str]) -> None:
     assert all(f" {optimizer} " in printed[0] for optimizer in cr.registry().names("optimizer"))
 
 
-def twelve_runs(reader: Reader, printed: list[str]) -> None:
-    assert len([line for line in printed[0].splitlines() if line.startswith("optimizer=")]) == 12
+def twelve_runs_compared(reader: Reader, printed: list[str]) -> None:
+    """In the table of the page too: the same numbers, but for rounding on another processor."""
+    lines = printed[0].splitlines()
+    assert len([line for line in lines if line.startswith("optimizer=")]) == 12
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
+    shown = table(README, "optimizer")
+    assert [row[:3] for row in rows] == [row[:3] for row in shown]
+    assert [float(row[3]) for row in rows] == pytest.approx([float(row[3]) for row in shown], rel=0.05)
+    assert "test/loss of 6 runs, lower is better" in printed[1]
+    assert [run.info.status for run in recorded(reader, "comparisons")] == ["FINISHED"] * 2
     runs = [run for run in recorded(reader, "digits") if "sweep" in run.data.tags]
     assert [run.info.status for run in runs] == ["FINISHED"] * 12
     assert len({run.data.tags["sweep"] for run in runs}) == 1
@@ -183,7 +191,7 @@ def one_component_among_the_others(reader: Reader, printed: list[str]) -> None:
 
 CLAIMS: dict[str, Callable[[Reader, list[str]], None]] = {
     "Train": shown_and_not_trained,
-    "Sweep": twelve_runs,
+    "Sweep and compare": twelve_runs_compared,
     "Compare in MLflow": mlflows_page,
     "Your own component": one_component_among_the_others,
 }
@@ -230,10 +238,11 @@ def commands(start: str, paths: list[Path]) -> list[str]:
 
 SERVE = "chainrule ui"
 LONG = "chainrule train experiment=mnist"
+COMPARE = "chainrule compare"  # needs runs; it is run in its section
 SENT = "chainrule resend"  # needs a file that there is only after MLflow did not answer
 
 
-@pytest.mark.parametrize("command", [c for c in commands("chainrule ", TEXTS) if c not in (SERVE, LONG, SENT)])
+@pytest.mark.parametrize("command", [c for c in commands("chainrule ", TEXTS) if c not in (SERVE, LONG, COMPARE, SENT)])
 def test_a_command_in_a_sentence_runs(program: Callable[..., Any], command: str) -> None:
     done = program(*(EXAMPLES.get(word, word) for word in shlex.split(command)[1:]))
     assert done.status == 0, done.err
@@ -319,7 +328,9 @@ def test_the_experiments_of_the_first_page_are_those_that_there_are() -> None:
 
 def test_the_modules_of_core_are_those_that_there_are() -> None:
     named = [name for row in table(REPOSITORY / "core" / "README.md", "module") for name in row[0].split(", ")]
-    files = {path.name for path in (REPOSITORY / "core" / "chainrule").glob("*.py")} - {"__init__.py", "__main__.py"}
+    core = REPOSITORY / "core" / "chainrule"
+    files = {path.name for path in core.glob("*.py")} - {"__init__.py", "__main__.py"}
+    files |= {f"{path.name}/" for path in core.iterdir() if path.is_dir() and path.name != "__pycache__"}  # comparison/
     assert sorted(named) == sorted(f"`{file}`" for file in files)
 
 

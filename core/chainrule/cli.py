@@ -19,7 +19,7 @@ from chainrule.components import KINDS
 from chainrule.errors import ChainruleError, debugging
 from chainrule.signals import Terminated, ended_by_signals
 
-COMMANDS = ("train", "plugins", "check", "new", "ui", "resend")
+COMMANDS = ("train", "plugins", "check", "new", "compare", "ui", "resend")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,6 +96,15 @@ def new(options: argparse.Namespace) -> int:
     return 0
 
 
+def compare(options: argparse.Namespace) -> int:
+    """``chainrule compare``: runs grouped by what differs, with means over seeds."""
+    from chainrule import comparison
+
+    compared = comparison.compare(options.which, options.where, options.metric, options.uri)
+    comparison.report(compared, options.uri, options.form, options.record)
+    return 0
+
+
 def ui(options: argparse.Namespace) -> int:
     """``chainrule ui``: MLflow's own pages on the store in use."""
     from chainrule.store import serve_ui
@@ -130,6 +139,10 @@ def complete(arguments: list[str]) -> int:
             print("\n".join(sorted(names())))
         elif command == "new":
             print("\n".join(KINDS if "--kind" in words else ["--kind"]))
+        elif command == "compare":
+            from chainrule.comparison import named
+
+            print("\n".join(named()))
         elif command == "train":
             folder = re.search(r"\s--config-dir[ =](\S+)\s", line)
             os.environ["COMP_LINE"] = line.replace(" train", "", 1)
@@ -177,6 +190,18 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("name", metavar="NAME", help="such as my-swish: the component my_swish, the class MySwish")
     made.add_argument("--kind", choices=KINDS, default="layer", metavar="KIND", help=", ".join(KINDS))
     made.set_defaults(run=new)
+
+    compared = commands.add_parser("compare", help="runs by what differs: mean and interval over seeds, best first")
+    compared.add_argument("which", nargs="?", metavar="SWEEP|EXPERIMENT", help="by name (default: the latest sweep)")
+    compared.add_argument("--where", metavar="FILTER", help="only such runs: \"params.optimizer.name = 'adam'\"")
+    compared.add_argument("--metric", metavar="NAME", help="test/accuracy, say (default: a test metric that all have)")
+    forms = compared.add_mutually_exclusive_group()
+    for option, form in {"--csv": ".csv", "--json": ".json", "--markdown": ".md"}.items():
+        printed = "print this; the rest goes to stderr"
+        forms.add_argument(option, dest="form", action="store_const", const=form, help=printed)
+    compared.add_argument("--no-record", dest="record", action="store_false", help="leave MLflow as it is")
+    compared.add_argument("--uri", help="the store (default: MLFLOW_TRACKING_URI, else mlflow.db in this folder)")
+    compared.set_defaults(run=compare)
 
     served = commands.add_parser("ui", help="open MLflow's pages on the recorded runs")
     served.add_argument("run_id", nargs="?", metavar="RUN", help="open the page of this run")

@@ -11,6 +11,7 @@ import errno
 import logging
 import os
 import re
+import shlex
 import socket
 import sqlite3
 import subprocess
@@ -23,7 +24,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import TrackingError
+from chainrule.errors import ChainruleError, TrackingError
 from chainrule.signals import ended_by_signals
 
 SETTINGS = {
@@ -123,7 +124,7 @@ def usable(uri: str) -> Iterator[None]:
     """Turn any error inside into one ``TrackingError`` that names the store, the reason, and what to do."""
     try:
         yield
-    except TrackingError:
+    except ChainruleError:
         raise
     except Exception as error:
         raise TrackingError(
@@ -207,6 +208,14 @@ def serve_ui(run_id: str | None, host: str, port: int, uri: str | None) -> int:
 def page_of(run: Any) -> str:
     """The place of a run's page, below MLflow's address: among its pages for model training, not those for chatbots."""
     return f"#/experiments/{run.experiment_id}/runs/{run.run_id}?workflowType=machine_learning"
+
+
+def way_to(uri: str, run: Any) -> str:
+    """The address of a run's page, where the store is a server; else the command that opens it."""
+    if uri.startswith("http"):
+        return f"{shown(uri.rstrip('/'))}/{page_of(run)}"
+    other = "" if uri == default_uri() else f" --uri {shlex.quote(uri)}"
+    return f"chainrule ui {run.run_id}{other}"
 
 
 def _latest_runs(client: Any) -> str:

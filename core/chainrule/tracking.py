@@ -13,7 +13,6 @@ import json
 import logging
 import math
 import re
-import shlex
 import time
 import traceback
 from collections import defaultdict
@@ -31,12 +30,12 @@ from chainrule.store import (
     connect,
     cut,
     default_uri,
-    page_of,
     prepare_store,
     reason,
     shown,
     usable,
     warm_up,
+    way_to,
 )
 
 log = logging.getLogger(__name__)
@@ -141,7 +140,7 @@ class Run:
             client = connect(self._uri)
             created = client.create_run(experiment_id, tags=_capped(tags, TAG_LENGTH), run_name=name)
             self.run_id = created.info.run_id
-            self.where = _where(self._uri, created.info)
+            self.where = way_to(self._uri, created.info)
             self._line = Line(client, created.info.run_id)
             self._unsent = self._folder / f"unsent-{self.run_id}.jsonl"
         self._send({"params": _capped(params, PARAM_LENGTH), "metrics": [], "tags": {}})
@@ -308,13 +307,6 @@ def key_of(name: str) -> str:
     """
     parts = re.sub(r"[^/\w.\- ]", "_", name)[:KEY_LENGTH].split("/")
     return "/".join(part for part in parts if part not in ("", ".", "..")) or "_"
-
-
-def _where(uri: str, run: Any) -> str:
-    if uri.startswith("http"):
-        return f"{shown(uri.rstrip('/'))}/{page_of(run)}"
-    other = "" if uri == default_uri() else f" --uri {shlex.quote(uri)}"
-    return f"chainrule ui {run.run_id}{other}"
 
 
 def _capped(values: Mapping[str, Any], length: int) -> dict[str, str]:

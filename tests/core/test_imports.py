@@ -30,7 +30,7 @@ LEVELS = (
     {"updates", "trainer", "gradients", "drawing", "figures"}
     | {"store", "environment", "delivery", "tracking", "records"}
     | {"config", "safety", "keys", "messages", "composition"},
-    {"experiment", "testing"},
+    {"experiment", "testing", "comparison"},
     {"report", "scaffold", "listing", "checking", "cli"},
 )
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}

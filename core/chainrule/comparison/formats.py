@@ -1,0 +1,119 @@
+"""A comparison as a table on a terminal, as Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from typing import Any
+
+from chainrule.comparison.groups import Comparison, Group
+from chainrule.comparison.wording import findings, group_name, heading, headings, number, setting
+
+FIGURES = ("n", "mean", "sd", "low", "high")
+
+
+def show(comparison: Comparison) -> None:
+    """Print the table, and what there is to say of it."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    table = Table()
+    names = headings(comparison.by)
+    titles = [*names, *_titles(comparison)]
+    for title in titles:
+        table.add_column(Text(title), justify="left" if title in names else "right", overflow="fold")
+    for group in comparison.groups:
+        table.add_row(*map(Text, _cells(comparison, group)))
+    console.print(heading(comparison), style="bold", markup=False)
+    console.print(table)
+    said = Table.grid(padding=(0, 1))
+    for line in findings(comparison):
+        said.add_row("-", Text(line))
+    console.print(said)
+
+
+def markdown(comparison: Comparison) -> str:
+    """A heading, the table, and a list of what there is to say of it."""
+    titles = [*headings(comparison.by), *_titles(comparison)]
+    rows = [titles, ["---"] * len(comparison.by) + ["---:"] * (len(titles) - len(comparison.by))]
+    rows += [_cells(comparison, group) for group in comparison.groups]
+    table = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    lines = [f"**{heading(comparison)}**", "", *table, "", *(f"- {line}" for line in findings(comparison))]
+    return "\n".join(lines) + "\n"
+
+
+def as_csv(comparison: Comparison) -> str:
+    """A row for each group: its params, n, mean, standard deviation, interval, and the test of the best against it."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    tested = ("difference", "difference_low", "difference_high", "d_z", "common_seeds", "p", "p_holm")
+    writer.writerow([*comparison.by, "metric", *FIGURES, "left_out", *tested])
+    pairs = {pair.other: pair for pair in comparison.pairs}
+    for position, group in enumerate(comparison.groups):
+        pair = pairs.get(position)
+        test = pair.paired if pair else None
+        figures = [getattr(group.summary, name, None) for name in FIGURES]
+        figures[0] = len(group.runs)
+        row: list[Any] = [*group.settings.values(), comparison.metric, *figures, len(group.left_out)]
+        row += [test.difference, test.low, test.high, test.d_z, test.n, test.p] if test else [None] * 6
+        writer.writerow([*row, pair.p if pair else None])
+    return text.getvalue()
+
+
+def as_json(comparison: Comparison) -> str:
+    """All that is known: the groups with each seed's value and run, the pairs, what was left out, and the words."""
+    groups = [
+        {
+            "settings": group.settings,
+            **{name: getattr(group.summary, name, None) for name in FIGURES},
+            "n": len(group.runs),
+            "seeds": {run.seed: {"run": run.run_id, "value": value} for run, value in zip(group.runs, group.values)},
+            "outliers": [group.runs[index].seed for index in group.outliers],
+            "left_out": [
+                {"run": left.run.run_id, "seed": left.run.seed, "kind": left.kind, "why": left.why}
+                for left in group.left_out
+            ],
+        }
+        for group in comparison.groups
+    ]
+    pairs = [
+        {
+            "best": group_name(comparison, comparison.groups[0]),
+            "other": group_name(comparison, comparison.groups[pair.other]),
+            **(dataclasses.asdict(pair.paired) if pair.paired else {"n": 0}),
+            "p_holm": pair.p,
+        }
+        for pair in comparison.pairs
+    ]
+    whole = {
+        **{name: getattr(comparison, name) for name in ("title", "metric", "goal", "by", "beside")},
+        "groups": groups,
+        "pairs": pairs,
+        "other_runs": comparison.others,
+        "findings": findings(comparison),
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+def _titles(comparison: Comparison) -> list[str]:
+    """A single seed has no spread; where nothing was left out, nobody needs to see a column of zeros."""
+    repeated = any(len(group.runs) > 1 for group in comparison.groups)
+    left_out = any(group.left_out for group in comparison.groups)
+    return ["n", "mean", *(["sd", "95 % interval"] if repeated else []), *(["left out"] if left_out else [])]
+
+
+def _cells(comparison: Comparison, group: Group) -> list[str]:
+    known = group.summary
+    interval = f"{number(known.low)} to {number(known.high)}" if known and known.n > 1 else ""
+    cells = {
+        "n": str(len(group.runs)),
+        "mean": number(known.mean) if known else "",
+        "sd": number(known.sd) if known else "",
+        "95 % interval": interval,
+        "left out": str(len(group.left_out) or ""),
+    }
+    return [*map(setting, group.settings.values()), *(cells[title] for title in _titles(comparison))]

@@ -1,0 +1,182 @@
+"""From runs to groups: what differs, which seeds repeat it, what each measured, and how the leading ones compare."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chainrule.comparison.inference import Paired, Summary, holm, outliers, paired, summary
+from chainrule.comparison.runs import Found, Recorded
+from chainrule.errors import TrackingError, UnknownName, did_you_mean
+from chainrule.registry import registry
+from chainrule.trainer import goal_of
+
+PAIRS = 5
+"""The best group is tested against so many of the next ones: each further test makes all of them weaker."""
+ENDED = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "killed"}
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A run that does not count, and why: ``kind`` in a word or two, ``why`` where there is more to say."""
+
+    run: Recorded
+    kind: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in nothing but their seed.
+
+    ``runs``: those that count, one for each seed; ``values``: the metric's, in the same order; ``outliers``: the
+    positions of those that stand far out. ``summary`` is None where no run counts.
+    """
+
+    settings: dict[str, str | None]
+    runs: tuple[Recorded, ...]
+    values: tuple[float, ...]
+    summary: Summary | None
+    outliers: tuple[int, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def by_seed(self) -> dict[str, float]:
+        return {run.seed: value for run, value in zip(self.runs, self.values)}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The best group against another, by the position of that. ``p``: with Holm's correction for all pairs."""
+
+    other: int
+    paired: Paired | None
+    p: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What ``chainrule compare`` found.
+
+    ``by``: the params that tell the groups apart; ``beside``: those that differ with them. ``groups``: the best first.
+    """
+
+    title: str
+    metric: str
+    goal: str
+    by: tuple[str, ...]
+    beside: tuple[str, ...]
+    groups: tuple[Group, ...]
+    pairs: tuple[Pair, ...]
+    others: int
+
+    @property
+    def counted(self) -> list[Group]:
+        """The groups of which runs count."""
+        return [group for group in self.groups if group.runs]
+
+
+def grouped(found: Found, metric: str | None = None) -> Comparison:
+    """Group runs by what differs between them, and compare the groups.
+
+    Args:
+        metric: None for ``chosen_metric``.
+
+    Raises:
+        UnknownName: no run has that metric. TrackingError: no run has finished.
+    """
+    finished = [run for run in found.runs if run.status == "FINISHED"]
+    if not finished:
+        states = [ENDED.get(run.status, "running") for run in found.runs]
+        told = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
+        raise TrackingError(f"{found.title}: of {len(found.runs)} runs none has finished ({told})")
+    known = {name for run in finished for name in (*run.metrics, *run.unreal)}
+    metric = chosen_metric(finished) if metric is None else metric
+    if metric not in known:
+        raise UnknownName(f'no run has a metric "{metric}". {did_you_mean(metric, known, 30)}', key="--metric")
+
+    by, beside = telling_apart([run.params for run in found.runs])
+    together = defaultdict(list)
+    for run in found.runs:
+        together[tuple(run.params.get(key) for key in by)].append(run)
+    goal = goal_of(metric)
+    sign = 1 if goal == "min" else -1
+    groups = [_group(dict(zip(by, values)), runs, metric) for values, runs in together.items()]
+    groups.sort(key=lambda group: [value or "" for value in group.settings.values()])  # of equal ones
+    groups.sort(key=lambda group: (group.summary is None, sign * group.summary.mean if group.summary else 0))
+    return Comparison(found.title, metric, goal, by, beside, tuple(groups), _pairs(groups), found.others)
+
+
+def chosen_metric(runs: Sequence[Recorded]) -> str:
+    """A test metric that as many runs as possible have; of several the first that is registered, the loss at last.
+
+    Without any test metric the same of validation, or of training.
+    """
+    counts: defaultdict[str, int] = defaultdict(int)
+    for run in runs:
+        for name in {*run.metrics, *run.unreal}:
+            counts[name] += 1
+    order = [*registry().names("metric"), "loss"]
+    for split in ("test", "validation", "train"):
+        there = [name for name in (f"{split}/{metric}" for metric in order) if name in counts]
+        if there:
+            return max(there, key=lambda name: counts[name])
+    return max(counts, key=lambda name: counts[name], default="loss")
+
+
+def telling_apart(settings: Sequence[Mapping[str, str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The params that differ, but for ``seed``: few that tell all groups apart, and those that differ with them.
+
+    Another optimizer has other fields with other defaults; its name says it all. So names come first, then what tells
+    most apart.
+    """
+    keys = {key for params in settings for key in params} - {"seed"}
+    values = {key: [params.get(key) for params in settings] for key in sorted(keys)}
+    differ = [key for key, column in values.items() if len(set(column)) > 1]
+
+    def groups(chosen: Sequence[str]) -> int:
+        return len(set(zip(*(values[key] for key in chosen)))) if chosen else 1
+
+    by: list[str] = []
+    while groups(by) < groups(differ):
+        refining = [key for key in differ if groups([*by, key]) > groups(by)]
+        by.append(
+            min(
+                refining, key=lambda key: (not key.endswith("name"), None in values[key], -groups([*by, key]), len(key))
+            )
+        )
+    return tuple(by), tuple(key for key in differ if key not in by)
+
+
+def _group(settings: dict[str, str | None], runs: Sequence[Recorded], metric: str) -> Group:
+    """Of runs with the same settings and seed, the latest one that finished with the metric counts."""
+    counted: dict[str, Recorded] = {}
+    left_out = []
+    for run in sorted(runs, key=lambda run: run.start, reverse=True):
+        if run.status != "FINISHED":
+            left_out.append(LeftOut(run, ENDED.get(run.status, "running"), run.error or ""))
+        elif metric not in run.metrics:
+            left_out.append(LeftOut(run, f"without {metric}", run.unreal.get(metric, "")))
+        elif run.seed in counted:
+            left_out.append(LeftOut(run, "older"))
+        else:
+            counted[run.seed] = run
+    ordered = sorted(counted.values(), key=lambda run: (len(run.seed), run.seed))
+    values = tuple(run.metrics[metric] for run in ordered)
+    known = summary(values) if values else None
+    return Group(settings, tuple(ordered), values, known, tuple(outliers(values)), tuple(left_out))
+
+
+def _pairs(groups: Sequence[Group]) -> tuple[Pair, ...]:
+    best, *others = groups
+    tested: list[Paired | None] = []
+    for other in (group for group in others[:PAIRS] if group.runs):
+        common = [seed for seed in best.by_seed if seed in other.by_seed]
+        first, second = ([group.by_seed[seed] for seed in common] for group in (best, other))
+        tested.append(paired(first, second) if common else None)
+    corrected = iter(holm([test.p for test in tested if test is not None and test.p is not None]))
+    return tuple(
+        Pair(position, test, next(corrected) if test is not None and test.p is not None else None)
+        for position, test in enumerate(tested, 1)
+    )

@@ -1,0 +1,132 @@
+"""The two pictures of a comparison: the metric by group, each seed a point; and learning curves, mean and band."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chainrule.arrays import Array
+from chainrule.comparison.groups import Comparison
+from chainrule.comparison.wording import group_name
+from chainrule.drawing import (
+    GREY,
+    INK,
+    PALETTE,
+    drawable,
+    in_words,
+    new_page,
+    place_axes,
+    scale_by_decades,
+    shortened,
+    spans_decades,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_CURVES = len(PALETTE) - 1  # black is for text
+MOST_ROWS = 40
+POINTS = 500  # of a curve
+NAME = 34  # letters
+
+
+def by_group(comparison: Comparison) -> Figure:
+    """One row for each group, the best on top: its seeds as points, its mean as a line, the 95 % interval as a bar."""
+    groups = comparison.counted[:MOST_ROWS]
+    few = f"the best {MOST_ROWS} of {len(comparison.counted)} groups; " if len(comparison.counted) > MOST_ROWS else ""
+    below = {"min": "lower", "max": "higher"}[comparison.goal]
+    caption = f"{few}points: seeds; line and bar: mean and its 95 % interval; {below} is better"
+    height = 0.42 * len(groups) + 0.1
+    figure = new_page(8.0, height + 1.2, comparison.title, caption)
+    axes = place_axes(figure, 2.75, 0.5, 5.05, height)
+    axes.grid(visible=False, axis="y")
+    for row, (group, color) in enumerate(zip(groups, _colors(len(groups)))):
+        known = group.summary
+        assert known is not None
+        if known.low is not None and known.high is not None:
+            axes.barh(row, known.high - known.low, 0.56, known.low, color=color, alpha=0.25, linewidth=0)
+            axes.plot([known.mean] * 2, [row - 0.35, row + 0.35], color=color, linewidth=2)
+        heights = row + np.linspace(-0.2, 0.2, known.n) if known.n > 1 else [row]  # equal values beside one another
+        axes.plot(group.values, heights, "o", color=color, markersize=4.5, markeredgecolor="white", markeredgewidth=0.6)
+        for index in group.outliers:
+            name, place = f"seed {group.runs[index].seed}", (group.values[index], heights[index])
+            axes.annotate(name, place, (5, 0), textcoords="offset points", va="center", fontsize=7, color=INK)
+    names = [shortened(group_name(comparison, group), NAME) for group in groups]
+    axes.set_yticks(range(len(groups)), names, parse_math=False)
+    axes.set(ylim=(len(groups) - 0.4, -0.6), xlabel=comparison.metric)
+    _limit(axes, [value for group in groups for value in group.values])
+    return figure
+
+
+def curves(comparison: Comparison, name: str, series: Sequence[Sequence[Mapping[int, float]]]) -> Figure:
+    """The metric of that name by epoch: the mean over seeds, and a band from the lowest to the highest of them.
+
+    Args:
+        series: for each of the best groups, for each of its seeds, the values by epoch.
+    """
+    few = (
+        f"the best {len(series)} of {len(comparison.counted)} groups; " if len(series) < len(comparison.counted) else ""
+    )
+    caption = f"{few}mean over seeds, and a band from the lowest to the highest"
+    figure = new_page(8.0, 4.4, comparison.title, caption)
+    axes = place_axes(figure, 0.75, 0.5, 4.6, 3.35)
+    drawn = [np.empty(0)]
+    for group, runs, color in zip(comparison.counted, series, _colors(len(series))):
+        there = [run for run in runs if run]
+        if not there:
+            continue
+        epochs, values = _aligned(there)
+        count = np.isfinite(values).sum(axis=0)
+        total = np.nansum(values, axis=0)
+        mean = np.divide(total, count, out=np.full(len(epochs), np.nan), where=count > 0)
+        whole = count == len(there)
+        axes.fill_between(epochs, *_range(values), color=color, alpha=0.15, linewidth=0)
+        axes.plot(
+            epochs, np.where(whole, mean, np.nan), color=color, linewidth=1.6, label=group_name(comparison, group)
+        )
+        if not whole.all():
+            axes.plot(epochs, mean, color=color, linewidth=1, linestyle=":")
+            caption = f"{few}mean and band over seeds; dotted: over those that still train"
+        drawn.append(values[np.isfinite(values)])
+    figure.texts[1].set_text(caption)
+    if spans_decades(np.concatenate(drawn)) and comparison.goal == "min":
+        scale_by_decades(axes)
+    axes.set(xlabel="epoch", ylabel=in_words(name))
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(
+        handles, [shortened(label, NAME) for label in labels], loc="upper left", bbox_to_anchor=(1.0, 1.02),
+        fontsize=8.5, frameon=False,
+    )  # fmt: skip
+    return figure
+
+
+def _aligned(runs: Sequence[Mapping[int, float]]) -> tuple[Array, Array]:
+    """Epochs, and a row for each run: NaN after its end. Of long runs not every epoch is recorded."""
+    last = max(max(run) for run in runs)
+    epochs = np.unique(np.linspace(min(min(run) for run in runs), last, POINTS).round())
+    rows = [np.interp(epochs, list(run), drawable(list(run.values())), right=np.nan) for run in runs]
+    return epochs, np.array(rows)
+
+
+def _range(values: Array) -> tuple[Array, Array]:
+    """The lowest and the highest in each column, of those that there are."""
+    known = np.isfinite(values)
+    low = np.where(known, values, np.inf).min(axis=0)
+    high = np.where(known, values, -np.inf).max(axis=0)
+    return drawable(low), drawable(high)
+
+
+def _colors(n: int) -> list[str]:
+    """The same for a group in both pictures, while they last."""
+    return [*PALETTE[:MOST_CURVES], *[GREY] * (n - MOST_CURVES)][:n]
+
+
+def _limit(axes: Axes, values: Sequence[float]) -> None:
+    """Show all seeds; the intervals of two or three of them may be so wide that nothing else would be seen."""
+    low, high = min(values), max(values)
+    room = 0.5 * (high - low) or 0.05 * abs(high) or 1.0
+    shown = axes.get_xlim()
+    axes.set_xlim(max(shown[0], low - room), min(shown[1], high + room))

@@ -1,0 +1,73 @@
+"""A comparison as a run of its own in MLflow: its table and links as the note, its pictures and files as artifacts."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from chainrule.comparison.formats import markdown
+from chainrule.comparison.groups import Comparison
+from chainrule.comparison.runs import KIND, Recorded
+from chainrule.comparison.wording import group_name
+from chainrule.environment import environment
+from chainrule.store import connect, cut, page_of, prepare_store, usable, way_to
+
+EXPERIMENT = "comparisons"
+TAG_LENGTH = 8000  # what MLflow takes
+
+
+def record(comparison: Comparison, folder: Path, uri: str) -> str:
+    """Record it with the files of a folder; where its page is.
+
+    Raises:
+        TrackingError: the store does not take it.
+    """
+    with usable(uri):
+        experiment = prepare_store(uri, EXPERIMENT)
+        client = connect(uri)
+        ids = [run.run_id for group in comparison.counted for run in group.runs]
+        tags = {
+            **environment(Path.cwd()),
+            KIND: "comparison",
+            "compared": comparison.title,
+            "metric": comparison.metric,
+            "runs": ",".join(ids),
+            "mlflow.note.content": note(comparison),
+        }
+        tags = {name: cut(text, TAG_LENGTH) for name, text in tags.items()}
+        run = client.create_run(experiment, tags=tags, run_name=cut(f"{comparison.title}: {comparison.metric}", 250))
+        status = "FAILED"
+        try:
+            client.log_artifacts(run.info.run_id, str(folder))
+            status = "FINISHED"
+        finally:
+            client.set_terminated(run.info.run_id, status)
+    return way_to(uri, run.info)
+
+
+def note(comparison: Comparison) -> str:
+    """Markdown: the table and what there is to say, then links to all runs side by side and to each, as room allows."""
+    every = [run for group in comparison.counted for run in group.runs]
+    text = f"{markdown(comparison)}\n"
+    for line in (f"[All {len(every)} runs side by side]({side_by_side(every)})\n\n", *_links(comparison)):
+        if len(text) + len(line) <= TAG_LENGTH:
+            text += line
+    return text
+
+
+def side_by_side(runs: Sequence[Recorded]) -> str:
+    """The place of MLflow's own page that compares runs, below its address."""
+    ids = [run.run_id for run in runs]
+    experiments = sorted({run.experiment_id for run in runs})
+    runs_given, experiments_given = (
+        urllib.parse.quote(json.dumps(part, separators=(",", ":"))) for part in (ids, experiments)
+    )
+    return f"#/compare-runs?runs={runs_given}&experiments={experiments_given}"
+
+
+def _links(comparison: Comparison) -> Iterator[str]:
+    for group in comparison.counted:
+        links = (f"[seed {run.seed}]({page_of(run)})" for run in group.runs)
+        yield f"- {group_name(comparison, group)}: {', '.join(links)}\n"

@@ -1,0 +1,141 @@
+"""Finding runs in MLflow: those of a sweep, of an experiment, or of a search; and their metrics by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.errors import ConfigError, TrackingError, UnknownName, did_you_mean
+
+PAGE = 1000
+KIND = "chainrule.kind"
+"""The tag of what is no run of a training, ``comparison`` for one."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One run of ``chainrule train`` as the store has it. ``unreal``: metrics that were infinite or not a number."""
+
+    run_id: str
+    experiment_id: str
+    status: str
+    start: int
+    seed: str
+    params: dict[str, str]
+    metrics: dict[str, float]
+    unreal: dict[str, str]
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """``title``: what was asked for, in words. ``others``: how many runs of other programs were found with them."""
+
+    title: str
+    runs: tuple[Recorded, ...]
+    others: int
+
+
+def find(client: Any, which: str | None = None, where: str | None = None) -> Found:
+    """The runs of an experiment or a sweep, by name, and of those the ones that a filter of MLflow's lets through.
+
+    Args:
+        which: None for the latest sweep; with a filter, for all runs.
+
+    Raises:
+        UnknownName: there is no such experiment or sweep. ConfigError: MLflow does not understand the filter.
+        TrackingError: nothing is found.
+    """
+    experiments = {e.name: e.experiment_id for e in _pages(client.search_experiments)}
+    ids = list(experiments.values())
+    if which is None and where is None:
+        which = next(sweeps(client, ids), None)
+        if which is None:
+            raise TrackingError("no sweep is recorded here: name an experiment, or sweep with chainrule train -m")
+    conditions = []
+    if which is None:
+        title = f"runs where {where}"
+    elif which in experiments:
+        title, ids = f"experiment {which}", [experiments[which]]
+    elif _first_of_sweep(client, ids, which):
+        title, conditions = f"sweep {which}", [_of_sweep(which)]
+    else:
+        known = {*experiments, *sweeps(client, ids)}
+        raise UnknownName(f'there is no sweep or experiment "{which}". {did_you_mean(which, known)}')
+    if where is not None:
+        conditions.append(where)
+        title = title if which is None else f"{title} where {where}"
+    found = _search(client, ids, " and ".join(conditions), where)
+    runs = [_recorded(run) for run in found if "seed" in run.data.params]
+    others = sum("seed" not in run.data.params and KIND not in run.data.tags for run in found)
+    if not runs:
+        raise TrackingError(f"{title}: no run of chainrule train is recorded")
+    return Found(title, tuple(runs), others)
+
+
+def names(client: Any) -> list[str]:
+    """What ``find`` takes: the names of experiments, then of sweeps, the latest first."""
+    experiments = {e.name: e.experiment_id for e in _pages(client.search_experiments)}
+    return [*experiments, *sweeps(client, list(experiments.values()))]
+
+
+def sweeps(client: Any, experiment_ids: Sequence[str]) -> Iterator[str]:
+    """The names of those that the last thousand runs of sweeps belong to, the latest first."""
+    latest = client.search_runs(
+        experiment_ids, "tags.sweep LIKE '%'", max_results=PAGE, order_by=["attributes.start_time DESC"]
+    )
+    return iter(dict.fromkeys(run.data.tags["sweep"] for run in latest))
+
+
+def by_epoch(client: Any, run_id: str, metric: str) -> dict[int, float]:
+    """A metric's values by epoch; of two at one epoch the first: what training saw, not what was measured after it."""
+    values: dict[int, float] = {}
+    for point in client.get_metric_history(run_id, metric):
+        values.setdefault(point.step, point.value)
+    return dict(sorted(values.items()))
+
+
+def _search(client: Any, experiment_ids: Sequence[str], condition: str, where: str | None) -> list[Any]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return list(_pages(client.search_runs, experiment_ids, condition, max_results=PAGE))
+    except MlflowException as error:
+        if where is None or error.error_code != "INVALID_PARAMETER_VALUE":
+            raise
+        raise ConfigError(f'MLflow does not understand "{where}": {error.message}', key="--where") from None
+
+
+def _pages(search: Any, *arguments: Any, **options: Any) -> Iterator[Any]:
+    token = None
+    while True:
+        page = search(*arguments, **options, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _first_of_sweep(client: Any, experiment_ids: Sequence[str], name: str) -> bool:
+    return "'" not in name and bool(client.search_runs(experiment_ids, _of_sweep(name), max_results=1))
+
+
+def _of_sweep(name: str) -> str:
+    return f"tags.sweep = '{name}'"
+
+
+def _recorded(run: Any) -> Recorded:
+    tags = run.data.tags
+    unreal = {name.removeprefix("nonfinite."): said for name, said in tags.items() if name.startswith("nonfinite.")}
+    return Recorded(
+        run.info.run_id,
+        run.info.experiment_id,
+        run.info.status,
+        run.info.start_time,
+        run.data.params["seed"],
+        dict(run.data.params),
+        dict(run.data.metrics),
+        unreal,
+        tags.get("error"),
+    )

@@ -1,0 +1,129 @@
+"""A comparison in words: names of groups, and what may and what may not be concluded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from chainrule.comparison.groups import Comparison, Group, Pair
+from chainrule.comparison.inference import LEVEL, seeds_needed
+
+NAMED = 5
+"""So many runs of one sort are named; of more there is the number."""
+
+
+def number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def headings(by: tuple[str, ...]) -> list[str]:
+    """What people call the params: the shortest name that is clear.
+
+    >>> headings(("optimizer.name", "optimizer.lr", "dataset.seed", "model.hidden"))
+    ['optimizer', 'lr', 'dataset.seed', 'hidden']
+    """
+    short = []
+    for key in by:
+        group, _, field = key.rpartition(".")
+        short.append(group if group and field == "name" else key if field == "seed" or "." in group else field)
+    counts = Counter(short)
+    return [name if counts[name] == 1 else key for name, key in zip(short, by)]
+
+
+def setting(value: str | None) -> str:
+    """A param's value; a dash where the group has no such param."""
+    return "-" if value is None else value
+
+
+def group_name(comparison: Comparison, group: Group) -> str:
+    """``optimizer=adam, lr=0.01``, as in the overrides that made it."""
+    named = zip(headings(comparison.by), group.settings.values())
+    return ", ".join(f"{heading}={setting(value)}" for heading, value in named) or "all runs"
+
+
+def heading(comparison: Comparison) -> str:
+    """What is compared."""
+    better = {"min": "lower", "max": "higher"}[comparison.goal]
+    counted = sum(len(group.runs) for group in comparison.groups)
+    return f"{comparison.title}: {comparison.metric} of {counted} runs, {better} is better"
+
+
+def findings(comparison: Comparison) -> list[str]:
+    """What there is to say beside the table, a sentence or two each."""
+    said = [*_pairs(comparison), *_outliers(comparison), *_left_out(comparison)]
+    if comparison.beside:
+        said.append(f"With these, other params differ: {_listed(list(comparison.beside), 12)}.")
+    return said
+
+
+def _pairs(comparison: Comparison) -> Iterator[str]:
+    best, *others = comparison.counted
+    if not others:
+        yield "There is one group: nothing to compare it with."
+    elif all(len(group.runs) == 1 for group in comparison.counted):
+        yield "One seed each: any difference may be chance. Repeat with seed=0,1,2,3,4."
+    else:
+        yield (
+            f"Best: {group_name(comparison, best)}. By how much, over the seeds in common with each of the next ones "
+            "(95 % intervals, p of paired t tests by Holm's method, Cohen's d_z):"
+        )
+        for pair in comparison.pairs:
+            other = group_name(comparison, comparison.groups[pair.other])
+            yield f"{other}: {_verdict(comparison, pair)}"
+
+
+def _verdict(comparison: Comparison, pair: Pair) -> str:
+    test = pair.paired
+    if test is None:
+        return "no seed in common. A test needs two or more, better five."
+    sign = 1 if comparison.goal == "max" else -1
+    gain = number(sign * test.difference)
+    if test.n == 1:
+        return f"{gain} with the one seed in common, which may be chance. A test needs two or more, better five."
+    if test.d_z is None or pair.p is None or test.low is None or test.high is None:
+        equal = "equal" if test.difference == 0 else gain
+        return f"{equal} with each of {test.n} seeds. No spread, so no test."
+    low, high = sorted((sign * test.low, sign * test.high))
+    p = "p < 0.0001" if pair.p < 1e-4 else f"p {pair.p:.2g}"
+    told = f"{gain} ({number(low)} to {number(high)}), {p}, d_z {sign * test.d_z:.2g}, {test.n} seeds"
+    if pair.p < LEVEL:
+        return f"{told}."
+    needed = _many(seeds_needed(test.d_z, len(comparison.pairs))) if test.d_z else "ever more"
+    return f"{told}: too few to tell. To show a difference like this takes about {needed}."
+
+
+def _many(seeds: int) -> str:
+    return str(seeds) if seeds <= 1000 else "more than 1000"
+
+
+def _outliers(comparison: Comparison) -> Iterator[str]:
+    for group in comparison.counted:
+        far = [f"seed {group.runs[index].seed} with {number(group.values[index])}" for index in group.outliers]
+        rest = [number(value) for index, value in enumerate(group.values) if index not in group.outliers]
+        lowest, highest = min(rest, key=float), max(rest, key=float)
+        if far:
+            between = lowest if lowest == highest else f"{lowest} to {highest}"
+            yield (
+                f"{group_name(comparison, group)}: {_listed(far, NAMED)} {'stand' if far[1:] else 'stands'} far out; "
+                f"the others have {between}. Look there before you trust the mean."
+            )
+
+
+def _left_out(comparison: Comparison) -> Iterator[str]:
+    kinds: dict[str, list[str]] = {}
+    for group in comparison.groups:
+        for left in group.left_out:
+            why = f" ({left.why})" if left.why else ""
+            kinds.setdefault(left.kind, []).append(f"{group_name(comparison, group)}, seed {left.run.seed}{why}")
+    older = len(kinds.pop("older", []))
+    for kind, named in sorted(kinds.items()):
+        yield f"Not counted, {len(named)} {kind}: {_listed(named, NAMED, '; ')}."
+    if older:
+        yield f"Not counted, {older} older: a later run has the same settings and seed."
+    if comparison.others:
+        yield f"Not counted, {comparison.others} that chainrule train did not record."
+
+
+def _listed(names: list[str], most: int, separator: str = ", ") -> str:
+    more = f"{separator}and {len(names) - most} more" if len(names) > most else ""
+    return separator.join(names[:most]) + more

@@ -1,0 +1,142 @@
+"""What a few seeds can tell, against scipy's own tests and against simulated seeds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+
+from chainrule.comparison.inference import holm, outliers, paired, seeds_needed, summary
+
+NUMBERS = st.floats(-1e6, 1e6).map(lambda x: round(x, 6))
+VALUES = st.lists(NUMBERS, min_size=2, max_size=20)
+
+
+@given(VALUES)
+def test_a_summary_is_that_of_numpy_and_of_students_t(values: list[float]) -> None:
+    known = summary(values)
+    assert known.n == len(values)
+    assert known.mean == pytest.approx(np.mean(values), rel=1e-9, abs=1e-9)
+    assert known.sd == pytest.approx(np.std(values, ddof=1), rel=1e-6, abs=1e-6)
+    if known.sd:
+        interval = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
+        assert (known.low, known.high) == pytest.approx(interval, rel=1e-6, abs=1e-6)
+
+
+def test_one_value_has_no_spread_and_equal_ones_have_exactly_none() -> None:
+    assert summary([0.1]).sd is summary([0.1]).low is summary([0.1]).high is None
+    equal = summary([0.1] * 3)
+    assert (equal.mean, equal.sd, equal.low, equal.high) == (0.1, 0, 0.1, 0.1)
+
+
+def test_ninety_five_of_a_hundred_intervals_hold_the_mean() -> None:
+    rng = np.random.default_rng(0)
+    hits = [known.low <= 3 <= known.high for known in map(summary, rng.normal(3, 2, (2000, 5)).tolist())]
+    assert np.mean(hits) == pytest.approx(0.95, abs=0.015)
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=20))
+def test_a_paired_test_is_scipys(pairs: list[tuple[float, float]]) -> None:
+    first, second = map(list, zip(*pairs))
+    differences = np.subtract(first, second)
+    assume(np.std(differences) > 1e-6 * np.abs(pairs).max())
+    test, other = paired(first, second), stats.ttest_rel(first, second)
+    assert test.p == pytest.approx(other.pvalue, rel=1e-6, abs=1e-12)
+    assert (test.low, test.high) == pytest.approx(tuple(other.confidence_interval(0.95)), rel=1e-5, abs=1e-5)
+    assert test.difference == pytest.approx(differences.mean(), rel=1e-9, abs=1e-9)
+    assert test.d_z == pytest.approx(differences.mean() / differences.std(ddof=1), rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize(("first", "second"), [([0.3], [0.1]), ([0.3, 0.5, 0.7], [0.1, 0.3, 0.5])])
+def test_without_a_spread_there_is_no_test(first: list[float], second: list[float]) -> None:
+    """Rounding makes 0.2, 0.2 and 0.19999999999999996 of the differences."""
+    test = paired(first, second)
+    assert test.difference == pytest.approx(0.2)
+    assert test.n == len(first)
+    assert test.d_z is test.p is test.low is test.high is None
+
+
+@given(st.lists(st.floats(0, 1), max_size=8))
+def test_holms_p_values_are_those_of_their_definition(p_values: list[float]) -> None:
+    """Each is the largest of min(1, (m - j + 1) p_j) over the p_j that are no larger than it, in ascending order."""
+    m = len(p_values)
+    ascending = np.argsort(p_values, kind="stable")
+    expected = np.empty(m)
+    for rank, index in enumerate(ascending):
+        expected[index] = max(min(1.0, (m - j) * p_values[ascending[j]]) for j in range(rank + 1))
+    assert holm(p_values) == pytest.approx(expected)
+
+
+def power(n: int, d_z: float, level: float) -> float:
+    """Of a paired t test with n pairs, exactly, by the noncentral t distribution."""
+    edge, center = stats.t.ppf(1 - level / 2, n - 1), d_z * math.sqrt(n)
+    return float(stats.nct.sf(edge, n - 1, center) + stats.nct.cdf(-edge, n - 1, center))
+
+
+@pytest.mark.parametrize("tests", [1, 5])
+@pytest.mark.parametrize("d_z", [0.2, 0.5, 0.8, 1.2, 2.0])
+def test_so_many_seeds_as_are_said_to_be_needed_show_the_difference_four_times_in_five(d_z: float, tests: int) -> None:
+    n = seeds_needed(d_z, tests)
+    assert power(n + 2, d_z, 0.05 / tests) > 0.8 > power(n - 2, d_z, 0.05 / tests)
+
+
+def test_a_smaller_difference_needs_more_seeds() -> None:
+    needed = [seeds_needed(d) for d in (3, 1, 0.3, 0.1)]
+    assert needed == sorted(needed)
+    assert seeds_needed(0.5) == seeds_needed(-0.5)
+
+
+# ---- a seed that stands far out
+
+NIELSEN = [0.9502, 0.9531, 0.8563, 0.9489, 0.9517]
+"""Five seeds of Nielsen's first network; one never learns a digit."""
+
+
+def test_the_seed_that_never_learns_a_digit_is_found() -> None:
+    assert outliers(NIELSEN) == [2]
+
+
+@pytest.mark.parametrize("n", [4, 5, 6, 7, 8, 10, 15, 20, 30, 100])
+def test_where_nothing_is_wrong_a_seed_is_named_in_about_one_group_of_a_hundred(n: int) -> None:
+    groups = np.random.default_rng(n).normal(size=(3000, n)).tolist()
+    assert np.mean([bool(outliers(group)) for group in groups]) < 0.02
+
+
+@pytest.mark.parametrize("n", [5, 10, 20])
+@pytest.mark.parametrize("away", [-40, 40])
+def test_a_seed_far_out_is_named_among_others_that_are_as_they_should(n: int, away: float) -> None:
+    rng = np.random.default_rng(0)
+    found = [outliers([*rng.normal(size=n - 1).tolist(), away]) == [n - 1] for _ in range(500)]
+    assert np.mean(found) > 0.9
+
+
+def test_two_far_out_of_ten_do_not_hide_one_another() -> None:
+    rng = np.random.default_rng(0)
+    assert outliers([*rng.normal(0.95, 0.001, 8).tolist(), 0.86, 0.85]) == [8, 9]
+
+
+@pytest.mark.parametrize(
+    ("values", "far"),
+    [
+        ([1, 1, 1, 1, 0.75], [4]),
+        ([0.972, 0.972, 0.972, 0.972, 0.975], []),  # one image of 360
+        ([0.5] * 5, []),
+        ([0.0, 0.0, 0.0, 0.0, 1e-9], [4]),
+        ([1, 1, 0.1], []),  # of three nobody can say
+        ([0.1], []),
+    ],
+)
+def test_where_most_values_are_equal_what_differs_by_a_twentieth_stands_out(
+    values: list[float], far: list[int]
+) -> None:
+    assert outliers(values) == far
+
+
+@given(st.lists(st.integers(-1000, 1000), min_size=4, max_size=12), st.integers(-5, 5), st.sampled_from([0.5, 2, 8]))
+def test_it_depends_neither_on_the_unit_nor_on_the_origin(values: list[int], shift: int, scale: float) -> None:
+    assume(np.median(np.abs(values - np.median(values))) > 0)
+    assert outliers([scale * value + shift for value in values]) == outliers(values)
