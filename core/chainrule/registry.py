@@ -229,8 +229,12 @@ def check_class(cls: type[Component]) -> None:
     names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     if "name" in names:
         raise PluginError(f"{who} has a field name, which is where configs write the component's own name: rename it")
-    if issubclass(cls, Optimizer) and "slots" in names:
-        raise PluginError(f"{who} annotates slots, which makes it a hyperparameter: write slots = (...) without a type")
+    for name in sorted(names & _of_contract(cls)):
+        if name.startswith("check") or not _is_method(getattr(KINDS[cls.kind], name)):
+            reason = f"annotates {name}, which makes it a hyperparameter: write {name} = ... without a type"
+        else:
+            reason = f"has a field {name}, which every {cls.kind} has as something else: rename it"
+        raise PluginError(f"{who} {reason}")
     if issubclass(cls, Optimizer) and "lr" not in names:
         raise PluginError(f"{who} has no field lr, the learning rate: add lr: float = 0.01")
     try:
@@ -253,6 +257,15 @@ def check_class(cls: type[Component]) -> None:
             raise PluginError(
                 f"{who}: {method}{inspect.signature(written)} must take (self, {', '.join(arguments)})"
             ) from None
+
+
+def _is_method(attribute: Any) -> bool:
+    return callable(attribute) or isinstance(attribute, property)
+
+
+def _of_contract(cls: type[Component]) -> set[str]:
+    """The names that a kind of component gives a meaning, none of which can be that of a field."""
+    return {name for base in KINDS[cls.kind].__mro__[:-1] for name in vars(base) if not name.startswith("_")}
 
 
 def _events(cls: type[Callback]) -> dict[str, tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -230,6 +230,34 @@ class Annotated(cr.Optimizer):
 
 
 @dataclass
+class AnnotatedExamples(Good):
+    """Its examples would be a hyperparameter."""
+
+    check_examples: tuple[str, ...] = ()  # type: ignore[misc,assignment]
+
+
+@dataclass
+class AnnotatedKinks(Good):
+    """Its kinks would be a hyperparameter."""
+
+    check_kinks: Sequence[float] = (0.0,)
+
+
+@dataclass
+class TakesDtype(Twice):
+    """Its field hides what a layer has."""
+
+    dtype: str = "float32"  # type: ignore[assignment]
+
+
+@dataclass
+class TakesWork(Twice):
+    """Its field hides what every component has."""
+
+    work: int = 3  # type: ignore[assignment]
+
+
+@dataclass
 class Rateless(cr.Optimizer):
     """Has no learning rate of its own."""
 
@@ -326,8 +354,22 @@ class Kindless(cr.Component):
         (
             Annotated,
             None,
-            "optimizer Annotated annotates slots, which makes it a hyperparameter: write slots = (...) without a type",
+            "optimizer Annotated annotates slots, which makes it a hyperparameter: write slots = ... without a type",
         ),
+        (
+            AnnotatedExamples,
+            None,
+            "activation AnnotatedExamples annotates check_examples, which makes it a hyperparameter: write "
+            "check_examples = ... without a type",
+        ),
+        (
+            AnnotatedKinks,
+            None,
+            "activation AnnotatedKinks annotates check_kinks, which makes it a hyperparameter: write check_kinks = ... "
+            "without a type",
+        ),
+        (TakesDtype, None, "layer TakesDtype has a field dtype, which every layer has as something else: rename it"),
+        (TakesWork, None, "layer TakesWork has a field work, which every layer has as something else: rename it"),
         (Rateless, None, "optimizer Rateless has no field lr, the learning rate: add lr: float = 0.01"),
         (NoBackward, None, "layer NoBackward does not write backward(dy)"),
         (NotCallable, None, "schedule NotCallable does not write __call__(step, total)"),
