@@ -50,7 +50,7 @@ class Author:
         command = ["bash", "-e", "-c", script]
         done = subprocess.run(command, cwd=self.folder, env=self.variables, capture_output=True, text=True, timeout=300)
         assert done.returncode == status, f"{script}\n{done.stdout}\n{done.stderr}"
-        return done.stdout + done.stderr
+        return done.stdout
 
 
 @pytest.fixture(scope="session")
