@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +104,24 @@ class Squash(cr.Activation):
         return da / self.scale / self.scale
 
 
-@pytest.mark.parametrize("cls", [Affine, Standardized, Noisy, Hinged, Squash], ids=lambda cls: cls.__name__)
+@dataclass
+class Residual(cr.Layer):
+    """Adds what layers of its own make of the input: $y = x + f(x)$, f being inner."""
+
+    inner: Sequence[str | Mapping[str, Any] | cr.Layer] = ("layer_norm", {"name": "dense", "units": 4}, "dropout")
+
+    def build(self, input_shape: cr.Shape) -> cr.Shape:
+        self.stack = self.child("inner", self.inner)
+        return self.stack.build(input_shape)  # type: ignore[no-any-return]
+
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        return x + self.stack.forward(x, training)  # type: ignore[no-any-return]
+
+    def backward(self, dy: cr.Array) -> cr.Array:
+        return dy + self.stack.backward(dy)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("cls", [Affine, Standardized, Noisy, Residual, Hinged, Squash], ids=lambda cls: cls.__name__)
 def test_right_components_pass(cls: type) -> None:
     assert_right(cls)
 

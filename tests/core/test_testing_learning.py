@@ -212,6 +212,19 @@ class Ball(cr.Optimizer):
         theta -= lr * v
 
 
+@dataclass
+class Scaled(Ball):
+    """Steps as long as the parameter: $theta = theta - lr |theta| grad / |grad|$; beta is not used."""
+
+    lr: float = 0.01
+
+    whole_parameters = True
+
+    def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
+        assert theta.ndim == 2
+        theta -= lr * np.linalg.norm(theta) * grad / (np.linalg.norm(grad) + 1e-12)
+
+
 @breaks("updates_in_place", says="after an update with a gradient, theta is what it was")
 class NewTheta(Ball):
     def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
@@ -454,7 +467,7 @@ class Remembers(Slope):
         return self.factor
 
 
-RIGHT = [Cube, Surprise, Ball, Bell, Quartic, Slope]
+RIGHT = [Cube, Surprise, Ball, Scaled, Bell, Quartic, Slope]
 
 
 @pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)
