@@ -127,6 +127,13 @@ def test_every_built_in_plugin_loads(installed: Path, tmp_path: Path) -> None:
     assert done.stdout.split() == sorted(PROJECT["entry-points"]["chainrule"])
 
 
+def test_the_templates_of_new_packages_are_there(installed: Path, tmp_path: Path) -> None:
+    command = [str(installed.parent / "chainrule"), "new", "my-swish", "--kind", "activation"]
+    subprocess.run(command, cwd=tmp_path, env=variables(installed), capture_output=True, check=True)
+    assert {path.name for path in (tmp_path / "my-swish").iterdir()} >= {"pyproject.toml", "README.md", ".gitignore"}
+    assert (tmp_path / "my-swish" / "src" / "my_swish" / "__init__.py").is_file()
+
+
 # ---- what it needs
 
 
