@@ -47,8 +47,15 @@ def percent(fractions: Iterable[float]) -> str:
     return f"{statistics.mean(values):.2f}{spread} %"
 
 
-def publish(folder: Path, study: str, columns: Sequence[str], rows: Sequence[Sequence[str]], figure: Figure) -> None:
-    """Write ``<study>.md`` and ``<study>.png``, and print the table."""
+def publish(
+    folder: Path,
+    study: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    figure: Figure | None = None,
+    note: str = "",
+) -> None:
+    """Write ``<study>.md``, the note below its table, and, with a figure, ``<study>.png``; print the former."""
     table = Table(box=box.MARKDOWN)
     for column in columns:
         table.add_column(column)
@@ -57,8 +64,11 @@ def publish(folder: Path, study: str, columns: Sequence[str], rows: Sequence[Seq
     text = io.StringIO()
     Console(file=text, width=160).print(table)
     markdown = "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines()) + "\n"
+    markdown += f"\n{note}\n" if note else ""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{study}.md").write_text(markdown, encoding="utf-8")
-    figure.savefig(folder / f"{study}.png", dpi=100, bbox_inches="tight", metadata={"Software": None})
     print(markdown)
-    print(f"{folder / study}.md, {folder / study}.png")
+    print(f"{folder / study}.md")
+    if figure is not None:
+        figure.savefig(folder / f"{study}.png", dpi=100, bbox_inches="tight", metadata={"Software": None})
+        print(f"{folder / study}.png")

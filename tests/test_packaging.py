@@ -19,7 +19,7 @@ from environments import OFFLINE, environment, variables
 
 REPOSITORY = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-OWN = ("chainrule", "chainrule_plugins")
+OWN = ("chainrule", "chainrule_plugins", "peers")
 
 
 def pip(python: Path, *arguments: str, folder: Path) -> None:
@@ -181,8 +181,16 @@ NEEDED = {distribution(line) for line in PROJECT["dependencies"]}
 
 
 def test_every_third_party_that_is_imported_is_declared() -> None:
-    found = distributions(imports("core", "plugins", "experiments"))
-    assert {name: file for name, file in found.items() if name not in NEEDED} == {}
+    found = distributions(imports("core", "plugins"))
+    # Authors who ask chainrule.testing for pytest's parametrization have it.
+    assert {name: file for name, file in found.items() if name not in NEEDED | {"pytest"}} == {}
+
+
+def test_what_the_experiments_import_is_declared_or_an_extra() -> None:
+    extra = {distribution(line) for line in PROJECT["optional-dependencies"]["bench"]}
+    found = distributions(imports("experiments"))
+    assert {name: file for name, file in found.items() if name not in NEEDED | extra} == {}
+    assert extra <= {*found}
 
 
 def test_no_third_party_is_declared_that_is_not_imported() -> None:

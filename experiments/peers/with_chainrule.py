@@ -1,0 +1,25 @@
+"""chainrule, through ``Trainer``, with the metrics and callbacks of ``chainrule train``."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+import chainrule as cr
+from peers import EPOCHS, Peer, Work
+
+
+class Chainrule:
+    def __init__(self, work: Work) -> None:
+        self.data = (work.x, work.y)
+        self.trainer = cr.Trainer(work.network(), {"name": work.optimizer, "lr": work.lr}, work.batch_size)
+
+    def train(self, epochs: int = EPOCHS) -> None:
+        with contextlib.redirect_stderr(io.StringIO()):  # the lines of progress
+            self.trainer.fit(self.data, epochs, callbacks=["progress", "nan_guard"])
+
+    def loss(self) -> float:
+        return float(self.trainer.network.evaluate(*self.data)["loss"])
+
+
+PEERS: dict[str, type[Peer]] = {"chainrule": Chainrule}
