@@ -134,12 +134,19 @@ def _installed() -> Iterator[tuple[Plugin, importlib.metadata.EntryPoint]]:
     disabled = {part.strip() for part in os.environ.get("CHAINRULE_DISABLE_PLUGINS", "").split(",")} - {""}
     found: dict[str, tuple[Plugin, importlib.metadata.EntryPoint]] = {}
     for entry_point in importlib.metadata.entry_points(group=GROUP):
-        # A broken uninstall may leave entry points without the rest of a distribution.
-        metadata: Any = entry_point.dist.metadata if entry_point.dist else {}
-        plugin = Plugin(entry_point.name, metadata.get("Name") or "unknown", metadata.get("Version") or "unknown")
+        plugin = Plugin(entry_point.name, *_supplier(entry_point))
         plugin.disabled = bool(disabled & {plugin.name, plugin.distribution, plugin.id})
         found.setdefault(plugin.id, (plugin, entry_point))
     yield from sorted(found.values(), key=lambda pair: _order(pair[0]))
+
+
+def _supplier(entry_point: importlib.metadata.EntryPoint) -> tuple[str, str]:
+    """The name and version of its distribution, of which a broken uninstall may have left nothing but entry points."""
+    try:
+        metadata: Any = entry_point.dist.metadata if entry_point.dist else {}
+    except FileNotFoundError:  # in place of an empty one: what the package importlib_metadata does, where it is loaded
+        metadata = {}
+    return metadata.get("Name") or "unknown", metadata.get("Version") or "unknown"
 
 
 def _order(plugin: Plugin) -> tuple[bool, str, str]:

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from environments import variables
 
+import chainrule
+
 WARNED = {
     "acme-broken-import:parts": (
         "plugin acme-broken-import:parts (acme-broken-import 0.3) is left out: ModuleNotFoundError: No module named "
@@ -224,6 +226,47 @@ def test_the_command_line_lists_what_failed(run: Run) -> None:
     assert_one_warning_each(done.stderr.splitlines(), prefix="chainrule: warning: ")
     assert "acme-components 1.2" in done.stdout
     assert "Traceback (most" not in done.stdout + done.stderr
+
+
+def test_json_alone_is_on_stdout_whatever_plugins_print_and_tells_what_failed(run: Run) -> None:
+    done = run("-m", "chainrule", "plugins", "--json", ACME_TALKS="1")
+    assert done.returncode == 0, done.stderr
+    listed = json.loads(done.stdout)
+    failed = {plugin["id"]: plugin for plugin in listed["plugins"] if plugin["status"] == "failed"}
+    assert list(failed) == list(WARNED)
+    for name, plugin in failed.items():
+        assert plugin["error"].startswith(WARNED[name].partition(" is left out: ")[2])
+        assert plugin["remedy"].endswith(f"CHAINRULE_DISABLE_PLUGINS={name}")
+    [scale] = [component for component in listed["components"] if component["name"] == "scale"]
+    assert (scale["distribution"], scale["version"], scale["plugin"]) == (
+        "acme-components",
+        "1.2",
+        "acme-components:parts",
+    )
+    assert "a plugin that talks while it is imported" in done.stderr
+
+
+def test_what_a_package_brought_and_what_of_it_failed(run: Run) -> None:
+    done = run("-m", "chainrule", "plugins", "acme-misread", COLUMNS="200")
+    assert done.returncode == 0, done.stderr
+    shown = " ".join(done.stdout.split())
+    assert "cubed $a = z^3$: beside broken plugins" in shown
+    assert "acme-misread:fine 0.9 1 " in shown
+    assert "acme-misread:exits 0.9 0 failed" in shown
+    assert "failed to load: acme-misread:exits (acme-misread 0.9) SystemExit: this module is a script" in shown
+    assert "acme-components" not in shown
+
+
+@pytest.mark.parametrize("first", ["pass", "import importlib_metadata"], ids=["alone", "with another finder"])
+def test_entry_points_that_a_broken_uninstall_left_harm_nobody(run: Run, tmp_path: Path, first: str) -> None:
+    left = tmp_path / "ghost-1.0.dist-info"
+    left.mkdir()
+    (left / "entry_points.txt").write_text("[chainrule]\nparts = ghost\n", encoding="utf-8")
+    done = run("-c", f"{first}{LOADED}", CHAINRULE_DISABLE_PLUGINS=BROKEN)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [name for name, error in found["plugins"] if error] == ["unknown:parts"]
+    assert found["components"]["activation.relu"] == f"chainrule {chainrule.__version__}"
 
 
 def test_the_command_line_shows_a_third_partys_component(run: Run) -> None:

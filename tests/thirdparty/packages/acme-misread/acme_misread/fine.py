@@ -1,6 +1,10 @@
+import os
 from dataclasses import dataclass
 
 import chainrule
+
+if "ACME_TALKS" in os.environ:
+    print("a plugin that talks while it is imported")
 
 
 @dataclass
