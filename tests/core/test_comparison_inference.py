@@ -123,6 +123,8 @@ def test_two_far_out_of_ten_do_not_hide_one_another() -> None:
     ("values", "far"),
     [
         ([1, 1, 1, 1, 0.75], [4]),
+        ([1, 1, 1, 0.5, 0.75], []),  # two of five are not far out, the group is of two kinds
+        ([1, 0.5, 1, 1, 1, 1, 0.75, 1], [1, 6]),
         ([0.972, 0.972, 0.972, 0.972, 0.975], []),  # one image of 360
         ([0.5] * 5, []),
         ([0.0, 0.0, 0.0, 0.0, 1e-9], [4]),

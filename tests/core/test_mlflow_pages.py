@@ -118,6 +118,26 @@ def test_the_compare_page_shows_what_differs(page: Page, address: str, runs: lis
     picture(page, tmp_path / "compare.png")
 
 
+def test_a_comparison_leads_to_the_runs_side_by_side(
+    page: Page, address: str, program_in: Callable[..., Any], folder: Path, tmp_path: Path
+) -> None:
+    """Its page has the table, and a link to MLflow's own page, the one that it prints too."""
+    done = program_in("compare", folder=folder)
+    assert done.status == 0, done.err
+    base, ways = address.partition("#")[0], dict(line.split(maxsplit=1) for line in done.out.splitlines()[-2:])
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    run = client.get_run(ways["MLflow"].split()[-1])
+    page.goto(f"{base}#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?workflowType=machine_learning")
+    for heading in ("optimizer", "lr", "mean"):
+        expect(page.get_by_role("columnheader", name=heading, exact=True)).to_be_visible(timeout=60 * SECONDS)
+    picture(page, tmp_path / "comparison.png")
+    link = page.get_by_role("link", name="All 4 runs side by side").evaluate("link => link.href")
+    for way in (link, base + ways["compare"].split()[0].partition("5000/")[2]):
+        page.goto("about:blank")
+        page.goto(way)
+        see(page, "Comparing 4 Runs from 1 Experiment")
+
+
 def test_the_page_that_a_run_names_is_its_own(page: Page, address: str, tmp_path: Path) -> None:
     page.goto(address)
     see(page, "digits")

@@ -97,14 +97,16 @@ def outliers(values: Sequence[float]) -> list[int]:
 
     By the modified z-score of Iglewicz and Hoaglin (1993), $0.6745 |x - median| / MAD$. Their limit of 3.5 would name a
     seed in one of five groups of five where nothing is wrong; this one does in one of a hundred, and comes near to
-    theirs with many seeds. Where more than half of the values are equal (accuracies often are), MAD is 0, and what
-    differs from them by more than a twentieth stands out.
+    theirs with many seeds. Where more than half of the values are equal (accuracies often are), MAD is 0: then what
+    differs from them by more than a twentieth stands out, if no more than a quarter differ.
     """
     if len(values) < FEWEST_FOR_OUTLIERS:
         return []
     median = statistics.median(values)
     away = [abs(value - median) for value in values]
     mad = statistics.median(away)
+    if mad == 0 and sum(distance > 0 for distance in away) > len(values) / 4:
+        return []
     limit = mad * (4.3 + 350 / len(values) ** 2) / 0.6745 if mad else abs(median) / 20
     return [index for index, distance in enumerate(away) if distance > limit]
 

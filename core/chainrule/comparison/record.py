@@ -48,10 +48,13 @@ def record(comparison: Comparison, folder: Path, uri: str) -> str:
 
 
 def note(comparison: Comparison) -> str:
-    """Markdown: the table and what there is to say, then links to all runs side by side and to each, as room allows."""
+    """Markdown: a link to all runs side by side, the table and what there is to say, links to each, as room allows."""
     every = [run for group in comparison.counted for run in group.runs]
     text = f"{markdown(comparison)}\n"
-    for line in (f"[All {len(every)} runs side by side]({side_by_side(every)})\n\n", *_links(comparison)):
+    together = f"[All {len(every)} runs side by side]({side_by_side(every)})\n\n"
+    if len(together) + len(text) <= TAG_LENGTH:
+        text = together + text  # on top: MLflow shows the first lines, and the others when asked
+    for line in _links(comparison):
         if len(text) + len(line) <= TAG_LENGTH:
             text += line
     return text
