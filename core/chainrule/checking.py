@@ -28,7 +28,6 @@ def check(which: str | None = None) -> bool:
     """
     from rich.console import Console
 
-
     entries, plugins = chosen(which)
     with _progress(len(entries)) as advance:
         results = [(entry, _checked(entry, advance)) for entry in entries]
