@@ -21,6 +21,8 @@ from peers.stopwatch import Stopwatch  # noqa: E402
 from peers.with_chainrule import Chainrule  # noqa: E402
 from peers.with_sklearn import Sklearn  # noqa: E402
 
+sys.path.remove(str(ROOM))  # or its studies could be imported by every other test
+
 DENSE = [
     {"name": "flatten"},
     {"name": "dense", "units": 7, "activation": "relu"},
