@@ -41,7 +41,7 @@ model.initializer=he
 optimizer.name=foo
     optimizer: there is no optimizer "foo". Known: adadelta, adagrad, adam,
 hydra/launcher=slurm
-    hydra/launcher: there is no hydra/launcher "slurm". Known: basic, joblib.
+    hydra/launcher: there is no hydra/launcher "slurm". Known: basic
 optimizer.learnrate=1
     optimizer.learnrate: adam has no field "learnrate". Known: beta1, beta2, eps, lr,
 +optimizer.learnrate=1
