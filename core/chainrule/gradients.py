@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from chainrule.arguments import require_count
+from chainrule.arrays import Array
 from chainrule.network import Network
+
+
+def derivative(function: Callable[[], float], at: Array, index: Any, step: float) -> float:
+    """The derivative of ``function()`` with respect to the number ``at[index]``, which it reads and which is changed
+    in place meanwhile: the five-point formula, whose error is of order ``step``^4 (Abramowitz, Stegun 1964, table
+    25.2), $f'(t) = (f(t-2h) - 8 f(t-h) + 8 f(t+h) - f(t+2h)) / 12 h$."""
+    kept, weighted = at[index], 0.0
+    for distance, weight in ((-2, 1), (-1, -8), (1, 8), (2, -1)):
+        at[index] = kept + distance * step
+        weighted += weight * function()
+    at[index] = kept
+    return weighted / (12 * step)
+
+
+def relative_error(given: Array, numeric: Array) -> float:
+    """The largest difference over the largest number of either, or over 1e-8 where both are smaller."""
+    if given.size == 0:
+        return 0.0
+    return float(np.abs(given - numeric).max() / max(np.abs(given).max(), np.abs(numeric).max(), 1e-8))
 
 
 def gradient_check(network: Network, x: Any, y: Any, entries: int = 100, step: float = 1e-4) -> dict[str, float]:
     """Compare the backward pass with finite differences, in float64, on a copy of the network.
 
-    The derivative by differences is the five-point formula, whose error is of order ``step``^4 (Abramowitz, Stegun
-    1964, table 25.2): $f'(t) = (f(t-2h) - 8 f(t-h) + 8 f(t+h) - f(t+2h)) / 12 h$. A kink (of a ReLU, say) that lies
-    within ``2 * step`` spoils it. Layers that draw random numbers draw the same ones each time.
+    See ``derivative`` for the formula. A kink (of a ReLU, say) that lies within ``2 * step`` spoils it. Layers that
+    draw random numbers draw the same ones each time.
 
     Args:
         x, y: a batch, as for ``loss_and_gradient``.
@@ -49,16 +69,6 @@ def gradient_check(network: Network, x: Any, y: Any, entries: int = 100, step: f
     errors = {}
     for parameter in twin.parameters:
         chosen = rng.permutation(parameter.size)[:entries] + parameter.offset
-        numeric = np.empty(len(chosen))
-        for row, i in enumerate(chosen):
-            kept = theta[i]
-            weighted = 0.0
-            for distance, weight in ((-2, 1), (-1, -8), (1, 8), (2, -1)):
-                theta[i] = kept + distance * step
-                weighted += weight * loss()
-            theta[i] = kept
-            numeric[row] = weighted / (12 * step)
-        exact = gradient[chosen]
-        scale = max(np.abs(exact).max(), np.abs(numeric).max(), 1e-8)
-        errors[parameter.name] = float(np.abs(exact - numeric).max() / scale)
+        numeric = np.array([derivative(loss, theta, i, step) for i in chosen])
+        errors[parameter.name] = relative_error(gradient[chosen], numeric)
     return errors

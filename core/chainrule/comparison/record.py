@@ -13,9 +13,9 @@ from chainrule.comparison.runs import KIND, Recorded
 from chainrule.comparison.wording import group_name
 from chainrule.environment import environment
 from chainrule.store import connect, cut, page_of, prepare_store, usable, way_to
+from chainrule.tracking import KEY_LENGTH, TAG_LENGTH
 
 EXPERIMENT = "comparisons"
-TAG_LENGTH = 8000  # what MLflow takes
 
 
 def record(comparison: Comparison, folder: Path, uri: str) -> str:
@@ -37,7 +37,9 @@ def record(comparison: Comparison, folder: Path, uri: str) -> str:
             "mlflow.note.content": note(comparison),
         }
         tags = {name: cut(text, TAG_LENGTH) for name, text in tags.items()}
-        run = client.create_run(experiment, tags=tags, run_name=cut(f"{comparison.title}: {comparison.metric}", 250))
+        run = client.create_run(
+            experiment, tags=tags, run_name=cut(f"{comparison.title}: {comparison.metric}", KEY_LENGTH)
+        )
         status = "FAILED"
         try:
             client.log_artifacts(run.info.run_id, str(folder))

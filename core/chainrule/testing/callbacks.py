@@ -11,7 +11,7 @@ from chainrule.errors import ChainruleError
 from chainrule.registry import spec_of
 from chainrule.testing.arrays import distance, global_randomness
 from chainrule.testing.kit import CheckFailed, check, expect
-from chainrule.testing.subject import Subject
+from chainrule.testing.subject import Subject, changed_fields
 from chainrule.testing.training import Failing, fit, trainer
 from chainrule.trainer import Trainer
 
@@ -119,10 +119,9 @@ def check_fields_kept_by_use(subject: Subject) -> None:
     callback = subject.make()
     before = spec_of(callback)
     fit(trainer(), [callback])
-    after = spec_of(callback)
-    changed = [f"{name} from {value!r} to {after[name]!r}" for name, value in before.items() if after[name] != value]
+    changed = changed_fields(before, callback)
     expect(
         not changed,
-        f"a training changes {', '.join(changed)}",
+        f"a training changes {changed}",
         "keep what changes under another name: configs are written from the fields",
     )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chainrule.arrays import Array
+from chainrule.gradients import derivative, relative_error
 from chainrule.testing.kit import CheckFailed
 
 STEP = 1e-3
@@ -16,17 +17,11 @@ ATTEMPTS = 5
 
 
 def numeric_gradient(function: Callable[[], float], at: Array, step: float = STEP) -> Array:
-    """The derivative of ``function()`` with respect to every number of ``at``, which it reads and which is changed in
-    place meanwhile: the five-point formula, whose error is of order step^4 (Abramowitz, Stegun 1964, table 25.2),
-    $f'(t) = (f(t-2h) - 8 f(t-h) + 8 f(t+h) - f(t+2h)) / 12 h$."""
-    gradient = np.zeros(at.shape)
+    """The derivative of ``function()`` with respect to every number of ``at``, which it reads."""
+    gradient = np.empty(at.shape)
     for index in np.ndindex(at.shape):
-        kept = at[index]
-        for distance, weight in ((-2, 1), (-1, -8), (1, 8), (2, -1)):
-            at[index] = kept + distance * step
-            gradient[index] += weight * function()
-        at[index] = kept
-    return gradient / (12 * step)
+        gradient[index] = derivative(function, at, index, step)
+    return gradient
 
 
 class Compared(NamedTuple):
@@ -37,13 +32,6 @@ class Compared(NamedTuple):
     numeric: Array
     function: Callable[[], float]
     at: Array
-
-
-def relative_error(given: Array, numeric: Array) -> float:
-    """The largest difference over the largest number of either, or over 1e-8 where both are smaller."""
-    if given.size == 0:
-        return 0.0
-    return float(np.abs(given - numeric).max() / max(np.abs(given).max(), np.abs(numeric).max(), 1e-8))
 
 
 def require_equal(compared: Compared, mend: str, batch: int) -> bool:

@@ -13,7 +13,7 @@ from chainrule.errors import ChainruleError
 from chainrule.network import Network
 from chainrule.registry import make, registry, spec_of
 from chainrule.testing.kit import CheckFailed, check, expect
-from chainrule.testing.subject import Subject
+from chainrule.testing.subject import Subject, changed_fields
 
 CLASSES = 3
 BATCH = 4
@@ -93,13 +93,10 @@ def check_same_layers_again(subject: Subject) -> None:
             f"built twice, it gives {len(first)} layers and then {len(second)}: {first} and {second}",
             "make a new list each time, and keep nothing",
         )
-        after = spec_of(model)
-        changed = [
-            f"{name} from {value!r} to {after[name]!r}" for name, value in before.items() if after[name] != value
-        ]
+        changed = changed_fields(before, model)
         expect(
             not changed,
-            f"building changes {', '.join(changed)}",
+            f"building changes {changed}",
             "copy a field before it is changed: layers = [*self.layers, ...]",
         )
 

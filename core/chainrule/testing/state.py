@@ -15,7 +15,7 @@ from chainrule.stack import Blueprint, LayerScope
 from chainrule.testing.arrays import close, distance, global_randomness
 from chainrule.testing.bench import Bench, inputs
 from chainrule.testing.kit import check, expect
-from chainrule.testing.subject import Subject
+from chainrule.testing.subject import Subject, changed_fields
 
 
 @check("layer")
@@ -93,13 +93,10 @@ def check_fields_kept_by_build(subject: Subject) -> None:
     for shape in subject.input_shapes:
         bench = Bench(subject, shape)
         bench.backward(np.ones_like(bench.forward(inputs(subject, shape))))
-        before, after = spec_of(subject.make()), spec_of(bench.layer)
-        changed = [
-            f"{name} from {value!r} to {after[name]!r}" for name, value in before.items() if after[name] != value
-        ]
+        changed = changed_fields(spec_of(subject.make()), bench.layer)
         expect(
             not changed,
-            f"building and running it changes {', '.join(changed)}",
+            f"building and running it changes {changed}",
             "keep what build makes of a field under another name: configs are written from the fields",
         )
 

@@ -14,7 +14,7 @@ import numpy as np
 from chainrule.arrays import Shape
 from chainrule.components import KINDS, Component
 from chainrule.errors import UnknownName, did_you_mean
-from chainrule.registry import Entry, fresh, registry
+from chainrule.registry import Entry, fresh, registry, spec_of
 from chainrule.signature import checked, fields_of
 
 PLAIN_SHAPE: Shape = (4,)
@@ -61,6 +61,13 @@ class Subject:
     def rng(self, index: int = 0) -> np.random.Generator:
         """The same stream of numbers whenever this is called with the same index."""
         return np.random.default_rng([20, index])
+
+
+def changed_fields(before: Mapping[str, Any], component: Component) -> str:
+    """The fields of a component that are not what they were in ``spec_of`` of it, each with both values, in words."""
+    after = spec_of(component)
+    changed = [f"{name} from {value!r} to {after[name]!r}" for name, value in before.items() if after[name] != value]
+    return ", ".join(changed)
 
 
 class Examined:

@@ -5,7 +5,7 @@ from typing import Any
 from chainrule import hookimpl
 from chainrule_plugins.datasets.digits import Digits
 from chainrule_plugins.datasets.generated import Circles, Moons, Spirals, Xor
-from chainrule_plugins.datasets.idx import FashionMnist, Mnist
+from chainrule_plugins.datasets.mnist import FashionMnist, Mnist
 from chainrule_plugins.datasets.npz import Npz
 from chainrule_plugins.datasets.table import Csv
 

@@ -1,11 +1,10 @@
-"""MNIST and Fashion-MNIST: four IDX files each, looked for, downloaded where missing, and verified.
+"""Datasets of four IDX files: looked for, downloaded where missing, and verified.
 
 Where the files are looked for: in ``$CHAINRULE_DATA/<dataset>/`` if that variable is set; else in the user's cache, to
 which missing ones are downloaded. ``CHAINRULE_MIRROR=<url>`` names a mirror of one's own, such as a company's, to be
 used in place of the public ones: ``<url>/<dataset>/<file>.gz``.
 
-What is particular to a dataset is a table, ``IdxSource``; the code takes it as an argument. Another dataset of the same
-form is another table and a subclass of ``IdxDataset``.
+What is particular to a dataset is a table, ``IdxSource``.
 """
 
 import gzip
@@ -15,15 +14,15 @@ import os
 import struct
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from chainrule import Array, Data, DataError, Dataset, Split, split_indices
+from chainrule import Array, DataError, Split
 
 
 @dataclass(frozen=True)
@@ -255,150 +254,3 @@ def _reason(error: Exception) -> str:
     if response is not None:
         return f"status {response.status_code}"
     return getattr(error, "strerror", None) or type(error).__name__
-
-
-@dataclass
-class IdxDataset(Dataset):
-    """What datasets of this form share: how the images are split and scaled."""
-
-    validation_size: int = 5000
-    train_size: int | None = None
-    seed: int = 0
-
-    source: ClassVar[IdxSource]
-    class_names: ClassVar[Sequence[str]]
-
-    check_examples = ({"validation_size": 500, "train_size": 2000},)
-
-    @property
-    def checks_not_applicable(self) -> Mapping[str, str]:
-        if self.source.at_hand:
-            return {}
-        return {"loads": f"its files are not in {self.source.folder}, and a check downloads nothing"}
-
-    def __post_init__(self) -> None:
-        self.require("validation_size", self.validation_size >= 0, "at least 0")
-        self.require("train_size", self.train_size is None or self.train_size >= 1, "at least 1, or null for all")
-        self.require("seed", self.seed >= 0, "at least 0")
-
-    def load(self) -> Data:
-        (x, y), (test_x, test_y), hashes = self.source.read()
-        n, validation_size = len(x), self.validation_size
-        train_size = n - validation_size if self.train_size is None else self.train_size
-        if train_size < 1 or validation_size + train_size > n:
-            raise DataError(
-                f"{self.source.name} has {n:,} images for training and validation: validation_size={validation_size} "
-                f"leaves {max(n - validation_size, 0):,}, and train_size is {self.train_size or 'not given'}"
-            )
-        # Training images are taken in the order of one permutation: fewer of them are some of the same.
-        validation, train, _ = split_indices(n, [validation_size / n, train_size / n], self.seed)
-        return Data(
-            train=_scaled(x[train], y[train]),
-            task="multiclass",
-            validation=_scaled(x[validation], y[validation]) if validation_size else None,
-            test=_scaled(test_x, test_y),
-            class_names=self.class_names,
-            source_digest=hashlib.sha256(f"{hashes} {validation_size} {train_size} {self.seed}".encode()).hexdigest(),
-        )
-
-
-def _scaled(images: Array, labels: Array) -> Split:
-    """Pixels from 0 to 1, and labels as integers with a sign."""
-    x = images.astype(np.float32)
-    x /= 255
-    return Split(x, labels.astype(np.int64))
-
-
-@dataclass
-class Mnist(IdxDataset):
-    r"""70,000 handwritten digits of 28x28 pixels: the classic benchmark, verified by its hashes, downloaded if need be.
-
-    The files are read from ``$CHAINRULE_DATA/mnist/`` if that variable is set, else from the user's cache, to which
-    they are downloaded (11 MB). ``CHAINRULE_MIRROR`` names another mirror. Validation images are taken off the 60,000
-    training images; the 10,000 test images are as published. Pixels are divided by 255.
-
-    Shapes:
-        x: (60000, 28, 28) for training and validation, (10000, 28, 28) for testing; float32 from 0 to 1
-        y: (60000,) and (10000,)
-
-    Args:
-        validation_size: how many of the 60,000 are for validation, 0 or more; default 5000.
-        train_size: how many of the others are trained on, at least 1; default all.
-        seed: of the split, 0 or more; default 0. It is not the seed of the training.
-
-    Raises:
-        DataError: a file is missing and cannot be downloaded, or is truncated or altered; and what to do.
-
-    Reference:
-        LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition, section III.A.
-
-    Example:
-        >>> import chainrule as cr
-        >>> cr.make("dataset", "mnist", train_size=1000)
-        Mnist(validation_size=5000, train_size=1000, seed=0)
-    """
-
-    class_names: ClassVar[Sequence[str]] = tuple("0123456789")
-    source: ClassVar[IdxSource] = IdxSource(
-        "mnist",
-        ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"),
-        train_images=IdxFile(
-            "train-images-idx3-ubyte", 3, sha256="ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
-        ),
-        train_labels=IdxFile(
-            "train-labels-idx1-ubyte", 1, sha256="65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
-        ),
-        test_images=IdxFile(
-            "t10k-images-idx3-ubyte", 3, sha256="0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
-        ),
-        test_labels=IdxFile(
-            "t10k-labels-idx1-ubyte", 1, sha256="ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
-        ),
-    )
-
-
-@dataclass
-class FashionMnist(IdxDataset):
-    r"""70,000 pictures of clothes of 28x28 pixels: as MNIST in form, harder to tell apart.
-
-    The files are read from ``$CHAINRULE_DATA/fashion_mnist/`` if that variable is set, else from the user's cache, to
-    which they are downloaded (31 MB). ``CHAINRULE_MIRROR`` names another mirror. What is published to verify them by is
-    a hash of the compressed files: of files that lie there decompressed only the structure is checked. Pixels are
-    divided by 255.
-
-    Shapes:
-        x: (60000, 28, 28) for training and validation, (10000, 28, 28) for testing; float32 from 0 to 1
-        y: (60000,) and (10000,)
-
-    Args:
-        validation_size: how many of the 60,000 are for validation, 0 or more; default 5000.
-        train_size: how many of the others are trained on, at least 1; default all.
-        seed: of the split, 0 or more; default 0. It is not the seed of the training.
-
-    Raises:
-        DataError: a file is missing and cannot be downloaded, or is truncated or altered; and what to do.
-
-    Reference:
-        Xiao, Rasul, Vollgraf 2017, Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms,
-        arXiv:1708.07747.
-
-    Example:
-        >>> import chainrule as cr
-        >>> cr.make("dataset", "fashion_mnist").class_names[:2]
-        ('T-shirt/top', 'Trouser')
-    """
-
-    class_names: ClassVar[Sequence[str]] = (
-        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-    )  # fmt: skip
-    source: ClassVar[IdxSource] = IdxSource(
-        "fashion_mnist",
-        (
-            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
-        ),
-        train_images=IdxFile("train-images-idx3-ubyte", 3, gz_md5="8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
-        train_labels=IdxFile("train-labels-idx1-ubyte", 1, gz_md5="25c81989df183df01b3e8a0aad5dffbe"),
-        test_images=IdxFile("t10k-images-idx3-ubyte", 3, gz_md5="bef4ecab320f06d8554ea6380940ec79"),
-        test_labels=IdxFile("t10k-labels-idx1-ubyte", 1, gz_md5="bb300cfdad3c16e7a12a480ee83cd310"),
-    )
