@@ -144,6 +144,7 @@ def compared(name: str, folder: Path) -> None:
     assert [row[0] for row in tried] == [row[0] for row in shown]
 
 
+@pytest.mark.slow
 def test_the_ratios_and_where_time_goes(tmp_path: Path, data_folder: Path) -> None:
     out = run("steps", "kinds", folder=tmp_path, data=data_folder)
     missing = [name for name in MODULES if name not in INSTALLED]

@@ -36,7 +36,9 @@ def table(path: Path) -> list[list[str]]:
     return [[cell.strip() for cell in row] for row in [rows[0], *rows[2:]]]
 
 
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize(
+    "study", [pytest.param(study, marks=pytest.mark.slow if study == "mnist" else ()) for study in STUDIES]
+)
 def test_a_study_runs_and_its_shown_result_has_the_same_form(
     study: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
