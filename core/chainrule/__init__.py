@@ -5,6 +5,7 @@ Everything public is here; a plugin imports nothing else of chainrule. Neither H
 """
 
 from chainrule.arrays import Array, Shape, Task, stream
+from chainrule.comparison import Comparison, compare
 from chainrule.components import (
     KINDS,
     Activation,
@@ -30,6 +31,7 @@ from chainrule.errors import (
     NonFiniteError,
     PluginError,
     ShapeError,
+    SweepError,
     TrackingError,
     UnknownName,
     UnsafeConfig,
@@ -43,6 +45,7 @@ from chainrule.parameters import Buffer, Parameter, Parameters
 from chainrule.plugins import hookimpl
 from chainrule.registry import Entry, Registry, make, registry, spec_of
 from chainrule.stack import Stack
+from chainrule.sweeping import sweep
 from chainrule.trainer import History, Trainer, goal_of
 
 __version__ = "0.1.0"
@@ -54,6 +57,7 @@ __all__ = [
     "Buffer",
     "Callback",
     "ChainruleError",
+    "Comparison",
     "Component",
     "ConfigError",
     "ContractError",
@@ -82,11 +86,13 @@ __all__ = [
     "ShapeError",
     "Split",
     "Stack",
+    "SweepError",
     "Task",
     "TrackingError",
     "Trainer",
     "UnknownName",
     "UnsafeConfig",
+    "compare",
     "did_you_mean",
     "goal_of",
     "gradient_check",
@@ -98,6 +104,7 @@ __all__ = [
     "spec_of",
     "split_indices",
     "stream",
+    "sweep",
     "train",
     "within",
 ]

@@ -58,16 +58,15 @@ def _run(arguments: list[str]) -> int:
 def train(arguments: list[str]) -> int:
     """``chainrule train``: all of Hydra's command line."""
     from chainrule.composition import Failure, hydra_command
-    from chainrule.report import report_sweep, run_and_report
+    from chainrule.report import run_and_report
+    from chainrule.sweeping import Supervisor
 
+    supervisor = Supervisor()
     with ended_by_signals():
-        outcome = hydra_command(arguments, run_and_report)
-    if outcome.sweep is not None:
-        return 1 if report_sweep(outcome) else 0
-    for result in outcome.results:
-        if isinstance(result, Failure):
-            raise result.error
-    return 0
+        result = hydra_command(arguments, run_and_report, supervisor)
+    if isinstance(result, Failure):
+        raise result.error
+    return 1 if supervisor.failed else 0
 
 
 def plugins(options: argparse.Namespace) -> int:
@@ -152,8 +151,9 @@ def complete(arguments: list[str]) -> int:
 
 def _hydra_completion(arguments: list[str]) -> int:
     from chainrule.composition import hydra_command
+    from chainrule.sweeping import Supervisor
 
-    hydra_command(arguments, lambda job: None)
+    hydra_command(arguments, lambda job: None, Supervisor())
     return 0
 
 

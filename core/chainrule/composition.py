@@ -8,32 +8,42 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
+import copy
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hydra import version
+from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository, IConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
+from hydra.conf import HydraConf
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from chainrule import __version__
 from chainrule.config import GROUPS, config_folder, store_nodes
-from chainrule.errors import ConfigError
+from chainrule.errors import ChainruleError, ConfigError
+from chainrule.exchange import Ended, Exchange
 from chainrule.keys import refuse_changed_component, refuse_name, refuse_unread
 from chainrule.messages import COMPOSING, explained, in_a_config, null_group
 from chainrule.registry import registry
 from chainrule.safety import refuse_code, refuse_packages
+from chainrule.trainer import goal_of
 
 PRIMARY = "config"
 REFUSED = ("config_path", "config_name", "experimental_rerun")
@@ -51,31 +61,117 @@ class Job:
     folder: Path
     sweep: str | None = None  # what the runs of one sweep share
     differs: tuple[str, ...] = ()  # the overrides in which it differs from the other jobs of its sweep
+    searches: bool = False  # whether a sweeper chooses the next jobs by what this one gives
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a job of a sweep gave: its metrics, and what is to be said of it, on one line."""
+
+    metrics: Mapping[str, float]
+    text: str
+    reused: bool = False
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What a job returns that failed, so that the other jobs of its sweep run."""
+    """What a single job returns that failed: only then is it known that the error is not Hydra's."""
 
-    overrides: tuple[str, ...]
     error: Exception
-    trace: str
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What each job returned, a ``Failure`` for each that failed; ``sweep`` is what they share, None for a single one.
+class Sweep:
+    """A sweep, while its jobs run.
 
-    There are no results where nothing was to be run.
+    ``objective``: the metric by which its jobs are told apart, None for none, and its ``goal``, ``"min"`` or
+    ``"max"``. ``jobs()``: how many there will be, as far as is known now.
     """
 
-    results: list[Any]
-    sweep: str | None = None
+    folder: Path
+    exchange: Exchange
+    objective: str | None
+    goal: str
+    jobs: Callable[[], int]
+
+    @property
+    def name(self) -> str:
+        """What its runs share: the name of its folder, which holds the time."""
+        return self.folder.name
+
+
+class Watcher(Protocol):
+    """Who sees to a sweep as a whole, in the parent of its jobs."""
+
+    def prepare(self, tracking: Mapping[str, Any] | None) -> None:
+        """Before the first job starts: the section ``tracking`` of each one's config, None where it is not known."""
+
+    def watch(self, sweep: Sweep) -> AbstractContextManager[Any]:
+        """Beside the jobs, and to their end; it hears from ``Sweep.exchange``."""
+
+
+class KeptFiles(CachingConfigRepository):
+    """All config files as they were when it was made: what is edited while a sweep runs changes nothing in it."""
+
+    def __init__(self, delegate: IConfigRepository) -> None:
+        super().__init__(delegate)
+        self._read("")
+
+    def __deepcopy__(self, memo: Any) -> KeptFiles:  # Hydra copies it for each job, to add search paths to
+        copied = copy.copy(self)
+        copied.delegate = copy.deepcopy(self.delegate, memo)
+        return copied
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        return copy.deepcopy(super().load_config(config_path))  # Hydra changes what it gets
+
+    def _read(self, group: str) -> None:
+        for option in self.get_group_options(group):
+            with contextlib.suppress(Exception):  # told where it is used
+                super().load_config(f"{group}/{option}".lstrip("/"))
+        for inner in self.get_group_options(group, ObjectType.GROUP):
+            self._read(f"{group}/{inner}".lstrip("/"))
 
 
 class SafeLoader(ConfigLoaderImpl):
-    """Hydra's loader, which composes every config, of each job of a sweep too. This one refuses those that run code
-    or hold what no run reads."""
+    """Hydra's loader, which composes every config, of each job of a sweep too.
+
+    This one refuses those that run code or hold what no run reads. In a sweep it composes each job's config once, in
+    the parent, and finds it again where the job runs.
+    """
+
+    kept = 0
+    """How many jobs of a sweep were composed."""
+    _exchange: Exchange | None = None
+    _prepare: Callable[[DictConfig], None] | None = None
+
+    def begin(self, exchange: Exchange, prepare: Callable[[DictConfig], None]) -> None:
+        """Begin a sweep. ``prepare`` is given the config of each job before the first of them starts."""
+        exchange.open()
+        self.repository = KeptFiles(self.repository)  # type: ignore[assignment]
+        self._exchange, self._prepare = exchange, prepare
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker needs: the configs are composed already."""
+        return {**self.__dict__, "_prepare": None, "repository": ConfigRepository(self.config_search_path)}
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        assert self._exchange is not None
+        kept = self._exchange.kept(sweep_overrides)
+        if kept is not None:
+            config: DictConfig = OmegaConf.create(kept)
+            schema = OmegaConf.structured(HydraConf)  # the type that Hydra asks for
+            OmegaConf.set_struct(schema, False)
+            config.hydra = OmegaConf.merge(schema, config.hydra)
+            OmegaConf.set_struct(config, True)
+            OmegaConf.copy_cache(from_config=master_config, to_config=config)  # the same time, where it is asked for
+            return config
+        config = super().load_sweep_config(master_config, sweep_overrides)
+        self._exchange.keep(sweep_overrides, OmegaConf.to_container(config, enum_to_str=True))
+        self.kept += 1
+        if self._prepare is not None:
+            self._prepare(config)
+        return config
 
     def load_configuration(self, *args: Any, **kwargs: Any) -> DictConfig:
         config = super().load_configuration(*args, **kwargs)
@@ -103,38 +199,57 @@ class SafeLoader(ConfigLoaderImpl):
 class Task:
     """What Hydra calls for each job, in this process or in a worker's."""
 
-    def __init__(self, run: Callable[[Job], Any], fixed: Sequence[str], sweeping: bool) -> None:
+    def __init__(
+        self,
+        run: Callable[[Job], Any],
+        fixed: Sequence[str] = (),
+        exchange: Exchange | None = None,
+        searches: bool = False,
+    ) -> None:
         self._run = run
-        self._fixed = {_key(override) for override in fixed}  # what all jobs share
-        self._sweeping = sweeping
+        self._fixed = {_key(override) for override in fixed}  # what all jobs of a sweep share
+        self._exchange = exchange
+        self._searches = searches
 
     def __call__(self, config: DictConfig) -> Any:
+        """What a single job gave, or its ``Failure``; of a job in a sweep the objective, None where it failed."""
         hydra = HydraConfig.get()
         folder = Path(hydra.runtime.output_dir)
         # As they were written: an interpolation among them is resolved in the config.
         overrides = [str(override) for override in _plain(hydra.overrides.task)]
-        differs = tuple(o for o in overrides if _key(o) not in self._fixed) if self._sweeping else ()
-        sweep = _sweep_of(hydra) if self._sweeping else None
-        if self._sweeping and sys.stderr.isatty():  # or nothing is seen until the first job ends
-            sys.stderr.write(f"job {hydra.job.num}: {' '.join(differs)}\n")
+        differs = tuple(o for o in overrides if _key(o) not in self._fixed) if self._exchange else ()
+        sweep = self._exchange.sweep if self._exchange else None
         try:
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             assert isinstance(plain, dict)
             _require(plain, hydra)
-            return self._run(Job(plain, overrides, folder, sweep, differs))  # type: ignore[arg-type]
+            job = Job(plain, overrides, folder, sweep, differs, self._searches)  # type: ignore[arg-type]
+            result = self._run(job)
         except BaseException as error:
             _remove_if_empty(folder, Path(hydra.runtime.cwd))
             if not isinstance(error, Exception):  # an interrupt ends the sweep too
                 raise
-            return Failure(differs or tuple(overrides), explained(error), traceback.format_exc())
+            if self._exchange is None:
+                return Failure(explained(error))
+            return self._exchange.tell(
+                Ended(hydra.job.num, differs, failed=_why(explained(error)), trace=traceback.format_exc())
+            )
+        if self._exchange is None:
+            return result
+        objective = result.metrics.get(plain["objective"])
+        return self._exchange.tell(Ended(hydra.job.num, differs, result.text, objective, reused=result.reused))
 
 
-def hydra_command(arguments: Sequence[str], run: Callable[[Job], Any]) -> Outcome:
+def hydra_command(arguments: Sequence[str], run: Callable[[Job], Any], watcher: Watcher) -> Any:
     """Do what Hydra's command line says: run one job, sweep, or show a config, help or information.
 
     Args:
         arguments: what stands after ``chainrule train``.
-        run: does one job.
+        run: does one job; for a job of a sweep it returns ``Done``.
+        watcher: sees to a sweep as a whole.
+
+    Returns:
+        What ``run`` gave for a single job, or its ``Failure``; None for a sweep, and where nothing was to be run.
 
     Raises:
         ConfigError: the config cannot be composed; names the key and what would be right.
@@ -143,7 +258,7 @@ def hydra_command(arguments: Sequence[str], run: Callable[[Job], Any]) -> Outcom
     options = _parse(arguments)
     hydra = _start(options.config_dir)
     try:
-        return _act(hydra, options, run)
+        return _act(hydra, options, run, watcher)
     except BrokenPipeError:  # of what is shown, to head or less
         raise
     except COMPOSING as error:
@@ -158,25 +273,43 @@ def run_once(overrides: Sequence[str], run: Callable[[Job], Any], config_dir: st
     Raises:
         ConfigError: it cannot be composed, or a Hydra program is running already.
     """
-    if GlobalHydra.instance().is_initialized():
-        raise ConfigError(
-            "chainrule.train cannot run inside a program that Hydra runs, since Hydra composes one config at a time; "
-            "build Network and Trainer there, or start `chainrule train` as a program of its own"
-        )
-    options = argparse.Namespace(config_dir=config_dir, multirun=False, overrides=_with_default(overrides))
-    hydra = _start(options.config_dir)
-    try:
-        [result] = _run(hydra, options, run).results
-    except COMPOSING as error:
-        raise in_a_config(error) from error
-    finally:
-        GlobalHydra.instance().clear()
+    with _alone(config_dir) as hydra:
+        job = hydra.run(PRIMARY, Task(run), [*_with_default(overrides), "hydra.mode=RUN"])
+    result = job.return_value
     if isinstance(result, Failure):
         raise result.error
     return result
 
 
-def _act(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any]) -> Outcome:
+def run_sweep(
+    overrides: Sequence[str], run: Callable[[Job], Any], watcher: Watcher, config_dir: str | None = None
+) -> None:
+    """A sweep, from Python: composed as the command line would.
+
+    Raises:
+        ConfigError: it cannot be composed, or a Hydra program is running already.
+    """
+    with _alone(config_dir) as hydra:
+        _sweep(hydra, _with_default(overrides), run, watcher)
+
+
+@contextlib.contextmanager
+def _alone(config_dir: str | None) -> Iterator[Hydra]:
+    if GlobalHydra.instance().is_initialized():
+        raise ConfigError(
+            "chainrule.train cannot run inside a program that Hydra runs, since Hydra composes one config at a time; "
+            "build Network and Trainer there, or start `chainrule train` as a program of its own"
+        )
+    hydra = _start(config_dir)
+    try:
+        yield hydra
+    except COMPOSING as error:
+        raise in_a_config(error) from error
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def _act(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any], watcher: Watcher) -> Any:
     config_name, overrides = PRIMARY, options.overrides
     if options.help:
         hydra.app_help(config_name=config_name, args_parser=_shown_options(), args=options)
@@ -188,23 +321,67 @@ def _act(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any]) -
         hydra.show_info(options.info, config_name, overrides)
     elif options.shell_completion:
         hydra.shell_completion(config_name, overrides)
+    elif _sweeps(hydra, options):
+        _sweep(hydra, overrides, run, watcher)
     else:
-        return _run(hydra, options, run)
-    return Outcome([])
+        return hydra.run(PRIMARY, Task(run), [*overrides, "hydra.mode=RUN"]).return_value
+    return None
 
 
-def _run(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any]) -> Outcome:
-    parsed = OverridesParser.create().parse_overrides(options.overrides)
-    fixed = [str(override.input_line) for override in parsed if not override.is_sweep_override()]
+def _sweeps(hydra: Hydra, options: argparse.Namespace) -> bool:
+    if options.multirun:
+        return True
     mode = hydra.get_mode(PRIMARY, list(options.overrides))
-    if options.multirun or (mode is not None and mode.name == "MULTIRUN"):
-        overrides = [*options.overrides, "hydra.mode=MULTIRUN"]
-        # A sweeper returns the jobs in batches; one that searches (Optuna) returns nothing.
-        batches = hydra.multirun(PRIMARY, Task(run, fixed, sweeping=True), overrides) or []
-        jobs = [job for batch in batches for job in batch]
-        return Outcome([job.return_value for job in jobs], _sweep_of(jobs[0].hydra_cfg.hydra) if jobs else None)
-    job = hydra.run(PRIMARY, Task(run, fixed, sweeping=False), [*options.overrides, "hydra.mode=RUN"])
-    return Outcome([job.return_value])
+    return mode is not None and mode.name == "MULTIRUN"
+
+
+def _sweep(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], watcher: Watcher) -> None:
+    """As ``Hydra.multirun``, but that each job's config is composed once, before the first one starts."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    fixed = [str(override.input_line) for override in parsed if not override.is_sweep_override()]
+    master = hydra.compose_config(PRIMARY, [*overrides, "hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
+    options, objective = master.hydra.sweeper, master.get("objective")
+    searches = not options._target_.endswith(".BasicSweeper")
+    goal = goal_of(objective) if objective else "min"
+    if searches:
+        _check_direction(options, objective, goal)
+    folder = Path(master.hydra.runtime.cwd, master.hydra.sweep.dir).resolve()
+    exchange = Exchange(folder)
+    loader = hydra.config_loader
+    assert isinstance(loader, SafeLoader)
+    loader.begin(exchange, lambda config: watcher.prepare(_tracking_of(config)))
+    callbacks = Callbacks(master)
+    callbacks.on_multirun_start(config=master, config_name=PRIMARY)
+    sweeper = Plugins.instance().instantiate_sweeper(
+        config=master,
+        hydra_context=HydraContext(config_loader=loader, callbacks=callbacks),
+        task_function=Task(run, fixed, exchange, searches),
+    )
+    sweep = Sweep(folder, exchange, objective, goal, lambda: options.get("n_trials") or loader.kept)
+    try:
+        with watcher.watch(sweep):
+            sweeper.sweep(arguments=_plain(master.hydra.overrides.task))
+    finally:
+        exchange.close()
+    callbacks.on_multirun_end(config=master, config_name=PRIMARY)
+
+
+def _check_direction(sweeper: DictConfig, objective: str | None, goal: str) -> None:
+    """A search whose direction is not that of its objective would find the worst."""
+    if objective is None:
+        raise ConfigError("a search needs it: the metric to improve", key="objective")
+    direction = getattr(sweeper.get("direction"), "name", sweeper.get("direction"))
+    fitting = {"min": "minimize", "max": "maximize"}[goal]
+    if isinstance(direction, str) and direction != fitting:
+        raise ConfigError(f'got "{direction}", but {objective} is to be {fitting}d', key="hydra.sweeper.direction")
+
+
+def _tracking_of(config: DictConfig) -> Any:
+    """The section ``tracking`` of a job's config, resolved; None where something in it is known in the job alone."""
+    try:
+        return OmegaConf.to_container(config.tracking, resolve=True)
+    except OmegaConfBaseException:
+        return None
 
 
 def _start(config_dir: str | None) -> Hydra:
@@ -277,10 +454,8 @@ def _plain(config: Any) -> Any:
     return OmegaConf.to_container(config, resolve=False) if OmegaConf.is_config(config) else config
 
 
-def _sweep_of(hydra: Any) -> str:
-    """What the jobs of a sweep share: the name of its folder, which holds the time."""
-    levels = len(Path(hydra.sweep.subdir).parts)
-    return Path(hydra.runtime.output_dir).parents[levels - 1].name
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, ChainruleError) else f"{type(error).__name__}: {error}"
 
 
 def _key(override: str) -> str:

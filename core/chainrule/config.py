@@ -51,6 +51,7 @@ class TrackingOptions:
     experiment: str = "${name}"
     run_name: str | None = None  # null: the overrides that differ
     figures: bool = True
+    reuse: bool = False  # a run that is equal in all that can change its result, and has finished, is not run again
 
 
 def config_folder() -> Path:

@@ -8,11 +8,13 @@ import getpass
 import os
 import platform
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from chainrule.errors import FieldError
 from chainrule.store import shown
@@ -25,19 +27,53 @@ def environment(directory: Path) -> dict[str, str]:
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": shown(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
         "mlflow.user": _user(),
-        "chainrule.version": version("chainrule"),
-        "numpy.version": version("numpy"),
+        "processor": _processor(),
         "python.version": platform.python_version(),
+        **numerics(),
         **_commit(directory),
     }
 
 
+def numerics() -> dict[str, str]:
+    """Tags of the versions that can change a result in its last bits, beside those of components and of BLAS."""
+    return {f"{package}.version": version(package) for package in ("chainrule", "numpy", "scipy")}
+
+
 def blas() -> str:
-    """The library that multiplies matrices, and the number of threads that it now takes."""
+    """The library that multiplies matrices, its kernels, and the number of threads that it now takes.
+
+    For example ``"openblas 0.3.31 SkylakeX, 2 threads"``.
+    """
     from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return "; ".join(sorted({f"{p['internal_api']} {p['version']}, {p['num_threads']} threads" for p in pools}))
+    return "; ".join(sorted({_pool(pool) for pool in pools}))
+
+
+def process() -> str:
+    """Host, id and time of start of this process: what tells later whether it is still there."""
+    import psutil
+
+    return f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time():.0f}"
+
+
+def is_gone(told: str) -> bool:
+    """Whether a process of this host has ended; False for one of another host, of which nothing is known.
+
+    Args:
+        told: what ``process`` gave there.
+    """
+    import psutil
+
+    host, number, started = told.split(" ")
+    if host != socket.gethostname():
+        return False
+    try:
+        there = psutil.Process(int(number))
+        another = abs(there.create_time() - int(started)) > 1  # the number was given again
+        return bool(another or there.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 @contextlib.contextmanager
@@ -71,6 +107,20 @@ def _commit(directory: Path) -> dict[str, str]:
     commit = next(line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid "))
     dirty = any(not line.startswith("#") for line in lines)
     return {} if commit == "(initial)" else {"mlflow.source.git.commit": commit, "git.dirty": str(dirty).lower()}
+
+
+def _pool(pool: dict[str, Any]) -> str:
+    kernels = f" {pool['architecture']}" if pool.get("architecture") else ""
+    return f"{pool['internal_api']} {pool['version']}{kernels}, {pool['num_threads']} threads"
+
+
+def _processor() -> str:
+    """Its model where the system tells, else its kind."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _user() -> str:

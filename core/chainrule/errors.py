@@ -10,6 +10,7 @@ ChainruleError
 ├── ContractError            a component does not keep the contract of its kind
 ├── PluginError              a plugin could not be loaded
 ├── NonFiniteError           training left the real numbers
+├── SweepError               jobs of a sweep failed
 └── TrackingError            the tracking store cannot be used
 """
 
@@ -79,6 +80,21 @@ class NonFiniteError(ChainruleError, ArithmeticError):
     """A loss, a gradient or a weight is infinite or not a number."""
 
     exit_status = 1
+
+
+class SweepError(ChainruleError):
+    """Jobs of a sweep failed; the others have run. ``sweep`` is its name."""
+
+    exit_status = 1
+
+    def __init__(self, sweep: str, failed: int, jobs: int) -> None:
+        super().__init__(sweep, failed, jobs)
+        self.sweep = sweep
+        self.failed = failed
+        self.jobs = jobs
+
+    def __str__(self) -> str:
+        return f"{self.failed} of {self.jobs} jobs of the sweep {self.sweep} failed"
 
 
 class TrackingError(ChainruleError):

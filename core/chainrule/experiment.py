@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import time
@@ -16,7 +17,7 @@ from chainrule.arguments import require_count
 from chainrule.components import Callback, Dataset, Loss
 from chainrule.config import flattened
 from chainrule.data import Data
-from chainrule.errors import ConfigError, within
+from chainrule.errors import ConfigError, UnknownName, did_you_mean, within
 from chainrule.network import Network, load_network
 from chainrule.provenance import provenance
 from chainrule.registry import make, registry
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from chainrule.composition import Job
 
 
+UNRECORDED = ("objective", "tracking")
+"""Keys of a config that are no params of its run: they change nothing in it."""
+
+
 @dataclass(frozen=True)
 class Result:
     """What a run gave.
@@ -33,6 +38,7 @@ class Result:
     ``metrics`` holds the last value of each metric by name (``"test/accuracy"``), and the best ones (``"best/..."``);
     ``history`` one value per epoch. ``run_id`` is MLflow's, None for an untracked run; ``folder`` holds its files.
     ``seconds``: wall time. ``link``: the line that opens MLflow on it. ``stopped``: why it ended early, if it did.
+    ``reused``: whether it was not run again, since an equal run had finished.
     """
 
     name: str
@@ -44,6 +50,7 @@ class Result:
     seconds: float
     link: str | None
     stopped: str | None
+    reused: bool = False
 
 
 def train(overrides: Sequence[str] = (), config_dir: str | None = None) -> Result:
@@ -73,14 +80,26 @@ def load_run(run_id: str, uri: str | None = None) -> Result:
     Raises:
         TrackingError: there is no such run or store. UnknownName: the network needs a component that is not installed.
     """
+    return _loaded(run_id, uri, None)
+
+
+def take_over(job: Job, run_id: str, tracking: Any) -> Result:
+    """The result of an equal run that has finished, with its files in the folder of this job."""
+    if job.sweep is not None:
+        tracking.reused_by(job.sweep, run_id)
+    return dataclasses.replace(_loaded(run_id, tracking.uri, job.folder), name=run_name(job), reused=True)
+
+
+def _loaded(run_id: str, uri: str | None, folder: Path | None) -> Result:
     from chainrule.records import recorded
 
-    record = recorded(run_id, uri)
+    record = recorded(run_id, uri, folder)
     network = load_network(record.folder / "model" / "weights.safetensors")
     history = History()
     for values in record.epochs:
         history.append(values)
-    return Result(record.name, run_id, record.metrics, network, history, record.folder, record.seconds, None, None)
+    seconds, link = record.seconds, record.link
+    return Result(record.name, run_id, record.metrics, network, history, record.folder, seconds, link, None)
 
 
 def run(job: Job) -> Result:
@@ -97,30 +116,32 @@ def run(job: Job) -> Result:
     network = build_network(config, data)
     trainer = build_trainer(config, network)
     callbacks = build_callbacks(config, quiet=job.sweep is not None)
+    check_objective(job, data, trainer)
 
-    threads = blas_threads(config["trainer"]["threads"])
-    with (
-        threads,
-        tracking.run(
+    with blas_threads(config["trainer"]["threads"]):
+        tags = describe(job, data, network, trainer, callbacks)
+        earlier = tracking.finished(tags["config_digest"]) if config["tracking"]["reuse"] else None
+        if earlier is not None:
+            return take_over(job, earlier, tracking)
+        with tracking.run(
             name=run_name(job),
-            params=flattened({key: value for key, value in config.items() if key != "tracking"}),
-            tags=describe(job, network, trainer, callbacks),
+            params=flattened({key: value for key, value in config.items() if key not in UNRECORDED}),
+            tags=tags,
             dataset=(config["dataset"]["name"], data.digest),
             folder=job.folder,
-        ) as tracked,
-    ):
-        write_config(job)  # not before: a run that cannot begin leaves nothing behind
-        try:
-            epochs = config["trainer"]["epochs"]
-            history = trainer.fit(data.train, epochs, data.validation, callbacks=[*callbacks, Recorder(tracked)])
-            metrics, arrays = final_metrics(trainer, data)
-            tracked.summary(metrics, step=trainer.epoch)
-            tracked.tag("weights_digest", weights_digest(network))
-            if config["tracking"]["figures"]:
-                draw(job, history, data, network, arrays)
-        finally:  # of a run that fails or is interrupted, what there is
-            save_model(network, job.folder / "model")
-            tracked.artifacts(job.folder)
+        ) as tracked:
+            write_config(job)  # not before: a run that cannot begin leaves nothing behind
+            try:
+                epochs = config["trainer"]["epochs"]
+                history = trainer.fit(data.train, epochs, data.validation, callbacks=[*callbacks, Recorder(tracked)])
+                metrics, arrays = final_metrics(trainer, data)
+                tracked.summary(metrics, step=trainer.epoch)
+                tracked.tag("weights_digest", weights_digest(network))
+                if config["tracking"]["figures"]:
+                    draw(job, history, data, network, arrays)
+            finally:  # of a run that fails or is interrupted, what there is
+                save_model(network, job.folder / "model")
+                tracked.artifacts(job.folder)
 
     seconds = time.perf_counter() - start
     return Result(
@@ -234,17 +255,56 @@ def final_metrics(trainer: Trainer, data: Data) -> tuple[dict[str, float], dict[
     return metrics, arrays
 
 
-def describe(job: Job, network: Network, trainer: Trainer, callbacks: Sequence[Callback]) -> dict[str, str]:
+def check_objective(job: Job, data: Data, trainer: Trainer) -> None:
+    """Refuse an objective that no run measures, and, in a search, one that this run does not: before it trains."""
+    objective = job.config["objective"]
+    if objective is None:
+        return
+    names = ["loss", *(registry().name_of(metric) for metric in trainer.all_metrics() if not metric.array)]
+    there = {"train": data.train, "validation": data.validation, "test": data.test}
+    known = {f"{split}/{name}" for split in there for name in names}
+    known |= {f"best/validation/{name}" for name in names}
+    if objective not in known:
+        raise UnknownName(f'no run measures "{objective}". {did_you_mean(objective, known, 30)}', key="objective")
+    split = objective.split("/")[-2]
+    if job.searches and there[split] is None:
+        raise ConfigError(f'got "{objective}", but the data has no {split} samples: name another', key="objective")
+
+
+def describe(job: Job, data: Data, network: Network, trainer: Trainer, callbacks: Sequence[Callback]) -> dict[str, str]:
     """The tags by which a run is found again: its sweep, its config's digest, where each component came from."""
-    config = {key: value for key, value in job.config.items() if key != "tracking"}
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+    from chainrule.environment import blas
+
     named = [make(kind, job.config[kind]) for kind in ("dataset", "model")]
     trained_by = [part for part in (trainer.optimizer, trainer.schedule, trainer.regularizer) if part is not None]
-    used = provenance([*network.components, *named, *trained_by, *trainer.all_metrics(), *callbacks])
-    tags = {f"component.{component}": distribution for component, distribution in used.items()}
+    used = [*network.components, *named, *trained_by, *trainer.all_metrics()]
+    tags = {f"component.{name}": supplied for name, supplied in provenance([*used, *callbacks]).items()}
     if job.sweep is not None:
         tags["sweep"] = job.sweep
-    return {**tags, "config_digest": digest}
+    working = [callback for callback in callbacks if not callback.display]
+    digest = config_digest(job.config, data, provenance([*used, *working]))
+    return {**tags, "blas": blas(), "config_digest": digest}
+
+
+def config_digest(config: Mapping[str, Any], data: Data, components: Mapping[str, str]) -> str:
+    """SHA-256 of all that can change a result to its last bit, and of nothing else.
+
+    The config, less what says how a run is named, recorded, compared and shown; the data; who supplied the components,
+    in which versions; the libraries that compute, and the threads that they take now.
+    """
+    from chainrule.environment import blas, numerics
+
+    shown = {entry.name for entry in registry() if issubclass(entry.cls, Callback) and entry.cls.display}
+    callbacks = [[name, spec] for name, spec in (config.get("callbacks") or {}).items() if spec["name"] not in shown]
+    whole = {
+        **{key: value for key, value in config.items() if key not in ("name", "objective", "tracking")},
+        "callbacks": callbacks,  # a list: their order may matter
+        "trainer": {key: value for key, value in config["trainer"].items() if key != "threads"},  # BLAS knows them
+        "data": data.digest,
+        "components": dict(components),
+        "libraries": [blas(), numerics()],
+    }
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
 def run_name(job: Job) -> str:

@@ -20,7 +20,7 @@ from chainrule.messages import unknown_at_the_top, without_package
 from chainrule.registry import registry
 
 OPTIONS = {"trainer": TrainerOptions, "tracking": TrackingOptions}
-READ = (*GROUPS.values(), *OPTIONS, "name", "seed", "dtype", "hydra")
+READ = (*GROUPS.values(), *OPTIONS, "name", "seed", "dtype", "objective", "hydra")
 PLAIN_NAME = re.compile(r"(?!\.+$)[^/\\\x00-\x1f]+")
 
 

@@ -8,27 +8,32 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import TrackingError
-from chainrule.store import absolute_uri, connect, default_uri, find_run, usable
+from chainrule.store import absolute_uri, connect, default_uri, find_run, usable, way_to
 
 PER_EPOCH = ("train/", "validation/", "learning_rate", "seconds", "examples_per_second")
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a store holds of one run. ``epochs``: the metrics of each, in order; ``folder``: its artifacts."""
+    """What a store holds of one run.
+
+    ``epochs``: the metrics of each, in order; ``folder``: its artifacts; ``link``: the line that opens MLflow on it.
+    """
 
     name: str
     metrics: dict[str, float]
     epochs: list[dict[str, float]]
     folder: Path
     seconds: float
+    link: str
 
 
-def recorded(run_id: str, uri: str | None = None) -> Record:
+def recorded(run_id: str, uri: str | None = None, folder: Path | None = None) -> Record:
     """The record of a run.
 
     Args:
         uri: the store; None for the default one.
+        folder: where its artifacts are to be copied to; None for where they are, or a temporary one.
 
     Raises:
         TrackingError: there is no such run or store, or it has not ended.
@@ -40,9 +45,12 @@ def recorded(run_id: str, uri: str | None = None) -> Record:
         if run.info.end_time is None:
             raise TrackingError(f"the run {run_id} has not ended: its status is {run.info.status}")
         histories = {key: client.get_metric_history(run_id, key) for key in run.data.metrics if _per_epoch(key)}
-        folder = Path(client.download_artifacts(run_id, ""))
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        files = Path(client.download_artifacts(run_id, "", folder and str(folder)))
     seconds = (run.info.end_time - run.info.start_time) / 1000
-    return Record(run.info.run_name, dict(run.data.metrics), _by_epoch(histories), folder, seconds)
+    link = way_to(uri, run.info)
+    return Record(run.info.run_name, dict(run.data.metrics), _by_epoch(histories), files, seconds, link)
 
 
 def _per_epoch(key: str) -> bool:

@@ -8,50 +8,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chainrule.errors import debugging
 from chainrule.experiment import run
 
 if TYPE_CHECKING:
-    from chainrule.composition import Job, Outcome
+    from chainrule.composition import Done, Job
 
 SPLITS = ("train", "validation", "test")
 
 
-def run_and_report(job: Job) -> dict[str, float]:
-    """Do one job and print its report: one line for a job of a sweep, else a table. Returns its metrics."""
+def run_and_report(job: Job) -> dict[str, float] | Done:
+    """Do one job, and print its report; of a job in a sweep, return it as one line. Returns its metrics."""
+    from chainrule.composition import Done
+
     try:
         result = run(job)
     except KeyboardInterrupt:
         if (job.folder / "model").exists():
-            sys.stderr.write(f"the weights as far as they were trained are in {_shown(job.folder)}\n")
+            sys.stderr.write(f"the weights as far as they were trained are in {shown(job.folder)}\n")
         raise
     report = Report(result.name, result.metrics)
     if job.sweep is not None:
-        print("  ".join([report.line(), f"{result.seconds:.1f} s", _shown(job.folder)]), flush=True)
-        return result.metrics
+        took = "reused" if result.reused else f"{result.seconds:.1f} s"
+        return Done(result.metrics, "  ".join([report.line(), took, shown(job.folder)]), result.reused)
     report.table()
     if result.stopped:
         print(f"stopped  {result.stopped}")
-    print(f"time     {result.seconds:.1f} s")
-    print(f"files    {_shown(job.folder)}")
+    print(f"time     {result.seconds:.1f} s{', of an equal run that had finished' if result.reused else ''}")
+    print(f"files    {shown(job.folder)}")
     if result.link:
         print(f"MLflow   {result.link}")
     return result.metrics
-
-
-def report_sweep(outcome: Outcome) -> int:
-    """Print how a sweep ended: what failed and why, to stderr, and how its runs are found. Returns how many failed."""
-    from chainrule.composition import Failure
-
-    failures = [result for result in outcome.results if isinstance(result, Failure)]
-    for failure in failures:
-        if debugging():
-            sys.stderr.write(failure.trace)
-        sys.stderr.write(f"failed: {' '.join(failure.overrides)}: {failure.error}\n")
-    if failures:
-        sys.stderr.write(f"{len(failures)} of {len(outcome.results)} jobs failed\n")
-    print(f'{len(outcome.results)} jobs, in MLflow (chainrule ui): tags.sweep = "{outcome.sweep}"')
-    return len(failures)
 
 
 @dataclass(frozen=True)
@@ -72,7 +58,7 @@ class Report:
         for heading in ["", *columns, *(["best validation (epoch)"] if best else [])]:
             table.add_column(heading, justify="right" if heading else "left")
         for name in self._measured():
-            cells = [_number(self.metrics.get(f"{split}/{name}")) for split in columns]
+            cells = [number(self.metrics.get(f"{split}/{name}")) for split in columns]
             table.add_row(name.replace("_", " "), *cells, *([self._best(name)] if best else []))
         Console(highlight=False).print(table)
 
@@ -80,7 +66,7 @@ class Report:
         """The name, and what was measured on the last split that there is."""
         last = next((s for s in reversed(SPLITS) if any(name.startswith(f"{s}/") for name in self.metrics)), "train")
         values = [(name, self.metrics.get(f"{last}/{name}")) for name in self._measured()]
-        return "  ".join([self.name, *(f"{last}/{name} {_number(v)}" for name, v in values if v is not None)])
+        return "  ".join([self.name, *(f"{last}/{name} {number(v)}" for name, v in values if v is not None)])
 
     def _measured(self) -> list[str]:
         """What was measured on any split, in the order of the record: loss first."""
@@ -91,14 +77,15 @@ class Report:
         key = f"validation/{name}"
         if f"best/{key}" not in self.metrics:
             return ""
-        return f"{_number(self.metrics[f'best/{key}'])} ({self.metrics[f'best_epoch/{key}']:.0f})"
+        return f"{number(self.metrics[f'best/{key}'])} ({self.metrics[f'best_epoch/{key}']:.0f})"
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """With four digits; nothing for None."""
     return "" if value is None else f"{value:.4g}" if abs(value) < 1e4 else f"{value:.3e}"
 
 
-def _shown(folder: Path) -> str:
+def shown(folder: Path) -> str:
     """Relative to the working directory where that is shorter."""
     try:
         return str(folder.relative_to(Path.cwd()))

@@ -1,7 +1,7 @@
 """Where runs are recorded: MLflow's tracking store, found, created and served.
 
-Importing MLflow takes a second, and a new SQLite store another: both happen inside functions, and ``warm_up`` lets them
-happen while something else is done. Whatever is wrong with a store is one ``TrackingError`` that names its URI.
+Importing MLflow takes a second, and a new SQLite store another: both happen inside functions, and ``in_thread`` lets
+them happen while something else is done. Whatever is wrong with a store is one ``TrackingError`` that names its URI.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sys
 import threading
 import urllib.parse
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # a new store logs its making; errors come as exceptions, with messages of ours
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     # A server that stops answering blocks a call for minutes by default. So: two tries, 10 seconds each.
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -105,17 +106,17 @@ def prepare_store(uri: str, experiment: str) -> str:
     return str(found.experiment_id)
 
 
-def warm_up(uri: str, experiment: str) -> Future[str]:
-    """``prepare_store`` in a thread; ``result()`` waits for it, and gives what it returned or raised."""
+def in_thread(work: Callable[[], str]) -> Future[str]:
+    """Begin ``work``; ``result()`` waits for it, and gives what it returned or raised."""
     future: Future[str] = Future()
 
-    def work() -> None:
+    def do() -> None:
         try:
-            future.set_result(prepare_store(uri, experiment))
+            future.set_result(work())
         except BaseException as error:
             future.set_exception(error)
 
-    threading.Thread(target=work, name="mlflow").start()
+    threading.Thread(target=do, name="mlflow").start()
     return future
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.delivery import Line, resend_by
-from chainrule.environment import blas, environment
+from chainrule.environment import environment, is_gone, process
 from chainrule.errors import TrackingError
 from chainrule.signals import ended_by_signals, signals_wait
 from chainrule.store import (
@@ -30,11 +30,11 @@ from chainrule.store import (
     connect,
     cut,
     default_uri,
+    in_thread,
     prepare_store,
     reason,
     shown,
     usable,
-    warm_up,
     way_to,
 )
 
@@ -62,15 +62,49 @@ class Tracking:
 
     def warm_up(self) -> None:
         """Begin, in a thread, what takes seconds: MLflow's import and a new store."""
-        self._warming = warm_up(self.uri, self.experiment)
+        self._warming = in_thread(self._prepare)
 
     def prepare(self) -> str:
         """Make sure that store and experiment are there; the experiment's id.
 
+        Runs of it whose process is gone get the status KILLED: one that SIGKILL ended could not give it itself.
+
         Raises:
             TrackingError: they cannot be.
         """
-        return self._warming.result() if self._warming else prepare_store(self.uri, self.experiment)
+        return self._warming.result() if self._warming else self._prepare()
+
+    def _prepare(self) -> str:
+        experiment_id = prepare_store(self.uri, self.experiment)
+        with usable(self.uri):
+            client = connect(self.uri)
+            for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
+                told = run.data.tags.get("process")
+                # Looked at again: it may have ended well since, and then gone.
+                if told and is_gone(told) and client.get_run(run.info.run_id).info.status == "RUNNING":
+                    client.set_tag(run.info.run_id, "error", "its process was killed")
+                    client.set_terminated(run.info.run_id, "KILLED")
+        return experiment_id
+
+    def finished(self, config_digest: str) -> str | None:
+        """The id of a run of this experiment that is equal in all that can change its result, and has finished.
+
+        Raises:
+            TrackingError: the store cannot be used.
+        """
+        experiment_id = self.prepare()
+        with usable(self.uri):
+            found = connect(self.uri).search_runs(
+                [experiment_id],
+                f"tags.config_digest = '{config_digest}' and attributes.status = 'FINISHED'",
+                max_results=1,
+            )
+        return found[0].info.run_id if found else None
+
+    def reused_by(self, sweep: str, run_id: str) -> None:
+        """Note that a finished run belongs to a further sweep."""
+        with usable(self.uri):
+            connect(self.uri).set_tag(run_id, reused_tag(sweep), str(int(time.time() * 1000)))
 
     @contextlib.contextmanager
     def run(
@@ -135,7 +169,7 @@ class Run:
         Raises:
             TrackingError: the store does not take it.
         """
-        tags = {**environment(Path.cwd()), "blas": blas(), "dataset.digest": dataset[1], **tags}
+        tags = {**environment(Path.cwd()), "process": process(), "dataset.digest": dataset[1], **tags}
         with usable(self._uri), signals_wait():
             client = connect(self._uri)
             created = client.create_run(experiment_id, tags=_capped(tags, TAG_LENGTH), run_name=name)
@@ -287,6 +321,16 @@ class Series:
 Point = tuple[float, int, int]
 
 
+def reused_tag(sweep: str) -> str:
+    """The tag of runs that a sweep took over; ``sweep`` itself names the one that made them. Its value: when."""
+    return key_of(f"sweep.{sweep}")
+
+
+def reusing_sweeps(tags: Mapping[str, str]) -> list[tuple[str, int]]:
+    """The sweeps that took a run over, and when, in milliseconds."""
+    return [(name.removeprefix("sweep."), int(when)) for name, when in tags.items() if name.startswith("sweep.")]
+
+
 def status_of(error: BaseException | None) -> str:
     """What MLflow calls a run that ended so.
 
@@ -321,6 +365,12 @@ class NoTracking:
 
     def prepare(self) -> None:
         """Nothing to prepare."""
+
+    def finished(self, config_digest: str) -> None:
+        """Nothing was recorded."""
+
+    def reused_by(self, sweep: str, run_id: str) -> None:
+        """Nothing was recorded."""
 
     @contextlib.contextmanager
     def run(self, **described: Any) -> Iterator[NoRun]:

@@ -29,9 +29,9 @@ LEVELS = (
     {"targets", "stack", "summary", "network"},
     {"updates", "trainer", "gradients", "drawing", "figures"}
     | {"store", "environment", "delivery", "tracking", "records"}
-    | {"config", "safety", "keys", "messages", "composition"},
+    | {"config", "safety", "keys", "messages", "exchange", "composition"},
     {"experiment", "testing", "comparison"},
-    {"report", "scaffold", "listing", "checking", "cli"},
+    {"report", "sweeping", "scaffold", "listing", "checking", "cli"},
 )
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
 

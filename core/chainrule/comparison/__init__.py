@@ -18,7 +18,7 @@ from chainrule.comparison.runs import by_epoch, find, names
 from chainrule.drawing import save
 from chainrule.store import absolute_uri, connect, default_uri, shown, usable
 
-__all__ = ["FORMATS", "compare", "named", "report"]
+__all__ = ["FORMATS", "Comparison", "compare", "named", "report"]
 
 FORMATS: dict[str, Callable[[Comparison], str]] = {
     ".csv": formats.as_csv,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chainrule.errors import ConfigError, TrackingError, UnknownName, did_you_mean
+from chainrule.tracking import reused_tag, reusing_sweeps
 
 PAGE = 1000
 KIND = "chainrule.kind"
@@ -53,20 +55,21 @@ def find(client: Any, which: str | None = None, where: str | None = None) -> Fou
         which = next(sweeps(client, ids), None)
         if which is None:
             raise TrackingError("no sweep is recorded here: name an experiment, or sweep with chainrule train -m")
-    conditions = []
+    conditions = [""]
     if which is None:
         title = f"runs where {where}"
     elif which in experiments:
         title, ids = f"experiment {which}", [experiments[which]]
-    elif _first_of_sweep(client, ids, which):
-        title, conditions = f"sweep {which}", [_of_sweep(which)]
+    elif _is_sweep(client, ids, which):
+        title, conditions = f"sweep {which}", _of_sweep(which)
     else:
         known = {*experiments, *sweeps(client, ids)}
         raise UnknownName(f'there is no sweep or experiment "{which}". {did_you_mean(which, known)}')
     if where is not None:
-        conditions.append(where)
+        conditions = [" and ".join(filter(None, [condition, where])) for condition in conditions]
         title = title if which is None else f"{title} where {where}"
-    found = _search(client, ids, " and ".join(conditions), where)
+    found = [run for condition in conditions for run in _search(client, ids, condition, where)]
+    found = list({run.info.run_id: run for run in found}.values())  # a sweep may have reused a run of its own
     runs = [_recorded(run) for run in found if "seed" in run.data.params]
     others = sum("seed" not in run.data.params and KIND not in run.data.tags for run in found)
     if not runs:
@@ -82,10 +85,14 @@ def names(client: Any) -> list[str]:
 
 def sweeps(client: Any, experiment_ids: Sequence[str]) -> Iterator[str]:
     """The names of those that the last thousand runs of sweeps belong to, the latest first."""
-    latest = client.search_runs(
+    runs = client.search_runs(
         experiment_ids, "tags.sweep LIKE '%'", max_results=PAGE, order_by=["attributes.start_time DESC"]
     )
-    return iter(dict.fromkeys(run.data.tags["sweep"] for run in latest))
+    latest: defaultdict[str, int] = defaultdict(int)
+    for run in runs:
+        for name, stamp in [(run.data.tags["sweep"], run.info.start_time), *reusing_sweeps(run.data.tags)]:
+            latest[name] = max(latest[name], stamp)
+    return iter(sorted(latest, key=lambda name: latest[name], reverse=True))
 
 
 def by_epoch(client: Any, run_id: str, metric: str) -> dict[int, float]:
@@ -117,12 +124,15 @@ def _pages(search: Any, *arguments: Any, **options: Any) -> Iterator[Any]:
             return
 
 
-def _first_of_sweep(client: Any, experiment_ids: Sequence[str], name: str) -> bool:
-    return "'" not in name and bool(client.search_runs(experiment_ids, _of_sweep(name), max_results=1))
+def _is_sweep(client: Any, experiment_ids: Sequence[str], name: str) -> bool:
+    if "'" in name or "`" in name:
+        return False
+    return any(client.search_runs(experiment_ids, condition, max_results=1) for condition in _of_sweep(name))
 
 
-def _of_sweep(name: str) -> str:
-    return f"tags.sweep = '{name}'"
+def _of_sweep(name: str) -> list[str]:
+    """The runs that it made, and those that it took over from earlier ones."""
+    return [f"tags.sweep = '{name}'", f"tags.`{reused_tag(name)}` LIKE '%'"]
 
 
 def _recorded(run: Any) -> Recorded:
