@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from chainrule.cli import main
 
 REPOSITORY = Path(__file__).parents[1]
+# How long a machine takes that does other things too says nothing about the code.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 SETTINGS = ("MLFLOW_TRACKING_URI", "CHAINRULE_DATA", "CHAINRULE_MIRROR", "CHAINRULE_DEBUG")
 
 

@@ -151,8 +151,8 @@ class Supervisor:
         for tracking in self._trackings.values():
             with contextlib.suppress(TrackingError):  # what ended the sweep is told
                 tracking.prepare()  # gives a status to runs whose worker is gone
-        if self._trackings:
-            sys.stderr.write("The sweep was cut short; with tracking.reuse=true it goes on where it was.\n")
+        if self._trackings and self.ended:
+            sys.stderr.write("the sweep was cut short; with tracking.reuse=true it goes on where it was\n")
 
 
 def show_failures(failed: Sequence[Ended]) -> None:

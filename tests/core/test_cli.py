@@ -132,17 +132,19 @@ def test_a_reader_that_goes_away_is_nothing_to_complain_of(arguments):
     assert showing.returncode == 1
 
 
-def test_the_jobs_of_a_sweep_are_named_as_they_start_where_somebody_looks(program, tmp_path, monkeypatch):
+def test_a_bar_shows_how_far_a_sweep_is_where_somebody_looks(program, tmp_path, monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
 
     monkeypatch.chdir(tmp_path)
     short = ["tracking=none", "tracking.figures=false", "trainer.epochs=1", "callbacks=[]"]
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(Terminal()) as seen:
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(Terminal()) as seen:
         assert main(["train", "-m", *short, "optimizer=sgd,adam", "seed=3"]) == 0
-        assert main(["train", *short]) == 0
-    assert seen.getvalue() == "job 0: optimizer=sgd\njob 1: optimizer=adam\n"
+    assert len(out.getvalue().splitlines()) == 4, "a line for each job is there as well"
+    shown = seen.getvalue().split("\r")
+    assert any("1/2" in state and "best validation/loss 0." in state and "(optimizer=" in state for state in shown)
+    assert shown[-1].strip() == "", "at the end it is gone"
     assert program("train", "-m", *short, "optimizer=sgd,adam").err == "", "a file is to hold errors alone"
 
 

@@ -1,6 +1,7 @@
 """Runs, from the command line and from Python, as the files and the store have them afterwards."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -110,7 +111,7 @@ def test_its_parameters_are_the_config_flattened(bare):
     _, run, files = bare
     config = yaml.safe_load((files / "config.yaml").read_text())
     assert config["optimizer"]["lr"] == 0.05
-    flat = flattened({key: value for key, value in config.items() if key != "tracking"})
+    flat = flattened({key: value for key, value in config.items() if key not in ("tracking", "objective")})
     assert run.data.params == {key: str(value) for key, value in flat.items()}
     assert run.data.params.items() >= {"optimizer.name": "adam", "optimizer.lr": "0.05", "seed": "0"}.items()
 
@@ -281,11 +282,22 @@ def test_the_runs_of_a_sweep_share_a_tag_and_its_folder(sweep, folder):
 def test_each_job_of_a_sweep_prints_one_line(sweep):
     ran, runs = sweep
     assert ran.err == ""
-    *lines, last = ran.out.splitlines()
-    assert last == f'4 jobs, in MLflow (chainrule ui): tags.sweep = "{runs[0].data.tags["sweep"]}"'
+    *lines, jobs, folder, compare = ran.out.splitlines()
+    name = runs[0].data.tags["sweep"]
+    best = min(runs, key=lambda run: run.data.metrics["validation/loss"])
+    value = f"{best.data.metrics['validation/loss']:.4g}"
+    assert jobs == f"jobs     4, best validation/loss {value} ({best.info.run_name})"
+    assert folder == f"files    multirun/xor/{name}"
+    assert compare == f"compare  chainrule compare {name}"
     assert len(lines) == 4
+    least = math.inf
     for number, (line, run) in enumerate(zip(lines, runs, strict=True)):
-        name, loss, accuracy, seconds, files = line.split("  ")
+        done, name, loss, accuracy, seconds, files, *more = line.split("  ")
+        assert done == f"{number + 1}/4"
+        if run.data.metrics["validation/loss"] < least and number > 0:
+            assert more.pop(0) == "the best so far"
+        least = min(least, run.data.metrics["validation/loss"])
+        assert [words.endswith(" left") for words in more] == ([] if number == 3 else [True])
         assert name == run.info.run_name
         assert float(loss.removeprefix("test/loss ")) == pytest.approx(run.data.metrics["test/loss"], rel=1e-3)
         assert accuracy.startswith("test/binary_accuracy ")
@@ -312,12 +324,20 @@ def test_seeds_are_compared_on_the_same_data(sweep):
 def test_a_job_that_fails_leaves_the_others_of_its_sweep_alone(train, store):
     ran = train("-m", "optimizer.lr=0.01,1e38,0.02", *QUICK)
     assert ran.status == 1
-    *lines, last = ran.out.splitlines()
-    assert [line.split("  ")[0] for line in lines] == ["optimizer.lr=0.01", "optimizer.lr=0.02"]
-    assert last.startswith("3 jobs, in MLflow (chainrule ui): tags.sweep = ")
-    failed, count = ran.err.splitlines()
-    assert failed.startswith("failed: optimizer.lr=1e+38: the loss is nan in epoch 2, step 2 ")
-    assert count == "1 of 3 jobs failed"
+    first, second, third, jobs, *_ = ran.out.splitlines()
+    assert [line.split("  ")[:2] for line in (first, third)] == [
+        ["1/3", "optimizer.lr=0.01"],
+        ["3/3", "optimizer.lr=0.02"],
+    ]
+    assert second.split("  ")[:3] == ["2/3", "optimizer.lr=1e+38", "failed"]
+    assert jobs.startswith("jobs     3, 1 failed, best validation/loss ")
+    title, _, heading, _, *rows, _ = ran.err.splitlines()
+    assert title.strip() == "1 failed"
+    assert heading.replace("┃", " ").split() == ["job", "overrides", "why"]
+    cells = [[cell.strip() for cell in row.strip("│").split("│")] for row in rows]
+    assert cells[0][:2] == ["1", "optimizer.lr=1e+38"]
+    why = " ".join(row[2] for row in cells)
+    assert why.startswith("the loss is nan in epoch 2, step 2 ")
     first, second, third = [run for run in store.runs() if run.info.run_name.startswith("optimizer.lr=")]
     assert [run.info.status for run in (first, second, third)] == ["FINISHED", "FAILED", "FINISHED"]
     assert second.data.tags["error"].startswith("NonFiniteError: the loss is nan in epoch 2, step 2 ")
