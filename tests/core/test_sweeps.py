@@ -1,0 +1,408 @@
+"""Sweeps: taking over what has finished, going on after a kill, many writers, configs that are edited meanwhile."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from environments import variables
+from mlflow.tracking import MlflowClient
+from serving import free_port, served
+
+import chainrule as cr
+from chainrule import comparison
+from chainrule.data import Data, Split
+from chainrule.environment import is_gone, process
+from chainrule.exchange import Ended, Exchange
+from chainrule.experiment import config_digest
+from chainrule.store import prepare_store
+from chainrule.tracking import Tracking
+
+QUICK = ("tracking.figures=false", "trainer.epochs=3", "experiment=xor")
+JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+Sweep = Callable[..., Any]
+
+
+class Runs:
+    """What a store holds."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+
+    @functools.cached_property
+    def client(self) -> MlflowClient:  # which would make a store that is not there
+        return MlflowClient(self.uri)
+
+    def all(self) -> list[Any]:
+        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+        runs: list[Any] = []
+        token = None
+        while True:
+            page = self.client.search_runs(experiments, order_by=["attributes.start_time"], page_token=token)
+            runs.extend(page)
+            token = page.token
+            if not token:
+                return runs
+
+    def statuses(self) -> list[str]:
+        return [run.info.status for run in self.all()]
+
+    def named(self) -> dict[str, Any]:
+        return {run.info.run_name: run for run in self.all()}
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    return Runs(f"sqlite:///{tmp_path}/mlflow.db")
+
+
+def names(out: str) -> list[str]:
+    """The name of the sweep that a command printed."""
+    return [line.split()[-1] for line in out.splitlines() if line.startswith("compare  ")]
+
+
+def table(which: str, uri: str) -> list[Any]:
+    """The groups of a sweep with every seed's value, to the last bit."""
+    compared = comparison.compare(which, uri=uri, metric="test/loss")
+    return [(group.settings, group.by_seed, group.summary) for group in compared.groups]
+
+
+def command(*overrides: str) -> list[str]:
+    return [sys.executable, "-m", "chainrule", "train", "-m", *QUICK, *overrides]
+
+
+def test_what_has_finished_is_taken_over(program, runs, tmp_path):
+    first = program("train", "-m", *QUICK, "seed=0,1")
+    again = program("train", "-m", *QUICK, "seed=0,1,2", "tracking.reuse=true")
+    assert (first.status, again.status) == (0, 0), again.err
+    assert len(runs.all()) == 3, "only what was missing is run"
+    lines = again.out.splitlines()
+    assert ["reused" in line.split("  ") for line in lines[:3]] == [True, True, False]
+    assert lines[3].startswith("jobs     3, 2 reused, best validation/loss ")
+    assert lines[0].split("  ")[1:4] == first.out.splitlines()[0].split("  ")[1:4], "with what it measured"
+    [old], [new] = names(first.out), names(again.out)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    assert [len(comparison.compare(name, uri=uri).groups[0].runs) for name in (old, new)] == [2, 3]
+    assert comparison.compare(uri=uri).title == f"sweep {new}", "the latest"
+    files = {path.name for path in (tmp_path / "multirun" / "xor" / new / "0").iterdir()}
+    assert files == {"config.yaml", "overrides.yaml", "model"}, "its files are where they would be"
+
+
+def test_a_sweep_of_which_all_was_there_is_the_latest_nevertheless(program, tmp_path):
+    assert program("train", "-m", *QUICK, "seed=0,1").status == 0
+    [new] = names(program("train", "-m", *QUICK, "seed=1", "tracking.reuse=true").out)
+    found = comparison.compare(uri=f"sqlite:///{tmp_path}/mlflow.db")
+    assert found.title == f"sweep {new}"
+    assert [run.seed for run in found.groups[0].runs] == ["1"]
+
+
+def test_a_single_run_is_taken_over_too(program, runs):
+    first = program("train", *QUICK)
+    again = program("train", *QUICK, "tracking.reuse=true")
+    assert "of an equal run that had finished" in again.out
+    assert "of an equal run" not in first.out
+    assert len(runs.all()) == 1
+
+
+def test_from_python_a_result_that_is_taken_over_is_as_the_first_was(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = cr.train(QUICK)
+    again = cr.train([*QUICK, "tracking.reuse=true"])
+    assert (first.reused, again.reused) == (False, True)
+    assert again.run_id == first.run_id
+    assert again.metrics == first.metrics
+    assert again.history["train/loss"] == first.history["train/loss"]
+    assert (again.network.parameters.theta == first.network.parameters.theta).all()
+    assert again.link == first.link
+
+
+def test_only_what_has_finished_is_taken_over(program, runs):
+    diverging = ("optimizer.lr=1e38", "tracking.reuse=true")
+    assert [program("train", *QUICK, *diverging).status for _ in range(2)] == [1, 1]
+    assert runs.statuses() == ["FAILED", "FAILED"]
+
+
+CONFIG = {
+    "dataset": {"name": "moons", "n": 100},
+    "model": {"name": "mlp", "hidden": [8]},
+    "optimizer": {"name": "sgd", "lr": 0.1},
+    "trainer": {"epochs": 3, "batch_size": 4, "shuffle": True, "threads": None},
+    "callbacks": {"nan_guard": {"name": "nan_guard"}, "clip_norm": {"name": "clip_norm", "norm": 1.0}},
+    "tracking": {"enabled": True, "uri": None, "experiment": "xor"},
+    "seed": 0,
+    "dtype": "float32",
+    "name": "xor",
+    "objective": "validation/loss",
+}
+SUPPLIED = {"optimizer.sgd": "chainrule 0.1.0"}
+
+
+def data(digest: str = "d") -> Data:
+    return Data(Split(np.zeros((2, 1)), np.array([0, 1])), "binary", class_names=("a", "b"), source_digest=digest)
+
+
+def digest(changed: dict[str, Any] | None = None, of: str = "d", supplied: dict[str, str] = SUPPLIED) -> str:
+    return config_digest({**CONFIG, **(changed or {})}, data(of), supplied)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"seed": 1},
+        {"dtype": "float64"},
+        {"optimizer": {"name": "sgd", "lr": 0.2}},
+        {"dataset": {"name": "moons", "n": 101}},
+        {"trainer": {**CONFIG["trainer"], "epochs": 4}},
+        {"callbacks": dict(reversed(CONFIG["callbacks"].items()))},
+        {"callbacks": {}},
+    ],
+    ids=json.dumps,
+)
+def test_the_digest_covers_what_can_change_a_result(changed: dict[str, Any]) -> None:
+    assert digest(changed) != digest()
+
+
+def test_the_digest_covers_data_components_libraries_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert digest(of="e") != digest()
+    assert digest(supplied={"optimizer.sgd": "chainrule 0.2.0"}) != digest()
+    from chainrule.environment import blas_threads
+
+    found = []
+    for threads in (1, 2):
+        with blas_threads(threads):
+            found.append(digest())
+    assert found[0] != found[1]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"name": "another"},
+        {"objective": "test/loss"},
+        {"tracking": {"enabled": True, "uri": "http://127.0.0.1:5000", "experiment": "e"}},
+        {"callbacks": {"progress": {"name": "progress"}, **CONFIG["callbacks"]}},
+    ],
+    ids=json.dumps,
+)
+def test_the_digest_covers_nothing_else(changed: dict[str, Any]) -> None:
+    assert digest(changed) == digest()
+
+
+def test_threads_that_are_named_are_as_those_that_are_taken_anyway() -> None:
+    from chainrule.environment import blas_threads
+
+    with blas_threads(1):
+        assert digest({"trainer": {**CONFIG["trainer"], "threads": 1}}) == digest()
+
+
+def test_a_config_that_is_edited_while_a_sweep_runs_changes_nothing_in_it(tmp_path: Path, runs: Runs) -> None:
+    (tmp_path / "mine" / "optimizer").mkdir(parents=True)
+    (tmp_path / "mine" / "experiment").mkdir()
+    preset = tmp_path / "mine" / "optimizer" / "sgd_mine.yaml"
+    preset.write_text("defaults: [sgd, _self_]\nlr: 0.25\n", encoding="utf-8")
+    (tmp_path / "mine" / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n- override /dataset: xor\n- override /optimizer: sgd_mine\nname: mine\n",
+        encoding="utf-8",
+    )
+    options = ["trainer.epochs=20", "tracking.figures=false", "--config-dir", "mine", "experiment=mine", "seed=0,1,2"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "chainrule", "train", "-m", *options],
+        cwd=tmp_path,
+        env=variables(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as sweeping:
+        assert sweeping.stdout is not None
+        sweeping.stdout.readline()  # the first job has ended
+        preset.write_text("defaults: [sgd, _self_]\nlr: 0.5\n", encoding="utf-8")
+        sweeping.stdout.read()
+    assert sweeping.returncode == 0
+    assert [run.data.params["optimizer.lr"] for run in runs.all()] == ["0.25"] * 3
+
+
+def test_an_objective_that_no_run_measures_is_refused_before_training(program, tmp_path):
+    ran = program("train", *QUICK, "tracking=none", "objective=validation/los")
+    assert ran.status == 2
+    assert 'chainrule: objective: no run measures "validation/los". Did you mean "validation/loss"?' in ran.err
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_the_best_of_a_sweep_is_that_of_its_objective(program, runs):
+    ran = program("train", "-m", *QUICK, "seed=0,1,2", "objective=test/binary_accuracy", "optimizer.lr=0.1")
+    best = max(runs.all(), key=lambda run: run.data.metrics["test/binary_accuracy"])
+    [said] = [line for line in ran.out.splitlines() if line.startswith("jobs ")]
+    assert said.startswith(f"jobs     3, best test/binary_accuracy {best.data.metrics['test/binary_accuracy']:.4g} (")
+    without = program("train", "-m", *QUICK, "seed=0,1", "objective=null", "tracking=none")
+    assert "jobs     2\n" in without.out
+
+
+def test_a_sweep_from_python(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    name = cr.sweep([*QUICK, "seed=0,1", "optimizer=sgd,adam"])
+    compared = cr.compare(name)
+    assert {group.settings["optimizer.name"] for group in compared.groups} == {"sgd", "adam"}
+    assert [len(group.runs) for group in compared.groups] == [2, 2]
+    with pytest.raises(cr.SweepError, match=r"1 of 2 jobs of the sweep .* failed") as caught:
+        cr.sweep([*QUICK, "optimizer.lr=0.1,1e38"])
+    assert cr.compare(caught.value.sweep).groups[0].runs
+
+
+def test_a_run_whose_process_is_gone_becomes_killed(tmp_path: Path, runs: Runs) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", "from chainrule.environment import process; print(process())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    tracking = Tracking(f"sqlite:///{tmp_path}/mlflow.db", "xor")
+    experiment = tracking.prepare()
+    tags = {"dead": ended, "alive": process(), "elsewhere": f"not-{ended}"}
+    for name, told in tags.items():
+        runs.client.create_run(experiment, tags={"process": told}, run_name=name)
+    runs.client.create_run(experiment, run_name="another program's")
+    tracking.prepare()
+    found = {name: run.info.status for name, run in runs.named().items()}
+    assert found == {"dead": "KILLED", "alive": "RUNNING", "elsewhere": "RUNNING", "another program's": "RUNNING"}
+    assert runs.named()["dead"].data.tags["error"] == "its process was killed"
+
+
+def test_a_number_that_was_given_to_another_process_is_not_taken_for_the_first():
+    host, number, started = process().split(" ")
+    assert not is_gone(f"{host} {number} {started}")
+    assert is_gone(f"{host} {number} {int(started) - 1000}")
+
+
+def test_jobs_and_their_parent_hear_each_other(tmp_path):
+    exchange = Exchange(tmp_path / "sweep")
+    exchange.open()
+    config = {"a": {1: "1e-3", "b": [1e-3, float("inf"), None, "${c}", "???"]}}
+    exchange.keep(["seed=0"], config)
+    assert exchange.kept(["seed=0"]) == config
+    assert exchange.kept(["seed=1"]) is None
+    known: set[int] = set()
+    assert exchange.tell(Ended(1, ("seed=1",), "text", 0.5)) == 0.5
+    assert list(exchange.told(known)) == [Ended(1, ("seed=1",), "text", 0.5)]
+    exchange.tell(Ended(0, ("seed=0",), failed="why", trace="where"))
+    assert list(exchange.told(known)) == [Ended(0, ("seed=0",), failed="why", trace="where")]
+    assert list(exchange.told(known)) == []
+    exchange.open()
+    assert list(exchange.told(set())) == [], "nothing of an earlier sweep is left"
+    assert exchange.kept(["seed=0"]) is None
+    exchange.close()
+    assert not list((tmp_path / "sweep").iterdir())
+
+
+@pytest.mark.slow  # three sweeps, each in a process of its own
+@pytest.mark.parametrize("launcher", [(), JOBLIB], ids=["basic", "joblib"])
+def test_a_sweep_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(launcher, tmp_path):
+    overrides = ["optimizer=sgd,adam", "seed=0,1,2,3", "trainer.epochs=40", "trainer.threads=1", *launcher]
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    whole.mkdir()
+    cut.mkdir()
+    settings = variables()
+    done = subprocess.run(command(*overrides), cwd=whole, env=settings, capture_output=True, text=True, check=True)
+    with subprocess.Popen(
+        command(*overrides), cwd=cut, env=settings, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as sweeping:
+        assert sweeping.stdout is not None
+        for _ in range(4):
+            sweeping.stdout.readline()
+        os.killpg(sweeping.pid, signal.SIGKILL)
+    stored = Runs(f"sqlite:///{cut}/mlflow.db")
+    finished = {run.info.run_id for run in stored.all() if run.info.status == "FINISHED"}
+    assert 4 <= len(finished) < 8
+    again = subprocess.run(
+        command(*overrides, "tracking.reuse=true"), cwd=cut, env=settings, capture_output=True, text=True, check=True
+    )
+    assert f"jobs     8, {len(finished)} reused" in again.stdout
+    ended = [run for run in stored.all() if run.info.status == "FINISHED"]
+    assert len(ended) == 8
+    assert finished < {run.info.run_id for run in ended}
+    assert {run.info.status for run in stored.all()} <= {"FINISHED", "KILLED"}, "none stays running"
+    [first], [second] = names(done.stdout), names(again.stdout)
+    assert table(first, f"sqlite:///{whole}/mlflow.db") == table(second, f"sqlite:///{cut}/mlflow.db")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", [(), JOBLIB], ids=["basic", "joblib"])
+def test_a_failed_job_fails_alone_with_every_launcher(launcher, tmp_path, runs):
+    done = subprocess.run(
+        command("optimizer.lr=0.1,1e38", "seed=0,1", *launcher),
+        cwd=tmp_path,
+        env=variables(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert sorted(runs.statuses()) == ["FAILED", "FAILED", "FINISHED", "FINISHED"]
+    assert "2 failed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(params=["sqlite", "server"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A store that is not there yet, and a server that knows no experiment."""
+    uri = f"sqlite:///{tmp_path}/many.db"
+    if request.param == "sqlite":
+        yield uri
+        return
+    prepare_store(uri, "another")
+    command = [sys.executable, "-m", "chainrule", "ui", "--port", str(free_port())]
+    with served(command, tmp_path, variables(MLFLOW_TRACKING_URI=uri)) as address:
+        yield address.partition("#")[0].rstrip("/")
+
+
+@pytest.mark.slow
+def test_eight_writers_at_once_lose_nothing(store: str, tmp_path: Path) -> None:
+    eight = [
+        subprocess.Popen(
+            [sys.executable, "-m", "chainrule", "train", *QUICK, f"seed={seed}"],
+            cwd=tmp_path,
+            env=variables(MLFLOW_TRACKING_URI=store, OPENBLAS_NUM_THREADS="1"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for seed in range(8)
+    ]
+    said = [process.communicate()[1] for process in eight]
+    assert [process.returncode for process in eight] == [0] * 8, said
+    assert_whole(Runs(store), 8)
+
+
+@pytest.mark.slow  # minutes
+def test_two_hundred_jobs_on_two_processes_lose_nothing(store: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        command("seed=range(0,200)", "trainer.threads=1", *JOBLIB),
+        cwd=tmp_path,
+        env=variables(MLFLOW_TRACKING_URI=store),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "jobs     200, best" in done.stdout
+    assert_whole(Runs(store), 200)
+
+
+def assert_whole(runs: Runs, count: int) -> None:
+    """Every run is there once, has ended, and holds all that it measured."""
+    found = runs.all()
+    assert sorted(int(run.data.params["seed"]) for run in found) == list(range(count))
+    assert {run.info.status for run in found} == {"FINISHED"}
+    for run in found:
+        assert {"test/loss", "best/validation/loss"} <= run.data.metrics.keys()
+        steps = [point.step for point in runs.client.get_metric_history(run.info.run_id, "train/loss")]
+        assert steps == [1, 2, 3]
+        assert {file.path for file in runs.client.list_artifacts(run.info.run_id)} >= {"config.yaml", "model"}
+        assert run.data.tags["weights_digest"]
