@@ -31,8 +31,8 @@ Point = tuple[int, float]  # step and value
 class Compared:
     """One metric of both runs.
 
-    ``recorded``, ``again``: the last values, None where there is none; ``steps``: at how many steps it was recorded;
-    ``differs``: the steps at which the values are not the same.
+    ``recorded``, ``again``: the last values, None where there is none; ``steps``: at how many they were compared;
+    ``differs``: the steps at which they are not the same.
     """
 
     name: str
@@ -83,7 +83,7 @@ def reproduce(run_id: str, uri: str | None = None, threads: int | None = None) -
     with usable(uri):
         client = connect(uri)
         recorded = _finished(client, run_id)
-        config = _config(client, run_id)
+        config = _config(client, recorded.info)
         points = _recorded_points(client, recorded)
     tags = recorded.data.tags
     require_installed(components_of(tags))
@@ -111,14 +111,14 @@ def show(reproduction: Reproduction) -> None:
     console = Console(highlight=False)
     result = reproduction.result
     table = Table(title=Text(f"{result.name}, run {reproduction.run_id}"), title_style="bold", title_justify="left")
-    for heading in ("", "recorded", "again", "steps", ""):
+    for heading in ("", "recorded", "again", "equal"):
         table.add_column(heading, justify="right" if heading else "left", overflow="fold")
     for metric in reproduction.metrics:
         exactly = bool(metric.differs)
         values = (_number(value, exactly) for value in (metric.recorded, metric.again))
-        table.add_row(*map(Text, (metric.name, *values, str(metric.steps), _said(metric))))
+        table.add_row(*map(Text, (metric.name, *values, _said(metric))))
     then, now = reproduction.weights
-    table.add_row("weights", (then or "")[:8], now[:8], "", "equal" if then == now else "not equal")
+    table.add_row("weights", (then or "")[:8], now[:8], "yes" if then == now else "no")
     console.print(table)
     if reproduction.differences:
         table = Table(title="What differs", title_style="bold", title_justify="left")
@@ -158,22 +158,23 @@ def _finished(client: Any, run_id: str) -> Any:
     return recorded
 
 
-def _config(client: Any, run_id: str) -> dict[str, Any]:
-    """The run's composed config; it is to be tracked nowhere, and to draw nothing."""
+def _config(client: Any, run: Any) -> dict[str, Any]:
+    """The composed config of a run; it is to be tracked nowhere now, and to draw nothing."""
     from omegaconf import OmegaConf
 
     from chainrule.config import TrackingOptions, TrainerOptions
 
-    if "config.yaml" not in {artifact.path for artifact in client.list_artifacts(run_id)}:
+    if "config.yaml" not in {artifact.path for artifact in client.list_artifacts(run.run_id)}:
         raise TrackingError(
-            f"the run {run_id} has no artifact config.yaml, from which it could be trained again: it is no run of "
+            f"the run {run.run_id} has no artifact config.yaml, from which it could be trained again: it is no run of "
             "chainrule train, or its files did not reach the store (chainrule resend sends what was kept)"
         )
-    loaded = OmegaConf.load(client.download_artifacts(run_id, "config.yaml"))
+    loaded = OmegaConf.load(client.download_artifacts(run.run_id, "config.yaml"))
     config: dict[str, Any] = OmegaConf.to_container(loaded)  # type: ignore[assignment]
+    changed = {"enabled": False, "figures": False, "run_name": run.run_name}
     # A record may be older than an option.
+    config["tracking"] = {**asdict(TrackingOptions()), **config["tracking"], **changed}
     config["trainer"] = {**asdict(TrainerOptions()), **config["trainer"]}
-    config["tracking"] = {**asdict(TrackingOptions()), **config["tracking"], "enabled": False, "figures": False}
     return config
 
 
@@ -209,7 +210,7 @@ def _compared(recorded: Mapping[str, list[Point]], last: Mapping[str, Any], resu
             then = [point for point in then if point[0] == max(then)[0]]
         differs = tuple(sorted(_unequal(then, now)))
         values = last.get(name, _last(then)), _last(now)
-        compared.append(Compared(name, *values, len({step for step, _ in then}), differs))
+        compared.append(Compared(name, *values, len({step for step, _ in then}.union(differs)), differs))
     return tuple(compared)
 
 
@@ -235,9 +236,9 @@ def _exact(points: Iterable[Point]) -> set[tuple[int, str]]:
 
 
 def _said(metric: Compared) -> str:
-    if not metric.differs:
-        return "equal"
-    return f"not equal, first at step {metric.differs[0]}" if metric.steps > 1 else "not equal"
+    if metric.steps > 1:
+        return f"{metric.steps - len(metric.differs)} of {metric.steps} steps"
+    return "no" if metric.differs else "yes"
 
 
 def _number(value: float | None, exactly: bool) -> str:
