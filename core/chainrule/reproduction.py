@@ -171,8 +171,9 @@ def _config(client: Any, run: Any) -> dict[str, Any]:
         )
     loaded = OmegaConf.load(client.download_artifacts(run.run_id, "config.yaml"))
     config: dict[str, Any] = OmegaConf.to_container(loaded)  # type: ignore[assignment]
-    changed = {"enabled": False, "figures": False, "run_name": run.run_name}
+    changed = {"enabled": False, "reuse": False, "figures": False, "run_name": run.run_name}
     # A record may be older than an option.
+    config.setdefault("objective", None)
     config["tracking"] = {**asdict(TrackingOptions()), **config["tracking"], **changed}
     config["trainer"] = {**asdict(TrainerOptions()), **config["trainer"]}
     return config

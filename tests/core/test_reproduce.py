@@ -136,7 +136,7 @@ def test_a_store_may_be_named(program_in, folder, tmp_path):
 def test_an_older_record_without_some_options(client, reproduce):
     first = cr.train(SHORT)
     config = yaml.safe_load((first.folder / "config.yaml").read_text())
-    del config["trainer"]["threads"], config["tracking"]["figures"]
+    del config["trainer"]["threads"], config["tracking"]["figures"], config["objective"]
     client.log_text(first.run_id, yaml.safe_dump(config), "config.yaml")
     for tag in ("blas", "python.version"):
         client.delete_tag(first.run_id, tag)
