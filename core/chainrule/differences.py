@@ -30,7 +30,7 @@ def differences(recorded: Mapping[str, str], here: Mapping[str, str]) -> dict[st
         # SciPy brings a library of its own: that it was loaded in one of the two processes alone is no difference.
         if not (then <= now or now <= then):
             found[name] = (", ".join(sorted(then)), ", ".join(sorted(now)))
-    return dict(sorted({**found, **_other_packages(components_of(recorded))}.items()))
+    return dict(sorted({**found, **_packages(components_of(recorded))}.items()))
 
 
 def components_of(tags: Mapping[str, str]) -> dict[str, str]:
@@ -50,12 +50,14 @@ def _libraries(tags: Mapping[str, str]) -> tuple[set[str], set[str], set[str]]:
     return names, kernels, threads
 
 
-def _other_packages(components: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """The components that came from another package or version than here, those of one together."""
-    found: dict[tuple[str, str], list[str]] = {}
+def _packages(components: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The packages that are installed in other versions, and the components that now come from another package."""
+    found = {}
     for name, then in components.items():
         entry = registry().get(*name.split(".", 1))
-        now = f"{entry.distribution} {entry.version}"
-        if then != now and {then.rpartition(" ")[0], entry.distribution} != {"chainrule"}:  # its version is a tag, too
-            found.setdefault((then, now), []).append(name)
-    return {", ".join(names): values for values, names in found.items()}
+        package, _, version = then.rpartition(" ")
+        if package != entry.distribution:
+            found[name] = (then, f"{entry.distribution} {entry.version}")
+        elif version != entry.version:
+            found[package] = (version, entry.version)
+    return found

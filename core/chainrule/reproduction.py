@@ -14,10 +14,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from chainrule.config import TrackingOptions, TrainerOptions
 from chainrule.differences import components_of, differences, threads_of
+from chainrule.environment import blas, blas_threads, environment
 from chainrule.errors import TrackingError
 from chainrule.experiment import Result, load_data, run, weights_digest
 from chainrule.provenance import require_installed
+from chainrule.store import absolute_uri, connect, default_uri, find_run, usable
+from chainrule.tracking import key_of
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +81,6 @@ def reproduce(run_id: str, uri: str | None = None, threads: int | None = None) -
         Whatever else ends the new run.
     """
     from chainrule.composition import Job
-    from chainrule.store import absolute_uri, connect, default_uri, usable
 
     uri = absolute_uri(uri) if uri else default_uri()
     with usable(uri):
@@ -149,8 +152,6 @@ def verdict(reproduction: Reproduction) -> str:
 
 
 def _finished(client: Any, run_id: str) -> Any:
-    from chainrule.store import find_run
-
     recorded = find_run(client, run_id)
     status = recorded.info.status
     if status != "FINISHED":
@@ -161,8 +162,6 @@ def _finished(client: Any, run_id: str) -> Any:
 def _config(client: Any, run: Any) -> dict[str, Any]:
     """The composed config of a run; it is to be tracked nowhere now, and to draw nothing."""
     from omegaconf import OmegaConf
-
-    from chainrule.config import TrackingOptions, TrainerOptions
 
     if "config.yaml" not in {artifact.path for artifact in client.list_artifacts(run.run_id)}:
         raise TrackingError(
@@ -197,8 +196,6 @@ def _recorded_points(client: Any, recorded: Any) -> dict[str, list[Point]]:
 
 
 def _compared(recorded: Mapping[str, list[Point]], last: Mapping[str, Any], result: Result) -> tuple[Compared, ...]:
-    from chainrule.tracking import key_of
-
     again: dict[str, list[Point]] = {key_of(name): list(enumerate(h, 1)) for name, h in result.history.items()}
     by_epoch = set(again)
     for name, value in result.metrics.items():
@@ -248,8 +245,6 @@ def _number(value: float | None, exactly: bool) -> str:
 
 def _tags_here(config: Mapping[str, Any]) -> dict[str, str]:
     """What the tags of the new run would be, but for those of its components."""
-    from chainrule.environment import blas, blas_threads, environment
-
     digest = load_data(config["dataset"]).digest
     with blas_threads(config["trainer"]["threads"]):
         return {**environment(Path.cwd()), "blas": blas(), "dataset.digest": digest}
