@@ -173,7 +173,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Neural networks written from scratch in NumPy: train them, sweep, compare in MLflow.",
         epilog='TAB completion: eval "$(chainrule -sc install=bash)". Tracebacks: CHAINRULE_DEBUG=1.',
     )
-    parser.add_argument("--version", action="version", version=f"chainrule {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=f"chainrule {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     commands.add_parser(
