@@ -241,10 +241,12 @@ def commands(start: str, paths: list[Path]) -> list[str]:
 SERVE = "chainrule ui"
 LONG = "chainrule train experiment=mnist"
 COMPARE = "chainrule compare"  # needs runs; it is run in its section
+REPRODUCE = "chainrule reproduce RUN"  # so does this; the block above it does the same
 SENT = "chainrule resend"  # needs a file that there is only after MLflow did not answer
+NOT_ALONE = (SERVE, LONG, COMPARE, REPRODUCE, SENT)
 
 
-@pytest.mark.parametrize("command", [c for c in commands("chainrule ", TEXTS) if c not in (SERVE, LONG, COMPARE, SENT)])
+@pytest.mark.parametrize("command", [c for c in commands("chainrule ", TEXTS) if c not in NOT_ALONE])
 def test_a_command_in_a_sentence_runs(program: Callable[..., Any], command: str) -> None:
     done = program(*(EXAMPLES.get(word, word) for word in shlex.split(command)[1:]))
     assert done.status == 0, done.err

@@ -44,6 +44,7 @@ from chainrule.network import Network, load_network
 from chainrule.parameters import Buffer, Parameter, Parameters
 from chainrule.plugins import hookimpl
 from chainrule.registry import Entry, Registry, make, registry, spec_of
+from chainrule.reproduction import Reproduction, reproduce
 from chainrule.stack import Stack
 from chainrule.sweeping import sweep
 from chainrule.trainer import History, Trainer, goal_of
@@ -80,6 +81,7 @@ __all__ = [
     "PluginError",
     "Registry",
     "Regularizer",
+    "Reproduction",
     "Result",
     "Schedule",
     "Shape",
@@ -101,6 +103,7 @@ __all__ = [
     "load_run",
     "make",
     "registry",
+    "reproduce",
     "spec_of",
     "split_indices",
     "stream",

@@ -19,7 +19,7 @@ from chainrule.components import KINDS
 from chainrule.errors import ChainruleError, debugging
 from chainrule.signals import Terminated, ended_by_signals
 
-COMMANDS = ("train", "plugins", "check", "new", "compare", "ui", "resend")
+COMMANDS = ("train", "plugins", "check", "new", "compare", "reproduce", "ui", "resend")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -104,6 +104,16 @@ def compare(options: argparse.Namespace) -> int:
     return 0
 
 
+def reproduce(options: argparse.Namespace) -> int:
+    """``chainrule reproduce``: train a recorded run again, and say whether it is equal to the last bit."""
+    from chainrule import reproduction
+
+    with ended_by_signals():
+        reproduced = reproduction.reproduce(options.run_id, options.uri, options.threads)
+    reproduction.show(reproduced)
+    return 0 if reproduced.equal else 1
+
+
 def ui(options: argparse.Namespace) -> int:
     """``chainrule ui``: MLflow's own pages on the store in use."""
     from chainrule.store import serve_ui
@@ -163,7 +173,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Neural networks written from scratch in NumPy: train them, sweep, compare in MLflow.",
         epilog='TAB completion: eval "$(chainrule -sc install=bash)". Tracebacks: CHAINRULE_DEBUG=1.',
     )
-    parser.add_argument("--version", action="version", version=f"chainrule {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=f"chainrule {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     commands.add_parser(
@@ -202,6 +212,12 @@ def _parser() -> argparse.ArgumentParser:
     compared.add_argument("--no-record", dest="record", action="store_false", help="leave MLflow as it is")
     compared.add_argument("--uri", help="the store (default: MLFLOW_TRACKING_URI, else mlflow.db in this folder)")
     compared.set_defaults(run=compare)
+
+    again = commands.add_parser("reproduce", help="train a recorded run again: is it equal to the last bit?")
+    again.add_argument("run_id", metavar="RUN", help="its id, as MLflow's pages and the report of the run give it")
+    again.add_argument("--threads", type=int, metavar="N", help="of the matrix products (default: as recorded)")
+    again.add_argument("--uri", help="the store (default: MLFLOW_TRACKING_URI, else mlflow.db in this folder)")
+    again.set_defaults(run=reproduce)
 
     served = commands.add_parser("ui", help="open MLflow's pages on the recorded runs")
     served.add_argument("run_id", nargs="?", metavar="RUN", help="open the page of this run")

@@ -34,7 +34,7 @@ def test_the_program_alone_shows_its_help(program):
 
 
 def test_version(program):
-    assert program("--version").out == f"chainrule {cr.__version__}\n"
+    assert program("--version").out == program("-V").out == f"chainrule {cr.__version__}\n"
     assert program("train", "--version").out == f"chainrule {cr.__version__}\n"
 
 

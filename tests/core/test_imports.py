@@ -25,12 +25,12 @@ MODULES = sorted(FILES)
 LEVELS = (
     {"errors", "arrays", "arguments", "signals"},
     {"components", "plugins", "signature", "weights"},
-    {"parameters", "registry", "data", "provenance", "contract"},
+    {"parameters", "registry", "data", "provenance", "contract", "differences"},
     {"targets", "stack", "summary", "network"},
     {"updates", "trainer", "gradients", "drawing", "figures"}
     | {"store", "environment", "delivery", "tracking", "records"}
     | {"config", "safety", "keys", "messages", "exchange", "composition"},
-    {"experiment", "testing", "comparison"},
+    {"experiment", "testing", "comparison", "reproduction"},
     {"report", "sweeping", "scaffold", "listing", "checking", "cli"},
 )
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}

@@ -1,0 +1,250 @@
+"""``chainrule reproduce``: a recorded run is trained again from its own record, and compared with it to the last bit.
+
+What it needs of the record: the artifact ``config.yaml``, and the tags that say with what it ran. Where something is
+not equal, what differs between the two environments is named.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from chainrule.config import TrackingOptions, TrainerOptions
+from chainrule.differences import components_of, differences, threads_of
+from chainrule.environment import blas, blas_threads, environment
+from chainrule.errors import TrackingError
+from chainrule.experiment import Result, load_data, run, weights_digest
+from chainrule.provenance import require_installed
+from chainrule.store import absolute_uri, connect, default_uri, find_run, usable
+from chainrule.tracking import key_of
+
+log = logging.getLogger(__name__)
+
+FOLDER = Path("outputs") / "reproductions"
+TIMING = ("seconds", "examples_per_second")
+"""Metrics of the machine, which are no results."""
+Point = tuple[int, float]  # step and value
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One metric of both runs.
+
+    ``recorded``, ``again``: the last values, None where there is none; ``steps``: at how many they were compared;
+    ``differs``: the steps at which they are not the same.
+    """
+
+    name: str
+    recorded: float | None
+    again: float | None
+    steps: int
+    differs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of training a recorded run again.
+
+    ``metrics``: all but those of time; ``weights``: the digest that was recorded (None where there is none) and the
+    new one; ``differences``: what is not the same in the two environments, each with its recorded value and the one
+    here; ``result``: the new run, whose files are in ``result.folder``.
+    """
+
+    run_id: str
+    metrics: tuple[Compared, ...]
+    weights: tuple[str | None, str]
+    differences: dict[str, tuple[str, str]]
+    result: Result
+
+    @property
+    def equal(self) -> bool:
+        """Whether every value of every metric, and the weights, are the same to the last bit."""
+        return self.weights[0] == self.weights[1] and not any(metric.differs for metric in self.metrics)
+
+
+def reproduce(run_id: str, uri: str | None = None, threads: int | None = None) -> Reproduction:
+    """Train a recorded run again, as ``chainrule reproduce`` does. Nothing is added to the store.
+
+    Args:
+        run_id: as ``Result.run_id`` and MLflow's pages give it.
+        uri: the store; None for ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working directory.
+        threads: of the matrix products; None for as many as the run had.
+
+    Raises:
+        TrackingError: there is no such run or store, it has not finished, or its config was not recorded.
+        UnknownName: it needs a component that is not installed; names the package and version.
+        Whatever else ends the new run.
+    """
+    from chainrule.composition import Job
+
+    uri = absolute_uri(uri) if uri else default_uri()
+    with usable(uri):
+        client = connect(uri)
+        recorded = _finished(client, run_id)
+        config = _config(client, recorded.info)
+        points = _recorded_points(client, recorded)
+    tags = recorded.data.tags
+    require_installed(components_of(tags))
+
+    trainer = config["trainer"]
+    trainer["threads"] = threads if threads is not None else trainer["threads"] or threads_of(tags)
+    differ = differences(tags, _tags_here(config))
+    try:
+        result = run(Job(config, [], (FOLDER / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}").absolute()))
+    except Exception:  # which may be why
+        for name, (then, now) in differ.items():
+            log.warning("%s: recorded was %s, here it is %s", name, then, now)
+        raise
+    metrics = _compared(points, recorded.data.metrics, result)
+    weights = (tags.get("weights_digest"), weights_digest(result.network))
+    return Reproduction(run_id, metrics, weights, differ, result)
+
+
+def show(reproduction: Reproduction) -> None:
+    """Print both runs side by side, what differs between their environments, and the verdict last."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    result = reproduction.result
+    table = Table(title=Text(f"{result.name}, run {reproduction.run_id}"), title_style="bold", title_justify="left")
+    for heading in ("", "recorded", "again", "equal"):
+        table.add_column(heading, justify="right" if heading else "left", overflow="fold")
+    for metric in reproduction.metrics:
+        exactly = bool(metric.differs)
+        values = (_number(value, exactly) for value in (metric.recorded, metric.again))
+        table.add_row(*map(Text, (metric.name, *values, _said(metric))))
+    then, now = reproduction.weights
+    table.add_row("weights", (then or "")[:8], now[:8], "yes" if then == now else "no")
+    console.print(table)
+    if reproduction.differences:
+        table = Table(title="What differs", title_style="bold", title_justify="left")
+        for heading in ("", "recorded", "here"):
+            table.add_column(heading, overflow="fold")
+        for name, pair in reproduction.differences.items():
+            table.add_row(*map(Text, (name, *pair)))
+        console.print(table)
+    print(f"time     {result.seconds:.1f} s")
+    print(f"files    {result.folder.relative_to(Path.cwd())}")
+    print(f"verdict  {verdict(reproduction)}")
+
+
+def verdict(reproduction: Reproduction) -> str:
+    """In a sentence, whether the run is the same, and if not, what may be why."""
+    names = ", ".join(reproduction.differences)
+    count = len(reproduction.metrics)
+    if reproduction.equal:
+        same = f"equal to the last bit: {count} metrics and the weights"
+        return f"{same}, although this differs: {names}" if names else same
+    unequal = sum(bool(metric.differs) for metric in reproduction.metrics)
+    weights = "the weights are equal" if len(set(reproduction.weights)) == 1 else "the weights differ"
+    why = f"here differs: {names}" if names else "nothing that is recorded of its environment differs here"
+    return f"not equal: {unequal} of {count} metrics differ, {weights}; {why}"
+
+
+# ---- the record
+
+
+def _finished(client: Any, run_id: str) -> Any:
+    recorded = find_run(client, run_id)
+    status = recorded.info.status
+    if status != "FINISHED":
+        raise TrackingError(f"the run {run_id} is {status}; only one that is FINISHED has results to compare with")
+    return recorded
+
+
+def _config(client: Any, run: Any) -> dict[str, Any]:
+    """The composed config of a run; it is to be tracked nowhere now, and to draw nothing."""
+    from omegaconf import OmegaConf
+
+    if "config.yaml" not in {artifact.path for artifact in client.list_artifacts(run.run_id)}:
+        raise TrackingError(
+            f"the run {run.run_id} has no artifact config.yaml, from which it could be trained again: it is no run of "
+            "chainrule train, or its files did not reach the store (chainrule resend sends what was kept)"
+        )
+    loaded = OmegaConf.load(client.download_artifacts(run.run_id, "config.yaml"))
+    config: dict[str, Any] = OmegaConf.to_container(loaded)  # type: ignore[assignment]
+    changed = {"enabled": False, "reuse": False, "figures": False, "run_name": run.run_name}
+    # A record may be older than an option.
+    config.setdefault("objective", None)
+    config["tracking"] = {**asdict(TrackingOptions()), **config["tracking"], **changed}
+    config["trainer"] = {**asdict(TrainerOptions()), **config["trainer"]}
+    return config
+
+
+def _recorded_points(client: Any, recorded: Any) -> dict[str, list[Point]]:
+    """What the store has of each metric. A value that was no real number is a tag: ``nan at step 3``."""
+    points = {
+        key: [(point.step, point.value) for point in client.get_metric_history(recorded.info.run_id, key)]
+        for key in recorded.data.metrics
+        if key not in TIMING
+    }
+    for tag, text in recorded.data.tags.items():
+        if tag.startswith("nonfinite."):
+            value, _, step = text.partition(" at step ")
+            points.setdefault(tag.removeprefix("nonfinite."), []).append((int(step), float(value)))
+    return points
+
+
+# ---- the metrics
+
+
+def _compared(recorded: Mapping[str, list[Point]], last: Mapping[str, Any], result: Result) -> tuple[Compared, ...]:
+    again: dict[str, list[Point]] = {key_of(name): list(enumerate(h, 1)) for name, h in result.history.items()}
+    by_epoch = set(again)
+    for name, value in result.metrics.items():
+        again.setdefault(key_of(name), []).append((result.history.epochs, value))
+    names = [name for name in dict.fromkeys([*again, *recorded]) if name not in TIMING]
+    compared = []
+    for name in names:
+        then, now = recorded.get(name, []), again.get(name, [])
+        if name not in by_epoch:  # then the new run knows its last value alone
+            then = [point for point in then if point[0] == max(then)[0]]
+        differs = tuple(sorted(_unequal(then, now)))
+        values = last.get(name, _last(then)), _last(now)
+        compared.append(Compared(name, *values, len({step for step, _ in then}.union(differs)), differs))
+    return tuple(compared)
+
+
+def _last(points: list[Point]) -> float | None:
+    return points[-1][1] if points else None
+
+
+def _unequal(recorded: list[Point], again: list[Point]) -> set[int]:
+    """The steps with a recorded point that is not there again; and that of the last new one, if it is not recorded.
+
+    Not every new point has to be: of a long training only some are recorded, and of each metric the first value that
+    is no real number.
+    """
+    unreal = [point for point in again if not math.isfinite(point[1])][:1]
+    real = [point for point in again if math.isfinite(point[1])]
+    then, now = _exact(recorded), _exact([*real, *unreal])
+    return {step for step, _ in (then - now) | (_exact([*real[-1:], *unreal]) - then)}
+
+
+def _exact(points: Iterable[Point]) -> set[tuple[int, str]]:
+    """So that NaN is equal to itself, and 0 to -0, which SQLite does not keep."""
+    return {(step, repr(value + 0.0)) for step, value in points}
+
+
+def _said(metric: Compared) -> str:
+    if metric.steps > 1:
+        return f"{metric.steps - len(metric.differs)} of {metric.steps} steps"
+    return "no" if metric.differs else "yes"
+
+
+def _number(value: float | None, exactly: bool) -> str:
+    return "" if value is None else repr(value) if exactly else f"{value:.4g}"
+
+
+def _tags_here(config: Mapping[str, Any]) -> dict[str, str]:
+    """What the tags of the new run would be, but for those of its components."""
+    digest = load_data(config["dataset"]).digest
+    with blas_threads(config["trainer"]["threads"]):
+        return {**environment(Path.cwd()), "blas": blas(), "dataset.digest": digest}
