@@ -214,7 +214,7 @@ EXTRAS = {line for lines in PROJECT["optional-dependencies"].values() for line i
 
 @pytest.mark.parametrize("line", [*PROJECT["dependencies"], *sorted(EXTRAS)])
 def test_each_requirement_has_both_bounds(line: str) -> None:
-    assert re.fullmatch(r"[\w.-]+>=[\d.]+(\.dev\d+)?,<[\d.]+", line.replace(" ", ""))
+    assert re.fullmatch(r"[\w.-]+(>=[\d.]+,<[\d.]+|==[\d.]+(dev\d+)?)", line.replace(" ", ""))
 
 
 def test_the_version_is_the_same_everywhere() -> None:

@@ -67,6 +67,11 @@ def in_a_config(error: Exception) -> Exception:
         )
     if "list indices must be integers" in str(error):
         return ConfigError("an element of a list cannot be removed: write the whole list, as 'model.layers=[...]'")
+    if "does not support dynamic value space" in str(error):  # Optuna
+        return ConfigError(
+            "the study that is kept under this name searches other values: give another name, or remove its storage",
+            key="hydra.sweeper.study_name",
+        )
     told = explained(error)
     return told if isinstance(told, ChainruleError) else ConfigError(_on_one_line(error))
 
