@@ -33,12 +33,13 @@ def recorded(folder: Path) -> list[Any]:
     return list(client.search_runs([experiment.experiment_id for experiment in client.search_experiments()]))
 
 
-def study(folder: Path, name: str = "digits_optuna_mlp") -> optuna.Study:
-    return optuna.load_study(study_name=name, storage=f"sqlite:///{folder}/optuna.db")
+def trials(folder: Path, name: str = "digits_optuna_mlp") -> list[optuna.trial.FrozenTrial]:
+    """Those of a study, as they are now."""
+    return optuna.load_study(study_name=name, storage=f"sqlite:///{folder}/optuna.db").trials
 
 
-def states(study: optuna.Study) -> list[str]:
-    return [trial.state.name for trial in study.trials]
+def states(trials: list[optuna.trial.FrozenTrial]) -> list[str]:
+    return [trial.state.name for trial in trials]
 
 
 # ---- launchers
@@ -84,7 +85,7 @@ def searched(program_in: Callable[..., Any], tmp_path_factory: pytest.TempPathFa
 def test_a_trial_that_fails_fails_alone(searched: tuple[Path, Any]) -> None:
     folder, said = searched
     assert said.status == 1
-    found = states(study(folder))
+    found = states(trials(folder))
     assert set(found) == {"COMPLETE", "FAIL"}
     assert len(found) == 5
     assert f"{found.count('FAIL')} failed" in said.err
@@ -95,22 +96,22 @@ def test_a_trial_that_fails_fails_alone(searched: tuple[Path, Any]) -> None:
 
 def test_what_a_trial_is_judged_by_is_the_objective_of_its_run(searched: tuple[Path, Any]) -> None:
     folder, _ = searched
-    trials = [trial for trial in study(folder).trials if trial.state.name == "COMPLETE"]
+    complete = [trial for trial in trials(folder) if trial.state.name == "COMPLETE"]
     runs = {
         run.data.params["model.dropout"]: run.data.metrics["validation/loss"]
         for run in recorded(folder)
         if run.info.status == "FINISHED"
     }
-    assert {str(trial.params["model.dropout"]): trial.value for trial in trials} == runs
+    assert {str(trial.params["model.dropout"]): trial.value for trial in complete} == runs
     [results] = folder.glob("multirun/digits/*/optimization_results.yaml")
     best = yaml.safe_load(results.read_text(encoding="utf-8"))
     assert best["best_value"] == min(runs.values())
-    assert set(best["best_params"]) == set(trials[0].params)
+    assert set(best["best_params"]) == set(complete[0].params)
 
 
 def test_a_run_holds_what_its_trial_chose_and_otherwise_its_experiment(searched: tuple[Path, Any]) -> None:
     folder, _ = searched
-    trial, run = study(folder).trials[0], recorded(folder)[-1]  # MLflow's latest come first
+    trial, run = trials(folder)[0], recorded(folder)[-1]  # MLflow's latest come first
     assert {key: run.data.params[key] for key in trial.params} == {k: written(v) for k, v in trial.params.items()}
     assert run.data.params["schedule.name"] == "cosine"
     assert run.data.params["optimizer.name"] == "adam"
@@ -130,7 +131,7 @@ def test_a_study_that_searches_other_values_needs_another_name(
     assert "hydra.sweeper.study_name: the study that is kept under this name searches other values" in said.err
     said = program_in(*given, "hydra.sweeper.study_name=small", "hydra.sweeper.n_trials=1", folder=folder)
     assert said.status == 0
-    assert states(study(folder, "small")) == ["COMPLETE"]
+    assert states(trials(folder, "small")) == ["COMPLETE"]
 
 
 def test_a_search_of_which_every_trial_fails_says_why(program: Callable[..., Any]) -> None:
@@ -154,12 +155,12 @@ def test_a_search_that_is_killed_goes_on_with_its_study(program: Callable[..., A
     wait_for(lambda: len(list(tmp_path.glob("multirun/digits/*/3"))) == 1)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    before = study(tmp_path)
+    before = trials(tmp_path)
     assert states(before)[:3] == ["COMPLETE"] * 3
     said = program("train", *search, "hydra.sweeper.n_trials=4")
     assert said.status == 0, said.err
-    after = study(tmp_path)
-    assert [trial.params for trial in after.trials[: len(before.trials)]] == [trial.params for trial in before.trials]
+    after = trials(tmp_path)
+    assert [trial.params for trial in after[: len(before)]] == [trial.params for trial in before]
     assert states(after) == [*states(before), *["COMPLETE"] * 4]
     assert "RUNNING" not in {run.info.status for run in recorded(tmp_path)}
 
@@ -174,8 +175,14 @@ def wait_for(happened: Callable[[], bool], seconds: float = 120) -> None:
 @pytest.mark.slow
 def test_trials_run_at_once_in_workers(tmp_path: Path) -> None:
     """The store and the study are new."""
-    search = [*SEARCH, *LAUNCHERS["parallel"], "experiment=digits", "hydra.sweeper.n_jobs=2", "hydra.sweeper.n_trials=4"]
+    search = [
+        *SEARCH,
+        *LAUNCHERS["parallel"],
+        "experiment=digits",
+        "hydra.sweeper.n_jobs=2",
+        "hydra.sweeper.n_trials=4",
+    ]
     done = subprocess.run(command(*search), cwd=tmp_path, env=variables(), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert states(study(tmp_path)) == ["COMPLETE"] * 4
+    assert states(trials(tmp_path)) == ["COMPLETE"] * 4
     assert [run.info.status for run in recorded(tmp_path)] == ["FINISHED"] * 4
