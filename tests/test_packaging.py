@@ -209,9 +209,12 @@ def test_the_tests_can_build_packages_without_a_download() -> None:
     assert {"hatchling", "editables", "setuptools"} <= {distribution(line) for line in TEST}
 
 
-@pytest.mark.parametrize("line", [*PROJECT["dependencies"], *TEST])
+EXTRAS = {line for lines in PROJECT["optional-dependencies"].values() for line in lines}
+
+
+@pytest.mark.parametrize("line", [*PROJECT["dependencies"], *sorted(EXTRAS)])
 def test_each_requirement_has_both_bounds(line: str) -> None:
-    assert re.fullmatch(r"[\w.-]+>=[\d.]+,<[\d.]+", line.replace(" ", ""))
+    assert re.fullmatch(r"[\w.-]+(>=[\d.]+,<[\d.]+|==[\d.]+(dev\d+)?)", line.replace(" ", ""))
 
 
 def test_the_version_is_the_same_everywhere() -> None:

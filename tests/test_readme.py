@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import optuna
 import pytest
 from environments import OFFLINE, environment, variables
 from mlflow.tracking import MlflowClient
@@ -61,7 +62,7 @@ def blocks(path: Path) -> list[Block]:
 BLOCKS = blocks(README)
 FIRST, CHECKS, *OTHERS = BLOCKS
 SECTIONS = list(dict.fromkeys(block.section for block in OTHERS))
-SLOW = {"Sweep and compare"}
+SLOW = {"Sweep and compare", "Sweep on all cores, search"}
 
 
 class Reader:
@@ -168,7 +169,7 @@ def shown_and_not_trained(reader: Reader, printed: list[str]) -> None:
 def twelve_runs_compared(reader: Reader, printed: list[str]) -> None:
     """In the table of the page too: the same numbers, but for rounding on another processor."""
     lines = printed[0].splitlines()
-    assert len([line for line in lines if line.startswith("optimizer=")]) == 12
+    assert len([line for line in lines if re.match(r"\d+/12  optimizer=", line)]) == 12
     rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
     shown = table(README, "optimizer")
     assert [row[:3] for row in rows] == [row[:3] for row in shown]
@@ -177,9 +178,25 @@ def twelve_runs_compared(reader: Reader, printed: list[str]) -> None:
     assert f"test/loss of {len(adam)} runs, lower is better" in printed[1]
     assert len(adam) >= 6
     assert [run.info.status for run in recorded(reader, "comparisons")] == ["FINISHED"] * 2
-    runs = [run for run in recorded(reader, "digits") if "sweep" in run.data.tags]
-    assert [run.info.status for run in runs] == ["FINISHED"] * 12
-    assert len({run.data.tags["sweep"] for run in runs}) == 1
+    assert finished(reader, printed[0]) == 12
+
+
+def finished(reader: Reader, printed: str) -> int:
+    """How many runs of the sweep that was named last have finished."""
+    sweep = printed.split()[-1]
+    runs = [run for run in recorded(reader, "digits") if run.data.tags.get("sweep") == sweep]
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    return len(runs)
+
+
+def searched(reader: Reader, printed: list[str]) -> None:
+    assert [finished(reader, one) for one in printed] == [6, 20]
+    study = optuna.load_study(study_name="digits_optuna_mlp", storage=f"sqlite:///{reader.folder}/optuna.db")
+    [before, found] = re.findall(
+        r"0\.\d+", next(line for line in README.read_text().split("\n\n") if "`optuna.db`" in line)
+    )
+    assert study.best_value < float(before)
+    assert study.best_value == pytest.approx(float(found), rel=0.1)
 
 
 def mlflows_page(reader: Reader, printed: list[str]) -> None:
@@ -194,6 +211,7 @@ def one_component_among_the_others(reader: Reader, printed: list[str]) -> None:
 CLAIMS: dict[str, Callable[[Reader, list[str]], None]] = {
     "Train": shown_and_not_trained,
     "Sweep and compare": twelve_runs_compared,
+    "Sweep on all cores, search": searched,
     "Compare in MLflow": mlflows_page,
     "Your own component": one_component_among_the_others,
 }
@@ -242,8 +260,9 @@ SERVE = "chainrule ui"
 LONG = "chainrule train experiment=mnist"
 COMPARE = "chainrule compare"  # needs runs; it is run in its section
 REPRODUCE = "chainrule reproduce RUN"  # so does this; the block above it does the same
+RAY = "chainrule train -m launcher=ray seed=0,1"  # needs an extra that the tests do without
 SENT = "chainrule resend"  # needs a file that there is only after MLflow did not answer
-NOT_ALONE = (SERVE, LONG, COMPARE, REPRODUCE, SENT)
+NOT_ALONE = (SERVE, LONG, COMPARE, RAY, REPRODUCE, SENT)
 
 
 @pytest.mark.parametrize("command", [c for c in commands("chainrule ", TEXTS) if c not in NOT_ALONE])

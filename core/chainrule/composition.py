@@ -357,6 +357,8 @@ def _sweep(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], wa
         hydra_context=HydraContext(config_loader=loader, callbacks=callbacks),
         task_function=Task(run, fixed, exchange, searches),
     )
+    if searches:  # whose jobs are composed one by one, by some launchers in the worker alone
+        watcher.prepare(_tracking_of(master))
     sweep = Sweep(folder, exchange, objective, goal, lambda: options.get("n_trials") or loader.kept)
     try:
         with watcher.watch(sweep):

@@ -12,7 +12,7 @@ from dataclasses import fields
 from typing import Any
 
 from hydra.plugins.config_source import ConfigResult
-from omegaconf import Container, DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from chainrule.config import GROUPS, MANY, TrackingOptions, TrainerOptions
 from chainrule.errors import ConfigError, FieldError, UnknownName, did_you_mean
@@ -76,6 +76,7 @@ def refuse_name(config: DictConfig, written: Any) -> None:
     if "${hydra:" in str(written):
         return  # known in the job alone
     name = OmegaConf.select(config, "name")
-    if isinstance(name, (bool, Container)) or not PLAIN_NAME.fullmatch(str(name)):
+    # Some of OmegaConf's resolvers give a dict or a list, which is no Container.
+    if isinstance(name, bool) or not isinstance(name, (str, int, float)) or not PLAIN_NAME.fullmatch(str(name)):
         got = f'"{name}"' if isinstance(name, str) else name
         raise FieldError(f"got {got}, expected text that can name a folder, without / and \\", key="name")

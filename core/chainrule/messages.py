@@ -7,7 +7,9 @@ tests/core/test_wrong_input.py holds each. Text that none of the patterns knows 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
@@ -23,6 +25,9 @@ COMPOSING = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueEr
 """What may go wrong while Hydra composes a config, because of what stands in it."""
 
 KINDS = {group: kind for kind, group in GROUPS.items()}
+DISTRIBUTION = "chainrule"
+EXTRA = re.compile(r"([\w.-]+).*; *extra == ['\"]([\w-]+)['\"]")
+"""A requirement of an extra, as metadata has it: ``hydra-joblib-launcher<2,>=1.2; extra == 'parallel'``."""
 CLOSING = {"[": "]", "{": "}"}
 SPECIAL = re.compile(r"[\s()\[\]{},;:'\"]")  # what Hydra's grammar gives a meaning to
 WORDS = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
@@ -62,6 +67,11 @@ def in_a_config(error: Exception) -> Exception:
         )
     if "list indices must be integers" in str(error):
         return ConfigError("an element of a list cannot be removed: write the whole list, as 'model.layers=[...]'")
+    if "does not support dynamic value space" in str(error):  # Optuna
+        return ConfigError(
+            "the study that is kept under this name searches other values: give another name, or remove its storage",
+            key="hydra.sweeper.study_name",
+        )
     told = explained(error)
     return told if isinstance(told, ChainruleError) else ConfigError(_on_one_line(error))
 
@@ -92,8 +102,29 @@ def _unknown_option(error: MissingConfigException) -> ConfigError:
             f'an experiment overrides what config.yaml chose: write "- override /{inner}: {option}" in its defaults',
             key=f"defaults.{inner}",
         )
+    extra = _extra_with(group, option)
+    if extra is not None:
+        return ConfigError(f"{option} is not installed: pip install '{DISTRIBUTION}[{extra}]'", key=group)
     kind = KINDS.get(group, group)
     return UnknownName(f'there is no {kind} "{option}". {did_you_mean(option, known, most=30)}', key=group)
+
+
+def _extra_with(group: str, option: str) -> str | None:
+    """The extra of ours that brings a launcher or sweeper of Hydra's, as our own metadata has it.
+
+    hydra/launcher=submitit_slurm comes with hydra-submitit-launcher. More than one extra may bring that; it is the
+    smallest that is named.
+    """
+    if group not in ("hydra/launcher", "hydra/sweeper"):
+        return None
+    plugin = f"hydra-{option.partition('_')[0]}-{group.partition('/')[2]}"
+    try:
+        requirements = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return None
+    optional = [found.groups() for found in map(EXTRA.match, requirements) if found]
+    sizes = Counter(extra for _, extra in optional)
+    return min((extra for name, extra in optional if name == plugin), key=lambda extra: sizes[extra], default=None)
 
 
 def _about_key(cause: OmegaConfBaseException) -> ConfigError:

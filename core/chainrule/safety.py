@@ -41,6 +41,9 @@ TEXT = (
     *("hydra.job.name", "hydra.job.override_dirname", "hydra.job.env_set."),
 )
 PLAIN = re.compile(r"\$\{hydra[.:](job\.(name|num|id)|run\.dir|sweep\.(dir|subdir)|runtime\.(cwd|output_dir))\}")
+# The name of a search's study may hold the run's own, of which keys.refuse_name makes sure that it is text. It cannot
+# where that holds one of Hydra's values, known in the job alone.
+STUDY, NAME = "hydra.sweeper.study_name", "${name}"
 # Options of launchers and sweepers that name a function to import or a command to run.
 COMMANDS = re.compile(
     r"custom_search_space|setup|python|py_executable|srun_args|additional_parameters|runtime_env|\w*commands?"
@@ -60,6 +63,8 @@ def refuse_code(config: Mapping[str, Any]) -> None:
             raise UnsafeConfig(
                 f'"{value}" would run code, which a config must not; components are given by name', key=key
             )
+        if key == STUDY and "${hydra" not in str(config.get("name")):
+            text = text.replace(NAME, "")
         if path[0] == "hydra":
             _check_hydra(path, key, value, text)
 

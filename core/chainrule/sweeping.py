@@ -97,15 +97,22 @@ class Supervisor:
         watching = threading.Thread(target=look_often, name="sweep")
         with tqdm(total=sweep.jobs(), unit="job", leave=False, disable=not sys.stderr.isatty()) as bar:
             watching.start()
+            error: BaseException | None = None
             try:
                 yield
-            except BaseException:
-                self._say_how_to_go_on()
-                raise
+            except BaseException as raised:
+                error = raised
             finally:
                 over.set()
                 watching.join()
                 look()
+        if self.failed:
+            show_failures(self.failed)
+        # A search without a single result ends with an error of its own, where what failed says more.
+        nothing = isinstance(error, Exception) and len(self.failed) == sweep.jobs()
+        if error is not None and not nothing:
+            self._say_how_to_go_on()
+            raise error
         self._report()
 
     def _heard(self, ended: Ended) -> str:
@@ -139,8 +146,6 @@ class Supervisor:
 
     def _report(self) -> None:
         """How the sweep ended: what failed and why, to stderr, then how many jobs, the best, how to find the runs."""
-        if self.failed:
-            show_failures(self.failed)
         counts = self._counts()
         print(f"jobs     {len(self.ended)}{', ' if counts else ''}{counts}")
         print(f"files    {shown(self.sweep.folder)}")

@@ -15,7 +15,8 @@ from chainrule.config import GROUPS, MANY, TrackingOptions, TrainerOptions, conf
 
 CONF = config_folder()
 EXPERIMENTS = sorted(path.stem for path in CONF.glob("experiment/*.yaml"))
-PRESETS = sorted(path for path in CONF.glob("*/*.yaml") if path.parent.name != "experiment")
+WHOLE = ("experiment", "launcher", "hparams_search")  # groups whose files hold parts of the whole config
+PRESETS = sorted(path for path in CONF.glob("*/*.yaml") if path.parent.name not in WHOLE)
 KIND = {group: kind for kind, group in GROUPS.items()}
 COMPONENTS = [entry for entry in registry() if entry.kind in GROUPS]
 

@@ -287,12 +287,33 @@ UNSAFE = {
         "hydra.launcher.ray.init",
     ),
     "a function of a sweeper": (
-        "defaults: [override /hydra/sweeper: optuna]",
+        "defaults: [override /hydra/sweeper: search_space]",
         "hydra.sweeper.custom_search_space",
     ),
     "a sampler that is none": (
         "defaults: [override /hydra/sweeper: sampler]",
         "hydra.sweeper.sampler._target_",
+    ),
+    "a study that is named by a value of Hydra's, through the name of the run": (
+        """
+        defaults: [override /hydra/sweeper: study]
+        name: "${oc.select:nothing${hydra:job.num},{_target_: evil_module.run}}"
+        """,
+        "hydra.sweeper.study_name",
+    ),
+    "a study that is named by more than the name of the run": (
+        """
+        defaults: [override /hydra/sweeper: study]
+        hydra: {sweeper: {study_name: "${name}_${oc.env:EVIL}"}}
+        """,
+        "hydra.sweeper.study_name",
+    ),
+    "the name of the run anywhere else": (
+        """
+        defaults: [override /hydra/sweeper: study]
+        hydra: {sweeper: {storage: "${name}"}}
+        """,
+        "hydra.sweeper.storage",
     ),
     "a target in a component": (
         """
@@ -324,9 +345,16 @@ HYDRA_FILES = {
         ray: {init: "${elsewhere}"}
         """,
     "sweeper/evil": "_target_: evil_module.run",
-    "sweeper/optuna": """
+    "sweeper/search_space": """
         _target_: hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper
         custom_search_space: evil_module.run
+        """,
+    "sweeper/study": """
+        _target_: hydra._internal.core_plugins.basic_sweeper.BasicSweeper
+        max_batch_size: null
+        params: null
+        study_name: ${name}
+        storage: null
         """,
     "sweeper/sampler": """
         _target_: hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper
@@ -449,6 +477,31 @@ def test_the_overrides_that_a_sweeper_brings_are_refused_too(attack, params, key
     assert not code_ran
 
 
+NAMES = {
+    "{_target_: evil_module.run}": "name._target_",
+    '"${oc.decode:${oc.env:EVIL_CALLBACK}}"': "name",
+    '"${oc.create:{_target_: evil_module.run}}"': "name",
+    "${model}": "name",
+}
+
+
+@pytest.mark.parametrize(("name", "key"), NAMES.items(), ids=NAMES)
+def test_a_study_is_named_after_a_run_whose_name_is_text(folder, attack, name, key):
+    """Hydra makes the sweeper of what has been looked at."""
+    text = f"defaults: [override /hydra/sweeper: study]\nname: {name}"
+    ran, code_ran = attack(text, "-m", "experiment=evil")
+    assert refused(ran, key)
+    assert not code_ran
+    assert left(folder) == set()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.strip('"').startswith(("{", "${oc.create"))])
+def test_each_of_these_names_would_run_code_if_it_were_not_refused(attack, monkeypatch, name):
+    monkeypatch.setattr(composition, "SafeLoader", composition.ConfigLoaderImpl)
+    _, code_ran = attack(f"defaults: [override /hydra/sweeper: study]\nname: {name}", "-m", "experiment=evil")
+    assert code_ran
+
+
 @pytest.mark.parametrize("options", [["--cfg", "all"], ["--info", "all"], ["--help"], ["-m"]])
 def test_showing_such_a_config_runs_no_code_either(attack, options):
     ran, code_ran = attack(RUNS_CODE["the class of a log handler"][0], *options, "experiment=evil")
@@ -504,6 +557,7 @@ HARMLESS = {
     "threads": "+hydra.job.env_set.OMP_NUM_THREADS=1",
     "configs in another folder": "hydra.searchpath=[file:///tmp]",
     "an interpolation in one's own keys": "name=${dataset.name}_${optimizer.name}",
+    "a study that is named after the run": "+hydra.sweeper.study_name=${name}_search",
     "a number from the environment": "seed='${oc.decode:${oc.env:SEED,3}}'",
 }
 
