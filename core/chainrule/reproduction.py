@@ -35,12 +35,12 @@ Point = tuple[int, float]  # step and value
 class Compared:
     """One metric of both runs.
 
-    ``recorded``, ``again``: the last values, None where there is none; ``steps``: at how many they were compared;
+    ``recorded``, ``again``: the last values, None where there is none again; ``steps``: at how many they were compared;
     ``differs``: the steps at which they are not the same.
     """
 
     name: str
-    recorded: float | None
+    recorded: float
     again: float | None
     steps: int
     differs: tuple[int, ...]
@@ -50,9 +50,9 @@ class Compared:
 class Reproduction:
     """What came of training a recorded run again.
 
-    ``metrics``: all but those of time; ``weights``: the digest that was recorded (None where there is none) and the
-    new one; ``differences``: what is not the same in the two environments, each with its recorded value and the one
-    here; ``result``: the new run, whose files are in ``result.folder``.
+    ``metrics``: all that were recorded, but those of time; ``weights``: the digest that was recorded (None where there
+    is none) and the new one; ``differences``: what is not the same in the two environments, each with its recorded
+    value and the one here; ``result``: the new run, whose files are in ``result.folder``.
     """
 
     run_id: str
@@ -200,20 +200,18 @@ def _compared(recorded: Mapping[str, list[Point]], last: Mapping[str, Any], resu
     by_epoch = set(again)
     for name, value in result.metrics.items():
         again.setdefault(key_of(name), []).append((result.history.epochs, value))
-    names = [name for name in dict.fromkeys([*again, *recorded]) if name not in TIMING]
     compared = []
-    for name in names:
-        then, now = recorded.get(name, []), again.get(name, [])
+    for name in dict.fromkeys([*again, *recorded]):
+        if name not in recorded:  # another package here may have brought the metric
+            continue
+        then, now = recorded[name], again.get(name, [])
         if name not in by_epoch:  # then the new run knows its last value alone
             then = [point for point in then if point[0] == max(then)[0]]
         differs = tuple(sorted(_unequal(then, now)))
-        values = last.get(name, _last(then)), _last(now)
-        compared.append(Compared(name, *values, len({step for step, _ in then}.union(differs)), differs))
+        steps = {step for step, _ in then}.union(differs)
+        values = last.get(name, then[-1][1]), now[-1][1] if now else None
+        compared.append(Compared(name, *values, len(steps), differs))
     return tuple(compared)
-
-
-def _last(points: list[Point]) -> float | None:
-    return points[-1][1] if points else None
 
 
 def _unequal(recorded: list[Point], again: list[Point]) -> set[int]:

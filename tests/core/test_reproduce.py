@@ -215,7 +215,7 @@ def test_a_metric_that_was_tampered_with(run, client, reproduce, metric, step):
     assert (unequal.name, unequal.differs) == (metric, (step,))
 
 
-def test_a_metric_that_only_one_of_the_two_has(run, client):
+def test_a_metric_that_is_not_measured_again(run, client):
     client.log_metric(run.info.run_id, "test/f1", 0.5, step=3)
     [unequal] = [metric for metric in cr.reproduce(run.info.run_id).metrics if metric.differs]
     assert (unequal.name, unequal.recorded, unequal.again) == ("test/f1", 0.5, None)
