@@ -144,19 +144,28 @@ class SafeLoader(ConfigLoaderImpl):
     """How many jobs of a sweep were composed."""
     _exchange: Exchange | None = None
     _prepare: Callable[[DictConfig], None] | None = None
+    _at_hand: dict[tuple[str, ...], DictConfig] | None = None
 
-    def begin(self, exchange: Exchange, prepare: Callable[[DictConfig], None]) -> None:
-        """Begin a sweep. ``prepare`` is given the config of each job before the first of them starts."""
+    def begin(self, exchange: Exchange, prepare: Callable[[DictConfig], None], here: bool) -> None:
+        """Begin a sweep.
+
+        Args:
+            prepare: is given the config of each job before the first of them starts.
+            here: whether the jobs run in this process; it then has their configs at hand, for which others wait 20 ms.
+        """
         exchange.open()
         self.repository = KeptFiles(self.repository)  # type: ignore[assignment]
-        self._exchange, self._prepare = exchange, prepare
+        self._exchange, self._prepare, self._at_hand = exchange, prepare, {} if here else None
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker needs: the configs are composed already."""
-        return {**self.__dict__, "_prepare": None, "repository": ConfigRepository(self.config_search_path)}
+        repository = ConfigRepository(self.config_search_path)
+        return {**self.__dict__, "_prepare": None, "_at_hand": None, "repository": repository}
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         assert self._exchange is not None
+        if self._at_hand and tuple(sweep_overrides) in self._at_hand:
+            return self._at_hand.pop(tuple(sweep_overrides))
         kept = self._exchange.kept(sweep_overrides)
         if kept is not None:
             config: DictConfig = OmegaConf.create(kept)
@@ -169,6 +178,8 @@ class SafeLoader(ConfigLoaderImpl):
         config = super().load_sweep_config(master_config, sweep_overrides)
         self._exchange.keep(sweep_overrides, OmegaConf.to_container(config, enum_to_str=True))
         self.kept += 1
+        if self._at_hand is not None:
+            self._at_hand[tuple(sweep_overrides)] = config
         if self._prepare is not None:
             self._prepare(config)
         return config
@@ -349,7 +360,8 @@ def _sweep(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], wa
     exchange = Exchange(folder)
     loader = hydra.config_loader
     assert isinstance(loader, SafeLoader)
-    loader.begin(exchange, lambda config: watcher.prepare(_tracking_of(config)))
+    here = master.hydra.launcher._target_.endswith(".BasicLauncher")
+    loader.begin(exchange, lambda config: watcher.prepare(_tracking_of(config)), here)
     callbacks = Callbacks(master)
     callbacks.on_multirun_start(config=master, config_name=PRIMARY)
     sweeper = Plugins.instance().instantiate_sweeper(
