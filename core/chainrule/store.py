@@ -6,8 +6,10 @@ them happen while something else is done. Whatever is wrong with a store is one 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
+import gc
 import logging
 import os
 import re
@@ -75,9 +77,10 @@ def connect(uri: str) -> Any:
     if path is not None:
         _check_sqlite(path)
     _configure_mlflow()
-    from mlflow.tracking import MlflowClient
+    with _few_collections():
+        from mlflow.tracking import MlflowClient
 
-    return MlflowClient(uri)
+        return MlflowClient(uri)
 
 
 def prepare_store(uri: str, experiment: str) -> str:
@@ -246,6 +249,19 @@ def _configure_mlflow() -> None:
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it warns of each try that failed
+    if "mlflow" not in sys.modules:
+        atexit.register(gc.freeze)  # or Python looks for garbage among all of MLflow's objects once more as it ends
+
+
+@contextlib.contextmanager
+def _few_collections() -> Iterator[None]:
+    """Let Python look for garbage less often: among the objects that an import makes there is none to find."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _create_experiment(client: Any, name: str, artifact_root: str | None) -> Any:
@@ -288,9 +304,10 @@ def _make_sqlite(path: Path) -> None:
 
 def _make_tables(path: Path, artifact_root: str) -> None:
     _configure_mlflow()
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    with _few_collections():
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    SqlAlchemyStore(_sqlite_uri(path), artifact_root).engine.dispose()  # type: ignore[no-untyped-call]
+        SqlAlchemyStore(_sqlite_uri(path), artifact_root).engine.dispose()  # type: ignore[no-untyped-call]
 
 
 def _put(new: Path, path: Path) -> None:
