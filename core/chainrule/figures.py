@@ -50,6 +50,7 @@ from chainrule.drawing import (
     shown_split,
     train_and_shown,
 )
+from chainrule.garbage import searched_later
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,9 +75,10 @@ def draw_all(
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, figure in figures(history, data, predict, title, arrays):
-        paths.append(folder / f"{name}.png")
-        save(figure, paths[-1])
+    with searched_later():
+        for name, figure in figures(history, data, predict, title, arrays):
+            paths.append(folder / f"{name}.png")
+            save(figure, paths[-1])
     return paths
 
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import ChainruleError, TrackingError
+from chainrule.garbage import made_to_stay
 from chainrule.signals import ended_by_signals
 
 SETTINGS = {
@@ -77,7 +78,7 @@ def connect(uri: str) -> Any:
     if path is not None:
         _check_sqlite(path)
     _configure_mlflow()
-    with _few_collections():
+    with made_to_stay():
         from mlflow.tracking import MlflowClient
 
         return MlflowClient(uri)
@@ -253,17 +254,6 @@ def _configure_mlflow() -> None:
         atexit.register(gc.freeze)  # or Python looks for garbage among all of MLflow's objects once more as it ends
 
 
-@contextlib.contextmanager
-def _few_collections() -> Iterator[None]:
-    """Let Python look for garbage less often: among the objects that an import makes there is none to find."""
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
 def _create_experiment(client: Any, name: str, artifact_root: str | None) -> Any:
     from mlflow.exceptions import MlflowException
 
@@ -304,7 +294,7 @@ def _make_sqlite(path: Path) -> None:
 
 def _make_tables(path: Path, artifact_root: str) -> None:
     _configure_mlflow()
-    with _few_collections():
+    with made_to_stay():
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
         SqlAlchemyStore(_sqlite_uri(path), artifact_root).engine.dispose()  # type: ignore[no-untyped-call]

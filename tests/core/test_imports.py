@@ -23,7 +23,7 @@ MODULES = sorted(FILES)
 # cli -> experiment -> {config, trainer, tracking, figures} -> network -> {parameters, registry}
 # -> {plugins, components} -> errors. A module imports from its own level or from lower ones, and never in a circle.
 LEVELS = (
-    {"errors", "arrays", "arguments", "signals"},
+    {"errors", "arrays", "arguments", "signals", "garbage"},
     {"components", "plugins", "signature", "weights"},
     {"parameters", "registry", "data", "provenance", "contract", "differences"},
     {"targets", "stack", "summary", "network"},

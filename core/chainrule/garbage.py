@@ -1,0 +1,32 @@
+"""When Python searches for garbage: for objects that hold each other, and that nothing else holds.
+
+It searches the young ones for each 700 that are made, and all when those that lived on are a quarter more. MLflow's
+import makes 200,000 objects, none of them garbage; a picture makes 20,000, which are garbage once it is drawn.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def searched_later() -> Iterator[None]:
+    """Do not search inside; what has become garbage there is found afterwards."""
+    searching = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searching:
+            gc.enable()
+
+
+@contextmanager
+def made_to_stay() -> Iterator[None]:
+    """Do not search inside, nor what is made there as young objects afterwards: for imports."""
+    with searched_later():
+        yield
+        gc.freeze()  # all that there is, as it is, ...
+        gc.unfreeze()  # ... becomes one with the oldest
