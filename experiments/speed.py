@@ -208,7 +208,7 @@ def memory(options: argparse.Namespace) -> None:
 def tracking(options: argparse.Namespace) -> None:
     """Whole commands, turn about: with MLflow, figures and callbacks, and without; one thread, which is steadier."""
     command = [sys.executable, "-m", "chainrule", "train", "experiment=mnist", "trainer.threads=1", *options.override]
-    forms = {"tracked": [], "untracked": ["tracking=none", "callbacks=[]"]}
+    forms = {"tracked": [], "untracked": ["tracking=none", "tracking.figures=false", "callbacks=[]"]}
     taken: dict[str, list[float]] = {form: [] for form in forms}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(min(options.rounds, 3)):
