@@ -65,8 +65,8 @@ def test_the_end_of_a_process_with_mlflow_does_not_search_its_modules(tmp_path):
     program = """
 import atexit, gc
 atexit.register(lambda: print(gc.get_freeze_count() > 100_000))  # the first to be registered is the last to be called
-from chainrule.store import prepare_store
-prepare_store("sqlite:///runs.db", "a")
+from chainrule.store import absolute_uri, prepare_store
+prepare_store(absolute_uri("sqlite:///runs.db"), "a")
 """
     ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert ended.stdout == "True\n"
