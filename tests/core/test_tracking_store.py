@@ -12,6 +12,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from chainrule import TrackingError, store
+from chainrule.tracking import Tracking
 
 # MLflow's own models use a loader strategy that SQLAlchemy 2.1 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
@@ -84,7 +85,7 @@ def test_the_store_lies_in_the_folder_whatever_its_name(tmp_path, monkeypatch, n
 
 def test_a_new_store_is_made_whole(tmp_path):
     uri = f"sqlite:///{tmp_path}/new/folder/mlflow.db"
-    first = store.warm_up(uri, "xor").result()
+    first = store.prepare_store(uri, "xor")
     assert first == store.prepare_store(uri, "xor")
     experiment = MlflowClient(uri).get_experiment(first)
     assert experiment.artifact_location == (tmp_path / "new" / "folder" / "mlartifacts").as_uri()
@@ -204,9 +205,10 @@ def test_messages_hold_no_password():
 
 
 def test_warming_up_keeps_the_error_for_later(tmp_path):
-    warming = store.warm_up(f"sqlite:///{tmp_path}", "xor")
+    tracking = Tracking(f"sqlite:///{tmp_path}", "xor")
+    tracking.warm_up()
     with pytest.raises(TrackingError, match="it is a directory"):
-        warming.result()
+        tracking.prepare()
 
 
 @pytest.mark.parametrize("command", ["import chainrule", "import chainrule.tracking"])
