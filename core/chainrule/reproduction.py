@@ -114,14 +114,12 @@ def show(reproduction: Reproduction) -> None:
     console = Console(highlight=False)
     result = reproduction.result
     table = Table(title=Text(f"{result.name}, run {reproduction.run_id}"), title_style="bold", title_justify="left")
-    for heading in ("", "recorded", "again", "equal"):
+    for heading in ("", "recorded", "again", "difference", "equal"):
         table.add_column(heading, justify="right" if heading else "left", overflow="fold")
     for metric in reproduction.metrics:
-        exactly = bool(metric.differs)
-        values = (_number(value, exactly) for value in (metric.recorded, metric.again))
-        table.add_row(*map(Text, (metric.name, *values, _said(metric))))
+        table.add_row(*map(Text, (metric.name, *_numbers(metric), _said(metric))))
     then, now = reproduction.weights
-    table.add_row("weights", (then or "")[:8], now[:8], "yes" if then == now else "no")
+    table.add_row("weights", (then or "")[:8], now[:8], "", "yes" if then == now else "no")
     console.print(table)
     if reproduction.differences:
         table = Table(title="What differs", title_style="bold", title_justify="left")
@@ -231,14 +229,18 @@ def _exact(points: Iterable[Point]) -> set[tuple[int, str]]:
     return {(step, repr(value + 0.0)) for step, value in points}
 
 
+def _numbers(metric: Compared) -> tuple[str, str, str]:
+    """Both last values, and by how much the new one is more, where that is anything."""
+    then, now = metric.recorded, metric.again
+    if now is None:
+        return f"{then:.4g}", "", ""
+    return f"{then:.4g}", f"{now:.4g}", f"{now - then:+.1e}" if now != then and math.isfinite(now - then) else ""
+
+
 def _said(metric: Compared) -> str:
     if metric.steps > 1:
-        return f"{metric.steps - len(metric.differs)} of {metric.steps} steps"
+        return f"{metric.steps - len(metric.differs)} of {metric.steps}"
     return "no" if metric.differs else "yes"
-
-
-def _number(value: float | None, exactly: bool) -> str:
-    return "" if value is None else repr(value) if exactly else f"{value:.4g}"
 
 
 def _tags_here(config: Mapping[str, Any]) -> dict[str, str]:

@@ -59,5 +59,5 @@ def test_where_a_package_came_since_whose_metric_is_measured_too(run: Run, tmp_p
     assert "test/worst_error" not in first.data.metrics
     done = run("-m", "chainrule", "reproduce", first.info.run_id, CHAINRULE_DISABLE_PLUGINS=BROKEN)
     assert done.returncode == 0, done.stderr
-    assert "worst_error" in done.stderr, "the progress shows it"
+    assert "worst error" in done.stderr, "the progress shows it"
     assert "worst_error" not in done.stdout
