@@ -47,7 +47,9 @@ def blas() -> str:
     from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return "; ".join(sorted({_pool(pool) for pool in pools}))
+    # SciPy may bring another, which is there once somebody has imported it; matrix products are NumPy's.
+    own = [pool for pool in pools if {"numpy", "numpy.libs"} & {*Path(pool["filepath"]).parts}]
+    return "; ".join(sorted({_pool(pool) for pool in own or pools}))
 
 
 def process() -> str:

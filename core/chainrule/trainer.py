@@ -229,7 +229,8 @@ class Trainer:
     def evaluate(self, x: Any, y: Any) -> dict[str, Any]:
         """The loss and every metric, those that give an array too, over all of ``(x, y)``, by name."""
         inputs, targets = self.network.pair(x, y)
-        return self.network.evaluate_prepared(inputs, targets, [fresh(metric) for metric in self.all_metrics()])
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # as in fit
+            return self.network.evaluate_prepared(inputs, targets, [fresh(metric) for metric in self.all_metrics()])
 
     def running(self) -> dict[str, float]:
         """The loss and metrics of the running epoch, as far as it has come."""
