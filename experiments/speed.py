@@ -8,7 +8,7 @@ missing are left out, and named.
 
 Parts, all by default: `steps` (that table), `growth` (cost as batch, width and depth grow), `kinds` (where the time
 goes), `memory` (peaks of two experiments, and of the same in PyTorch), `tracking` (what MLflow, figures and callbacks
-add to `experiment=mnist`).
+add to `experiment=mnist`), `sweep` (24 jobs in one process and in two; what one more job costs beside its training).
 
     python experiments/speed.py
 """
@@ -207,16 +207,9 @@ def memory(options: argparse.Namespace) -> None:
 
 def tracking(options: argparse.Namespace) -> None:
     """Whole commands, turn about: with MLflow, figures and callbacks, and without; one thread, which is steadier."""
-    command = [sys.executable, "-m", "chainrule", "train", "experiment=mnist", "trainer.threads=1", *options.override]
     forms = {"tracked": [], "untracked": ["tracking=none", "tracking.figures=false", "callbacks=[]"]}
-    taken: dict[str, list[float]] = {form: [] for form in forms}
-    with tempfile.TemporaryDirectory() as folder:
-        for _ in range(min(options.rounds, 3)):
-            for form, extra in forms.items():
-                start = time.perf_counter()
-                subprocess.run([*command, *extra], cwd=folder, check=True, capture_output=True)
-                taken[form].append(time.perf_counter() - start)
-                print(f"{form}: {taken[form][-1]:.1f} s", file=sys.stderr, flush=True)
+    common = ["experiment=mnist", "trainer.threads=1", *options.override]
+    taken = commands({form: [*common, *extra] for form, extra in forms.items()}, options.rounds)
     added = statistics.median(a / b for a, b in zip(taken["tracked"], taken["untracked"]))
     rows = [[form, f"{statistics.median(seconds):.1f} s"] for form, seconds in taken.items()]
     rows.append(["added", f"{100 * (added - 1):.1f} %"])
@@ -224,8 +217,51 @@ def tracking(options: argparse.Namespace) -> None:
     publish(options.results, "speed_tracking", columns, rows, note=options.note)
 
 
+def sweep(options: argparse.Namespace) -> None:
+    """Whole commands, turn about: a sweep in one process and in two, and short sweeps with few jobs and with many."""
+    jobs = ["-m", "seed=range(0,24)", "experiment=mnist_classic", "trainer.epochs=5", "trainer.threads=1"]
+    short = ["-m", "experiment=xor", "trainer.epochs=1", "trainer.threads=1"]
+    forms = {
+        "24 jobs, one process": [*jobs, *options.override],
+        "24 jobs, two processes": [*jobs, "launcher=parallel", "hydra.launcher.n_jobs=2", *options.override],
+        "few": [*short, f"seed=range(0,{FEW})"],
+        "many": [*short, f"seed=range(0,{MANY})"],
+    }
+    taken = commands(
+        {form: [*overrides, "tracking.figures=false"] for form, overrides in forms.items()}, options.rounds
+    )
+    one, two, few, many = (statistics.median(seconds) for seconds in taken.values())
+    rows = [
+        ["24 jobs of mnist_classic, 5 epochs each, in one process", f"{one:.1f} s"],
+        ["the same in two processes", f"{two:.1f} s"],
+        ["how many times faster", f"{one / two:.2f}"],
+        [
+            f"a further job of XOR, one epoch (from {FEW} to {MANY} of them)",
+            f"{1000 * (many - few) / (MANY - FEW):.0f} ms",
+        ],
+    ]
+    columns = ["chainrule train -m, one thread a job, no figures", "whole command"]
+    publish(options.results, "speed_sweep", columns, rows, note=options.note)
+
+
+def commands(forms: dict[str, list[str]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of whole commands ``chainrule train ...``, turn about, at most 3 rounds, with one store for all."""
+    taken: dict[str, list[float]] = {form: [] for form in forms}
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(min(rounds, 3)):
+            for form, overrides in forms.items():
+                start = time.perf_counter()
+                command = [sys.executable, "-m", "chainrule", "train", *overrides]
+                subprocess.run(command, cwd=folder, check=True, capture_output=True)
+                taken[form].append(time.perf_counter() - start)
+                print(f"{form}: {taken[form][-1]:.1f} s", file=sys.stderr, flush=True)
+    return taken
+
+
+FEW, MANY = 5, 45
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "steps": steps, "growth": growth, "kinds": kinds, "memory": memory, "tracking": tracking,
+    "sweep": sweep,
 }  # fmt: skip
 
 
