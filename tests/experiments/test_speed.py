@@ -160,10 +160,10 @@ def test_the_ratios_and_where_time_goes(tmp_path: Path, data_folder: Path) -> No
 
 
 @pytest.mark.slow
-def test_growth_memory_and_tracking(tmp_path: Path, data_folder: Path) -> None:
+def test_growth_memory_tracking_and_sweeps(tmp_path: Path, data_folder: Path) -> None:
     short = ["--override", "trainer.epochs=1", "--override", "dataset.train_size=300"]
-    run("growth", "memory", "tracking", *short, folder=tmp_path, data=data_folder)
-    for name in ("speed_growth", "speed_memory", "speed_tracking"):
+    run("growth", "memory", "tracking", "sweep", *short, folder=tmp_path, data=data_folder)
+    for name in ("speed_growth", "speed_memory", "speed_tracking", "speed_sweep"):
         compared(name, tmp_path)
 
 
@@ -172,4 +172,4 @@ def test_a_part_that_there_is_not_is_told(tmp_path: Path) -> None:
         [sys.executable, str(ROOM / "speed.py"), "step"], cwd=tmp_path, env=variables(), capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert "there is no part step; there are steps, growth, kinds, memory, tracking" in done.stderr
+    assert "there is no part step; there are steps, growth, kinds, memory, tracking, sweep" in done.stderr
