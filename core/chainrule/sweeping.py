@@ -109,7 +109,7 @@ class Supervisor:
         if self.failed:
             show_failures(self.failed)
         # A search without a single result ends with an error of its own, where what failed says more.
-        nothing = isinstance(error, Exception) and len(self.failed) == sweep.jobs()
+        nothing = isinstance(error, Exception) and 0 < len(self.failed) == sweep.jobs()
         if error is not None and not nothing:
             self._say_how_to_go_on()
             raise error

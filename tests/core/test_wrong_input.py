@@ -40,8 +40,8 @@ model.initializer=he
     model.initializer: there is no initializer "he". Known:
 optimizer.name=foo
     optimizer: there is no optimizer "foo". Known: adadelta, adagrad, adam,
-hydra/launcher=slurm
-    hydra/launcher: there is no hydra/launcher "slurm". Known: basic
+hydra/launcher=rq
+    hydra/launcher: there is no hydra/launcher "rq". Known: basic
 optimizer.learnrate=1
     optimizer.learnrate: adam has no field "learnrate". Known: beta1, beta2, eps, lr,
 +optimizer.learnrate=1
