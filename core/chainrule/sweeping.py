@@ -56,7 +56,8 @@ class Supervisor:
 
     @property
     def failed(self) -> list[Ended]:
-        return [ended for ended in self.ended if ended.failed is not None]
+        """The jobs that failed, in the order of their numbers."""
+        return sorted((ended for ended in self.ended if ended.failed is not None), key=lambda ended: ended.number)
 
     def prepare(self, tracking: Mapping[str, Any] | None) -> None:
         """Make the store and experiment of a job, unless another job has the same.
