@@ -8,6 +8,8 @@ for which, all seeds together, and the images that seed 0 got wrong.
 
 from __future__ import annotations
 
+import statistics
+
 import numpy as np
 from matplotlib.figure import Figure
 from study import arguments, percent, publish, runs
@@ -23,7 +25,13 @@ def main() -> None:
     sizes = " / ".join(str(len(split.y)) for split in (data.train, data.validation, data.test))
     rows = [["digits", sizes, percent(accuracies), f"{100 * min(accuracies):.2f} to {100 * max(accuracies):.2f} %"]]
     columns = ["experiment", "train / validation / test", "test accuracy", "over the seeds"]
-    publish(options.results, "digits", columns, rows, figure(results, data))
+    publish(options.results, "digits", columns, rows, figure(results, data), conclusion=conclusion(accuracies))
+
+
+def conclusion(accuracies: list[float]) -> str:
+    mean, worst = 100 * statistics.mean(accuracies), 100 * min(accuracies)
+    verdict = "Yes" if mean >= 97 else "No"
+    return f"{verdict}: {mean:.2f} % of a held-out third, and {worst:.2f} % at the worst of {len(accuracies)} seeds"
 
 
 def figure(results: list[cr.Result], data: cr.Data) -> Figure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,8 +31,9 @@ def question(study: str) -> str:
 
 
 def table(path: Path) -> list[list[str]]:
-    """The cells of a Markdown table, heading first, without the line below the heading."""
-    rows = [line.strip("|").split("|") for line in path.read_text(encoding="utf-8").splitlines()]
+    """The cells of the Markdown table in a file, heading first, without the line below the heading."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = [line.strip("|").split("|") for line in lines if line.startswith("|")]
     assert set("".join(rows[1])) == {"-"}
     return [[cell.strip() for cell in row] for row in [rows[0], *rows[2:]]]
 
@@ -80,14 +82,31 @@ def test_a_study_asks_its_question_where_help_is_asked(study: str, tmp_path: Pat
 
 @pytest.mark.parametrize("study", QUESTIONS)
 def test_the_rooms_page_asks_and_answers_it(study: str) -> None:
-    """With numbers that the table has."""
+    """With numbers that the table has, and, but for the benchmark, in the words above it."""
     _, asked, answer, links = (cell.strip() for cell in PAGE[f"python experiments/{study}.py"].strip("| ").split(" | "))
     assert asked == question(study)
     shown = (RESULTS / f"{study}.md").read_text(encoding="utf-8")
+    conclusion, _, below = shown.partition("\n\n")
+    if study in STUDIES:
+        assert answer == conclusion
+        shown = below
     numbers = re.findall(r"\d+\.\d+|\d+ of \d+", answer)
     assert numbers
     assert [number for number in numbers if number not in shown] == []
     assert {f"results/{study}.md", f"results/{study}.png"} <= set(re.findall(r"\(([^)]+)\)", links))
+
+
+def test_a_study_writes_its_conclusion_into_the_rooms_page(tmp_path: Path) -> None:
+    """Of one seed: another answer than the one that is shown."""
+    room = tmp_path / "experiments"
+    shutil.copytree(ROOM, room, ignore=shutil.ignore_patterns("results", "peers"))
+    command = [sys.executable, str(room / "xor.py"), "--seeds", "1", "trainer.epochs=1"]
+    subprocess.run(command, cwd=tmp_path, env=variables(OPENBLAS_NUM_THREADS="1"), capture_output=True, check=True)
+    conclusion = (room / "results" / "xor.md").read_text(encoding="utf-8").splitlines()[0]
+    assert conclusion.startswith("No, from 0 of 1 seeds")
+    before, after = ((folder / "README.md").read_text(encoding="utf-8").splitlines() for folder in (ROOM, room))
+    [(old, new)] = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    assert new.split(" | ") == [conclusion if number == 2 else cell for number, cell in enumerate(old.split(" | "))]
 
 
 def test_every_result_is_of_a_study_and_every_figure_is_a_picture() -> None:
