@@ -5,15 +5,23 @@ from __future__ import annotations
 import argparse
 import io
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 import chainrule as cr
+from chainrule.comparison.groups import Group
+from chainrule.comparison.inference import LEVEL, Paired, holm, paired, summary
+from chainrule.comparison.runs import by_epoch
+from chainrule.drawing import BLUE
+from chainrule.store import connect, default_uri
 
 ROOM = Path(__file__).resolve().parent
 RESULTS = ROOM / "results"
@@ -36,12 +44,144 @@ def arguments(question: str, seeds: int) -> argparse.Namespace:
 
 def runs(study: str, seeds: int, overrides: Sequence[str]) -> list[cr.Result]:
     """One run for each seed, recorded in MLflow under the study's name; that of seed 0 with figures."""
-    common = [f"tracking.experiment=study_{study}", "callbacks=[nan_guard]"]
+    common = [f"tracking.experiment=study_{study}", "tracking.reuse=true", "callbacks=[nan_guard]"]
     results = []
     for seed in range(seeds):
         results.append(cr.train([*common, f"seed={seed}", f"tracking.figures={seed == 0}", *overrides]))
         print(f"{' '.join(overrides)} seed={seed}: {results[-1].seconds:.1f} s", flush=True)
     return results
+
+
+def sweep(study: str, seeds: int, settings: Sequence[str], metric: str = "validation/loss") -> list[Group]:
+    """All combinations of the settings, each from every seed, as one sweep: the groups of its runs, the best first.
+
+    A run that has finished before is not run again, so a study that was cut goes on where it was. A setting of which
+    any run failed or diverged is as bad as can be: it is left out.
+    """
+    common = [
+        f"tracking.experiment=study_{study}",
+        "tracking.figures=false",
+        "tracking.reuse=true",
+        "trainer.threads=1",
+        f"seed={','.join(map(str, range(seeds)))}",
+    ]
+    try:
+        name = cr.sweep([*common, *settings])
+    except cr.SweepError as failed:
+        name = failed.sweep
+    groups = [group for group in cr.compare(name, metric=metric).groups if len(group.runs) == seeds]
+    if not groups:
+        raise SystemExit(f"{study}: there is no setting of which every seed came to its end: {' '.join(settings)}")
+    return groups
+
+
+def values(group: Group, metric: str) -> list[float]:
+    """The metric's, one for each seed."""
+    return [run.metrics[metric] for run in group.runs]
+
+
+def mean(group: Group) -> float:
+    """Of the metric by which the sweep was sorted."""
+    assert group.summary is not None, "sweep leaves out groups without values"
+    return group.summary.mean
+
+
+def accuracies(group: Group) -> list[float]:
+    """Of the test images, in percent, one for each seed."""
+    return [100 * accuracy for accuracy in values(group, "test/accuracy")]
+
+
+def rate(group: Group) -> float:
+    """The learning rate."""
+    return float(group.runs[0].params["optimizer.lr"])
+
+
+def edges(best: Mapping[str, float], grids: Mapping[str, Sequence[float]], what: str) -> str:
+    """Whether a value that was not tried could be better than the best of those that were."""
+    at_edge = [name for name in grids if best[name] in (grids[name][0], grids[name][-1])]
+    if at_edge:
+        return f"The best {what} of {', '.join(at_edge)} is the first or last of its grid: a better one may lie beyond."
+    return f"No best {what} is the first or last of its grid."
+
+
+def interval(numbers: Sequence[float]) -> str:
+    """Mean and 95 % interval of it: ``97.62 (97.50 to 97.74)``."""
+    known = summary(numbers)
+    between = "" if known.low is None or known.high is None else f" ({known.low:.2f} to {known.high:.2f})"
+    return f"{known.mean:.2f}{between}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of something from what it is held against, in points of a percentage, over the seeds that both have.
+
+    ``p``: of the paired t test, corrected by Holm's method for all that are held against the same. None: of one seed,
+    or where all seeds differ alike, there is no test.
+    """
+
+    paired: Paired
+    p: float | None
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether it is more than the seeds' spread explains."""
+        return self.p is not None and self.p < LEVEL
+
+    @property
+    def points(self) -> str:
+        return f"{self.paired.difference:+.2f}"
+
+    def __str__(self) -> str:
+        low, high = self.paired.low, self.paired.high
+        return self.points if low is None or high is None else f"{self.points} ({low:+.2f} to {high:+.2f})"
+
+
+def differences(base: Sequence[float], others: Mapping[str, Sequence[float]]) -> dict[str, Difference]:
+    """Of the percentages of others from those of ``base``, seed by seed."""
+    tests = {name: paired(other, base) for name, other in others.items()}
+    corrected = iter(holm([test.p for test in tests.values() if test.p is not None]))
+    return {name: Difference(test, None if test.p is None else next(corrected)) for name, test in tests.items()}
+
+
+def verdict(best: str, accuracy: Sequence[float], others: Mapping[str, Difference]) -> str:
+    """Of the one with the lowest validation loss, and what the seeds can tell of its lead over the others."""
+    told = []
+    for size, apart in (("more", True), ("less", False)):
+        names = [f"{name} ({other.points})" for name, other in others.items() if other.told_apart == apart]
+        if names:
+            told.append(f"by {size} than the seeds' spread: {', '.join(names)}")
+    return (
+        f"{best} has the lowest validation loss, and {interval(accuracy)} % of the test images right. From it differ, "
+        f"in points, {'; '.join(told)}"
+    )
+
+
+def p_value(p: float | None) -> str:
+    if p is None:
+        return "-"
+    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
+def draw_curve(axes: Axes, group: Group, metric: str, color: str, label: str) -> None:
+    """The metric by epoch: the mean over seeds, and a band from the lowest to the highest."""
+    client = connect(default_uri())
+    runs = [by_epoch(client, run.run_id, metric) for run in group.runs]
+    epochs = sorted(set.intersection(*map(set, runs)))
+    curves = np.array([[run[epoch] for epoch in epochs] for run in runs])
+    axes.fill_between(epochs, curves.min(axis=0), curves.max(axis=0), color=color, alpha=0.15, linewidth=0)
+    axes.plot(epochs, curves.mean(axis=0), color=color, label=label)
+
+
+def draw_seeds(axes: Axes, measured: Mapping[str, Sequence[float]]) -> None:
+    """A row for each name, the first at the top: a dot for each seed, and the 95 % interval of their mean."""
+    for row, numbers in enumerate(measured.values()):
+        known = summary(numbers)
+        if known.low is not None and known.high is not None:
+            axes.barh(row, known.high - known.low, 0.5, known.low, color=BLUE, alpha=0.25)
+        axes.plot(numbers, [row] * len(numbers), "o", color=BLUE, markersize=4, markeredgecolor="white")
+    axes.set_yticks(range(len(measured)), list(measured))
+    axes.invert_yaxis()
+    axes.grid(alpha=0.3)
 
 
 def percent(fractions: Iterable[float]) -> str:

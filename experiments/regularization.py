@@ -1,0 +1,162 @@
+"""What helps against overfitting, when there are 1,000 training images?
+
+A network that can learn them by heart (784-256-256-10, Adam at its usual rate, 40 epochs) gets 1,000 images of MNIST
+and one of the remedies that are registered. Each has the strength with the lowest validation loss of a short grid (mean
+over 5 seeds); the test images are looked at for that strength alone. The validation set has the usual 5,000 images: in
+practice, most of them would be better used to learn from. The figure shows the accuracy of each seed, and how the
+validation loss rises where nothing is done.
+
+    python experiments/regularization.py
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import yaml
+from matplotlib.figure import Figure
+from study import (
+    Difference,
+    accuracies,
+    arguments,
+    differences,
+    draw_curve,
+    draw_seeds,
+    edges,
+    interval,
+    p_value,
+    publish,
+    sweep,
+    values,
+)
+
+import chainrule as cr
+from chainrule.comparison.groups import Group
+from chainrule.drawing import PALETTE
+
+SETTINGS = [
+    "experiment=mnist_classic",
+    "dataset.train_size=1000",
+    "model.hidden=[256,256]",
+    "trainer.epochs=40",
+    "optimizer=adam",
+]
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What is switched on, and the field that is its strength, with the values that are tried."""
+
+    field: str = ""
+    strengths: tuple[float, ...] = ()
+    switches: tuple[str, ...] = ("callbacks=[]",)
+
+
+REMEDIES = {
+    "none": Remedy(),
+    "l2": Remedy("regularizer.strength", (0.001, 0.003, 0.01), ("callbacks=[]", "regularizer=l2")),
+    "l1": Remedy("regularizer.strength", (0.0001, 0.0003, 0.001), ("callbacks=[]", "regularizer=l1")),
+    "weight decay": Remedy("optimizer.weight_decay", (1, 3, 10)),
+    "max_norm": Remedy("callbacks.max_norm.limit", (0.5, 1, 2), ("callbacks=[max_norm]",)),
+    "dropout": Remedy("model.dropout", (0.4, 0.6, 0.8)),
+    "label smoothing": Remedy("loss.smoothing", (0.05, 0.1, 0.2, 0.4)),
+    "early_stopping": Remedy("callbacks.early_stopping.patience", (1, 3, 10), ("callbacks=[early_stopping]",)),
+    "weight_average": Remedy("callbacks.weight_average.decay", (0.9, 0.99, 0.999), ("callbacks=[weight_average]",)),
+}
+DRAWN = ("none", "l2", "l1", "weight decay", "max_norm", "dropout")
+"""Of the others the loss by epoch is no other, or another loss: it is smoothed, or that of weights before averaging."""
+NOTE = (
+    "Loss: the cross-entropy, without any penalty and, for label smoothing, measured without it. Differences, their "
+    "95 % intervals and p (paired t tests by Holm's method) are over seeds: initial values, the order of the samples "
+    "and dropout, with the same 1,000 images for all. Other images may have another order; those of the test alone "
+    "leave an accuracy of 91 % about 0.6 points to either side."
+)
+
+
+def main() -> None:
+    options = arguments(__doc__, seeds=5)
+    tried = {}
+    for name, remedy in REMEDIES.items():
+        grid = [f"{remedy.field}={','.join(map(str, remedy.strengths))}"] if remedy.field else []
+        settings = [*SETTINGS, *remedy.switches, *grid, *options.overrides]
+        tried[name] = min(sweep("regularization", options.seeds, settings), key=validation_loss)
+    right = {name: accuracies(group) for name, group in tried.items()}
+    gained = differences(right["none"], {name: right[name] for name in tried if name != "none"})
+    strengths = {name: strength(name, group) for name, group in tried.items() if name != "none"}
+    rows = [
+        [
+            name,
+            ", ".join(f"{value:g}" for value in REMEDIES[name].strengths),
+            f"{strengths[name]:g}" if name in strengths else "",
+            f"{validation_loss(group):.3f}",
+            f"{statistics.mean(losses(group, 'test')):.3f}",
+            interval(right[name]),
+            str(gained.get(name, "")),
+            p_value(gained[name].p) if name in gained else "",
+        ]
+        for name, group in tried.items()
+    ]
+    grids = {name: REMEDIES[name].strengths for name in strengths}
+    publish(
+        options.results,
+        "regularization",
+        ["remedy", "strengths", "best", "validation loss", "test loss", "test accuracy, %", "from none, points", "p"],
+        rows,
+        figure(tried, right),
+        note=f"{edges(strengths, grids, 'strength')} {NOTE}",
+        conclusion=conclusion(right["none"], gained),
+    )
+
+
+def strength(name: str, group: Group) -> float:
+    return float(group.runs[0].params[REMEDIES[name].field])
+
+
+def validation_loss(group: Group) -> float:
+    return statistics.mean(losses(group, "validation"))
+
+
+def losses(group: Group, split: str) -> list[float]:
+    """The cross-entropy of each seed. A run with label smoothing has recorded another loss: it is measured again."""
+    if float(group.runs[0].params["loss.smoothing"]) == 0:
+        return values(group, f"{split}/loss")
+    results = [cr.load_run(run.run_id) for run in group.runs]
+    config = yaml.safe_load((results[0].folder / "config.yaml").read_text(encoding="utf-8"))
+    x, y = cr.make("dataset", config["dataset"]).load().splits[split]
+    loss = cr.make("loss", "categorical_cross_entropy")
+    return [float(loss.forward(result.network.predict(x), y)) for result in results]
+
+
+def conclusion(none: Sequence[float], gained: Mapping[str, Difference]) -> str:
+    """Those that are told apart from doing nothing, the best first, and those that are not."""
+    best_first = sorted(gained, key=lambda name: -gained[name].paired.difference)
+    better, worse, alike = [], [], []
+    for name in best_first:
+        kind = alike if not gained[name].told_apart else better if gained[name].paired.difference > 0 else worse
+        kind.append(f"{name} ({gained[name].points})")
+    sorts = (
+        ("better by more than the seeds' spread, in points", better),
+        ("worse by more than it", worse),
+        ("told from none by no more than it", alike),
+    )
+    told = [f"{what}: {', '.join(names)}" for what, names in sorts if names]
+    return f"Without a remedy, {interval(none)} % of the test images are right; {'; '.join(told)}"
+
+
+def figure(tried: Mapping[str, Group], right: Mapping[str, Sequence[float]]) -> Figure:
+    drawing = Figure(figsize=(11, 4.5), layout="constrained")
+    seeds, curves = drawing.subplots(1, 2)
+    draw_seeds(seeds, right)
+    seeds.set(xlabel="test accuracy (%)", title="Each seed, and the 95 % interval of their mean")
+    for color, name in zip(PALETTE, DRAWN):
+        draw_curve(curves, tried[name], "validation/loss", color, name)
+    curves.set(xlabel="epoch", ylabel="validation loss", yscale="log", title="At the best strength")
+    curves.grid(alpha=0.3, which="both")
+    curves.legend()
+    return drawing
+
+
+if __name__ == "__main__":
+    main()
