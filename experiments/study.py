@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,8 @@ RESULTS = ROOM / "results"
 PAGE = ROOM / "README.md"
 ANSWER = 2
 """The column of the page's table, from 0, that ``publish`` writes."""
+SEEDS_TO_TUNE = 2
+"""A rate or a strength is chosen by the mean of so many."""
 
 
 def arguments(question: str, seeds: int) -> argparse.Namespace:
@@ -75,15 +77,30 @@ def sweep(study: str, seeds: int, settings: Sequence[str], metric: str = "valida
     return groups
 
 
-def values(group: Group, metric: str) -> list[float]:
-    """The metric's, one for each seed."""
-    return [run.metrics[metric] for run in group.runs]
-
-
 def mean(group: Group) -> float:
     """Of the metric by which the sweep was sorted."""
     assert group.summary is not None, "sweep leaves out groups without values"
     return group.summary.mean
+
+
+def tuned(
+    study: str,
+    seeds: int,
+    settings: Sequence[str],
+    field: str,
+    tried: Sequence[float],
+    by: Callable[[Group], float] = mean,
+) -> Group:
+    """The settings with the best value of a field, from every seed. ``by``: less is better; of ``SEEDS_TO_TUNE``."""
+    grid = f"{field}={','.join(map(str, tried))}"
+    best = min(sweep(study, min(SEEDS_TO_TUNE, seeds), [*settings, grid]), key=by)
+    [group] = sweep(study, seeds, [*settings, f"{field}={best.runs[0].params[field]}"])
+    return group
+
+
+def values(group: Group, metric: str) -> list[float]:
+    """The metric's, one for each seed."""
+    return [run.metrics[metric] for run in group.runs]
 
 
 def accuracies(group: Group) -> list[float]:
