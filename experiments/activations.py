@@ -24,6 +24,7 @@ from study import (
     draw_seeds,
     edges,
     interval,
+    log_scale,
     mean,
     p_value,
     publish,
@@ -103,9 +104,9 @@ def figure(tried: Mapping[str, Group], right: Mapping[str, Sequence[float]]) -> 
     best = next(iter(tried))
     for color, name in zip(PALETTE, dict.fromkeys([best, *DRAWN])):
         draw_curve(curves, tried[name], "validation/loss", color, f"{name}, rate {rate(tried[name]):g}")
-    curves.set(xlabel="epoch", ylabel="validation loss", yscale="log", title="At the best learning rate")
+    curves.set(xlabel="epoch", ylabel="validation loss", title="At the best learning rate")
     curves.xaxis.set_major_locator(MaxNLocator(integer=True))
-    curves.grid(alpha=0.3, which="both")
+    log_scale(curves)
     curves.legend()
     return drawing
 

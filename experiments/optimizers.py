@@ -21,6 +21,7 @@ from study import (
     draw_curve,
     edges,
     interval,
+    log_scale,
     mean,
     p_value,
     publish,
@@ -90,8 +91,8 @@ def figure(grids: Mapping[str, Sequence[Group]]) -> Figure:
         sensitivity.plot(rates, [mean(group) for group in grid], "o-", color=color, markersize=4, label=name)
         draw_curve(curves, grids[name][0], "validation/loss", color, f"{name}, {rate(grids[name][0]):g}")
     for axes in (sensitivity, curves):
-        axes.set(yscale="log", ylabel="validation loss")
-        axes.grid(alpha=0.3, which="both")
+        axes.set(ylabel="validation loss")
+        log_scale(axes)
         axes.legend()
     sensitivity.set(xscale="log", xlabel="learning rate", title="After the last epoch, by learning rate")
     curves.set(xlabel="epoch", title="At the best learning rate")

@@ -26,6 +26,7 @@ from study import (
     draw_seeds,
     edges,
     interval,
+    log_scale,
     p_value,
     publish,
     sweep,
@@ -59,15 +60,15 @@ class Remedy:
 REMEDIES = {
     "none": Remedy(),
     "l2": Remedy("regularizer.strength", (0.001, 0.003, 0.01), ("callbacks=[]", "regularizer=l2")),
-    "l1": Remedy("regularizer.strength", (0.0001, 0.0003, 0.001), ("callbacks=[]", "regularizer=l1")),
+    "l1": Remedy("regularizer.strength", (0.00003, 0.0001, 0.0003), ("callbacks=[]", "regularizer=l1")),
     "weight decay": Remedy("optimizer.weight_decay", (1, 3, 10)),
-    "max_norm": Remedy("callbacks.max_norm.limit", (0.5, 1, 2), ("callbacks=[max_norm]",)),
+    "max norm": Remedy("callbacks.max_norm.limit", (0.5, 1, 2), ("callbacks=[max_norm]",)),
     "dropout": Remedy("model.dropout", (0.4, 0.6, 0.8)),
-    "label smoothing": Remedy("loss.smoothing", (0.05, 0.1, 0.2, 0.4)),
-    "early_stopping": Remedy("callbacks.early_stopping.patience", (1, 3, 10), ("callbacks=[early_stopping]",)),
-    "weight_average": Remedy("callbacks.weight_average.decay", (0.9, 0.99, 0.999), ("callbacks=[weight_average]",)),
+    "label smoothing": Remedy("loss.smoothing", (0.01, 0.02, 0.05, 0.1)),
+    "early stopping": Remedy("callbacks.early_stopping.patience", (3, 10, 20), ("callbacks=[early_stopping]",)),
+    "weight average": Remedy("callbacks.weight_average.decay", (0.99, 0.999, 0.9999), ("callbacks=[weight_average]",)),
 }
-DRAWN = ("none", "l2", "l1", "weight decay", "max_norm", "dropout")
+DRAWN = ("none", "l2", "l1", "weight decay", "max norm", "dropout")
 """Of the others the loss by epoch is no other, or another loss: it is smoothed, or that of weights before averaging."""
 NOTE = (
     "Loss: the cross-entropy, without any penalty and, for label smoothing, measured without it. Differences, their "
@@ -89,6 +90,7 @@ def main() -> None:
         tried[name] = found
     right = {name: accuracies(group) for name, group in tried.items()}
     gained = differences(right["none"], {name: right[name] for name in tried if name != "none"})
+    test_losses = {name: statistics.mean(losses(group, "test")) for name, group in tried.items()}
     strengths = {name: strength(name, group) for name, group in tried.items() if name != "none"}
     rows = [
         [
@@ -96,7 +98,7 @@ def main() -> None:
             ", ".join(f"{value:g}" for value in REMEDIES[name].strengths),
             f"{strengths[name]:g}" if name in strengths else "",
             f"{validation_loss(group):.3f}",
-            f"{statistics.mean(losses(group, 'test')):.3f}",
+            f"{test_losses[name]:.3f}",
             interval(right[name]),
             str(gained.get(name, "")),
             p_value(gained[name].p) if name in gained else "",
@@ -111,7 +113,7 @@ def main() -> None:
         rows,
         figure(tried, right),
         note=f"{edges(strengths, grids, 'strength')} {NOTE}",
-        conclusion=conclusion(right["none"], gained),
+        conclusion=conclusion(right["none"], gained, test_losses),
     )
 
 
@@ -134,8 +136,8 @@ def losses(group: Group, split: str) -> list[float]:
     return [float(loss.forward(result.network.predict(x), y)) for result in results]
 
 
-def conclusion(none: Sequence[float], gained: Mapping[str, Difference]) -> str:
-    """Those that are told apart from doing nothing, the best first, and those that are not."""
+def conclusion(none: Sequence[float], gained: Mapping[str, Difference], test_losses: Mapping[str, float]) -> str:
+    """Those that are told apart from doing nothing, the best first, and those that are not; and what of the loss."""
     best_first = sorted(gained, key=lambda name: -gained[name].paired.difference)
     better, worse, alike = [], [], []
     for name in best_first:
@@ -147,7 +149,11 @@ def conclusion(none: Sequence[float], gained: Mapping[str, Difference]) -> str:
         ("told from none by no more than it", alike),
     )
     told = [f"{what}: {', '.join(names)}" for what, names in sorts if names]
-    return f"Without a remedy, {interval(none)} % of the test images are right; {'; '.join(told)}"
+    least = min(test_losses, key=lambda name: test_losses[name])
+    return (
+        f"Without a remedy, {interval(none)} % of the test images are right; {'; '.join(told)}. Of the test loss, which "
+        f"is {test_losses['none']:.3f} without a remedy, {least} leaves the least: {test_losses[least]:.3f}"
+    )
 
 
 def figure(tried: Mapping[str, Group], right: Mapping[str, Sequence[float]]) -> Figure:
@@ -157,8 +163,8 @@ def figure(tried: Mapping[str, Group], right: Mapping[str, Sequence[float]]) -> 
     seeds.set(xlabel="test accuracy (%)", title="Each seed, and the 95 % interval of their mean")
     for color, name in zip(PALETTE, DRAWN):
         draw_curve(curves, tried[name], "validation/loss", color, name)
-    curves.set(xlabel="epoch", ylabel="validation loss", yscale="log", title="At the best strength")
-    curves.grid(alpha=0.3, which="both")
+    curves.set(xlabel="epoch", ylabel="validation loss", title="At the best strength")
+    log_scale(curves)
     curves.legend()
     return drawing
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -198,6 +199,15 @@ def draw_seeds(axes: Axes, measured: Mapping[str, Sequence[float]]) -> None:
         axes.plot(numbers, [row] * len(numbers), "o", color=BLUE, markersize=4, markeredgecolor="white")
     axes.set_yticks(range(len(measured)), list(measured))
     axes.invert_yaxis()
+    axes.grid(alpha=0.3)
+
+
+def log_scale(axes: Axes) -> None:
+    """A log scale upwards, with numbers that people read: 0.1, 0.2, 0.5, 1."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.grid(alpha=0.3)
 
 
