@@ -151,8 +151,8 @@ def conclusion(none: Sequence[float], gained: Mapping[str, Difference], test_los
     told = [f"{what}: {', '.join(names)}" for what, names in sorts if names]
     least = min(test_losses, key=lambda name: test_losses[name])
     return (
-        f"Without a remedy, {interval(none)} % of the test images are right; {'; '.join(told)}. Of the test loss, which "
-        f"is {test_losses['none']:.3f} without a remedy, {least} leaves the least: {test_losses[least]:.3f}"
+        f"Without a remedy, {interval(none)} % of the test images are right; {'; '.join(told)}. The test loss is least "
+        f"with {least}, {test_losses[least]:.3f}; without a remedy it is {test_losses['none']:.3f}"
     )
 
 
