@@ -25,6 +25,7 @@ from study import (
     draw_curve,
     draw_seeds,
     edges,
+    in_words,
     interval,
     log_scale,
     p_value,
@@ -64,7 +65,7 @@ REMEDIES = {
     "weight decay": Remedy("optimizer.weight_decay", (1, 3, 10)),
     "max norm": Remedy("callbacks.max_norm.limit", (0.5, 1, 2), ("callbacks=[max_norm]",)),
     "dropout": Remedy("model.dropout", (0.4, 0.6, 0.8)),
-    "label smoothing": Remedy("loss.smoothing", (0.01, 0.02, 0.05, 0.1)),
+    "label smoothing": Remedy("loss.smoothing", (0.003, 0.01, 0.03, 0.1)),
     "early stopping": Remedy("callbacks.early_stopping.patience", (3, 10, 20), ("callbacks=[early_stopping]",)),
     "weight average": Remedy("callbacks.weight_average.decay", (0.99, 0.999, 0.9999), ("callbacks=[weight_average]",)),
 }
@@ -137,22 +138,12 @@ def losses(group: Group, split: str) -> list[float]:
 
 
 def conclusion(none: Sequence[float], gained: Mapping[str, Difference], test_losses: Mapping[str, float]) -> str:
-    """Those that are told apart from doing nothing, the best first, and those that are not; and what of the loss."""
     best_first = sorted(gained, key=lambda name: -gained[name].paired.difference)
-    better, worse, alike = [], [], []
-    for name in best_first:
-        kind = alike if not gained[name].told_apart else better if gained[name].paired.difference > 0 else worse
-        kind.append(f"{name} ({gained[name].points})")
-    sorts = (
-        ("better by more than the seeds' spread, in points", better),
-        ("worse by more than it", worse),
-        ("told from none by no more than it", alike),
-    )
-    told = [f"{what}: {', '.join(names)}" for what, names in sorts if names]
     least = min(test_losses, key=lambda name: test_losses[name])
     return (
-        f"Without a remedy, {interval(none)} % of the test images are right; {'; '.join(told)}. The test loss is least "
-        f"with {least}, {test_losses[least]:.3f}; without a remedy it is {test_losses['none']:.3f}"
+        f"Without a remedy, {interval(none)} % of the test images are right. "
+        f"{in_words({name: gained[name] for name in best_first})}. The test loss is least with {least}, "
+        f"{test_losses[least]:.3f}; without a remedy it is {test_losses['none']:.3f}"
     )
 
 

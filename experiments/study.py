@@ -161,17 +161,20 @@ def differences(base: Sequence[float], others: Mapping[str, Sequence[float]]) ->
     return {name: Difference(test, None if test.p is None else next(corrected)) for name, test in tests.items()}
 
 
-def verdict(best: str, accuracy: Sequence[float], others: Mapping[str, Difference]) -> str:
-    """Of the one with the lowest validation loss, and what the seeds can tell of its lead over the others."""
+def in_words(others: Mapping[str, Difference]) -> str:
+    """Which of the differences are more than the seeds' spread explains, and which are not."""
     told = []
-    for size, apart in (("more", True), ("less", False)):
+    for size, apart in (("more", True), ("no more", False)):
         names = [f"{name} ({other.points})" for name, other in others.items() if other.told_apart == apart]
         if names:
             told.append(f"by {size} than the seeds' spread: {', '.join(names)}")
-    return (
-        f"{best} has the lowest validation loss, and {interval(accuracy)} % of the test images right. From it differ, "
-        f"in points, {'; '.join(told)}"
-    )
+    return f"From that differ, in points, {'; '.join(told)}"
+
+
+def verdict(best: str, accuracy: Sequence[float], others: Mapping[str, Difference]) -> str:
+    """Of the one with the lowest validation loss, and what the seeds can tell of its lead over the others."""
+    right = f"{best} has the lowest validation loss, and {interval(accuracy)} % of the test images right"
+    return f"{right}. {in_words(others)}"
 
 
 def p_value(p: float | None) -> str:
@@ -197,15 +200,16 @@ def draw_seeds(axes: Axes, measured: Mapping[str, Sequence[float]]) -> None:
         if known.low is not None and known.high is not None:
             axes.barh(row, known.high - known.low, 0.5, known.low, color=BLUE, alpha=0.25)
         axes.plot(numbers, [row] * len(numbers), "o", color=BLUE, markersize=4, markeredgecolor="white")
+    axes.use_sticky_edges = False  # of bars, which would leave no room beside the outermost
     axes.set_yticks(range(len(measured)), list(measured))
     axes.invert_yaxis()
     axes.grid(alpha=0.3)
 
 
 def log_scale(axes: Axes) -> None:
-    """A log scale upwards, with numbers that people read: 0.1, 0.2, 0.5, 1."""
+    """A log scale upwards, with numbers that people read: 0.1, 0.2, 0.3, 0.5, 1."""
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_locator(NullLocator())
     axes.grid(alpha=0.3)

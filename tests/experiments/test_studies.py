@@ -21,7 +21,7 @@ ROOM = REPOSITORY / "experiments"
 RESULTS = ROOM / "results"
 QUESTIONS = sorted(path.stem for path in ROOM.glob("*.py") if path.name != "study.py")
 STUDIES = sorted({*QUESTIONS} - {"speed"})  # which records no runs: see test_speed.py
-SWEEPS = {"optimizers": 4 * 5, "activations": 11 * 4, "regularization": 26}
+SWEEPS = {"optimizers": 4 * 5, "activations": 11 * 6, "regularization": 26}
 """The studies that try settings before they show the best, and how many."""
 NEED_MNIST = {"mnist", *SWEEPS}
 QUICK = {study: ["dataset.train_size=300"] for study in NEED_MNIST}
