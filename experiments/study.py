@@ -33,15 +33,24 @@ SEEDS_TO_TUNE = 2
 """A rate or a strength is chosen by the mean of so many."""
 
 
-def arguments(question: str, seeds: int) -> argparse.Namespace:
-    """``--seeds``, ``--results`` and overrides for every run, such as ``trainer.epochs=1`` to try a study out."""
+def arguments(question: str, seeds: int, epochs: int | None = None) -> argparse.Namespace:
+    """``--seeds``, ``--results`` and overrides for every run, such as ``trainer.epochs=1`` to try a study out.
+
+    Args:
+        seeds: how many by default.
+        epochs: how many by default, for a study that composes no config: ``--epochs`` then stands for the overrides.
+    """
     parser = argparse.ArgumentParser(description=question)
     parser.add_argument("--seeds", type=int, default=seeds, help="how many, from 0 (default: %(default)s)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where table and figure go")
-    parser.add_argument("overrides", nargs="*", help="for every run, as chainrule train takes them")
+    if epochs is None:
+        parser.add_argument("overrides", nargs="*", help="for every run, as chainrule train takes them")
+    else:
+        parser.add_argument("--epochs", type=int, default=epochs, help="at most (default: %(default)s)")
     options = parser.parse_args()
-    if options.seeds < 1:
-        parser.error("--seeds must be at least 1")
+    for name in {"seeds", "epochs"} & {*vars(options)}:
+        if getattr(options, name) < 1:
+            parser.error(f"--{name} must be at least 1")
     return options
 
 
