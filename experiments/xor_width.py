@@ -36,8 +36,7 @@ short program with random numbers of its own, seeds that solve it and median.
 
 The last column is Chauvin's law, as the same chapter reports it, in presentations. What can be compared is how time
 falls as the width grows: from 2 units to 32, {falls}.
-How high it lies cannot be: his networks learned at rate 0.25 until the error of each pattern was 0.01, which takes
-longer, and his numbers are averages."""
+How high it lies cannot be: the law is a fit to networks with a learning rate and an end of their own."""
 
 
 class Solved(cr.Callback):
@@ -151,7 +150,7 @@ def figure(epochs: dict[int, list[float]]) -> Figure:
         [law(width) for width in WIDTHS[1:]],
         "--",
         color="#D55E00",
-        label="280 - 33 log2 H (Chauvin, a smaller error)",
+        label="280 - 33 log2 H (Chauvin, settings of his own)",
     )
     times.set(xticks=range(len(epochs)), xticklabels=names, xlim=(-0.5, len(epochs) - 0.5), xlabel="hidden units")
     times.set(ylabel="epochs until every error is below 0.5", yscale="log", title="each seed that solved it")
