@@ -131,11 +131,11 @@ def edges(best: Mapping[str, float], grids: Mapping[str, Sequence[float]], what:
     return f"No best {what} is the first or last of its grid."
 
 
-def interval(numbers: Sequence[float]) -> str:
+def interval(numbers: Sequence[float], places: int = 2) -> str:
     """Mean and 95 % interval of it: ``97.62 (97.50 to 97.74)``."""
     known = summary(numbers)
-    between = "" if known.low is None or known.high is None else f" ({known.low:.2f} to {known.high:.2f})"
-    return f"{known.mean:.2f}{between}"
+    between = known.low is not None and known.high is not None
+    return f"{known.mean:.{places}f}" + (f" ({known.low:.{places}f} to {known.high:.{places}f})" if between else "")
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ def publish(
     for row in rows:
         table.add_row(*row)
     text = io.StringIO()
-    Console(file=text, width=160).print(table)
+    Console(file=text, width=1000).print(table)
     markdown = "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines()) + "\n"
     markdown = "\n".join([*([conclusion, ""] if conclusion else []), markdown, *([note, ""] if note else [])])
     folder.mkdir(parents=True, exist_ok=True)
