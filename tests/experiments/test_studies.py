@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from environments import variables
 from matplotlib.image import imread
 from mlflow.tracking import MlflowClient
@@ -23,8 +24,9 @@ QUESTIONS = sorted(path.stem for path in ROOM.glob("*.py") if path.name != "stud
 STUDIES = sorted({*QUESTIONS} - {"speed"})  # which records no runs: see test_speed.py
 SWEEPS = {"optimizers": 4 * 5, "activations": 11 * 6, "regularization": 26}
 """The studies that try settings before they show the best, and how many."""
-RUNS = {"adam": 30 + 8, "xor_width": 1} | {study: 2 * settings for study, settings in SWEEPS.items()}
-"""Of two seeds, where it is not two for each row: adam tries its rates from one, and xor_width is one run."""
+RUNS = {"adam": 30 + 8, "published": 2 * 7 + 2, "xor_width": 1}
+RUNS |= {study: 2 * settings for study, settings in SWEEPS.items()}
+"""Of two seeds, where it is not two for each row: adam tries its rates from one, published has one of convolutions."""
 NEED_MNIST = {"initializers", "mnist", *RUNS} - {"xor_width"}
 QUICK = {study: ["trainer.epochs=1"] for study in STUDIES} | {"xor_width": ["--epochs", "9"]}
 for study in NEED_MNIST:
@@ -179,6 +181,15 @@ def test_a_study_writes_its_conclusion_into_the_rooms_page(tmp_path: Path) -> No
     before, after = ((folder / "README.md").read_text(encoding="utf-8").splitlines() for folder in (ROOM, room))
     [(old, new)] = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     assert new.split(" | ") == [conclusion if number == 2 else cell for number, cell in enumerate(old.split(" | "))]
+
+
+def test_what_is_held_against_the_published_networks_is_what_their_experiments_say() -> None:
+    """The figure is the one in the second line of the experiment, and the training is as long."""
+    for name, _, settings, accuracy, *_ in table(RESULTS / "published.md")[1:]:
+        text = (REPOSITORY / "conf" / "experiment" / f"{name.partition(',')[0]}.yaml").read_text(encoding="utf-8")
+        assert f"Published: {accuracy} %" in text or f"Published: error {100 - float(accuracy):.1f} %" in text
+        trainer = yaml.safe_load(text)["trainer"]
+        assert settings.endswith(f"batch {trainer['batch_size']}, {trainer['epochs']} epochs")
 
 
 def test_every_result_is_of_a_study_and_every_figure_is_a_picture() -> None:
