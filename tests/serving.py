@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -38,6 +39,8 @@ def served(command: Sequence[str], folder: Path, environment: Mapping[str, str])
             assert process.stdout is not None
             line = process.stdout.readline()
             assert line.startswith("MLflow: http://"), f"{line}\n{log.read_text(encoding='utf-8')}"
+            # A line for each request follows; a pipe that nobody empties would stop the server.
+            threading.Thread(target=process.stdout.read, daemon=True).start()
             address = line.split()[1]
             wait_for(address.partition("#")[0] + "health", process)
             yield address

@@ -149,7 +149,14 @@ def test_what_stands_in_an_experiment_is_what_it_composes_to(compose, name):
         (
             "tracking",
             TrackingOptions(),
-            {"enabled": False, "uri": "sqlite:///a.db", "experiment": "e", "run_name": "r", "figures": False},
+            {
+                "enabled": False,
+                "uri": "sqlite:///a.db",
+                "experiment": "e",
+                "run_name": "r",
+                "figures": False,
+                "reuse": True,
+            },
         ),
     ],
 )
