@@ -189,7 +189,7 @@ def unknown_at_the_top(key: str, config: Mapping[Any, Any], file: str | None = N
         return _none_chosen(key)
     place = f" (in {file})" if file else ""
     within = [group for group, node in config.items() if group != "hydra" and isinstance(node, Mapping) and key in node]
-    known = {"name", "seed", "dtype", *_groups()}
+    known = {"name", "seed", "dtype", "objective", *_groups()}
     hint = f'Did you mean "{within[0]}.{key}"?' if within else did_you_mean(key, known)
     return UnknownName(f'there is no group or key "{key}"{place}. {hint}', key=key)
 
