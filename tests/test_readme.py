@@ -185,7 +185,7 @@ def twelve_runs_compared(reader: Reader, printed: list[str]) -> None:
 
 def finished(reader: Reader, printed: str) -> int:
     """How many runs of the sweep that was named last have finished."""
-    sweep = printed.split()[-1]
+    sweep = re.findall(r"^compare  chainrule compare (\S+)$", printed, re.MULTILINE)[-1]
     runs = [run for run in recorded(reader, "digits") if run.data.tags.get("sweep") == sweep]
     assert {run.info.status for run in runs} == {"FINISHED"}
     return len(runs)
