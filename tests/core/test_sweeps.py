@@ -380,7 +380,7 @@ def test_eight_writers_at_once_lose_nothing(store: str, tmp_path: Path) -> None:
     assert_whole(Runs(store), 8)
 
 
-@pytest.mark.slow  # minutes
+@pytest.mark.soak  # minutes
 def test_two_hundred_jobs_on_two_processes_lose_nothing(store: str, tmp_path: Path) -> None:
     done = subprocess.run(
         command("seed=range(0,200)", "trainer.threads=1", *JOBLIB),

@@ -160,11 +160,25 @@ def test_the_ratios_and_where_time_goes(tmp_path: Path, data_folder: Path) -> No
 
 
 @pytest.mark.slow
-def test_growth_memory_tracking_and_sweeps(tmp_path: Path, data_folder: Path) -> None:
+def test_growth_memory_and_tracking(tmp_path: Path, data_folder: Path) -> None:
     short = ["--override", "trainer.epochs=1", "--override", "dataset.train_size=300"]
-    run("growth", "memory", "tracking", "sweep", *short, folder=tmp_path, data=data_folder)
-    for name in ("speed_growth", "speed_memory", "speed_tracking", "speed_sweep"):
+    run("growth", "memory", "tracking", *short, folder=tmp_path, data=data_folder)
+    for name in ("speed_growth", "speed_memory", "speed_tracking"):
         compared(name, tmp_path)
+
+
+@pytest.mark.soak  # a hundred jobs
+def test_sweeps(tmp_path: Path, data_folder: Path) -> None:
+    run(
+        "sweep",
+        "--override",
+        "trainer.epochs=1",
+        "--override",
+        "dataset.train_size=300",
+        folder=tmp_path,
+        data=data_folder,
+    )
+    compared("speed_sweep", tmp_path)
 
 
 def test_a_part_that_there_is_not_is_told(tmp_path: Path) -> None:
