@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import copy
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -18,19 +17,14 @@ from typing import Any, Protocol
 
 from hydra import version
 from hydra._internal.callbacks import Callbacks
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository, IConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
-from hydra.conf import HydraConf
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.plugins.config_source import ConfigResult
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -39,13 +33,11 @@ from chainrule import __version__
 from chainrule.config import GROUPS, config_folder, store_nodes
 from chainrule.errors import ChainruleError, ConfigError
 from chainrule.exchange import Ended, Exchange
-from chainrule.keys import refuse_changed_component, refuse_name, refuse_unread
-from chainrule.messages import COMPOSING, explained, in_a_config, null_group
+from chainrule.loading import PRIMARY, SafeLoader, plain_of
+from chainrule.messages import COMPOSING, explained, in_a_config
 from chainrule.registry import registry
-from chainrule.safety import refuse_code, refuse_packages
 from chainrule.trainer import goal_of
 
-PRIMARY = "config"
 REFUSED = ("config_path", "config_name", "experimental_rerun")
 """Options of Hydra's that would take the place of what chainrule composes."""
 DEFAULT = "experiment=xor"
@@ -110,103 +102,6 @@ class Watcher(Protocol):
         """Beside the jobs, and to their end; it hears from ``Sweep.exchange``."""
 
 
-class KeptFiles(CachingConfigRepository):
-    """All config files as they were when it was made: what is edited while a sweep runs changes nothing in it."""
-
-    def __init__(self, delegate: IConfigRepository) -> None:
-        super().__init__(delegate)
-        self._read("")
-
-    def __deepcopy__(self, memo: Any) -> KeptFiles:  # Hydra copies it for each job, to add search paths to
-        copied = copy.copy(self)
-        copied.delegate = copy.deepcopy(self.delegate, memo)
-        return copied
-
-    def load_config(self, config_path: str) -> ConfigResult | None:
-        return copy.deepcopy(super().load_config(config_path))  # Hydra changes what it gets
-
-    def _read(self, group: str) -> None:
-        for option in self.get_group_options(group):
-            with contextlib.suppress(Exception):  # told where it is used
-                super().load_config(f"{group}/{option}".lstrip("/"))
-        for inner in self.get_group_options(group, ObjectType.GROUP):
-            self._read(f"{group}/{inner}".lstrip("/"))
-
-
-class SafeLoader(ConfigLoaderImpl):
-    """Hydra's loader, which composes every config, of each job of a sweep too.
-
-    This one refuses those that run code or hold what no run reads. In a sweep it composes each job's config once, in
-    the parent, and finds it again where the job runs.
-    """
-
-    kept = 0
-    """How many jobs of a sweep were composed."""
-    _exchange: Exchange | None = None
-    _prepare: Callable[[DictConfig], None] | None = None
-    _at_hand: dict[tuple[str, ...], DictConfig] | None = None
-
-    def begin(self, exchange: Exchange, prepare: Callable[[DictConfig], None], here: bool) -> None:
-        """Begin a sweep.
-
-        Args:
-            prepare: is given the config of each job before the first of them starts.
-            here: whether the jobs run in this process; it then has their configs at hand, for which others wait 20 ms.
-        """
-        exchange.open()
-        self.repository = KeptFiles(self.repository)  # type: ignore[assignment]
-        self._exchange, self._prepare, self._at_hand = exchange, prepare, {} if here else None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What a worker needs: the configs are composed already."""
-        repository = ConfigRepository(self.config_search_path)
-        return {**self.__dict__, "_prepare": None, "_at_hand": None, "repository": repository}
-
-    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        assert self._exchange is not None
-        if self._at_hand and tuple(sweep_overrides) in self._at_hand:
-            return self._at_hand.pop(tuple(sweep_overrides))
-        kept = self._exchange.kept(sweep_overrides)
-        if kept is not None:
-            config: DictConfig = OmegaConf.create(kept)
-            schema = OmegaConf.structured(HydraConf)  # the type that Hydra asks for
-            OmegaConf.set_struct(schema, False)
-            config.hydra = OmegaConf.merge(schema, config.hydra)
-            OmegaConf.set_struct(config, True)
-            OmegaConf.copy_cache(from_config=master_config, to_config=config)  # the same time, where it is asked for
-            return config
-        config = super().load_sweep_config(master_config, sweep_overrides)
-        self._exchange.keep(sweep_overrides, OmegaConf.to_container(config, enum_to_str=True))
-        self.kept += 1
-        if self._at_hand is not None:
-            self._at_hand[tuple(sweep_overrides)] = config
-        if self._prepare is not None:
-            self._prepare(config)
-        return config
-
-    def load_configuration(self, *args: Any, **kwargs: Any) -> DictConfig:
-        config = super().load_configuration(*args, **kwargs)
-        plain = _plain(config)
-        refuse_code(plain)
-        if config.hydra.job.config_name == PRIMARY:  # none for Hydra's own help
-            experiment = f"experiment/{config.hydra.runtime.choices.experiment}"
-            refuse_unread(plain, experiment, self.repository.load_config(experiment))
-            refuse_changed_component(config)
-            refuse_name(config, plain.get("name"))
-        return config
-
-    def _process_config_searchpath(self, config_name: str | None, parsed_overrides: Any, repo: Any) -> None:
-        for override in parsed_overrides:
-            if override.value() is None and not override.is_delete() and repo.group_exists(override.key_or_group):
-                raise null_group(override.key_or_group)
-            if override.get_key_element() == "hydra.searchpath":
-                refuse_packages(override.value())
-        primary = repo.load_config(config_path=config_name) if config_name else None
-        if primary is not None:
-            refuse_packages(_plain(OmegaConf.select(primary.config, "hydra.searchpath")))
-        super()._process_config_searchpath(config_name, parsed_overrides, repo)
-
-
 class Task:
     """What Hydra calls for each job, in this process or in a worker's."""
 
@@ -227,7 +122,7 @@ class Task:
         hydra = HydraConfig.get()
         folder = Path(hydra.runtime.output_dir)
         # As they were written: an interpolation among them is resolved in the config.
-        overrides = [str(override) for override in _plain(hydra.overrides.task)]
+        overrides = [str(override) for override in plain_of(hydra.overrides.task)]
         differs = tuple(o for o in overrides if _key(o) not in self._fixed) if self._exchange else ()
         sweep = self._exchange.sweep if self._exchange else None
         try:
@@ -374,7 +269,7 @@ def _sweep(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], wa
     sweep = Sweep(folder, exchange, objective, goal, lambda: options.get("n_trials") or loader.kept)
     try:
         with watcher.watch(sweep):
-            sweeper.sweep(arguments=_plain(master.hydra.overrides.task))
+            sweeper.sweep(arguments=plain_of(master.hydra.overrides.task))
     finally:
         exchange.close()
     callbacks.on_multirun_end(config=master, config_name=PRIMARY)
@@ -462,10 +357,6 @@ def _shown_options() -> argparse.ArgumentParser:
     parser = _parser()
     parser._actions = [action for action in parser._actions if action.dest not in (*REFUSED, "shell_completion")]
     return parser
-
-
-def _plain(config: Any) -> Any:
-    return OmegaConf.to_container(config, resolve=False) if OmegaConf.is_config(config) else config
 
 
 def _why(error: Exception) -> str:

@@ -29,7 +29,7 @@ LEVELS = (
     {"targets", "stack", "summary", "network"},
     {"updates", "trainer", "gradients", "drawing", "figures"}
     | {"store", "environment", "delivery", "tracking", "records"}
-    | {"config", "safety", "keys", "messages", "exchange", "composition"},
+    | {"config", "safety", "keys", "messages", "exchange", "loading", "composition"},
     {"experiment", "testing", "comparison", "reproduction"},
     {"report", "sweeping", "scaffold", "listing", "checking", "cli"},
 )
