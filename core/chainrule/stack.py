@@ -44,26 +44,36 @@ class Blueprint:
 
 
 class LayerScope:
-    """What a layer may do while it is built (see ``components.Scope``)."""
+    """What a layer may do while it is built (see ``components.Scope``); of it, random numbers remain afterwards."""
 
     def __init__(self, name: str, blueprint: Blueprint) -> None:
         self.name = name
         self.dtype = blueprint.dtype
         self.activation: Activation | None = None
-        self._blueprint = blueprint
+        self._seed = blueprint.seed
+        self._generators = blueprint.generators
+        self._blueprint: Blueprint | None = blueprint
         self._taken: set[str] = set()
 
+    def close(self) -> None:
+        """The layer is built. The blueprint knows each layer: were it kept here, a network that nobody uses any more,
+        with all that its layers hold, would stay until Python searches for garbage."""
+        self._blueprint = None
+
     def parameter(self, name: str, shape: Shape, initializer: Any, decay: bool) -> Parameter:
-        parameter = Parameter(self._full(name), shape, self._blueprint.component("initializer", initializer), decay)
-        self._blueprint.parameters.append(parameter)
+        blueprint = self._open("parameter", name)
+        parameter = Parameter(self._full(name), shape, blueprint.component("initializer", initializer), decay)
+        blueprint.parameters.append(parameter)
         return parameter
 
     def buffer(self, name: str, shape: Shape, value: Any) -> Buffer:
+        blueprint = self._open("buffer", name)
         buffer = Buffer(self._full(name), np.full(shape, value, self.dtype))
-        self._blueprint.buffers.append(buffer)
+        blueprint.buffers.append(buffer)
         return buffer
 
     def child(self, owner: Layer, field: str, given: Any) -> Any:
+        blueprint = self._open("child", field)
         kind = {f.name: f.kind for f in fields_of(type(owner))}.get(field)
         if kind is None:
             raise ContractError(f"{type(owner).__name__} has no field {field!r} whose type names a kind of component")
@@ -71,18 +81,22 @@ class LayerScope:
             several = isinstance(given, Sequence) and not isinstance(given, str)
             layers = list(given) if several else [given]
             places = [f"{field}.{position}" for position in range(len(layers))] if several else [field]
-            return Stack(layers, self._blueprint, f"{self._full(field)}.", places)
+            return Stack(layers, blueprint, f"{self._full(field)}.", places)
         with within(field):
-            component = self._blueprint.component(kind, given)
+            component = blueprint.component(kind, given)
         if kind == "activation" and field == "activation":
             self.activation = component
         return component
 
     def rng(self) -> np.random.Generator:
-        generators = self._blueprint.generators
-        if self.name not in generators:
-            generators[self.name] = stream(self._blueprint.seed, f"layer {self.name}")
-        return generators[self.name]
+        if self.name not in self._generators:
+            self._generators[self.name] = stream(self._seed, f"layer {self.name}")
+        return self._generators[self.name]
+
+    def _open(self, what: str, name: str) -> Blueprint:
+        if self._blueprint is None:
+            raise ContractError(f"{self.name} declares the {what} {name!r} after it was built: declare it in build()")
+        return self._blueprint
 
     def _full(self, name: str) -> str:
         if name in self._taken:
@@ -113,7 +127,7 @@ class Stack:
     def __init__(
         self, given: Sequence[Any], blueprint: Blueprint, prefix: str = "", places: Sequence[str] | None = None
     ) -> None:
-        self._blueprint = blueprint
+        self._blueprint: Blueprint | None = blueprint  # until it is built
         self._prefix = prefix
         self._places = places or [str(position) for position in range(len(given))]
         self._given: list[Layer | Activation] = []
@@ -123,6 +137,9 @@ class Stack:
 
     def build(self, input_shape: Shape) -> Shape:
         """Build each layer for the shape that the one before it gives, and return the last one's."""
+        blueprint, self._blueprint = self._blueprint, None
+        if blueprint is None:
+            raise ContractError(f"the layers {self._prefix}{self._places[0]}, ... are built twice: build a child once")
         self.layers: list[Layer | Activation] = []
         self.names: list[str] = []
         self.shapes: list[Shape] = []
@@ -134,11 +151,12 @@ class Stack:
                 if isinstance(layer, Activation):
                     self._append(layer, name, shape)
                     continue
-                scope = LayerScope(name, self._blueprint)
+                scope = LayerScope(name, blueprint)
                 layer.__dict__["_lent_scope"] = scope
-                before = len(self._blueprint.parameters)
+                before = len(blueprint.parameters)
                 shape = _checked_shape(name, layer.build(shape))
-                if self._first_trained is None and len(self._blueprint.parameters) > before:
+                scope.close()
+                if self._first_trained is None and len(blueprint.parameters) > before:
                     self._first_trained = len(self.layers)
                 self._append(layer, name, shape)
                 if scope.activation is not None:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from chainrule.garbage import made_to_stay, searched_later
+from chainrule.garbage import MANY, made_to_stay, searched_later
 
 
 @pytest.mark.parametrize("inside", [searched_later, made_to_stay])
@@ -54,11 +54,20 @@ def test_what_is_made_to_stay_counts_as_old_and_is_found_all_the_same_once_it_is
 
     with made_to_stay():
         ring = Ring()
+        much = [[] for _ in range(MANY + 1)]
     assert any(thing is ring for thing in gc.get_objects(generation=2))
     assert gc.get_freeze_count() == 0
+    assert len(much) > MANY
     del ring
     gc.collect()
     assert Ring.found == 1
+
+
+def test_where_little_is_made_nothing_becomes_old():
+    gc.collect()
+    with made_to_stay():
+        young = [[]]
+    assert not any(thing is young for thing in gc.get_objects(generation=2))
 
 
 def test_the_end_of_a_process_with_mlflow_does_not_search_its_modules(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.garbage import searched_later
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(5, 4))
@@ -301,6 +303,48 @@ def test_a_layer_that_breaks_its_contract_is_named(what: str, message: str) -> N
     with pytest.raises(cr.ContractError) as caught:
         network(Declares(what))
     assert str(caught.value) == message
+
+
+@dataclass
+class Late(cr.Layer):
+    """Declares something after it was built."""
+
+    what: str = ""
+    field: str | cr.Layer = "flatten"
+
+    def build(self, input_shape: cr.Shape) -> cr.Shape:
+        if self.what == "stack":
+            stack = self.child("field", self.field)
+            stack.build(input_shape)
+            stack.build(input_shape)
+        return input_shape
+
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        declare = {"parameter": lambda: self.parameter("W", (1,), "zeros"), "buffer": lambda: self.buffer("n", (1,))}
+        declare.get(self.what, lambda: self.child("field", self.field))()
+        return x
+
+
+@pytest.mark.parametrize(("what", "name"), [("parameter", "W"), ("buffer", "n"), ("child", "field")])
+def test_what_is_declared_after_the_network_was_built_is_refused(what: str, name: str) -> None:
+    late = network(Late(what))
+    with pytest.raises(cr.ContractError) as caught:
+        late.predict(X)
+    assert str(caught.value) == f"0.late declares the {what} '{name}' after it was built: declare it in build()"
+
+
+def test_layers_are_built_once() -> None:
+    with pytest.raises(cr.ContractError, match=r"the layers 0\.late\.field\.field, \.\.\. are built twice"):
+        network(Late("stack"))
+
+
+def test_a_network_goes_when_nobody_refers_to_it() -> None:
+    with searched_later():
+        net = network(Residual([Gated(), "dropout", Residual(dense())]), dense(), "relu")
+        net.loss_and_gradient(X, Y)
+        network_and_parts = [weakref.ref(thing) for thing in (net, *net.components)]
+        del net
+        assert [part() for part in network_and_parts] == [None] * len(network_and_parts)
 
 
 def test_outside_a_network_a_layer_has_nothing() -> None:

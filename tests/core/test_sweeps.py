@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ from chainrule.data import Data, Split
 from chainrule.environment import is_gone, process
 from chainrule.exchange import Ended, Exchange
 from chainrule.experiment import config_digest
+from chainrule.garbage import searched_later
 from chainrule.store import prepare_store
 from chainrule.tracking import Tracking
 
@@ -254,6 +256,16 @@ def test_a_sweep_from_python(tmp_path, monkeypatch, capsys):
     with pytest.raises(cr.SweepError, match=r"1 of 2 jobs of the sweep .* failed") as caught:
         cr.sweep([*QUICK, "optimizer.lr=0.1,1e38"])
     assert cr.compare(caught.value.sweep).groups[0].runs
+
+
+def test_no_job_leaves_its_network_behind(tmp_path, monkeypatch):
+    """Nor what its layers keep, which may be all images of MNIST: 200 jobs take the memory of one."""
+    monkeypatch.chdir(tmp_path)
+    cr.train(["experiment=xor", "trainer.epochs=1"])  # matplotlib's import keeps the frames that it was called from
+    gc.collect()
+    with searched_later():
+        cr.sweep(["experiment=xor", "trainer.epochs=1", "seed=0,1"])
+        assert not [thing for thing in gc.get_objects() if isinstance(thing, (cr.Network, cr.Layer))]
 
 
 def test_a_run_whose_process_is_gone_becomes_killed(tmp_path: Path, runs: Runs) -> None:

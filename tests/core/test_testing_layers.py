@@ -451,6 +451,20 @@ class Doubles(Affine):
         return super().build(input_shape)
 
 
+@breaks("let_go", says="it stays when its network is gone, with the arrays that it keeps, until Python searches for")
+class ABoundMethod(Affine):
+    def build(self, input_shape: cr.Shape) -> cr.Shape:
+        self.step = self.forward
+        return super().build(input_shape)
+
+
+@breaks("let_go", says="it stays when its network is gone, with the arrays that it keeps, until Python searches for")
+class ALambda(Squash):
+    def forward(self, z: cr.Array) -> cr.Array:
+        self.again = lambda: self.forward(z)
+        return super().forward(z)
+
+
 @breaks("saved_and_loaded", says="after saving and loading, the prediction differs by")
 class PlainAttribute(Standardized):
     def build(self, input_shape: cr.Shape) -> cr.Shape:

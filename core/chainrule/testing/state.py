@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from pathlib import Path
 
 import numpy as np
 
 from chainrule.components import Layer, Loss
+from chainrule.garbage import searched_later
 from chainrule.network import Network, load_network
 from chainrule.parameters import Parameters
 from chainrule.registry import registry, spec_of
@@ -134,6 +136,23 @@ def check_built_again(subject: Subject) -> None:
             f"after a second build, with the same parameters, forward differs by {distance(again, y):.3g}",
             mend,
         )
+
+
+@check("layer", "activation")
+def check_let_go(subject: Subject) -> None:
+    """It goes, with all that it keeps, when its network does: nothing that it refers to leads back to it."""
+    for shape in subject.input_shapes:
+        with searched_later():
+            bench = Bench(subject, shape)
+            bench.backward(np.ones_like(bench.forward(inputs(subject, shape))))
+            layer = weakref.ref(bench.layer)
+            del bench
+            expect(
+                layer() is None,
+                "it stays when its network is gone, with the arrays that it keeps, until Python searches for garbage",
+                "keep nothing on self that leads back to self: no bound method, no lambda that uses self, no child "
+                "that knows its parent",
+            )
 
 
 @check("layer", "activation")
