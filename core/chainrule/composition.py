@@ -118,7 +118,7 @@ class Task:
         self._searches = searches
 
     def __call__(self, config: DictConfig) -> Any:
-        """What a single job gave, or its ``Failure``; of a job in a sweep the objective, None where it failed."""
+        """What a single job gave, or its ``Failure``; of a job in a sweep what ``Exchange.tell`` gives."""
         hydra = HydraConfig.get()
         folder = Path(hydra.runtime.output_dir)
         # As they were written: an interpolation among them is resolved in the config.

@@ -40,6 +40,12 @@ class Ended:
     trace: str = ""
     reused: bool = False
 
+    def __float__(self) -> float:
+        """The objective: a search takes what a job returns for a number, and tells why it is none."""
+        if self.objective is None:
+            raise RuntimeError(self.failed or "it measured no objective")
+        return self.objective
+
 
 class Exchange:
     """The folder of one sweep; ``folder`` is the sweep's own, in which it lies."""
@@ -66,10 +72,10 @@ class Exchange:
         place = self._place(overrides)
         return yaml.load(place.read_text(encoding="utf-8"), Loader=LOADER) if place.exists() else None
 
-    def tell(self, ended: Ended) -> float | None:
-        """Leave how a job ended, for ``told``; its objective."""
+    def tell(self, ended: Ended) -> float | Ended:
+        """Leave how a job ended, for ``told``; its objective, where it has one."""
         self._write(self._folder / f"ended-{ended.number}.json", json.dumps(dataclasses.asdict(ended)))
-        return ended.objective
+        return ended if ended.objective is None else ended.objective
 
     def told(self, known: set[int]) -> Iterator[Ended]:
         """How jobs ended whose numbers are not among the known ones, to which they are added."""

@@ -303,7 +303,9 @@ def test_jobs_and_their_parent_hear_each_other(tmp_path):
     known: set[int] = set()
     assert exchange.tell(Ended(1, ("seed=1",), "text", 0.5)) == 0.5
     assert list(exchange.told(known)) == [Ended(1, ("seed=1",), "text", 0.5)]
-    exchange.tell(Ended(0, ("seed=0",), failed="why", trace="where"))
+    nothing = exchange.tell(Ended(0, ("seed=0",), failed="why", trace="where"))
+    with pytest.raises(RuntimeError, match="why"):
+        float(nothing)  # as a search does
     assert list(exchange.told(known)) == [Ended(0, ("seed=0",), failed="why", trace="where")]
     assert list(exchange.told(known)) == []
     exchange.open()
