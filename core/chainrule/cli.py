@@ -17,6 +17,7 @@ from typing import TextIO
 from chainrule import __version__
 from chainrule.components import KINDS
 from chainrule.errors import ChainruleError, debugging
+from chainrule.garbage import own_process
 from chainrule.signals import Terminated, ended_by_signals
 
 COMMANDS = ("train", "plugins", "check", "new", "compare", "reproduce", "ui", "resend")
@@ -24,11 +25,13 @@ COMMANDS = ("train", "plugins", "check", "new", "compare", "reproduce", "ui", "r
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 for a run that failed, 2 for what the user can mend."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments is None:
+        own_process()
+        arguments = sys.argv[1:]
     warnings.showwarning = _show_warning
     try:
         try:
-            return _run(arguments)
+            return _run(list(arguments))
         finally:  # at exit Python would complain of a reader that went away
             sys.stdout.flush()
     except ChainruleError as error:

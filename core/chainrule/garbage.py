@@ -26,6 +26,12 @@ def searched_later() -> Iterator[None]:
 MANY = 50_000
 
 
+def own_process() -> None:
+    """Say that this process is this program's: of all that is there, and of what imports make, nothing is ever searched
+    again. In a process of somebody else some of it may yet become garbage."""
+    gc.freeze()
+
+
 @contextmanager
 def made_to_stay() -> Iterator[None]:
     """Do not search inside, nor, where much is made, what is made there as young objects afterwards: for imports.
@@ -37,5 +43,7 @@ def made_to_stay() -> Iterator[None]:
         yield
         young, *_ = gc.get_count()
         if young > MANY:
-            gc.freeze()  # all that there is, as it is, ...
-            gc.unfreeze()  # ... becomes one with the oldest
+            own = gc.get_freeze_count() > 0
+            gc.freeze()  # all that there is, as it is, is out of the search, ...
+            if not own:
+                gc.unfreeze()  # ... or becomes one with the oldest

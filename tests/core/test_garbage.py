@@ -54,7 +54,7 @@ def test_what_is_made_to_stay_counts_as_old_and_is_found_all_the_same_once_it_is
 
     with made_to_stay():
         ring = Ring()
-        much = [[] for _ in range(MANY + 1)]
+        much = [[] for _ in range(2 * MANY)]
     assert any(thing is ring for thing in gc.get_objects(generation=2))
     assert gc.get_freeze_count() == 0
     assert len(much) > MANY
@@ -68,6 +68,23 @@ def test_where_little_is_made_nothing_becomes_old():
     with made_to_stay():
         young = [[]]
     assert not any(thing is young for thing in gc.get_objects(generation=2))
+
+
+def test_in_a_process_of_its_own_what_imports_make_is_never_searched():
+    program = """
+import gc
+from chainrule.garbage import MANY, made_to_stay, own_process
+own_process()
+before = gc.get_freeze_count()
+with made_to_stay():
+    much = [[] for _ in range(2 * MANY)]
+ring = []
+ring.append(ring)
+del ring
+print(before > 0, gc.get_freeze_count() >= before + MANY, gc.collect())
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == "True True 1\n"
 
 
 def test_the_end_of_a_process_with_mlflow_does_not_search_its_modules(tmp_path):
