@@ -10,6 +10,8 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository, IConfigRepository
 from hydra.conf import HydraConf
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.default_element import ResultDefault
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
@@ -29,10 +31,12 @@ class KeptFiles(CachingConfigRepository):
         super().__init__(delegate)
         self._read("")
 
-    def __deepcopy__(self, memo: Any) -> KeptFiles:  # Hydra copies it for each job, to add search paths to
-        copied = copy.copy(self)
-        copied.delegate = copy.deepcopy(self.delegate, memo)
-        return copied
+    def __deepcopy__(self, memo: Any) -> KeptFiles:  # Hydra copies it for each job, ...
+        return copy.copy(self)
+
+    def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:  # ... to add search paths to, if any
+        self.delegate = copy.deepcopy(self.delegate)
+        super().initialize_sources(config_search_path)
 
     def load_config(self, config_path: str) -> ConfigResult | None:
         return copy.deepcopy(super().load_config(config_path))  # Hydra changes what it gets
@@ -57,6 +61,7 @@ class SafeLoader(ConfigLoaderImpl):
     _exchange: Exchange | None = None
     _prepare: Callable[[DictConfig], None] | None = None
     _at_hand: dict[tuple[str, ...], DictConfig] | None = None
+    _merged: dict[str, DictConfig] | None = None
 
     def begin(self, exchange: Exchange, prepare: Callable[[DictConfig], None], here: bool) -> None:
         """Begin a sweep.
@@ -68,11 +73,12 @@ class SafeLoader(ConfigLoaderImpl):
         exchange.open()
         self.repository = KeptFiles(self.repository)  # type: ignore[assignment]
         self._exchange, self._prepare, self._at_hand = exchange, prepare, {} if here else None
+        self._merged = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker needs: the configs are composed already."""
         repository = ConfigRepository(self.config_search_path)
-        return {**self.__dict__, "_prepare": None, "_at_hand": None, "repository": repository}
+        return {**self.__dict__, "_prepare": None, "_at_hand": None, "_merged": None, "repository": repository}
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         assert self._exchange is not None
@@ -106,6 +112,15 @@ class SafeLoader(ConfigLoaderImpl):
             refuse_changed_component(config)
             refuse_name(config, plain.get("name"))
         return config
+
+    def _compose_config_from_defaults_list(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
+        """In a sweep, once for all jobs that differ in single values alone: these are set afterwards."""
+        if self._merged is None:
+            return super()._compose_config_from_defaults_list(defaults, repo)
+        files = repr([defaults, [(source.provider, source.path) for source in repo.get_sources()]])
+        if files not in self._merged:
+            self._merged[files] = super()._compose_config_from_defaults_list(defaults, repo)
+        return copy.deepcopy(self._merged[files])
 
     def _process_config_searchpath(self, config_name: str | None, parsed_overrides: Any, repo: Any) -> None:
         for override in parsed_overrides:

@@ -89,7 +89,6 @@ def test_a_trial_that_fails_fails_alone(searched: tuple[Path, Any]) -> None:
     assert set(found) == {"COMPLETE", "FAIL"}
     assert len(found) == 5
     assert f"{found.count('FAIL')} failed" in said.err
-    assert said.err.count("Failed experiment: the loss is") == found.count("FAIL")
     assert sorted(run.info.status for run in recorded(folder)) == sorted(
         {"COMPLETE": "FINISHED", "FAIL": "FAILED"}[state] for state in found
     )

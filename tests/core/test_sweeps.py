@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import itertools
 import json
 import os
 import signal
@@ -256,6 +257,19 @@ def test_a_sweep_from_python(tmp_path, monkeypatch, capsys):
     with pytest.raises(cr.SweepError, match=r"1 of 2 jobs of the sweep .* failed") as caught:
         cr.sweep([*QUICK, "optimizer.lr=0.1,1e38"])
     assert cr.compare(caught.value.sweep).groups[0].runs
+
+
+def test_a_job_has_the_config_that_it_would_have_alone(tmp_path, monkeypatch):
+    """Though what jobs share was merged once for all of them."""
+    monkeypatch.chdir(tmp_path)
+    fixed = ["experiment=xor", "trainer.epochs=1", "tracking=none", "tracking.figures=false", "~callbacks.progress"]
+    swept = {"optimizer": ("sgd", "adam"), "optimizer.lr": ("0.1", "0.2"), "model.hidden": ("[4]", "[3,3]")}
+    name = cr.sweep([*fixed, *(f"{key}={','.join(values)}" for key, values in swept.items())])
+    [folder] = tmp_path.glob(f"**/{name}")
+    jobs = [[f"{key}={value}" for key, value in zip(swept, values)] for values in itertools.product(*swept.values())]
+    for number, job in enumerate(jobs):
+        alone = cr.train([*fixed, *job])
+        assert (folder / str(number) / "config.yaml").read_text() == (alone.folder / "config.yaml").read_text()
 
 
 def test_no_job_leaves_its_network_behind(tmp_path, monkeypatch):
