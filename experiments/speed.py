@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument(
         "--override", action="append", default=[], help="for the runs of memory and tracking, such as trainer.epochs=1"
     )
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     if options.rounds < 1 or options.seconds <= 0:

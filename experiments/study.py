@@ -47,7 +47,7 @@ def arguments(question: str, seeds: int, epochs: int | None = None) -> argparse.
         parser.add_argument("overrides", nargs="*", help="for every run, as chainrule train takes them")
     else:
         parser.add_argument("--epochs", type=int, default=epochs, help="at most (default: %(default)s)")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     for name in {"seeds", "epochs"} & {*vars(options)}:
         if getattr(options, name) < 1:
             parser.error(f"--{name} must be at least 1")

@@ -31,6 +31,8 @@ NEED_MNIST = {"initializers", "mnist", *RUNS} - {"xor_width"}
 QUICK = {study: ["trainer.epochs=1"] for study in STUDIES} | {"xor_width": ["--epochs", "9"]}
 for study in NEED_MNIST:
     QUICK[study].append("dataset.train_size=300")
+LAST = {study: ["launcher=parallel"] for study in SWEEPS}
+"""Overrides may stand on both sides of options."""
 SLOW = [pytest.param(study, marks=pytest.mark.slow if study in NEED_MNIST else ()) for study in STUDIES]
 PAGE = {line.split(" | ")[0].strip("| `"): line for line in (ROOM / "README.md").read_text("utf-8").splitlines()}
 
@@ -55,7 +57,8 @@ def test_a_study_runs_and_its_shown_result_has_the_same_form(
     study: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     data = {"CHAINRULE_DATA": str(request.getfixturevalue("data_folder"))} if study in NEED_MNIST else {}
-    command = [sys.executable, str(ROOM / f"{study}.py"), "--seeds", "2", "--results", "mine", *QUICK[study]]
+    command = [sys.executable, str(ROOM / f"{study}.py"), *QUICK[study], "--seeds", "2", "--results", "mine"]
+    command += LAST.get(study, [])
     done = subprocess.run(
         command,
         cwd=tmp_path,
