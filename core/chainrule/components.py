@@ -125,7 +125,8 @@ class Scope(Protocol):
 class Layer(Component):
     """A step of a network: $y = f(x)$, with the gradient of the loss passed back through it.
 
-    An author writes ``build``, ``forward`` and ``backward``. A layer never writes to ``x`` or ``dy``.
+    An author writes ``build``, ``forward`` and ``backward``. A layer never writes to ``x`` or ``dy``, and keeps nothing
+    on ``self`` that leads back to ``self``: what it keeps goes with its network.
     """
 
     kind = "layer"
