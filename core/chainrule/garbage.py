@@ -10,6 +10,9 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+MANY = 50_000
+"""New objects that only imports make at once."""
+
 
 @contextmanager
 def searched_later() -> Iterator[None]:
@@ -21,9 +24,6 @@ def searched_later() -> Iterator[None]:
     finally:
         if searching:
             gc.enable()
-
-
-MANY = 50_000
 
 
 def own_process() -> None:
