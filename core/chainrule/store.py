@@ -42,6 +42,9 @@ SETTINGS = {
 }
 """Environment variables that are set before MLflow is imported, unless the user set them."""
 
+WAIT_SECONDS = 20
+"""How long a SQLite store that another process writes to is waited for: as long as MLflow does within a session."""
+
 NO_SCHEME = ("databricks", "databricks-uc", "uc")
 SQLITE = "sqlite:///"
 
@@ -81,7 +84,7 @@ def connect(uri: str) -> Any:
     with made_to_stay():
         from mlflow.tracking import MlflowClient
 
-        return MlflowClient(uri)
+        return MlflowClient(uri if path is None else _patient(uri))
 
 
 def prepare_store(uri: str, experiment: str) -> str:
@@ -272,8 +275,13 @@ def _check_sqlite(path: Path) -> None:
         raise TrackingError(f"there is no store {path} yet: train something there first, or name another URI")
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "it is a directory, not a SQLite file")
-    with contextlib.closing(sqlite3.connect(path, timeout=20)) as database:
+    with contextlib.closing(sqlite3.connect(path, timeout=WAIT_SECONDS)) as database:
         database.execute("BEGIN IMMEDIATE")
+
+
+def _patient(uri: str) -> str:
+    """The URI of a SQLite file, with the time to wait; it is 5 seconds where MLflow looks a store over at first."""
+    return uri if "timeout=" in uri else f"{uri}{'&' if '?' in uri else '?'}timeout={WAIT_SECONDS}"
 
 
 def _make_sqlite(path: Path) -> None:

@@ -56,7 +56,7 @@ def test_jobs_run_in_other_processes_as_in_this_one_and_one_that_fails_fails_alo
     )
     assert done.returncode == 1, done.stderr
     assert len([line for line in done.stdout.splitlines() if "optimizer.lr=" in line and "/4  " in line]) == 4
-    assert "2 failed" in done.stderr
+    assert "2 failed" in done.stderr, done.stderr
     runs = recorded(tmp_path)
     assert sorted(run.info.status for run in runs) == ["FAILED", "FAILED", "FINISHED", "FINISHED"]
     assert len({run.data.tags["sweep"] for run in runs}) == 1
@@ -84,9 +84,9 @@ def searched(program_in: Callable[..., Any], tmp_path_factory: pytest.TempPathFa
 
 def test_a_trial_that_fails_fails_alone(searched: tuple[Path, Any]) -> None:
     folder, said = searched
-    assert said.status == 1
+    assert said.status == 1, said
     found = states(trials(folder))
-    assert set(found) == {"COMPLETE", "FAIL"}
+    assert set(found) == {"COMPLETE", "FAIL"}, said
     assert len(found) == 5
     assert f"{found.count('FAIL')} failed" in said.err
     assert sorted(run.info.status for run in recorded(folder)) == sorted(

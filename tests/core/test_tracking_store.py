@@ -1,10 +1,13 @@
 """Finding and making a tracking store, and what is said of one that cannot be used."""
 
+import contextlib
 import errno
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import mlflow.environment_variables
@@ -261,6 +264,24 @@ def test_pages_on_a_port_that_is_taken(uri):
         port = taken.getsockname()[1]
         with pytest.raises(TrackingError, match=f"port {port} of 127.0.0.1 is in use: name another with --port"):
             store.serve_ui(None, "127.0.0.1", port, uri)
+
+
+@pytest.mark.slow
+def test_a_store_that_others_write_to_for_seconds_is_waited_for(tmp_path, monkeypatch):
+    path = tmp_path / "mlflow.db"
+    store._make_sqlite(path)
+    check = store._check_sqlite
+    with contextlib.closing(sqlite3.connect(path, check_same_thread=False)) as other:
+        held = threading.Timer(7, other.commit)  # SQLAlchemy by itself would wait 5 seconds
+
+        def locked_right_after(path):
+            check(path)
+            other.execute("BEGIN EXCLUSIVE")
+            held.start()
+
+        monkeypatch.setattr(store, "_check_sqlite", locked_right_after)
+        assert store.connect(f"sqlite:///{path}").search_experiments()
+        held.join()
 
 
 @pytest.mark.slow
