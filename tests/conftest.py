@@ -11,6 +11,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# Before NumPy is imported: several tests run at once, and would take the cores from each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from chainrule.cli import main
 
 REPOSITORY = Path(__file__).parents[1]
