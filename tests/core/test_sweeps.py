@@ -259,6 +259,7 @@ def test_a_sweep_from_python(tmp_path, monkeypatch, capsys):
     assert cr.compare(caught.value.sweep).groups[0].runs
 
 
+@pytest.mark.slow
 def test_a_job_has_the_config_that_it_would_have_alone(tmp_path, monkeypatch):
     """Though what jobs share was merged once for all of them."""
     monkeypatch.chdir(tmp_path)

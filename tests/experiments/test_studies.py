@@ -149,7 +149,8 @@ def test_every_activation_is_compared() -> None:
     assert sorted(name for names in named.values() for name in names) == sorted(built_in - {"softmax"})
 
 
-@pytest.mark.parametrize("study", ["xor", pytest.param("optimizers", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("study", ["xor", "optimizers"])
 def test_a_study_with_more_seeds_goes_on_where_it_was(
     study: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

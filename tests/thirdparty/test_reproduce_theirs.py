@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mlflow.tracking import MlflowClient
 from test_plugins import BROKEN
 
@@ -28,6 +29,7 @@ def trained(run: Run, folder: Path, *overrides: str, without: str) -> tuple[Mlfl
     return client, first
 
 
+@pytest.mark.slow
 def test_with_components_of_others(run: Run, tmp_path: Path) -> None:
     client, first = trained(run, tmp_path, *THEIRS, without=BROKEN)
     command = ("-m", "chainrule", "reproduce", first.info.run_id)
