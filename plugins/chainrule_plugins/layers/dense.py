@@ -85,4 +85,4 @@ class Dense(Layer):
     def backward_parameters(self, dy: Array) -> None:
         np.dot(self.x.T, dy, out=self.W.grad)
         if self.b is not None:
-            self.b.grad[...] = feature_sums(dy)
+            feature_sums(dy, out=self.b.grad)

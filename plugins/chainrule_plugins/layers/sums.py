@@ -10,9 +10,9 @@ import numpy as np
 from chainrule import Array
 
 
-def feature_sums(a: Array) -> Array:
+def feature_sums(a: Array, out: Array | None = None) -> Array:
     """The sum of each column: ``(n, features)`` to ``(features,)``, as a matrix product."""
-    sums: Array = np.dot(np.ones(len(a), a.dtype), a)
+    sums: Array = np.dot(np.ones(len(a), a.dtype), a, out=out)
     return sums
 
 

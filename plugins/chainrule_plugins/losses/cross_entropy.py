@@ -176,22 +176,21 @@ class CategoricalCrossEntropy(Loss):
 
     def forward_logits(self, logits: Array, target: Array) -> float:
         target = self.target = self._smoothed(target, logits)
-        # Subtracting a row's largest logit changes neither loss nor softmax, and no exponential can overflow.
-        # The largest is looked for in columns: NumPy is slow at it where many rows are short.
-        largest = logits.T.copy().max(axis=0)
+        z = logits.T.copy()  # a row for each class: NumPy is slow at what follows where many rows are short
+        # Subtracting a sample's largest logit changes neither loss nor softmax, and no exponential can overflow.
         with np.errstate(over="ignore"):  # logits further apart than the dtype reaches are taken as that far apart
-            p = np.subtract(logits, largest[:, None], out=self.work("prediction", logits.shape, logits.dtype))
-        np.maximum(p, float(np.finfo(p.dtype).min), out=p)
+            z -= z.max(axis=0)
+        np.maximum(z, float(np.finfo(z.dtype).min), out=z)
         weight: Array | float
-        if target.ndim == 1:
-            # Of a one-hot t, only the ones are needed: where they lie in p, row after row.
-            self.ones = np.arange(0, p.size, p.shape[1]) + target
-            weight, at_target = 1, p.ravel().take(self.ones)
+        if target.ndim == 1:  # of a one-hot t, only the ones are needed
+            self.rows = np.arange(len(target))
+            weight, at_target = 1, z[target, self.rows]
         else:
-            weight, at_target = target.sum(axis=1), (target * p).sum(axis=1)
-        np.exp(p, out=p)
-        total = p @ np.ones(p.shape[1], p.dtype)  # of short rows NumPy's sum is slow
-        p /= total[:, None]
+            weight, at_target = target.sum(axis=1), (target.T * z).sum(axis=0)
+        e = np.exp(z, out=z)
+        total = e.sum(axis=0)
+        p = self.work("prediction", logits.shape, logits.dtype)
+        np.divide(e, total, out=p.T)
         self.p = self.prediction = p
         return mean(weight * np.log(total) - at_target, len(p))
 
@@ -200,7 +199,7 @@ class CategoricalCrossEntropy(Loss):
         dz = self.work("dz", p.shape, p.dtype)
         if target.ndim == 1:
             np.copyto(dz, p)
-            dz.ravel()[self.ones] -= 1
+            dz[self.rows, target] -= 1
         else:
             np.multiply(p, target.sum(axis=1, keepdims=True), out=dz)  # where the sums are 1 but for rounding
             dz -= target
