@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import numpy as np
 
 from chainrule import Array
@@ -12,7 +15,7 @@ from chainrule import Array
 
 def feature_sums(a: Array, out: Array | None = None) -> Array:
     """The sum of each column: ``(n, features)`` to ``(features,)``, as a matrix product."""
-    sums: Array = np.dot(np.ones(len(a), a.dtype), a, out=out)
+    sums: Array = np.dot(_ones(len(a), a.dtype), a, out=out)
     return sums
 
 
@@ -20,3 +23,10 @@ def feature_products(a: Array, b: Array) -> Array:
     """The sum of each column of ``a * b``."""
     products: Array = np.einsum("nf,nf->f", a, b)
     return products
+
+
+@functools.lru_cache(maxsize=16)  # one for each size of batch; to make it would cost as much as the product
+def _ones(n: int, dtype: np.dtype[Any]) -> Array:
+    ones = np.ones(n, dtype)
+    ones.flags.writeable = False
+    return ones
