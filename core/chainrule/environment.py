@@ -27,7 +27,7 @@ def environment(directory: Path) -> dict[str, str]:
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": shown(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
         "mlflow.user": _user(),
-        "processor": _processor(),
+        "processor": processor(),
         "python.version": platform.python_version(),
         **numerics(),
         **_commit(directory),
@@ -50,6 +50,22 @@ def blas() -> str:
     # SciPy may bring another, which is there once somebody has imported it; matrix products are NumPy's.
     own = [pool for pool in pools if {"numpy", "numpy.libs"} & {*Path(pool["filepath"]).parts}]
     return "; ".join(sorted({_pool(pool) for pool in own or pools}))
+
+
+def processor() -> str:
+    """Its model where the system tells, else its kind.
+
+    Some names do not tell generations apart that compute differently fast, and round otherwise: so with its numbers,
+    ``"AMD EPYC (family 25, model 17)"``.
+    """
+    told: dict[str, str] = {}
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            told.setdefault(key.strip(), value.strip())
+    name = told.get("model name") or platform.processor() or platform.machine()
+    family, model = told.get("cpu family"), told.get("model")
+    return f"{name} (family {family}, model {model})" if family and model else name
 
 
 def process() -> str:
@@ -114,15 +130,6 @@ def _commit(directory: Path) -> dict[str, str]:
 def _pool(pool: dict[str, Any]) -> str:
     kernels = f" {pool['architecture']}" if pool.get("architecture") else ""
     return f"{pool['internal_api']} {pool['version']}{kernels}, {pool['num_threads']} threads"
-
-
-def _processor() -> str:
-    """Its model where the system tells, else its kind."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _user() -> str:

@@ -1,8 +1,8 @@
 """Applying an optimizer to a network's flat vectors: its state, blocks that stay in cache, decoupled weight decay.
 
 An optimizer's ``update`` is elementwise, so it may run over one block of the vectors after another. Blocks of 256K
-numbers, 4 MB of theta, grad and two slots in float32, stay in a processor's outer cache from the first pass over them to
-the last; with smaller ones, each of the passes begins so often that NumPy's calls cost more than the nearer cache gains.
+numbers, 4 MB of theta, grad and two slots in float32, stay in a processor's outer cache from the first pass over them
+to the last; of smaller ones there are so many that NumPy's calls cost more than a nearer cache gains.
 """
 
 from __future__ import annotations

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
-import platform
-import re
 import statistics
 import sys
 import time
@@ -15,12 +12,12 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from threadpoolctl import threadpool_info
 
+from chainrule.environment import processor
 from peers import Peer, Work, peer
 from peers.floor import Floor
 
@@ -109,10 +106,6 @@ def _timed(contender: Floor | Peer) -> float:
 
 def machine() -> str:
     """With what it is measured: processor, versions, and for which processor the matrix products are written."""
-    found = None
-    with contextlib.suppress(OSError):
-        found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
-    processor = found[1] if found else platform.processor() or platform.machine()
     [blas] = {
         f"{pool['internal_api']} {pool['version']} {pool.get('architecture')}"
         for pool in threadpool_info()
@@ -121,4 +114,4 @@ def machine() -> str:
     modules = {"jax": "jax", "sklearn": "scikit-learn", "torch": "torch"}
     packages = ["numpy", *(name for module, name in modules.items() if importlib.util.find_spec(module))]
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    return f"{processor}, {os.cpu_count()} cores; {versions}; matrix products of NumPy by {blas}"
+    return f"{processor()}, {os.cpu_count()} cores; {versions}; matrix products of NumPy by {blas}"
