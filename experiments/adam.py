@@ -20,8 +20,9 @@ from study import Difference, arguments, differences, draw_curve, edges, interva
 
 from chainrule.comparison.groups import Group
 from chainrule.comparison.runs import by_epoch
-from chainrule.drawing import PALETTE
-from chainrule.store import connect, default_uri
+from chainrule.pictures.page import PALETTE
+from chainrule.tracking.store import connect
+from chainrule.tracking.uris import default_uri
 
 LOSS = "train/loss"
 COMMON = [

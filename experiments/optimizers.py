@@ -32,7 +32,7 @@ from study import (
 )
 
 from chainrule.comparison.groups import Group
-from chainrule.drawing import PALETTE
+from chainrule.pictures.page import PALETTE
 
 SETTINGS = ["experiment=mnist_classic", "trainer.epochs=5", "callbacks=[]"]
 RATES = {

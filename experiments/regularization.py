@@ -37,7 +37,7 @@ from study import (
 
 import chainrule as cr
 from chainrule.comparison.groups import Group
-from chainrule.drawing import PALETTE
+from chainrule.pictures.page import PALETTE
 
 SETTINGS = [
     "experiment=mnist_classic",

@@ -21,8 +21,9 @@ import chainrule as cr
 from chainrule.comparison.groups import Group
 from chainrule.comparison.inference import LEVEL, Paired, holm, paired, summary
 from chainrule.comparison.runs import by_epoch
-from chainrule.drawing import BLUE
-from chainrule.store import connect, default_uri
+from chainrule.pictures.page import BLUE
+from chainrule.tracking.store import connect
+from chainrule.tracking.uris import default_uri
 
 ROOM = Path(__file__).resolve().parent
 RESULTS = ROOM / "results"

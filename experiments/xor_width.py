@@ -20,8 +20,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from study import arguments, publish
 
 import chainrule as cr
-from chainrule.store import default_uri
-from chainrule.tracking import Tracking
+from chainrule.tracking.tracking import Tracking
+from chainrule.tracking.uris import default_uri
 
 WIDTHS = (1, 2, 3, 4, 8, 16, 32)
 RATE, MOMENTUM = 0.5, 0.9

@@ -14,7 +14,7 @@ import pytest
 # Before NumPy is imported: several tests run at once, and would take the cores from each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from chainrule.cli import main
+from chainrule.commands.main import main
 
 REPOSITORY = Path(__file__).parents[1]
 # How long a machine takes that does other things too says nothing about the code.

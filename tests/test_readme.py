@@ -20,7 +20,7 @@ from mlflow.tracking import MlflowClient
 from serving import free_port, served, taken
 
 import chainrule as cr
-from chainrule.config import config_folder
+from chainrule.config.nodes import config_folder
 
 REPOSITORY = Path(__file__).parents[1]
 README = REPOSITORY / "README.md"

@@ -4,9 +4,10 @@ Everything public is here; a plugin imports nothing else of chainrule. Neither H
 ``train``.
 """
 
-from chainrule.arrays import Array, Shape, Task, stream
 from chainrule.comparison import Comparison, compare
-from chainrule.components import (
+from chainrule.contract.arrays import Array, Shape, Task, stream
+from chainrule.contract.data import Data, Split, split_indices
+from chainrule.contract.kinds import (
     KINDS,
     Activation,
     Callback,
@@ -21,7 +22,7 @@ from chainrule.components import (
     Regularizer,
     Schedule,
 )
-from chainrule.data import Data, Split, split_indices
+from chainrule.contract.parameters import Buffer, Parameter, Parameters
 from chainrule.errors import (
     ChainruleError,
     ConfigError,
@@ -38,16 +39,19 @@ from chainrule.errors import (
     did_you_mean,
     within,
 )
-from chainrule.experiment import Result, load_run, train
-from chainrule.gradients import gradient_check
-from chainrule.network import Network, load_network
-from chainrule.parameters import Buffer, Parameter, Parameters
-from chainrule.plugins import hookimpl
-from chainrule.registry import Entry, Registry, make, registry, spec_of
-from chainrule.reproduction import Reproduction, reproduce
-from chainrule.stack import Stack
-from chainrule.sweeping import sweep
-from chainrule.trainer import History, Trainer, goal_of
+from chainrule.network.gradient_check import gradient_check
+from chainrule.network.network import Network, load_network
+from chainrule.network.stack import Stack
+from chainrule.registry.goals import goal_of
+from chainrule.registry.hooks import hookimpl
+from chainrule.registry.making import make, spec_of
+from chainrule.registry.registry import Entry, Registry, registry
+from chainrule.runs.reproduce import Reproduction, reproduce
+from chainrule.runs.result import Result, load_run
+from chainrule.runs.run import train
+from chainrule.runs.sweep import sweep
+from chainrule.training.history import History
+from chainrule.training.trainer import Trainer
 
 __version__ = "0.1.0"
 

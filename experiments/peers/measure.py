@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from threadpoolctl import threadpool_info
 
-from chainrule.environment import processor
+from chainrule.tracking.environment import processor
 from peers import Peer, Work, peer
 from peers.floor import Floor
 

@@ -10,8 +10,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from chainrule import make, registry, spec_of
-from chainrule.components import KINDS
-from chainrule.config import GROUPS, MANY, TrackingOptions, TrainerOptions, config_folder, node_of, store_nodes
+from chainrule.config.nodes import GROUPS, MANY, TrackingOptions, TrainerOptions, config_folder, node_of, store_nodes
+from chainrule.contract.kinds import KINDS
 
 CONF = config_folder()
 EXPERIMENTS = sorted(path.stem for path in CONF.glob("experiment/*.yaml"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chainrule.config import config_folder
+from chainrule.config.nodes import config_folder
 
 EXPERIMENTS = sorted(path.stem for path in config_folder().glob("experiment/*.yaml"))
 ON_MNIST = [name for name in EXPERIMENTS if name.startswith("mnist")]

@@ -14,9 +14,9 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import chainrule as cr
-from chainrule.cli import COMMANDS, main
-from chainrule.config import GROUPS
-from chainrule.store import prepare_store
+from chainrule.commands.main import COMMANDS, main
+from chainrule.config.nodes import GROUPS
+from chainrule.tracking.store import prepare_store
 
 
 def test_help_names_every_command_and_what_each_does(program):
@@ -94,7 +94,7 @@ def test_what_one_command_composes_leaves_nothing_for_the_next(program):
 
 
 def test_an_error_of_ours_says_where_more_is_to_be_seen(program, monkeypatch):
-    monkeypatch.setattr("chainrule.listing.show", lambda which: 1 / 0)
+    monkeypatch.setattr("chainrule.commands.plugins.show", lambda which: 1 / 0)
     ran = program("plugins")
     assert ran.status == 1
     assert ran.err == "chainrule: ZeroDivisionError: division by zero (CHAINRULE_DEBUG=1 shows where)\n"
@@ -105,14 +105,14 @@ def test_an_interrupt_is_one_line(program, monkeypatch):
     def interrupted(which):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("chainrule.listing.show", interrupted)
+    monkeypatch.setattr("chainrule.commands.plugins.show", interrupted)
     ran = program("plugins")
     assert (ran.status, ran.err) == (130, "chainrule: interrupted\n")
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130)])
 def test_a_signal_before_the_run_is_recorded_leaves_nothing_behind(program, tmp_path, monkeypatch, number, status):
-    monkeypatch.setattr("chainrule.report.run", lambda job: signal.raise_signal(number))
+    monkeypatch.setattr("chainrule.runs.report.run", lambda job: signal.raise_signal(number))
     ran = program("train", "tracking=none")
     assert (ran.status, ran.out, ran.err) == (status, "", "chainrule: interrupted\n")
     assert not (tmp_path / "outputs").exists()
@@ -154,10 +154,10 @@ def test_a_warning_is_one_line_without_a_place_in_the_source(program, monkeypatc
     def warning(which):
         with warnings.catch_warnings():
             warnings.simplefilter("always")
-            warnings.showwarning = sys.modules["chainrule.cli"]._show_warning
+            warnings.showwarning = sys.modules["chainrule.commands.main"]._show_warning
             warnings.warn("something is odd", UserWarning, stacklevel=1)
 
-    monkeypatch.setattr("chainrule.listing.show", warning)
+    monkeypatch.setattr("chainrule.commands.plugins.show", warning)
     assert program("plugins").err == "chainrule: warning: something is odd\n"
 
 

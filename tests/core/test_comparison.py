@@ -26,7 +26,7 @@ from chainrule.comparison.pictures import by_group, curves
 from chainrule.comparison.record import TAG_LENGTH, note
 from chainrule.comparison.runs import Found, Recorded
 from chainrule.comparison.wording import findings, headings
-from chainrule.store import prepare_store
+from chainrule.tracking.store import prepare_store
 
 METRIC = "test/accuracy"
 

@@ -20,7 +20,7 @@ from environments import variables
 from scipy import stats
 from serving import free_port, served
 
-from chainrule.store import prepare_store
+from chainrule.tracking.store import prepare_store
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.cli import COMMANDS
+from chainrule.commands.main import COMMANDS
 
 COMPLETE = """
 eval "$(chainrule -sc install=bash)"

@@ -11,9 +11,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ValidationError
 
 import chainrule as cr
-from chainrule.config import flattened, node_of
-from chainrule.plugins import Plugin
-from chainrule.registry import Entry
+from chainrule.config.nodes import flattened, node_of
+from chainrule.registry.discovery import Plugin
+from chainrule.registry.registry import Entry
 
 
 @dataclass

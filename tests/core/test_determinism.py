@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import chainrule as cr
-from chainrule.experiment import weights_digest
+from chainrule.runs.identity import weights_digest
 
 # With everything that draws random numbers: data, splits, initial values, order, dropout.
 MOONS = (
@@ -47,7 +47,7 @@ def test_the_same_command_twice():
 def test_in_another_process_too(plain, tmp_path):
     """Whatever hashes strings get there."""
     script = (
-        "import sys, chainrule as cr; from chainrule.experiment import weights_digest\n"
+        "import sys, chainrule as cr; from chainrule.runs.identity import weights_digest\n"
         "print(weights_digest(cr.train(sys.argv[1:]).network))"
     )
     command = [sys.executable, "-c", script, *MOONS]

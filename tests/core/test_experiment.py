@@ -17,8 +17,8 @@ from mlflow.tracking import MlflowClient
 from safetensors.numpy import load_file
 
 import chainrule as cr
-from chainrule.config import config_folder, flattened, store_nodes
-from chainrule.store import prepare_store
+from chainrule.config.nodes import config_folder, flattened, store_nodes
+from chainrule.tracking.store import prepare_store
 
 QUICK = ("trainer.epochs=3", "tracking.figures=false", "callbacks=[nan_guard]")
 

@@ -8,8 +8,9 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from chainrule import Data, Split, figures
-from chainrule.drawing import PALETTE
+from chainrule import Data, Split
+from chainrule.pictures import array_metric, boundary, confusion, curves, drawing, predictions, regression
+from chainrule.pictures.page import PALETTE
 
 NAN, INF = float("nan"), float("inf")
 HISTORY = {
@@ -81,7 +82,7 @@ def line_data(targets=1):
 
 def drawn(tmp_path, history, data, predict, arrays=None, title="a run"):
     """Name to pixels ``(height, width, 4)`` of every file, each of which is checked to be there and not blank."""
-    paths = figures.draw_all(tmp_path / "figures", history, data, predict, title, arrays or {})
+    paths = drawing.draw_all(tmp_path / "figures", history, data, predict, title, arrays or {})
     assert sorted(paths) == sorted((tmp_path / "figures").iterdir())
     pictures = {}
     for path in paths:
@@ -148,7 +149,7 @@ def test_the_files_are_the_same_to_the_last_byte(tmp_path):
     data, arrays = blobs(4), {"test/confusion_matrix": np.arange(4).reshape(2, 2)}
 
     def draw(i):
-        paths = figures.draw_all(tmp_path / str(i), HISTORY, data, nearest_corner(4), "a run", arrays)
+        paths = drawing.draw_all(tmp_path / str(i), HISTORY, data, nearest_corner(4), "a run", arrays)
         return [path.read_bytes() for path in paths]
 
     alone = draw("alone")
@@ -157,14 +158,14 @@ def test_the_files_are_the_same_to_the_last_byte(tmp_path):
 
 
 def test_matplotlib_is_imported_only_when_something_is_drawn():
-    code = "import sys, chainrule.figures; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, chainrule.pictures.drawing; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_title_stands_on_each_picture_as_it_is():
     """Shortened where the page is too narrow; dollar signs are no formulas."""
     title = "loss=$x^{$ " + "optimizer.lr=0.001 " * 20
-    for _, figure in figures.figures(HISTORY, image_data(), reader(), title, {"test/confusion_matrix": np.eye(3)}):
+    for _, figure in drawing.figures(HISTORY, image_data(), reader(), title, {"test/confusion_matrix": np.eye(3)}):
         shown = figure.texts[0].get_text()
         assert title.startswith(shown.removesuffix("…"))
         figure.draw_without_rendering()
@@ -178,7 +179,7 @@ def test_the_title_stands_on_each_picture_as_it_is():
 
 def test_curves_are_the_history():
     """The loss first, then the other metrics; what is no metric of a split is left out."""
-    figure = figures.curves(HISTORY, "a run")
+    figure = curves.curves(HISTORY, "a run")
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy"]
     for axes, metric in zip(figure.axes, ["loss", "accuracy"]):
         for split in ("train", "validation"):
@@ -188,13 +189,13 @@ def test_curves_are_the_history():
 
 
 def test_the_lowest_validation_loss_is_marked_in_every_panel():
-    loss, accuracy = figures.curves(HISTORY, "a run").axes
+    loss, accuracy = curves.curves(HISTORY, "a run").axes
     np.testing.assert_array_equal(lines(loss)["lowest (epoch 2): 0.7"], [[2, 0.7]])
     np.testing.assert_array_equal(lines(accuracy)["lowest loss (epoch 2): 0.6"], [[2, 0.6]])
 
 
 def test_without_validation_nothing_is_marked():
-    (axes,) = figures.curves({"train/loss": [3.0, 2.0]}, "a run").axes
+    (axes,) = curves.curves({"train/loss": [3.0, 2.0]}, "a run").axes
     assert lines(axes).keys() == {"train"}
 
 
@@ -212,28 +213,28 @@ def test_without_validation_nothing_is_marked():
 )
 def test_the_loss_has_a_log_scale_over_more_than_two_decades(losses, scale):
     history = {"train/loss": losses, "train/accuracy": [1e-6, 0.5, 1.0]}
-    loss, accuracy = figures.curves(history, "a run").axes
+    loss, accuracy = curves.curves(history, "a run").axes
     assert loss.get_yscale() == scale
     assert accuracy.get_yscale() == "linear"
 
 
 def test_what_is_not_finite_leaves_a_gap_and_is_said():
     history = {"train/loss": [1.0, NAN, 0.5, INF], "validation/loss": [NAN, INF, 2.0, 3.0]}
-    (axes,) = figures.curves(history, "a run").axes
+    (axes,) = curves.curves(history, "a run").axes
     np.testing.assert_array_equal(lines(axes)["train"][:, 1], [1.0, NAN, 0.5, NAN])
     assert axes.get_xlabel() == "epoch (not finite: train in 2, ...; validation in 1, ...)"
     assert "lowest (epoch 3): 2" in lines(axes)
 
 
 def test_a_metric_without_a_finite_value_says_so():
-    _, axes = figures.curves({"train/loss": [1.0, 0.5], "train/accuracy": [NAN, NAN]}, "a run").axes
+    _, axes = curves.curves({"train/loss": [1.0, 0.5], "train/accuracy": [NAN, NAN]}, "a run").axes
     assert not axes.lines
     assert [text.get_text() for text in axes.texts] == ["no finite value"]
 
 
 def test_thousands_of_epochs_are_thinned_from_the_first_to_the_last():
     losses = np.random.default_rng(0).random(25_000)
-    (axes,) = figures.curves({"train/loss": losses.tolist()}, "a run").axes
+    (axes,) = curves.curves({"train/loss": losses.tolist()}, "a run").axes
     points = lines(axes)["train"]
     assert len(points) <= 1000
     assert points[0, 0] == 1
@@ -270,7 +271,7 @@ def test_each_image_says_prediction_confidence_and_truth():
         output[[1, 17, 19]] *= np.array([[0.7], [1.2], [1.1]])
         return output
 
-    figure = figures.predictions(HISTORY, data, predict, "a run")
+    figure = predictions.predictions(HISTORY, data, predict, "a run")
     said = [text.get_text() for text in figure.axes[0].texts]
     assert said[0] == "✓ kind 0 80%\ntrue: kind 0"
     assert said[1] == "✗ kind 2 56%\ntrue: kind 1"
@@ -288,7 +289,7 @@ def test_each_image_says_prediction_confidence_and_truth():
 def test_the_page_holds_the_images_themselves():
     """Each pixel as a square of its own, framed in the colour of right or wrong."""
     data = image_data()
-    figure = figures.predictions(HISTORY, data, reader(wrong=[1]), "a run")
+    figure = predictions.predictions(HISTORY, data, reader(wrong=[1]), "a run")
     page = np.asarray(figure.axes[0].images[0].get_array())
     for i, (text, color) in enumerate(zip(figure.axes[0].texts[:2], [(0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)])):
         middle, top = text.get_position()[0], int(text.get_position()[1]) + 4
@@ -304,7 +305,7 @@ def test_colours_of_an_image_stay_as_they_are():
     x[0, ..., 1] = 1.0
     data = Data(Split(x, np.array([0, 1])), "binary", class_names=["green", "black"])
     page = np.asarray(
-        figures.predictions({}, data, lambda x: 1 - x[:, 0, 0, 1:2], "a run").axes[0].images[0].get_array()
+        predictions.predictions({}, data, lambda x: 1 - x[:, 0, 0, 1:2], "a run").axes[0].images[0].get_array()
     )
     assert (page == [0, 255, 0]).all(axis=-1).sum() == (page == [0, 0, 0]).all(axis=-1).sum() == 96 * 96
 
@@ -320,7 +321,7 @@ def test_colours_of_an_image_stay_as_they_are():
     ],
 )
 def test_the_caption_says_what_is_shown(n, wrong, words):
-    figure = figures.predictions({}, image_data(n * 2), reader(wrong), "a run")
+    figure = predictions.predictions({}, image_data(n * 2), reader(wrong), "a run")
     assert f"Shown: {words} Above" in figure.texts[1].get_text()
     assert len(figure.axes[0].texts) == min(n, 16) + min(len(wrong), 8)
 
@@ -331,14 +332,14 @@ def test_validation_or_training_images_stand_in_for_missing_test_images():
         (Data(Split(x, y), "multiclass", class_names="abc"), "train"),
         (Data(Split(x, y), "multiclass", validation=Split(x, y), class_names="abc"), "validation"),
     ]:
-        caption = figures.predictions({}, data, reader(), "a run").texts[1].get_text()
+        caption = predictions.predictions({}, data, reader(), "a run").texts[1].get_text()
         assert caption.startswith(f"40 of 40 {name} images right")
 
 
 def test_one_sigmoid_unit_is_the_probability_of_class_1():
     x = np.zeros((2, 5, 5))
     data = Data(Split(x, np.array([1, 1])), "binary", class_names=["cat", "dog"])
-    figure = figures.predictions({}, data, lambda x: np.array([[0.9], [0.3]]), "a run")
+    figure = predictions.predictions({}, data, lambda x: np.array([[0.9], [0.3]]), "a run")
     assert [text.get_text() for text in figure.axes[0].texts][:2] == ["✓ dog 90%\ntrue: dog", "✗ cat 70%\ntrue: dog"]
 
 
@@ -354,7 +355,7 @@ def test_images_of_any_size_are_drawn(tmp_path, shape):
 
 
 def test_xor_shows_each_point_with_its_target_and_probability():
-    figure = figures.decision_boundary(xor_data(), solved_xor, "a run")
+    figure = boundary.decision_boundary(xor_data(), solved_xor, "a run")
     axes = figure.axes[0]
     np.testing.assert_array_equal(axes.collections[-1].get_offsets(), xor_data().train.x)
     labels = [text.get_text() for text in axes.texts]
@@ -364,7 +365,7 @@ def test_xor_shows_each_point_with_its_target_and_probability():
 
 
 def test_the_plane_has_the_colour_of_the_predicted_class_and_a_line_at_the_border(tmp_path):
-    axes = figures.decision_boundary(xor_data(), solved_xor, "a run").axes[0]
+    axes = boundary.decision_boundary(xor_data(), solved_xor, "a run").axes[0]
     image = np.asarray(axes.images[0].get_array())
     n = len(image)
     assert image[n // 2, n // 2, 0] > image[n // 2, n // 2, 2]  # (0.5, 0.5): class 1, orange
@@ -383,7 +384,7 @@ def test_the_plane_has_the_colour_of_the_predicted_class_and_a_line_at_the_borde
 @pytest.mark.parametrize("classes", [3, 8, 12])
 def test_every_class_has_its_region_points_and_name(classes):
     data = blobs(classes)
-    figure = figures.decision_boundary(data, nearest_corner(classes), "a run")
+    figure = boundary.decision_boundary(data, nearest_corner(classes), "a run")
     axes = figure.axes[0]
     train, test = axes.collections[-2:]
     np.testing.assert_array_equal(train.get_offsets(), data.train.x)
@@ -396,7 +397,7 @@ def test_every_class_has_its_region_points_and_name(classes):
 def test_points_beside_each_other_keep_the_scale_of_the_plane():
     """All points lie inside with room around, and a unit is as long both ways."""
     data = blobs(5)
-    figure = figures.decision_boundary(data, nearest_corner(5), "a run")
+    figure = boundary.decision_boundary(data, nearest_corner(5), "a run")
     axes = figure.axes[0]
     x = np.concatenate([data.train.x, data.test.x])
     for (low, high), column in zip([axes.get_xlim(), axes.get_ylim()], x.T):
@@ -427,7 +428,7 @@ def test_a_constant_feature_and_unequal_scales_are_drawn(tmp_path):
     names = {"class_names": ["_a", "$b"], "feature_names": ["$mass$ [kg]", "_"]}
     data = Data(Split(x, np.arange(40) % 2), "binary", **names)
     assert "decision_boundary" in drawn(tmp_path, {}, data, lambda x: (x[:, :1] > 0) * 1.0)
-    axes = figures.decision_boundary(data, lambda x: (x[:, :1] > 0) * 1.0, "a run").axes[0]
+    axes = boundary.decision_boundary(data, lambda x: (x[:, :1] > 0) * 1.0, "a run").axes[0]
     assert axes.get_xlabel() == "$mass$ [kg]"
 
 
@@ -436,7 +437,7 @@ def test_a_constant_feature_and_unequal_scales_are_drawn(tmp_path):
 
 def test_the_fit_is_the_prediction_along_the_input():
     data = line_data()
-    axes = figures.fit(data, np.tanh, "a run").axes[0]
+    axes = regression.fit(data, np.tanh, "a run").axes[0]
     shown = lines(axes)
     np.testing.assert_array_equal(shown["train"], np.hstack(data.train))
     np.testing.assert_array_equal(shown["test"], np.hstack(data.test))
@@ -448,7 +449,7 @@ def test_the_fit_is_the_prediction_along_the_input():
 
 def test_predictions_stand_over_their_targets_with_the_diagonal():
     data = line_data()
-    figure = figures.predicted_vs_true(data, lambda x: x + 0.5, "a run")
+    figure = regression.predicted_vs_true(data, lambda x: x + 0.5, "a run")
     shown = lines(figure.axes[0])
     np.testing.assert_array_equal(shown["test sample"], np.hstack([data.test.y, data.test.x + 0.5]))
     assert (shown["perfect"][:, 0] == shown["perfect"][:, 1]).all()
@@ -457,7 +458,7 @@ def test_predictions_stand_over_their_targets_with_the_diagonal():
 
 def test_each_column_of_targets_has_its_points():
     data = line_data(2)
-    shown = lines(figures.predicted_vs_true(data, lambda x: x * [1, 3], "a run").axes[0])
+    shown = lines(regression.predicted_vs_true(data, lambda x: x * [1, 3], "a run").axes[0])
     np.testing.assert_array_equal(shown["target 2"], np.stack([data.test.y[:, 1], data.test.x[:, 0] * 3], axis=1))
 
 
@@ -481,7 +482,7 @@ def test_more_targets_than_colours_are_drawn(tmp_path):
 
 def test_the_confusion_matrix_shows_counts_shares_and_accuracy():
     counts = np.array([[30, 10], [0, 2000]])
-    figure = figures.confusion_matrix(counts, ["cat", "dog"], "a run", "test")
+    figure = confusion.confusion_matrix(counts, ["cat", "dog"], "a run", "test")
     axes = figure.axes[0]
     np.testing.assert_array_equal(axes.images[0].get_array(), [[0.75, 0.25], [0, 1]])
     cells = {text.get_position(): text.get_text() for text in axes.texts}
@@ -495,14 +496,14 @@ def test_the_confusion_matrix_shows_counts_shares_and_accuracy():
 @pytest.mark.parametrize(("n", "numbers"), [(2, 4), (10, 100), (11, 110), (20, 380), (21, 0), (100, 0)])
 def test_up_to_20_classes_have_numbers(n, numbers):
     """Over 10 classes, zeros are left out."""
-    figure = figures.confusion_matrix(1 - np.eye(n, dtype=int), [], "a run")
+    figure = confusion.confusion_matrix(1 - np.eye(n, dtype=int), [], "a run")
     assert len(figure.axes[0].texts) == numbers
     assert max(figure.get_size_inches()) < 11
 
 
 @pytest.mark.parametrize("names", [["a", "b"], ["a very long name of a class", "$_{$"], ["_", "é" * 40]])
 def test_no_class_name_leaves_the_page(names):
-    figure = figures.confusion_matrix(np.zeros((2, 2), int), names, "a run", "test")
+    figure = confusion.confusion_matrix(np.zeros((2, 2), int), names, "a run", "test")
     figure.draw_without_rendering()
     axes = figure.axes[0]
     for label in [*axes.get_xticklabels(), *axes.get_yticklabels(), axes.xaxis.label, axes.yaxis.label]:
@@ -515,7 +516,7 @@ def test_no_class_name_leaves_the_page(names):
 def test_of_several_splits_the_test_is_shown(tmp_path):
     """Under the metric's own name."""
     arrays = {"test/confusion_matrix": np.eye(2, dtype=int), "validation/confusion_matrix": np.ones((2, 2), int)}
-    named = dict(figures.figures({}, xor_data(), solved_xor, "a run", arrays))
+    named = dict(drawing.figures({}, xor_data(), solved_xor, "a run", arrays))
     assert named["confusion_matrix"].texts[1].get_text() == "test accuracy 100.0% (2 of 2)"
 
 
@@ -523,8 +524,8 @@ def test_any_other_array_is_shown_too(tmp_path):
     arrays = {"test/class_recall": np.array([0.5, 1.0]), "test/lift": np.arange(5.0), "test/table": np.ones((3, 2))}
     pictures = drawn(tmp_path, {}, xor_data(), solved_xor, arrays)
     assert pictures.keys() == {"decision_boundary", "class_recall", "lift", "table"}
-    bars = figures.array_metric(arrays["test/class_recall"], ["cat", "dog"], "a run", "test class recall").axes[0]
+    bars = array_metric.array_metric(arrays["test/class_recall"], ["cat", "dog"], "a run", "test class recall").axes[0]
     assert [bar.get_height() for bar in bars.patches] == [0.5, 1.0]
     assert [label.get_text() for label in bars.get_xticklabels()] == ["cat", "dog"]
-    table = figures.array_metric(np.array([[1, 2], [3, 4]]), [], "a run", "test table").axes[0]
+    table = array_metric.array_metric(np.array([[1, 2], [3, 4]]), [], "a run", "test table").axes[0]
     np.testing.assert_array_equal(table.images[0].get_array(), [[1, 2], [3, 4]])

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from chainrule.garbage import MANY, made_to_stay, searched_later
+from chainrule.process.garbage import MANY, made_to_stay, searched_later
 
 
 @pytest.mark.parametrize("inside", [searched_later, made_to_stay])
@@ -73,7 +73,7 @@ def test_where_little_is_made_nothing_becomes_old():
 def test_in_a_process_of_its_own_what_imports_make_is_never_searched():
     program = """
 import gc
-from chainrule.garbage import MANY, made_to_stay, own_process
+from chainrule.process.garbage import MANY, made_to_stay, own_process
 own_process()
 before = gc.get_freeze_count()
 with made_to_stay():
@@ -91,7 +91,8 @@ def test_the_end_of_a_process_with_mlflow_does_not_search_its_modules(tmp_path):
     program = """
 import atexit, gc
 atexit.register(lambda: print(gc.get_freeze_count() > 100_000))  # the first to be registered is the last to be called
-from chainrule.store import absolute_uri, prepare_store
+from chainrule.tracking.uris import absolute_uri
+from chainrule.tracking.store import prepare_store
 prepare_store(absolute_uri("sqlite:///runs.db"), "a")
 """
     ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)

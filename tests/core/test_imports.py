@@ -14,26 +14,26 @@ import chainrule as cr
 
 CORE = Path(cr.__file__).parent
 PLUGINS = CORE.parents[1] / "plugins" / "chainrule_plugins"
-FILES = {  # of each module; a package is one module
-    **{path.stem: [path] for path in CORE.glob("*.py") if path.stem not in ("__init__", "__main__")},
-    **{path.parent.name: sorted(path.parent.glob("*.py")) for path in CORE.glob("*/__init__.py")},
-}
-MODULES = sorted(FILES)
+FILES = sorted(path for path in CORE.rglob("*.py") if path.parent != CORE or not path.stem.startswith("__"))
 
-# cli -> experiment -> {config, trainer, tracking, figures} -> network -> {parameters, registry}
-# -> {plugins, components} -> errors. A module imports from its own level or from lower ones, and never in a circle.
-LEVELS = (
-    {"errors", "arrays", "arguments", "signals", "garbage"},
-    {"components", "plugins", "signature", "weights"},
-    {"parameters", "registry", "data", "provenance", "contract", "differences"},
-    {"targets", "stack", "summary", "network"},
-    {"updates", "trainer", "gradients", "drawing", "figures"}
-    | {"store", "environment", "delivery", "tracking", "records"}
-    | {"config", "safety", "keys", "messages", "exchange", "loading", "composition"},
-    {"experiment", "testing", "comparison", "reproduction"},
-    {"report", "sweeping", "scaffold", "listing", "checking", "cli"},
-)
-LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
+# What each room may import, beside the ground on which all stand. Where the same room stands on both sides of the
+# arrow, its own modules import one another. It is drawn in core/README.md.
+GROUND = {"errors", "words"}
+ARROWS: dict[str, set[str]] = {
+    "commands": {"runs", "testing", "comparison", "config", "tracking", "registry", "process", "contract"},
+    "runs": {"config", "training", "tracking", "pictures", "network", "registry", "process", "contract"},
+    "testing": {"config", "training", "network", "registry", "process", "contract"},
+    "comparison": {"tracking", "pictures", "registry", "contract"},
+    "config": {"registry", "contract"},
+    "training": {"network", "registry", "contract"},
+    "tracking": {"process"},
+    "pictures": {"process", "contract"},
+    "network": {"registry", "contract"},
+    "registry": {"contract"},
+    "process": set(),
+    "contract": set(),
+}
+ROOMS = list(ARROWS)
 
 
 def imported(path: Path) -> Iterator[tuple[str, ast.stmt]]:
@@ -52,36 +52,67 @@ def imported(path: Path) -> Iterator[tuple[str, ast.stmt]]:
     return walk(ast.parse(path.read_text(encoding="utf-8")))
 
 
-def all_imported(module: str) -> set[str]:
-    return {name for path in FILES[module] for name, _ in imported(path)}
+def room_of(path: Path) -> str:
+    """The first part of its place: a room, or a module of the ground."""
+    return path.relative_to(CORE).with_suffix("").parts[0]
 
 
-def core_imports(module: str) -> set[str]:
-    """The other modules of core that it imports."""
-    return {name.split(".")[1] for name in all_imported(module) if name.startswith("chainrule.")} - {module}
+def own_imports(path: Path) -> set[str]:
+    """The modules of core that a file imports, by their whole names."""
+    known = {module_name(other) for other in FILES}
+    return {name for name, _ in imported(path) if name in known and name != module_name(path)}
 
 
-def test_every_module_has_its_level() -> None:
-    assert sorted(LEVEL) == MODULES
+def module_name(path: Path) -> str:
+    parts = path.relative_to(CORE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_point_down(module: str) -> None:
-    up = {other for other in core_imports(module) if LEVEL[other] > LEVEL[module]}
-    assert not up
+def test_every_folder_is_a_room_and_says_what_lives_there_and_what_may_not() -> None:
+    folders = {path.name for path in CORE.iterdir() if path.is_dir() and path.name not in ("__pycache__", "conf")}
+    assert folders == set(ROOMS)
+    assert {path.stem for path in CORE.glob("*.py")} == GROUND | {"__init__", "__main__"}
+    for room in ROOMS:
+        docstring = ast.get_docstring(ast.parse((CORE / room / "__init__.py").read_text(encoding="utf-8")))
+        assert docstring
+        assert "What may not live here: " in docstring, room
 
 
-def test_there_is_no_circle() -> None:
-    left = {module: core_imports(module) for module in MODULES}
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_what_it_may_and_all_of_it(room: str) -> None:
+    """An arrow that nothing uses would permit what nobody has thought of."""
+    files = [path for path in FILES if room_of(path) == room]
+    used = {name.split(".")[1] for path in files for name in own_imports(path)} - {room} - GROUND
+    assert used == ARROWS[room]
+
+
+def test_the_ground_stands_on_nothing() -> None:
+    for path in FILES:
+        if room_of(path) in GROUND:
+            assert {name.split(".")[1] for name in own_imports(path)} <= GROUND
+
+
+def test_there_is_no_circle_among_rooms_or_modules() -> None:
+    require_no_circle(ARROWS)
+    require_no_circle({module_name(path): own_imports(path) for path in FILES})
+
+
+def require_no_circle(arrows: dict[str, set[str]]) -> None:
+    left = dict(arrows)
     while left:
-        free = {module for module, needed in left.items() if not needed & set(left)}
+        free = {name for name, needed in left.items() if not needed & set(left)}
         assert free, f"a circle among {sorted(left)}"
-        left = {module: needed for module, needed in left.items() if module not in free}
+        left = {name: needed for name, needed in left.items() if name not in free}
 
 
-def test_nothing_in_core_imports_a_component() -> None:
-    for module in MODULES:
-        assert not [name for name in all_imported(module) if name.startswith("chainrule_plugins")]
+def test_no_file_of_core_is_long_but_the_one_that_authors_read() -> None:
+    long = {module_name(path) for path in FILES if len(path.read_text(encoding="utf-8").splitlines()) > 300}
+    assert long <= {"chainrule.contract.kinds"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_nothing_in_core_imports_a_component(path: Path) -> None:
+    assert not [name for name, _ in imported(path) if name.startswith("chainrule_plugins")]
 
 
 # Words of the contracts that are names of components too: the kind "activation", the argument "step".
@@ -99,11 +130,10 @@ def literals(path: Path) -> Iterator[str]:
             yield node.value
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_core_names_no_component(module: str) -> None:
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_core_names_no_component(path: Path) -> None:
     components = {entry.name for entry in cr.registry()}
-    named = {literal for path in FILES[module] for literal in literals(path)} & components - WORDS
-    assert not named
+    assert not {*literals(path)} & components - WORDS
 
 
 LAZY = (
@@ -130,8 +160,8 @@ def test_importing_loads_nothing_heavy(code: str) -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     code = (
-        "import sys, chainrule.cli\n"
-        "try: chainrule.cli.main(['--help'])\n"
+        "import sys, chainrule.commands.main\n"
+        "try: chainrule.commands.main.main(['--help'])\n"
         f"except SystemExit: print('loaded:', *(name for name in {LAZY} if name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

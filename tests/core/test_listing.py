@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from chainrule import registry
-from chainrule.components import KINDS, Callback
-from chainrule.plugins import Plugin
-from chainrule.registry import Registry
+from chainrule.contract.kinds import KINDS, Callback
+from chainrule.registry.discovery import Plugin
+from chainrule.registry.registry import Registry
 
 WIDE = {"COLUMNS": "200"}
 
@@ -123,7 +123,7 @@ def test_an_unknown_name_is_told_with_the_nearest(program):
 def test_plugins_that_failed_to_load_are_listed_with_what_to_do(program, monkeypatch):
     there = Registry()
     there.plugins = [Plugin("parts", "acme", "1.0", error="ImportError: no [module] of that name")]
-    monkeypatch.setattr("chainrule.listing.registry", lambda: there)
+    monkeypatch.setattr("chainrule.commands.plugins.registry", lambda: there)
     assert program("plugins", **WIDE).out.partition("failed to")[2] == (
         " load: acme:parts (acme 1.0)\n"
         "  ImportError: no [module] of that name\n"
@@ -180,7 +180,7 @@ def test_json_has_what_failed_and_defaults_that_are_not_finite(program, monkeypa
     there = Registry()
     there.accept(Plugin("fine", "acme", "1.0"), lambda registrar: registrar.add(Bounded))
     there.plugins = [broken, left_out]
-    monkeypatch.setattr("chainrule.listing.registry", lambda: there)
+    monkeypatch.setattr("chainrule.commands.plugins.registry", lambda: there)
     listed = json.loads(program("plugins", "--json").out)
     assert listed["components"][0]["fields"][0]["default"] == "inf"
     assert [(p["status"], p["error"]) for p in listed["plugins"]] == [
@@ -209,7 +209,8 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
 
 def test_a_listing_loads_neither_hydra_nor_mlflow(tmp_path):
     script = (
-        "import sys; from chainrule.cli import main; main(['plugins', 'adam']); print(*sys.modules, file=sys.stderr)"
+        "import sys; from chainrule.commands.main import main; main(['plugins', 'adam']); "
+        "print(*sys.modules, file=sys.stderr)"
     )
     ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert not {"hydra", "omegaconf", "mlflow", "matplotlib", "sklearn", "pandas"} & set(ran.stderr.split())

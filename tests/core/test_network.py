@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import sys
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import chainrule as cr
-from chainrule.network import batches
-from chainrule.plugins import Plugin
-from chainrule.provenance import require_installed
-from chainrule.registry import Registry
+from chainrule.contract.arrays import batches
+from chainrule.registry.discovery import Plugin
+from chainrule.registry.provenance import require_installed
+from chainrule.registry.registry import Registry
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(7, 5))
@@ -61,9 +61,9 @@ def averaging(monkeypatch: pytest.MonkeyPatch) -> None:
     """``Averaging`` is registered while a test runs."""
     registry = Registry().load()
     registry.accept(Plugin("layers", "acme", "2.0"), lambda registrar: registrar.add(Averaging))
-    for module in ("registry", "network", "stack", "provenance"):
-        # By import_module, since chainrule.registry is the function of that name.
-        monkeypatch.setattr(import_module(f"chainrule.{module}"), "registry", lambda: registry)
+    for module in [module for name, module in sys.modules.items() if name.startswith("chainrule.")]:
+        if getattr(module, "registry", None) is cr.registry:
+            monkeypatch.setattr(module, "registry", lambda: registry)
 
 
 # ---- building

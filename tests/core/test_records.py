@@ -6,9 +6,9 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import chainrule as cr
-from chainrule.records import recorded
-from chainrule.store import prepare_store
-from chainrule.tracking import Tracking
+from chainrule.tracking.reading import recorded
+from chainrule.tracking.store import prepare_store
+from chainrule.tracking.tracking import Tracking
 
 
 @pytest.fixture(scope="module")

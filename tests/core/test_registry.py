@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.plugins import Plugin
-from chainrule.registry import Registrar, Registry, fresh, snake_case
-from chainrule.signature import fit, type_name
+from chainrule.contract.fields import fit, type_name
+from chainrule.registry.discovery import Plugin
+from chainrule.registry.making import fresh
+from chainrule.registry.registry import Registrar, Registry, snake_case
 from chainrule_plugins.layers import Dense
 
 ACME = Plugin("parts", "acme", "2.0")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chainrule.report import Report
+from chainrule.runs.report import Report
 
 
 def cells(capsys, metrics):

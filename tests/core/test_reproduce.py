@@ -11,9 +11,9 @@ from mlflow.tracking import MlflowClient
 from safetensors.numpy import load_file
 
 import chainrule as cr
-from chainrule.cli import main
-from chainrule.differences import differences, threads_of
-from chainrule.store import prepare_store
+from chainrule.commands.main import main
+from chainrule.runs.differences import differences, threads_of
+from chainrule.tracking.store import prepare_store
 
 QUICK = ("tracking.figures=false", "callbacks=[nan_guard]")
 SHORT = ("trainer.epochs=3", *QUICK)

@@ -4,10 +4,11 @@ import sys
 import textwrap
 
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule import composition, loading, safety
+from chainrule.config import hydra, loader, unsafe
 from chainrule.errors import UnsafeConfig
 
 MARK = "mark.log"
@@ -423,7 +424,7 @@ def test_a_config_that_would_run_code_is_refused_before_hydra_acts_on_it(folder,
 @pytest.mark.parametrize(("text", "key"), RUNS_CODE.values(), ids=RUNS_CODE)
 def test_each_of_these_would_run_code_if_it_were_not_refused(attack, monkeypatch, text, key):
     """Else the test above would show nothing."""
-    monkeypatch.setattr(composition, "SafeLoader", loading.ConfigLoaderImpl)
+    monkeypatch.setattr(hydra, "SafeLoader", ConfigLoaderImpl)
     _, code_ran = attack(text)
     assert code_ran
 
@@ -498,7 +499,7 @@ def test_a_study_is_named_after_a_run_whose_name_is_text(folder, attack, name, k
 @pytest.mark.parametrize("name", [name for name in NAMES if name.strip('"').startswith(("{", "${oc.create"))])
 def test_each_of_these_names_would_run_code_if_it_were_not_refused(attack, monkeypatch, name):
     for refuse in ("refuse_code", "refuse_name"):
-        monkeypatch.setattr(loading, refuse, lambda *arguments: None)
+        monkeypatch.setattr(loader, refuse, lambda *arguments: None)
     _, code_ran = attack(f"defaults: [override /hydra/sweeper: study]\nname: {name}", "-m", "experiment=evil")
     assert code_ran
 
@@ -579,4 +580,4 @@ def test_no_target_hides_at_any_depth(path, target):
     for step in reversed(path):
         config = [{}, config] if step == 0 else {"before": 1, step: config}
     with pytest.raises(UnsafeConfig):
-        safety.refuse_code(config if isinstance(config, dict) else {"top": config})
+        unsafe.refuse_code(config if isinstance(config, dict) else {"top": config})

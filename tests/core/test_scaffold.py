@@ -16,9 +16,9 @@ from environments import variables
 from sources import lines_of_code
 
 import chainrule as cr
-from chainrule.plugins import Plugin
-from chainrule.registry import Registry, snake_case
-from chainrule.scaffold import TEMPLATES, Package, compatible, new_package
+from chainrule.commands.new import TEMPLATES, Package, compatible, new_package
+from chainrule.registry.discovery import Plugin
+from chainrule.registry.registry import Registry, snake_case
 from chainrule.testing import check_component
 
 STAND_INS = ("my_component", "my-component", "MyComponent", "A_KIND", "VERSIONS", "TRY_IT")

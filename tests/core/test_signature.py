@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 import chainrule as cr
-from chainrule.signature import checked, config_type, expected, fields_of, fit, type_name
+from chainrule.contract.fields import checked, config_type, expected, fields_of, fit, type_name
 
 
 @dataclass

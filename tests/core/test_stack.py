@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.garbage import searched_later
+from chainrule.process.garbage import searched_later
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(5, 4))

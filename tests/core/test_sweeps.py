@@ -22,13 +22,13 @@ from serving import free_port, served
 
 import chainrule as cr
 from chainrule import comparison
-from chainrule.data import Data, Split
-from chainrule.environment import is_gone, process
-from chainrule.exchange import Ended, Exchange
-from chainrule.experiment import config_digest
-from chainrule.garbage import searched_later
-from chainrule.store import prepare_store
-from chainrule.tracking import Tracking
+from chainrule.config.mailbox import Ended, Exchange
+from chainrule.contract.data import Data, Split
+from chainrule.process.garbage import searched_later
+from chainrule.process.liveness import is_gone, process
+from chainrule.runs.identity import config_digest
+from chainrule.tracking.store import prepare_store
+from chainrule.tracking.tracking import Tracking
 
 QUICK = ("tracking.figures=false", "trainer.epochs=3", "experiment=xor")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
@@ -177,7 +177,7 @@ def test_the_digest_covers_what_can_change_a_result(changed: dict[str, Any]) -> 
 def test_the_digest_covers_data_components_libraries_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert digest(of="e") != digest()
     assert digest(supplied={"optimizer.sgd": "chainrule 0.2.0"}) != digest()
-    from chainrule.environment import blas_threads
+    from chainrule.process.threads import blas_threads
 
     found = []
     for threads in (1, 2):
@@ -201,7 +201,7 @@ def test_the_digest_covers_nothing_else(changed: dict[str, Any]) -> None:
 
 
 def test_threads_that_are_named_are_as_those_that_are_taken_anyway() -> None:
-    from chainrule.environment import blas_threads
+    from chainrule.process.threads import blas_threads
 
     with blas_threads(1):
         assert digest({"trainer": {**CONFIG["trainer"], "threads": 1}}) == digest()
@@ -291,7 +291,7 @@ def test_no_job_leaves_its_network_behind(tmp_path, monkeypatch):
 
 def test_a_run_whose_process_is_gone_becomes_killed(tmp_path: Path, runs: Runs) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", "from chainrule.environment import process; print(process())"],
+        [sys.executable, "-c", "from chainrule.process.liveness import process; print(process())"],
         capture_output=True,
         text=True,
         check=True,

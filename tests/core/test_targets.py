@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.targets import prepared, task_of
+from chainrule.network.targets import prepared, task_of
 
 LABELS = np.array([2, 0, 1])
 ONE_HOT = np.eye(3)[LABELS]

@@ -14,10 +14,14 @@ from hypothesis import strategies as st
 from mlflow.tracking import MlflowClient
 from mlflow.utils import validation
 
-from chainrule import TrackingError, tracking
-from chainrule.delivery import resend
-from chainrule.environment import environment, is_gone
-from chainrule.store import prepare_store
+from chainrule import TrackingError
+from chainrule.process.liveness import is_gone
+from chainrule.tracking import run as recording
+from chainrule.tracking import series as thinning
+from chainrule.tracking import tags, tracking
+from chainrule.tracking.delivery import resend
+from chainrule.tracking.environment import environment
+from chainrule.tracking.store import prepare_store
 
 # MLflow's own models use a loader strategy that SQLAlchemy 2.1 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
@@ -113,10 +117,10 @@ def test_a_value_that_is_not_finite_becomes_a_tag(uri, record, value, said):
 
 
 def test_limits_are_those_of_the_installed_mlflow():
-    assert tracking.PARAM_LENGTH == validation.MAX_PARAM_VAL_LENGTH
-    assert tracking.TAG_LENGTH == validation.MAX_TAG_VAL_LENGTH
-    assert tracking.DIGEST_LENGTH == validation.MAX_DATASET_DIGEST_SIZE
-    assert tracking.KEY_LENGTH == validation.MAX_ENTITY_KEY_LENGTH
+    assert tags.PARAM_LENGTH == validation.MAX_PARAM_VAL_LENGTH
+    assert tags.TAG_LENGTH == validation.MAX_TAG_VAL_LENGTH
+    assert tags.DIGEST_LENGTH == validation.MAX_DATASET_DIGEST_SIZE
+    assert tags.KEY_LENGTH == validation.MAX_ENTITY_KEY_LENGTH
 
 
 def test_long_values_are_cut_with_an_ellipsis(record):
@@ -152,8 +156,8 @@ def test_many_points_are_thinned_evenly_and_the_last_is_kept(uri, record):
 @given(st.lists(st.booleans(), min_size=1, max_size=300))
 def test_however_points_are_sent_their_number_is_bounded(flushes):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracking, "POINTS", 8)
-        series = tracking.Series()
+        patch.setattr(thinning, "POINTS", 8)
+        series = thinning.Series()
         sent = []
         for step, flush in enumerate(flushes):
             series.add(0.0, 0, step)
@@ -169,7 +173,7 @@ def test_however_points_are_sent_their_number_is_bounded(flushes):
 
 
 def test_values_reach_the_store_while_training_goes_on(uri, record, monkeypatch):
-    monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(recording, "FLUSH_SECONDS", 0.0)
     seen = []
 
     def during(run):
@@ -371,7 +375,7 @@ def test_no_tracking_has_the_same_interface_and_records_nothing(tmp_path, monkey
         run.text("a", "b")
     assert (run.run_id, run.where) == (None, None)
     assert not list(tmp_path.iterdir())
-    for real, other in ((tracking.Tracking, tracking.NoTracking), (tracking.Run, tracking.NoRun)):
+    for real, other in ((tracking.Tracking, tracking.NoTracking), (recording.Run, recording.NoRun)):
         public = {name for name in vars(real) if not name.startswith("_")}
         assert public - {"start", "finish"} <= set(dir(other))
 

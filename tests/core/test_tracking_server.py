@@ -13,9 +13,11 @@ import urllib.request
 import pytest
 from mlflow.tracking import MlflowClient
 
-from chainrule import TrackingError, delivery, tracking
-from chainrule.delivery import resend
-from chainrule.store import prepare_store, serve_ui
+from chainrule import TrackingError
+from chainrule.tracking import delivery, run, tracking
+from chainrule.tracking.delivery import resend
+from chainrule.tracking.pages import serve_ui
+from chainrule.tracking.store import prepare_store
 
 pytestmark = [
     pytest.mark.slow,
@@ -67,7 +69,7 @@ def server(tmp_path_factory):
 def described(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(run, "FLUSH_SECONDS", 0.0)
     monkeypatch.setattr(delivery, "SLOW_SECONDS", 0.5)
     return {"name": "n", "params": {"lr": 0.1}, "tags": {"a": "b"}, "dataset": ("xor", "d"), "folder": tmp_path}
 
@@ -154,7 +156,7 @@ def test_pages_are_served_until_interrupted(tmp_path):
     with tracking.Tracking(uri, "xor").run(name="shown", **nothing) as run:
         run.text("hello", "notes.txt")
     port = free_port()
-    code = f"from chainrule.store import serve_ui; exit(serve_ui({run.run_id!r}, '127.0.0.1', {port}, None))"
+    code = f"from chainrule.tracking.pages import serve_ui; exit(serve_ui({run.run_id!r}, '127.0.0.1', {port}, None))"
     command = [sys.executable, "-c", code]
     others = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     with (

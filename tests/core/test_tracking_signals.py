@@ -8,8 +8,8 @@ import threading
 import pytest
 from mlflow.tracking import MlflowClient
 
-from chainrule.signals import Terminated, ended_by_signals, signals_wait
-from chainrule.store import prepare_store
+from chainrule.process.signals import Terminated, ended_by_signals, signals_wait
+from chainrule.tracking.store import prepare_store
 
 # MLflow's own models use a loader strategy that SQLAlchemy 2.1 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
@@ -25,7 +25,7 @@ def uri(tmp_path_factory):
 TRAINING = """
 import sys, time
 from pathlib import Path
-from chainrule.tracking import Tracking
+from chainrule.tracking.tracking import Tracking
 with Tracking(sys.argv[1], "xor").run(name="n", params={}, tags={}, dataset=("xor", "d"), folder=Path(".")) as run:
     run.log({"loss": 1.0}, step=1)
     print(run.run_id, flush=True)

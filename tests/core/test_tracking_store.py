@@ -14,8 +14,9 @@ import mlflow.environment_variables
 import pytest
 from mlflow.tracking import MlflowClient
 
-from chainrule import TrackingError, store
-from chainrule.tracking import Tracking
+from chainrule import TrackingError
+from chainrule.tracking import pages, settings, sqlite, store, uris
+from chainrule.tracking.tracking import Tracking
 
 # MLflow's own models use a loader strategy that SQLAlchemy 2.1 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
@@ -49,25 +50,25 @@ def refused(uri, experiment="xor"):
 
 
 def test_the_default_is_an_absolute_sqlite_file(tmp_path):
-    assert store.default_uri() == f"sqlite:///{tmp_path}/mlflow.db"
-    assert store.default_uri().startswith("sqlite:////")
+    assert uris.default_uri() == f"sqlite:///{tmp_path}/mlflow.db"
+    assert uris.default_uri().startswith("sqlite:////")
 
 
 def test_the_environment_names_the_store(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://host:5000")
-    assert store.default_uri() == "http://host:5000"
+    assert uris.default_uri() == "http://host:5000"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///runs/m.db?timeout=5")
-    assert store.default_uri() == f"sqlite:///{tmp_path}/runs/m.db?timeout=5"
+    assert uris.default_uri() == f"sqlite:///{tmp_path}/runs/m.db?timeout=5"
 
 
 @pytest.mark.parametrize("uri", ["sqlite:////a/m.db", "sqlite://", "sqlite:///:memory:", "http://h", "databricks"])
 def test_what_is_absolute_stays(uri):
-    assert store.absolute_uri(uri) == uri
+    assert uris.absolute_uri(uri) == uri
 
 
 def test_a_path_is_no_uri():
     with pytest.raises(TrackingError) as caught:
-        store.absolute_uri("runs/mlflow.db")
+        uris.absolute_uri("runs/mlflow.db")
     assert str(caught.value) == (
         'the tracking URI "runs/mlflow.db" has no scheme: write sqlite:///runs/mlflow.db for a SQLite file, or '
         "http://HOST:PORT for a server (tracking.uri or MLFLOW_TRACKING_URI)"
@@ -79,11 +80,11 @@ def test_the_store_lies_in_the_folder_whatever_its_name(tmp_path, monkeypatch, n
     (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / name)
     (tmp_path / name / "mlflow.db").touch()
-    path = store._sqlite_path(store.default_uri())
+    path = uris.sqlite_path(uris.default_uri())
     assert path == tmp_path / name / "mlflow.db"
     from sqlalchemy.engine import make_url  # what MLflow opens
 
-    assert Path(make_url(store.default_uri()).database) == path
+    assert Path(make_url(uris.default_uri()).database) == path
 
 
 def test_a_new_store_is_made_whole(tmp_path):
@@ -100,7 +101,7 @@ def test_an_interrupt_leaves_no_half_made_store(tmp_path, monkeypatch):
     def interrupted(new, path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store, "_put", interrupted)
+    monkeypatch.setattr(sqlite, "_put", interrupted)
     with pytest.raises(KeyboardInterrupt):
         store.prepare_store(f"sqlite:///{tmp_path}/mlflow.db", "xor")
     assert names_in(tmp_path) == set()
@@ -110,7 +111,7 @@ def test_who_comes_second_replaces_nothing(tmp_path):
     for content in ("first", "second"):
         new = tmp_path / content
         new.write_text(content)
-        store._put(new, tmp_path / "mlflow.db")
+        sqlite._put(new, tmp_path / "mlflow.db")
     assert (tmp_path / "mlflow.db").read_text() == "first"
 
 
@@ -120,7 +121,7 @@ def test_a_file_system_without_hard_links_will_do(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "link", link)
     (tmp_path / "new").write_text("store")
-    store._put(tmp_path / "new", tmp_path / "mlflow.db")
+    sqlite._put(tmp_path / "new", tmp_path / "mlflow.db")
     assert (tmp_path / "mlflow.db").read_text() == "store"
 
 
@@ -214,7 +215,7 @@ def test_warming_up_keeps_the_error_for_later(tmp_path):
         tracking.prepare()
 
 
-@pytest.mark.parametrize("command", ["import chainrule", "import chainrule.tracking"])
+@pytest.mark.parametrize("command", ["import chainrule", "import chainrule.tracking.tracking"])
 def test_importing_loads_no_mlflow(command):
     code = f"{command}; import sys; sys.exit('mlflow' in sys.modules or 'sqlalchemy' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -223,7 +224,7 @@ def test_importing_loads_no_mlflow(command):
 def test_making_a_store_and_a_run_prints_nothing(tmp_path):
     code = """
 from pathlib import Path
-from chainrule.tracking import tracking_of
+from chainrule.tracking.tracking import tracking_of
 tracking = tracking_of({"enabled": True, "uri": None, "experiment": "xor"})
 tracking.warm_up()
 with tracking.run(name="n", params={}, tags={}, dataset=("xor", "d"), folder=Path("run")) as run:
@@ -237,24 +238,24 @@ with tracking.run(name="n", params={}, tags={}, dataset=("xor", "d"), folder=Pat
 
 def test_settings_of_the_user_stay(monkeypatch):
     monkeypatch.setattr(os, "environ", {"MLFLOW_HTTP_REQUEST_TIMEOUT": "60"})
-    store._configure_mlflow()
+    settings.configure()
     assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "60"
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 
 def test_settings_are_ones_that_mlflow_knows():
-    assert all(hasattr(mlflow.environment_variables, name) for name in store.SETTINGS)
+    assert all(hasattr(mlflow.environment_variables, name) for name in settings.SETTINGS)
 
 
 def test_pages_need_a_store(tmp_path):
     with pytest.raises(TrackingError, match=r"there is no store /.*/mlflow\.db yet: train something there first"):
-        store.serve_ui(None, "127.0.0.1", 5000, None)
+        pages.serve_ui(None, "127.0.0.1", 5000, None)
     assert names_in(tmp_path) == set()
 
 
 def test_pages_of_an_unknown_run(uri):
     with pytest.raises(TrackingError, match='there is no run "0123" in this store; chainrule ui shows what is there'):
-        store.serve_ui("0123", "127.0.0.1", 5000, uri)
+        pages.serve_ui("0123", "127.0.0.1", 5000, uri)
 
 
 def test_pages_on_a_port_that_is_taken(uri):
@@ -263,14 +264,14 @@ def test_pages_on_a_port_that_is_taken(uri):
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(TrackingError, match=f"port {port} of 127.0.0.1 is in use: name another with --port"):
-            store.serve_ui(None, "127.0.0.1", port, uri)
+            pages.serve_ui(None, "127.0.0.1", port, uri)
 
 
 @pytest.mark.slow
 def test_a_store_that_others_write_to_for_seconds_is_waited_for(tmp_path, monkeypatch):
     path = tmp_path / "mlflow.db"
-    store._make_sqlite(path)
-    check = store._check_sqlite
+    sqlite._make_sqlite(path)
+    check = sqlite._check_sqlite
     with contextlib.closing(sqlite3.connect(path, check_same_thread=False)) as other:
         held = threading.Timer(7, other.commit)  # SQLAlchemy by itself would wait 5 seconds
 
@@ -279,7 +280,7 @@ def test_a_store_that_others_write_to_for_seconds_is_waited_for(tmp_path, monkey
             other.execute("BEGIN EXCLUSIVE")
             held.start()
 
-        monkeypatch.setattr(store, "_check_sqlite", locked_right_after)
+        monkeypatch.setattr(sqlite, "_check_sqlite", locked_right_after)
         assert store.connect(f"sqlite:///{path}").search_experiments()
         held.join()
 
@@ -289,7 +290,7 @@ def test_processes_that_start_in_one_new_store_at_once_record_all(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from chainrule.tracking import tracking_of
+from chainrule.tracking.tracking import tracking_of
 tracking = tracking_of({"enabled": True, "uri": None, "experiment": "xor"})
 with tracking.run(name=sys.argv[1], params={}, tags={}, dataset=("xor", "d"), folder=Path("run" + sys.argv[1])) as run:
     for step in range(20):

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.trainer import best_epoch, goal_of
+from chainrule.registry.goals import goal_of
+from chainrule.training.history import best_epoch
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(22, 4))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import updates
-from chainrule.updates import Updates
+from chainrule.training import updates
+from chainrule.training.updates import Updates
 
 OPTIMIZERS = cr.registry().names("optimizer")
 

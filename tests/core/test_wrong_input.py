@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import pytest
 
-from chainrule.store import prepare_store
+from chainrule.tracking.store import prepare_store
 
 # Arguments of `chainrule train`, and under them how the message begins.
 WRONG = """

@@ -48,10 +48,10 @@ def test_a_built_in_uses_nothing_of_chainrule_that_is_not_public(path: Path) -> 
 @pytest.mark.parametrize(
     ("source", "name"),
     [
-        ("from chainrule.registry import fresh", "fresh"),
-        ("from chainrule.registry import make", "registry.make"),
+        ("from chainrule.registry.making import fresh", "registry.making.fresh"),
+        ("from chainrule.registry.making import make", "registry.making.make"),
         ("import chainrule as cr\ncr.network", "network"),
-        ("import chainrule.stack", "stack"),
+        ("import chainrule.network.stack", "network.stack"),
         ("def f():\n    from chainrule import plugins", "plugins"),
     ],
 )

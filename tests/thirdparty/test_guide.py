@@ -12,7 +12,7 @@ from mlflow.tracking import MlflowClient
 from test_readme import Block, blocks, table
 
 import chainrule as cr
-from chainrule.plugins import Hooks
+from chainrule.registry.hooks import Hooks
 
 if TYPE_CHECKING:
     from conftest import Author

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow  # eleven packages
 
 ALL = """
 import shlex, sys
-from chainrule.cli import main
+from chainrule.commands.main import main
 for command in sys.stdin.read().splitlines():
     program, *arguments = shlex.split(command)
     status = main([*arguments, "tracking.figures=false", "trainer.epochs=2"])

@@ -209,7 +209,10 @@ def test_a_third_partys_layer_and_optimizer_train_like_built_ins(run: Run, tmp_p
     ],
 )
 def test_a_missing_component_is_told_with_the_reason(run: Run, supplied: str, why: str) -> None:
-    code = f"from chainrule.provenance import require_installed; require_installed({{'layer.gone': {supplied!r}}})"
+    code = (
+        "from chainrule.registry.provenance import require_installed; "
+        f"require_installed({{'layer.gone': {supplied!r}}})"
+    )
     done = run("-W", "ignore", "-c", code)
     last = done.stderr.splitlines()[-1]
     assert last == f'chainrule.errors.UnknownName: layer "gone" came from {supplied}, {why}'

@@ -1,6 +1,8 @@
 """``chainrule compare``: runs grouped by what differs, with means over seeds, and what may be concluded from them.
 
-``compare`` reads and computes; ``command`` does all that is asked for on the command line.
+``compare`` reads and computes; ``report`` does with it all that is asked for on the command line.
+
+What may not live here: running anything.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ from chainrule.comparison.groups import Comparison, grouped
 from chainrule.comparison.pictures import MOST_CURVES, by_group, curves
 from chainrule.comparison.record import EXPERIMENT, record, side_by_side
 from chainrule.comparison.runs import by_epoch, find, names
-from chainrule.drawing import save
-from chainrule.store import absolute_uri, connect, default_uri, shown, usable
+from chainrule.pictures.page import save
+from chainrule.tracking.store import connect, usable
+from chainrule.tracking.uris import absolute_uri, default_uri
+from chainrule.words import redacted
 
 __all__ = ["FORMATS", "Comparison", "compare", "named", "report"]
 
@@ -111,5 +115,5 @@ def _link(comparison: Comparison, uri: str) -> str:
         runs = [group.runs[0] for group in comparison.counted[:SIDE_BY_SIDE]]
     page = side_by_side(runs)
     if uri.startswith("http"):
-        return f"{shown(uri.rstrip('/'))}/{page}"
+        return f"{redacted(uri.rstrip('/'))}/{page}"
     return f"http://127.0.0.1:5000/{page} (while chainrule ui runs)"

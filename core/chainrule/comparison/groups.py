@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from chainrule.comparison.inference import Paired, Summary, holm, outliers, paired, summary
 from chainrule.comparison.runs import Found, Recorded
 from chainrule.errors import TrackingError, UnknownName, did_you_mean
-from chainrule.registry import registry
-from chainrule.trainer import goal_of
+from chainrule.registry.goals import goal_of
+from chainrule.registry.registry import registry
 
 PAIRS = 5
 """The best group is tested against so many of the next ones: each further test makes all of them weaker."""

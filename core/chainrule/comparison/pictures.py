@@ -7,21 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.arrays import Array
 from chainrule.comparison.groups import Comparison
 from chainrule.comparison.wording import group_name
-from chainrule.drawing import (
-    GREY,
-    INK,
-    PALETTE,
-    drawable,
-    in_words,
-    new_page,
-    place_axes,
-    scale_by_decades,
-    shortened,
-    spans_decades,
-)
+from chainrule.contract.arrays import Array
+from chainrule.pictures.page import GREY, INK, PALETTE, drawable, new_page, place_axes, scale_by_decades, spans_decades
+from chainrule.words import cut, in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +44,7 @@ def by_group(comparison: Comparison) -> Figure:
         for index in group.outliers:
             name, place = f"seed {group.runs[index].seed}", (group.values[index], heights[index])
             axes.annotate(name, place, (5, 0), textcoords="offset points", va="center", fontsize=7, color=INK)
-    names = [shortened(group_name(comparison, group), NAME) for group in groups]
+    names = [cut(group_name(comparison, group), NAME) for group in groups]
     axes.set_yticks(range(len(groups)), names, parse_math=False)
     axes.set(ylim=(len(groups) - 0.4, -0.6), xlabel=comparison.metric)
     _limit(axes, [value for group in groups for value in group.values])
@@ -97,7 +87,7 @@ def curves(comparison: Comparison, name: str, series: Sequence[Sequence[Mapping[
     axes.set(xlabel="epoch", ylabel=in_words(name))
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(
-        handles, [shortened(label, NAME) for label in labels], loc="upper left", bbox_to_anchor=(1.0, 1.02),
+        handles, [cut(label, NAME) for label in labels], loc="upper left", bbox_to_anchor=(1.0, 1.02),
         fontsize=8.5, frameon=False,
     )  # fmt: skip
     return figure
@@ -128,5 +118,5 @@ def _limit(axes: Axes, values: Sequence[float]) -> None:
     """Show all seeds; the intervals of two or three of them may be so wide that nothing else would be seen."""
     low, high = min(values), max(values)
     room = 0.5 * (high - low) or 0.05 * abs(high) or 1.0
-    shown = axes.get_xlim()
-    axes.set_xlim(max(shown[0], low - room), min(shown[1], high + room))
+    redacted = axes.get_xlim()
+    axes.set_xlim(max(redacted[0], low - room), min(redacted[1], high + room))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.errors import ConfigError, TrackingError, UnknownName, did_you_mean
-from chainrule.tracking import reused_tag, reusing_sweeps
+from chainrule.tracking.tags import reused_tag, reusing_sweeps
 
 PAGE = 1000
 KIND = "chainrule.kind"

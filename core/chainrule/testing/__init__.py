@@ -50,6 +50,8 @@ What the kit cannot know, a component tells it, in class attributes without a ty
 Gradients are compared in float64 with differences, every number of ``dx`` and of every parameter, for a random ``dy``;
 a layer that draws random numbers draws the same ones each time. ``checks_for("layer.dense")`` lists the checks of a
 component, each with its name and a sentence on what it asks for.
+
+What may not live here: what a component is; each check reads a rule that stands in ``contract`` to the component.
 """
 
 from chainrule.testing import (  # noqa: F401 (importing them takes their checks in)

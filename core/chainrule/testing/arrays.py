@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.arrays import Array, Shape
+from chainrule.contract.arrays import Array, Shape
 from chainrule.testing.kit import CheckFailed
 
 MARGIN = 0.02  # from a kink: the differences reach over two of their steps to either side

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.arrays import Array, Shape
-from chainrule.components import Layer
+from chainrule.contract.arrays import Array, Shape
+from chainrule.contract.kinds import Layer
 from chainrule.testing.bench import BATCH, Bench, inputs
 from chainrule.testing.differences import ATTEMPTS, Compared, not_smooth, numeric_gradient, require_equal
 from chainrule.testing.kit import check, expect

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.arrays import Array, Shape, Task
-from chainrule.components import Activation, Layer, Loss
-from chainrule.network import Network, Snapshot
+from chainrule.contract.arrays import Array, Shape, Task
+from chainrule.contract.kinds import Activation, Layer, Loss
+from chainrule.network.network import Network, Snapshot
 from chainrule.testing.arrays import away_from
 from chainrule.testing.subject import Subject
 

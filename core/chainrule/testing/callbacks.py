@@ -6,14 +6,14 @@ import contextlib
 
 import numpy as np
 
-from chainrule.components import Callback
+from chainrule.contract.kinds import Callback
 from chainrule.errors import ChainruleError
-from chainrule.registry import spec_of
+from chainrule.registry.making import spec_of
 from chainrule.testing.arrays import distance, global_randomness
 from chainrule.testing.kit import CheckFailed, check, expect
 from chainrule.testing.subject import Subject, changed_fields
 from chainrule.testing.training import Failing, fit, trainer
-from chainrule.trainer import Trainer
+from chainrule.training.trainer import Trainer
 
 
 @check("callback", first=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.arrays import Array
-from chainrule.data import Data
+from chainrule.contract.arrays import Array
+from chainrule.contract.data import Data
 from chainrule.errors import ChainruleError
 from chainrule.testing.arrays import global_randomness
 from chainrule.testing.kit import CheckFailed, check, expect

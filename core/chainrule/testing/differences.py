@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chainrule.arrays import Array
-from chainrule.gradients import derivative, relative_error
+from chainrule.contract.arrays import Array
+from chainrule.network.gradient_check import derivative, relative_error
 from chainrule.testing.kit import CheckFailed
 
 STEP = 1e-3

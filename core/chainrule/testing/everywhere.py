@@ -10,12 +10,14 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chainrule.components import Component
-from chainrule.config import node_of
+from chainrule.config.nodes import node_of
+from chainrule.contract.fields import Field, checked, fields_of
+from chainrule.contract.kinds import Component
 from chainrule.errors import ChainruleError, FieldError, PluginError
-from chainrule.plugins import Plugin
-from chainrule.registry import Entry, check_class, registry, spec_of
-from chainrule.signature import Field, checked, fields_of
+from chainrule.registry.admission import check_class
+from chainrule.registry.discovery import Plugin
+from chainrule.registry.making import spec_of
+from chainrule.registry.registry import Entry, registry
 from chainrule.testing.kit import CHECKS, CheckFailed, check, expect
 from chainrule.testing.subject import Subject
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.components import Initializer
+from chainrule.contract.kinds import Initializer
 from chainrule.testing.arrays import distance, global_randomness
 from chainrule.testing.kit import check, expect
 from chainrule.testing.subject import Subject

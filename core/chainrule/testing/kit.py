@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from chainrule.components import KINDS, Component
+from chainrule.contract.kinds import KINDS, Component
 
 if TYPE_CHECKING:
     from chainrule.testing.subject import Subject

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple, cast, get_args
 
 import numpy as np
 
-from chainrule.arrays import Array, Task
-from chainrule.components import Activation, Loss
+from chainrule.contract.arrays import Array, Task
+from chainrule.contract.kinds import Activation, Loss
 from chainrule.errors import ChainruleError, ConfigError
-from chainrule.registry import make, registry
+from chainrule.registry.making import make
+from chainrule.registry.registry import registry
 from chainrule.testing.arrays import MARGIN, STABLE, close, distance, extremes, is_finite_number, strictly
 from chainrule.testing.bench import BATCH
 from chainrule.testing.differences import ATTEMPTS, Compared, not_smooth, numeric_gradient, require_equal

@@ -7,8 +7,8 @@ from typing import get_args
 
 import numpy as np
 
-from chainrule.arrays import Array, Task
-from chainrule.components import Metric
+from chainrule.contract.arrays import Array, Task
+from chainrule.contract.kinds import Metric
 from chainrule.testing.arrays import close, is_finite_number
 from chainrule.testing.kit import check, expect
 from chainrule.testing.subject import Subject

@@ -7,11 +7,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from chainrule.arrays import Shape, Task
-from chainrule.components import Component, Loss
+from chainrule.contract.arrays import Shape, Task
+from chainrule.contract.kinds import Component, Loss
 from chainrule.errors import ChainruleError
-from chainrule.network import Network
-from chainrule.registry import make, registry, spec_of
+from chainrule.network.network import Network
+from chainrule.registry.making import make, spec_of
+from chainrule.registry.registry import registry
 from chainrule.testing.kit import CheckFailed, check, expect
 from chainrule.testing.subject import Subject, changed_fields
 

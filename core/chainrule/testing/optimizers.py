@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from chainrule.arrays import Array
-from chainrule.components import Optimizer
+from chainrule.contract.arrays import Array
+from chainrule.contract.kinds import Optimizer
 from chainrule.testing.arrays import STABLE, distance, strictly
 from chainrule.testing.kit import check, expect
 from chainrule.testing.subject import Subject

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.arrays import Array
+from chainrule.contract.arrays import Array
 from chainrule.testing.arrays import STABLE, away_from, distance, extremes, is_finite_number, strictly
 from chainrule.testing.differences import ATTEMPTS, Compared, not_smooth, numeric_gradient, require_equal
 from chainrule.testing.kit import check, expect

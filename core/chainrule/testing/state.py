@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from chainrule.components import Layer, Loss
-from chainrule.garbage import searched_later
-from chainrule.network import Network, load_network
-from chainrule.parameters import Parameters
-from chainrule.registry import registry, spec_of
-from chainrule.stack import Blueprint, LayerScope
+from chainrule.contract.kinds import Layer, Loss
+from chainrule.contract.parameters import Parameters
+from chainrule.network.network import Network, load_network
+from chainrule.network.stack import Blueprint, LayerScope
+from chainrule.process.garbage import searched_later
+from chainrule.registry.making import spec_of
+from chainrule.registry.registry import registry
 from chainrule.testing.arrays import close, distance, global_randomness
 from chainrule.testing.bench import Bench, inputs
 from chainrule.testing.kit import check, expect

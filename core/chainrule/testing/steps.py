@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from chainrule.arrays import Array, Shape
+from chainrule.contract.arrays import Array, Shape
 from chainrule.errors import ChainruleError, ShapeError
 from chainrule.testing.arrays import STABLE, close, distance, extremes, strictly
 from chainrule.testing.bench import BATCH, Bench, inputs
@@ -30,7 +30,7 @@ def check_runs(subject: Subject) -> None:
             ) from None
         except ChainruleError as error:
             raise CheckFailed(
-                f"it cannot be built for input of shape {shape}: {error}", "see Layer.build in chainrule.components"
+                f"it cannot be built for input of shape {shape}: {error}", "see chainrule plugins layer"
             ) from None
         bench.backward(np.ones_like(bench.forward(inputs(subject, shape))))
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.arrays import Shape
-from chainrule.components import KINDS, Component
+from chainrule.contract.arrays import Shape
+from chainrule.contract.fields import checked, fields_of
+from chainrule.contract.kinds import KINDS, Component
 from chainrule.errors import UnknownName, did_you_mean
-from chainrule.registry import Entry, fresh, registry, spec_of
-from chainrule.signature import checked, fields_of
+from chainrule.registry.making import fresh, spec_of
+from chainrule.registry.registry import Entry, registry
 
 PLAIN_SHAPE: Shape = (4,)
 

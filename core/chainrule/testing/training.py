@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.arrays import Array, Shape, Task
-from chainrule.components import Callback, Initializer, Layer, Loss, Optimizer
-from chainrule.network import Network
-from chainrule.trainer import Trainer
+from chainrule.contract.arrays import Array, Shape, Task
+from chainrule.contract.kinds import Callback, Initializer, Layer, Loss, Optimizer
+from chainrule.network.network import Network
+from chainrule.training.trainer import Trainer
 
 
 @dataclass

@@ -1,0 +1,199 @@
+"""Hydra: from what stands on the command line to one composed config for each job.
+
+Hydra's own classes do the work; ours add the config nodes of all registered components, the search paths of plugins,
+and the walk that refuses a config that would run code, before Hydra acts on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import version
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+
+from chainrule import __version__
+from chainrule.config.jobs import Failure, Job, Watcher
+from chainrule.config.loader import PRIMARY, SafeLoader
+from chainrule.config.messages import COMPOSING, in_a_config
+from chainrule.config.nodes import GROUPS, config_folder, store_nodes
+from chainrule.config.sweep import run_jobs
+from chainrule.config.task import Task
+from chainrule.errors import ConfigError
+from chainrule.registry.registry import registry
+
+REFUSED = ("config_path", "config_name", "experimental_rerun")
+"""Options of Hydra's that would take the place of what chainrule composes."""
+
+
+DEFAULT = "experiment=xor"
+"""What is trained where neither an experiment nor a dataset is named."""
+
+
+def hydra_command(arguments: Sequence[str], run: Callable[[Job], Any], watcher: Watcher) -> Any:
+    """Do what Hydra's command line says: run one job, sweep, or show a config, help or information.
+
+    Args:
+        arguments: what stands after ``chainrule train``.
+        run: does one job; for a job of a sweep it returns ``Done``.
+        watcher: sees to a sweep as a whole.
+
+    Returns:
+        What ``run`` gave for a single job, or its ``Failure``; None for a sweep, and where nothing was to be run.
+
+    Raises:
+        ConfigError: the config cannot be composed; names the key and what would be right.
+        SystemExit: the options cannot be parsed, or help or the version was asked for.
+    """
+    options = _parse(arguments)
+    hydra = _start(options.config_dir)
+    try:
+        return _act(hydra, options, run, watcher)
+    except BrokenPipeError:  # of what is shown, to head or less
+        raise
+    except COMPOSING as error:
+        raise in_a_config(error) from error
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def run_once(overrides: Sequence[str], run: Callable[[Job], Any], config_dir: str | None = None) -> Any:
+    """One job, from Python: composed as the command line would.
+
+    Raises:
+        ConfigError: it cannot be composed, or a Hydra program is running already.
+    """
+    with _alone(config_dir) as hydra:
+        job = hydra.run(PRIMARY, Task(run), [*_with_default(overrides), "hydra.mode=RUN"])
+    result = job.return_value
+    if isinstance(result, Failure):
+        raise result.error
+    return result
+
+
+def run_sweep(
+    overrides: Sequence[str], run: Callable[[Job], Any], watcher: Watcher, config_dir: str | None = None
+) -> None:
+    """A sweep, from Python: composed as the command line would.
+
+    Raises:
+        ConfigError: it cannot be composed, or a Hydra program is running already.
+    """
+    with _alone(config_dir) as hydra:
+        run_jobs(hydra, _with_default(overrides), run, watcher)
+
+
+@contextlib.contextmanager
+def _alone(config_dir: str | None) -> Iterator[Hydra]:
+    if GlobalHydra.instance().is_initialized():
+        raise ConfigError(
+            "chainrule.train cannot run inside a program that Hydra runs, since Hydra composes one config at a time; "
+            "build Network and Trainer there, or start `chainrule train` as a program of its own"
+        )
+    hydra = _start(config_dir)
+    try:
+        yield hydra
+    except COMPOSING as error:
+        raise in_a_config(error) from error
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def _act(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any], watcher: Watcher) -> Any:
+    config_name, overrides = PRIMARY, options.overrides
+    if options.help:
+        hydra.app_help(config_name=config_name, args_parser=_shown_options(), args=options)
+    elif options.hydra_help:
+        hydra.hydra_help(config_name=config_name, args_parser=_shown_options(), args=options)
+    elif options.cfg:
+        hydra.show_cfg(config_name, overrides, options.cfg, options.package, options.resolve)
+    elif options.info:
+        hydra.show_info(options.info, config_name, overrides)
+    elif options.shell_completion:
+        hydra.shell_completion(config_name, overrides)
+    elif _sweeps(hydra, options):
+        run_jobs(hydra, overrides, run, watcher)
+    else:
+        return hydra.run(PRIMARY, Task(run), [*overrides, "hydra.mode=RUN"]).return_value
+    return None
+
+
+def _sweeps(hydra: Hydra, options: argparse.Namespace) -> bool:
+    if options.multirun:
+        return True
+    mode = hydra.get_mode(PRIMARY, list(options.overrides))
+    return mode is not None and mode.name == "MULTIRUN"
+
+
+def _start(config_dir: str | None) -> Hydra:
+    version.setbase("1.3")
+    Plugins.instance()  # finds Hydra's plugins, among them those that read configs
+    store_nodes()
+    path = ConfigSearchPathImpl()
+    path.append("hydra", "pkg://hydra.conf")
+    path.append("main", f"file://{config_folder()}")
+    for plugin in registry().plugins:
+        if plugin.search_path:
+            path.append(plugin.id, plugin.search_path)
+    path.append("schema", "structured://")
+    if config_dir is not None:
+        folder = Path(config_dir).absolute()
+        if not folder.is_dir():
+            raise ConfigError(f"there is no folder {folder}", key="--config-dir")
+        _refuse_taken_names(folder)
+        path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
+    hydra = Hydra(task_name="chainrule", config_loader=SafeLoader(config_search_path=path))
+    GlobalHydra.instance().initialize(hydra)
+    return hydra
+
+
+def _refuse_taken_names(folder: Path) -> None:
+    """A file that is called like one of chainrule's own would be passed over in silence; a preset that is called like
+    a component would include itself."""
+    taken = {(GROUPS[entry.kind], entry.name) for entry in registry() if entry.kind in GROUPS}
+    taken |= {(path.parent.name, path.stem) for path in config_folder().glob("*/*.yaml")} | {("", PRIMARY)}
+    for path in (*folder.glob("*.yaml"), *folder.glob("*/*.yaml")):
+        group = path.parent.name if path.parent != folder else ""
+        if (group, path.stem) in taken and folder.resolve() != config_folder().resolve():
+            raise ConfigError(f'{path}: the name "{path.stem}" is taken; give it another', key="--config-dir")
+
+
+def _with_default(overrides: Sequence[str]) -> list[str]:
+    named = any(override.lstrip("+").startswith(("experiment=", "dataset=")) for override in overrides)
+    return list(overrides) if named else [DEFAULT, *overrides]
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    options = _parser().parse_intermixed_args(list(arguments))  # overrides may stand before and after options
+    for name in REFUSED:
+        if getattr(options, name):
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError("chainrule does not take this option of Hydra's; see --config-dir", key=option)
+    if not (options.shell_completion or options.hydra_help):  # which compose other configs than ours
+        options.overrides = _with_default(options.overrides)
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Hydra's, with our name and version."""
+    parser = get_args_parser()
+    parser.prog, parser.usage = "chainrule train", "chainrule train [OPTIONS] [OVERRIDES]"
+    for action in parser._actions:
+        if isinstance(action, argparse._VersionAction):
+            action.version, action.help = f"chainrule {__version__}", "Show chainrule's version and exit"
+    return parser
+
+
+def _shown_options() -> argparse.ArgumentParser:
+    """What help names: the options that are taken, less that for TAB, which has its place in ``chainrule --help``."""
+    parser = _parser()
+    parser._actions = [action for action in parser._actions if action.dest not in (*REFUSED, "shell_completion")]
+    return parser

@@ -1,0 +1,139 @@
+"""Hydra's loader: every config is composed here, refused where it would run code, and kept while a sweep runs."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository, IConfigRepository
+from hydra.conf import HydraConf
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.default_element import ResultDefault
+from hydra.core.object_type import ObjectType
+from hydra.plugins.config_source import ConfigResult
+from omegaconf import DictConfig, OmegaConf
+
+from chainrule.config.mailbox import Exchange
+from chainrule.config.messages import null_group
+from chainrule.config.unread import refuse_changed_component, refuse_name, refuse_unread
+from chainrule.config.unsafe import refuse_code, refuse_packages
+
+PRIMARY = "config"
+
+
+class KeptFiles(CachingConfigRepository):
+    """All config files as they were when it was made: what is edited while a sweep runs changes nothing in it."""
+
+    def __init__(self, delegate: IConfigRepository) -> None:
+        super().__init__(delegate)
+        self._read("")
+
+    def __deepcopy__(self, memo: Any) -> KeptFiles:  # Hydra copies it for each job, ...
+        return copy.copy(self)
+
+    def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:  # ... to add search paths to, if any
+        self.delegate = copy.deepcopy(self.delegate)
+        super().initialize_sources(config_search_path)
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        return copy.deepcopy(super().load_config(config_path))  # Hydra changes what it gets
+
+    def _read(self, group: str) -> None:
+        for option in self.get_group_options(group):
+            with contextlib.suppress(Exception):  # told where it is used
+                super().load_config(f"{group}/{option}".lstrip("/"))
+        for inner in self.get_group_options(group, ObjectType.GROUP):
+            self._read(f"{group}/{inner}".lstrip("/"))
+
+
+class SafeLoader(ConfigLoaderImpl):
+    """Hydra's loader, which composes every config, of each job of a sweep too.
+
+    This one refuses those that run code or hold what no run reads. In a sweep it composes each job's config once, in
+    the parent, and finds it again where the job runs.
+    """
+
+    kept = 0
+    """How many jobs of a sweep were composed."""
+    _exchange: Exchange | None = None
+    _prepare: Callable[[DictConfig], None] | None = None
+    _at_hand: dict[tuple[str, ...], DictConfig] | None = None
+    _merged: dict[str, DictConfig] | None = None
+
+    def begin(self, exchange: Exchange, prepare: Callable[[DictConfig], None], here: bool) -> None:
+        """Begin a sweep.
+
+        Args:
+            prepare: is given the config of each job before the first of them starts.
+            here: whether the jobs run in this process; it then has their configs at hand, for which others wait 20 ms.
+        """
+        exchange.open()
+        self.repository = KeptFiles(self.repository)  # type: ignore[assignment]
+        self._exchange, self._prepare, self._at_hand = exchange, prepare, {} if here else None
+        self._merged = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker needs: the configs are composed already."""
+        repository = ConfigRepository(self.config_search_path)
+        return {**self.__dict__, "_prepare": None, "_at_hand": None, "_merged": None, "repository": repository}
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        assert self._exchange is not None
+        if self._at_hand and tuple(sweep_overrides) in self._at_hand:
+            return self._at_hand.pop(tuple(sweep_overrides))
+        kept = self._exchange.kept(sweep_overrides)
+        if kept is not None:
+            config: DictConfig = OmegaConf.create(kept)
+            schema = OmegaConf.structured(HydraConf)  # the type that Hydra asks for
+            OmegaConf.set_struct(schema, False)
+            config.hydra = OmegaConf.merge(schema, config.hydra)
+            OmegaConf.set_struct(config, True)
+            OmegaConf.copy_cache(from_config=master_config, to_config=config)  # the same time, where it is asked for
+            return config
+        config = super().load_sweep_config(master_config, sweep_overrides)
+        self._exchange.keep(sweep_overrides, OmegaConf.to_container(config, enum_to_str=True))
+        self.kept += 1
+        if self._at_hand is not None:
+            self._at_hand[tuple(sweep_overrides)] = config
+        if self._prepare is not None:
+            self._prepare(config)
+        return config
+
+    def load_configuration(self, *args: Any, **kwargs: Any) -> DictConfig:
+        config = super().load_configuration(*args, **kwargs)
+        plain = plain_of(config)
+        refuse_code(plain)
+        if config.hydra.job.config_name == PRIMARY:  # none for Hydra's own help
+            experiment = f"experiment/{config.hydra.runtime.choices.experiment}"
+            refuse_unread(plain, experiment, self.repository.load_config(experiment))
+            refuse_changed_component(config)
+            refuse_name(config, plain.get("name"))
+        return config
+
+    def _compose_config_from_defaults_list(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
+        """In a sweep, once for all jobs that differ in single values alone: these are set afterwards."""
+        if self._merged is None:
+            return super()._compose_config_from_defaults_list(defaults, repo)
+        files = repr([defaults, [(source.provider, source.path) for source in repo.get_sources()]])
+        if files not in self._merged:
+            self._merged[files] = super()._compose_config_from_defaults_list(defaults, repo)
+        return copy.deepcopy(self._merged[files])
+
+    def _process_config_searchpath(self, config_name: str | None, parsed_overrides: Any, repo: Any) -> None:
+        for override in parsed_overrides:
+            if override.value() is None and not override.is_delete() and repo.group_exists(override.key_or_group):
+                raise null_group(override.key_or_group)
+            if override.get_key_element() == "hydra.searchpath":
+                refuse_packages(override.value())
+        primary = repo.load_config(config_path=config_name) if config_name else None
+        if primary is not None:
+            refuse_packages(plain_of(OmegaConf.select(primary.config, "hydra.searchpath")))
+        super()._process_config_searchpath(config_name, parsed_overrides, repo)
+
+
+def plain_of(config: Any) -> Any:
+    """As plain containers, interpolations as they are written."""
+    return OmegaConf.to_container(config, resolve=False) if OmegaConf.is_config(config) else config

@@ -1,0 +1,99 @@
+"""What the jobs of a sweep and their parent tell each other: files in a folder that all of them see.
+
+A launcher may run a job in this process, in another one or on another machine, and gives results back when the last job
+has ended, or never. So the parent leaves each job's config here before the first one starts, and each job leaves here
+how it ended. The folder is gone at the end of the sweep: what is worth keeping stands in the folders of the runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended.
+
+    ``overrides``: those in which it differs from the others. ``text``: what it measured, on one line, and ``objective``
+    by number. ``failed``: why it did not come to its end, None where it did; ``trace``: where. ``reused``: whether an
+    equal run had finished before.
+    """
+
+    number: int
+    overrides: tuple[str, ...]
+    text: str = ""
+    objective: float | None = None
+    failed: str | None = None
+    trace: str = ""
+    reused: bool = False
+
+    def __float__(self) -> float:
+        """The objective: a search takes what a job returns for a number, and tells why it is none."""
+        if self.objective is None:
+            raise RuntimeError(self.failed or "it measured no objective")
+        return self.objective
+
+
+class Exchange:
+    """The folder of one sweep; ``folder`` is the sweep's own, in which it lies."""
+
+    def __init__(self, folder: Path) -> None:
+        self.sweep = folder.name
+        self._folder = folder / ".exchange"
+
+    def open(self) -> None:
+        """Begin with an empty one, whatever an earlier sweep into the same folder left."""
+        self.close()
+        self._folder.mkdir(parents=True)
+
+    def close(self) -> None:
+        """Remove it."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def keep(self, overrides: Sequence[str], config: Any) -> None:
+        """Leave the config of the job with these overrides, as plain containers, for ``kept``."""
+        self._write(self._place(overrides), yaml.dump(config, Dumper=DUMPER, sort_keys=False))
+
+    def kept(self, overrides: Sequence[str]) -> Any:
+        """The config of the job with these overrides; None if nobody kept it."""
+        place = self._place(overrides)
+        return yaml.load(place.read_text(encoding="utf-8"), Loader=LOADER) if place.exists() else None
+
+    def tell(self, ended: Ended) -> float | Ended:
+        """Leave how a job ended, for ``told``; its objective, where it has one."""
+        self._write(self._folder / f"ended-{ended.number}.json", json.dumps(dataclasses.asdict(ended)))
+        return ended if ended.objective is None else ended.objective
+
+    def told(self, known: set[int]) -> Iterator[Ended]:
+        """How jobs ended whose numbers are not among the known ones, to which they are added."""
+        for path in sorted(self._folder.glob("ended-*.json"), key=lambda path: path.stat().st_mtime_ns):
+            number = int(path.stem.partition("-")[2])
+            if number not in known:
+                known.add(number)
+                said = json.loads(path.read_text(encoding="utf-8"))
+                yield Ended(**{**said, "overrides": tuple(said["overrides"])})
+
+    def _place(self, overrides: Sequence[str]) -> Path:
+        name = hashlib.sha256(json.dumps(list(overrides)).encode()).hexdigest()
+        return self._folder / f"{name}.yaml"
+
+    def _write(self, place: Path, text: str) -> None:
+        """Whole or not at all: somebody may be looking."""
+        new = place.with_name(f".{place.name}.{uuid.uuid4().hex}.new")
+        new.write_text(text, encoding="utf-8")
+        new.replace(place)

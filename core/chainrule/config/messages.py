@@ -1,0 +1,278 @@
+"""What Hydra and OmegaConf say about a wrong config, in a line or two: the key, the value, and what would be right.
+
+Their errors hold little but text, so it is their text that is matched here, as Hydra 1.3 and OmegaConf 2.3 write it;
+tests/core/test_wrong_input.py holds each. Text that none of the patterns knows is passed on as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from typing import Any
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError  # type: ignore[import-untyped]
+
+from chainrule.config.nodes import GROUPS, MANY
+from chainrule.errors import ChainruleError, ConfigError, FieldError, UnknownName, did_you_mean
+
+COMPOSING = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, LookupError)
+"""What may go wrong while Hydra composes a config, because of what stands in it."""
+
+
+KINDS = {group: kind for kind, group in GROUPS.items()}
+
+
+DISTRIBUTION = "chainrule"
+
+
+EXTRA = re.compile(r"([\w.-]+).*; *extra == ['\"]([\w-]+)['\"]")
+"""A requirement of an extra, as metadata has it: ``hydra-joblib-launcher<2,>=1.2; extra == 'parallel'``."""
+
+
+CLOSING = {"[": "]", "{": "}"}
+
+
+SPECIAL = re.compile(r"[\s()\[\]{},;:'\"]")  # what Hydra's grammar gives a meaning to
+
+
+WORDS = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
+
+
+def explained(error: Exception) -> Exception:
+    """An error of Hydra's or OmegaConf's as one of ours. Others are returned as they are."""
+    if isinstance(error, ChainruleError):
+        return error
+    if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
+        return _unknown_option(error)
+    cause = next((e for e in _chain(error) if isinstance(e, OmegaConfBaseException) and e.full_key), None)
+    if cause is not None:
+        return _about_key(cause)
+    if isinstance(error, OverrideParseException):
+        return ConfigError(f"cannot read the override {error.override!r}: {_unreadable(error)}")
+    if isinstance(error, (HydraException, OmegaConfBaseException)):
+        for pattern, meaning in MEANINGS.items():
+            found = re.search(pattern, str(error))
+            if found:
+                return meaning(*found.groups())
+        return ConfigError(_on_one_line(error))
+    return error
+
+
+def in_a_config(error: Exception) -> Exception:
+    """As ``explained``, for what went wrong while Hydra composed: all of it is about what the user wrote."""
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return ConfigError(f"{mark.name}, line {mark.line + 1}: this is no YAML of a config: {error.problem}")
+    if isinstance(error, OSError) and error.strerror:
+        return ConfigError(f"{error.filename}: {error.strerror}")
+    if "can only concatenate str" in str(error):
+        return ConfigError(
+            "a list of options holds their names; fields come after it: callbacks=[progress,early_stopping] "
+            "callbacks.early_stopping.patience=9"
+        )
+    if "list indices must be integers" in str(error):
+        return ConfigError("an element of a list cannot be removed: write the whole list, as 'model.layers=[...]'")
+    if "does not support dynamic value space" in str(error):  # Optuna
+        return ConfigError(
+            "the study that is kept under this name searches other values: give another name, or remove its storage",
+            key="hydra.sweeper.study_name",
+        )
+    told = explained(error)
+    return told if isinstance(told, ChainruleError) else ConfigError(_on_one_line(error))
+
+
+def _unreadable(error: OverrideParseException) -> str:
+    reason = next(line for line in str(error).splitlines() if not line.startswith("Error parsing override"))
+    if "missing EQUAL" in reason:
+        return "write it as key=value"
+    key, _, value = error.override.partition("=")
+    end = CLOSING.get(value[:1])
+    if end and value.count(value[0]) > value.count(end):
+        return f"it ends within a bracket; where there are blanks, put all of it in quotes: '{error.override} ...{end}'"
+    if SPECIAL.search(value):
+        inner = "['...']" if value.startswith("[") else f"'{value}'"
+        return (
+            "text with blanks, commas, semicolons or brackets needs quotes of its own within the shell's: "
+            f'"{key}={inner}"'
+        )
+    return reason.partition(" expecting")[0]
+
+
+def _unknown_option(error: MissingConfigException) -> ConfigError:
+    group, _, option = str(error.missing_cfg_file).rpartition("/")
+    known = error.options if error.options is not None else _options(group)
+    outer, _, inner = group.rpartition("/")
+    if outer == "experiment":
+        return ConfigError(
+            f'an experiment overrides what config.yaml chose: write "- override /{inner}: {option}" in its defaults',
+            key=f"defaults.{inner}",
+        )
+    extra = _extra_with(group, option)
+    if extra is not None:
+        return ConfigError(f"{option} is not installed: pip install '{DISTRIBUTION}[{extra}]'", key=group)
+    kind = KINDS.get(group, group)
+    return UnknownName(f'there is no {kind} "{option}". {did_you_mean(option, known, most=30)}', key=group)
+
+
+def _extra_with(group: str, option: str) -> str | None:
+    """The extra of ours that brings a launcher or sweeper of Hydra's, as our own metadata has it.
+
+    hydra/launcher=submitit_slurm comes with hydra-submitit-launcher. More than one extra may bring that; it is the
+    smallest that is named.
+    """
+    if group not in ("hydra/launcher", "hydra/sweeper"):
+        return None
+    plugin = f"hydra-{option.partition('_')[0]}-{group.partition('/')[2]}"
+    try:
+        requirements = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return None
+    optional = [found.groups() for found in map(EXTRA.match, requirements) if found]
+    sizes = Counter(extra for _, extra in optional)
+    return min((extra for name, extra in optional if name == plugin), key=lambda extra: sizes[extra], default=None)
+
+
+def _about_key(cause: OmegaConfBaseException) -> ConfigError:
+    """About one key of the config."""
+    key = re.sub(r"\[(\d+)\]", r".\1", str(cause.full_key))
+    said = str(cause).partition("\n")[0]
+    unknown = re.match(r"Key '([^']*)' (?:is )?not in", said)
+    if unknown:
+        return _unknown_key(key, unknown[1], cause.parent_node, typed="struct" not in said)
+    wrong_type = re.search(r"Value '(.*)' of type '(\w+)' could not be converted to (\w+)", said)
+    if wrong_type:
+        value, given, wanted = wrong_type.groups()
+        got = f'"{value}"' if given == "str" else value.lower() if given == "bool" else value
+        return FieldError(f"got {got}, expected {WORDS.get(wanted, wanted)}", key=key)
+    wrong_bool = re.search(r"Value '(.*)' is not a valid bool", said)
+    if wrong_bool:
+        return FieldError(f'got "{wrong_bool[1]}", expected true or false', key=key)
+    if "Missing mandatory value" in said or "???" in said:
+        return ConfigError(f"this must be given, as {key}=...", key=key)
+    if "is not Optional" in said:
+        return FieldError("it cannot be null", key=key)
+    if "is not a ListConfig" in said or "Cannot merge DictConfig with ListConfig" in said:
+        return FieldError(f"expected a list, as '{key}=[...]'", key=key)
+    if "does not support deletion" in said:
+        return ConfigError("a field cannot be removed: give it another value", key=key)
+    if "list index out of range" in said:
+        owner = key.rpartition(".")[0]
+        return ConfigError(
+            f"the list is not so long (positions count from 0); write the whole list, as '{owner}=[...]'", key=key
+        )
+    return ConfigError(said, key=key)
+
+
+def _unknown_key(key: str, name: str, parent: object, typed: bool) -> ConfigError:
+    holder = OmegaConf.to_container(parent, resolve=False) if isinstance(parent, DictConfig) else {}
+    assert isinstance(holder, dict)
+    known, owner = [str(k) for k in holder], holder.get("name")
+    if "." not in key:
+        return unknown_at_the_top(name, holder)
+    place = key.rpartition(".")[0]
+    if place in MANY:
+        chosen = ",".join([*known, name])
+        return UnknownName(f'"{name}" is not among the chosen {place}: {place}=[{chosen}]', key=key)
+    if place in KINDS and not holder:
+        return _none_chosen(place)
+    if key.startswith("hydra."):
+        return UnknownName(f'there is no key "{name}" here. {did_you_mean(name, known)} To add it: +{key}=...', key=key)
+    if typed and owner:
+        hint = did_you_mean(name, [k for k in known if k != "name"])
+        return UnknownName(f'{owner} has no field "{name}". {hint}', key=key)
+    if owner:
+        return UnknownName(f'this {owner} is written without "{name}": to add it, +{key}=...', key=key)
+    if not holder and place.partition(".")[0] in KINDS:  # a name, in whose place OmegaConf has put a mapping by now
+        right = f"{place}=..." if name == "name" else f"'{place}={{name: ..., {name}: ...}}'"
+        return ConfigError(f"{place} holds a name alone: write {right}", key=key)
+    return UnknownName(f'there is no key "{name}" here. {did_you_mean(name, known)}', key=key)
+
+
+def unknown_at_the_top(key: str, config: Mapping[Any, Any], file: str | None = None) -> ConfigError:
+    """``key`` is neither a group nor one of the keys beside them; ``config``: what stands there."""
+    if key in _groups():
+        return _none_chosen(key)
+    place = f" (in {file})" if file else ""
+    within = [group for group, node in config.items() if group != "hydra" and isinstance(node, Mapping) and key in node]
+    known = {"name", "seed", "dtype", "objective", *_groups()}
+    hint = f'Did you mean "{within[0]}.{key}"?' if within else did_you_mean(key, known)
+    return UnknownName(f'there is no group or key "{key}"{place}. {hint}', key=key)
+
+
+def without_package(file: str, group: str) -> ConfigError:
+    """A file that Hydra takes for a part of its group."""
+    return ConfigError(
+        f'{file}: its first line must be "# @package _global_", or it is taken for a part of its group', key=group
+    )
+
+
+def null_group(group: str) -> ConfigError:
+    """``group=null`` was written."""
+    none = {"schedule": "schedule=none", "regularizer": "regularizer=none"} | {many: f"{many}=[]" for many in MANY}
+    hint = f"; {none[group]} stands for none" if group in none else ""
+    return ConfigError(f"it cannot be null{hint}. Known: {', '.join(sorted(_options(group)))}.", key=group)
+
+
+def _none_chosen(group: str) -> ConfigError:
+    if group not in KINDS:
+        return ConfigError(f"its options are whole files: choose one with {group}=... or +{group}=...", key=group)
+    known = ", ".join(sorted(_options(group)))
+    return ConfigError(f"no {KINDS[group]} is chosen: {group}=... chooses one. Known: {known}.", key=group)
+
+
+def _unknown_group(file: str | None, group: str) -> ConfigError:
+    return unknown_at_the_top(group, {}, file)
+
+
+def _ambiguous(key: str, values: str) -> ConfigError:
+    return ConfigError(
+        f"got {values}; to sweep over these values add -m, to give a list write '{key}=[{values}]'", key=key
+    )
+
+
+def _no_mapping(where: str, value: str) -> ConfigError:
+    group = where.rpartition("/")[0]
+    if group == "experiment":
+        return ConfigError(
+            f"{where}: got {value} where the fields of a group are expected; which option is taken stands in its "
+            'defaults, as "- override /optimizer: sgd"'
+        )
+    return ConfigError("it takes one option; to sweep over several add -m, and leave the brackets out", key=group)
+
+
+def _no_list(where: str) -> ConfigError:
+    return ConfigError(f"{where}: a list stands where fields are expected, or fields where a list is")
+
+
+MEANINGS: dict[str, Callable[..., ConfigError]] = {
+    r"In '([^']+)': Could not override '(\w+)@": without_package,
+    r"(?:In '([^']+)': )?Could not override '([^']+)'\.\s+No match in the defaults list": _unknown_group,
+    r"Ambiguous value for argument '(.*?)=(.*)'": _ambiguous,
+    r"In '([^']+)': [\s\S]*is not a subclass of \w+\. value: (.*)": _no_mapping,
+    r"In '([^']+)': [\s\S]*Cannot merge DictConfig with ListConfig": _no_list,
+}
+
+
+def _options(group: str) -> list[str]:
+    return list(GlobalHydra.instance().config_loader().get_group_options(group))
+
+
+def _groups() -> list[str]:
+    """What may stand before ``=``: the groups of the search path."""
+    loader = GlobalHydra.instance().config_loader()
+    return [group for group in loader.list_groups("") if group != "hydra"]
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    """An error, and those that led to it."""
+    return [] if error is None else [error, *_chain(error.__cause__ or error.__context__)]
+
+
+def _on_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

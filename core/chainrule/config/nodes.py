@@ -1,0 +1,109 @@
+"""From a component's signature to the config node that Hydra composes, and the options that are not components.
+
+So ``optimizer=adam optimizer.lr=0.01`` needs no YAML, and help, TAB and type checks know third-party components too.
+What a node cannot check (``Literal``, nested components) is checked when the component is built; see ``signature``.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule.contract.fields import Field, config_type
+from chainrule.registry.making import spec_of
+from chainrule.registry.registry import Entry, registry
+
+GROUPS = {
+    "dataset": "dataset",
+    "model": "model",
+    "loss": "loss",
+    "optimizer": "optimizer",
+    "schedule": "schedule",
+    "regularizer": "regularizer",
+    "metric": "metrics",
+    "callback": "callbacks",
+}
+"""Kind to config group; components of the other kinds are given by name inside these."""
+
+
+MANY = ("metrics", "callbacks")
+"""Groups of which several options are taken at once, each under its own name."""
+
+
+@dataclass
+class TrainerOptions:
+    """``trainer``: how long and how to train."""
+
+    epochs: int = 20
+    batch_size: int = 32
+    shuffle: bool = True
+    threads: int | None = None  # of the matrix products; null: as many as the BLAS library takes by itself
+
+
+@dataclass
+class TrackingOptions:
+    """``tracking``: where and how a run is recorded."""
+
+    enabled: bool = True
+    uri: str | None = None  # null: MLFLOW_TRACKING_URI, else mlflow.db in the working directory
+    experiment: str = "${name}"
+    run_name: str | None = None  # null: the overrides that differ
+    figures: bool = True
+    reuse: bool = False  # a run that is equal in all that can change its result, and has finished, is not run again
+
+
+def config_folder() -> Path:
+    """Where chainrule's own configs lie: beside the package in a wheel, in the repository for an editable install."""
+    beside = Path(__file__).parents[1] / "conf"
+    return beside if beside.is_dir() else Path(__file__).parents[3] / "conf"
+
+
+def store_nodes() -> None:
+    """Give Hydra a node for every registered component, and for the options above."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    for entry in registry():
+        group = GROUPS.get(entry.kind)
+        if group is not None:
+            package = f"{group}.{entry.name}" if group in MANY else group
+            store.store(entry.name, node_of(entry), group, package, provider=entry.distribution)
+    for group in ("schedule", "regularizer"):
+        store.store("none", {}, group, group, provider="chainrule")
+    store.store("default", TrainerOptions, "trainer", "trainer", provider="chainrule")
+    store.store("mlflow", TrackingOptions, "tracking", "tracking", provider="chainrule")
+    store.store("none", TrackingOptions(enabled=False), "tracking", "tracking", provider="chainrule")
+
+
+def node_of(entry: Entry) -> type:
+    """A dataclass with the component's fields, as types that OmegaConf knows, and its ``name``."""
+    fields = [("name", str, dataclasses.field(default=entry.name))]
+    fields += [(field.name, config_type(field.annotation), _default(field)) for field in entry.fields]
+    return dataclasses.make_dataclass(f"{entry.kind}_{entry.name}", fields)
+
+
+def flattened(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """``{"optimizer": {"lr": 0.1}}`` as ``{"optimizer.lr": 0.1}``; lists of mappings by position."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, list) and any(isinstance(element, Mapping) for element in value):
+            value = {str(position): element for position, element in enumerate(value)}
+        if isinstance(value, Mapping) and value:
+            flat |= flattened(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _default(field: Field) -> Any:
+    if field.required:
+        return dataclasses.field(default="???")  # OmegaConf's mark of a value that must be given
+    default = spec_of(field.default) if hasattr(field.default, "kind") else field.default
+    default = list(default) if isinstance(default, tuple) else default
+    if isinstance(default, (list, dict)):
+        return dataclasses.field(default_factory=lambda: copy.deepcopy(default))
+    return dataclasses.field(default=default)

@@ -1,0 +1,74 @@
+"""A sweep: all jobs composed once, before the first one starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.hydra import Hydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from chainrule.config.jobs import Job, Sweep, Watcher
+from chainrule.config.loader import PRIMARY, SafeLoader, plain_of
+from chainrule.config.mailbox import Exchange
+from chainrule.config.task import Task
+from chainrule.errors import ConfigError
+from chainrule.registry.goals import goal_of
+
+
+def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], watcher: Watcher) -> None:
+    """As ``Hydra.multirun``, but that each job's config is composed once, before the first one starts."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    fixed = [str(override.input_line) for override in parsed if not override.is_sweep_override()]
+    master = hydra.compose_config(PRIMARY, [*overrides, "hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
+    options, objective = master.hydra.sweeper, master.get("objective")
+    searches = not options._target_.endswith(".BasicSweeper")
+    goal = goal_of(objective) if objective else "min"
+    if searches:
+        _check_direction(options, objective, goal)
+    folder = Path(master.hydra.runtime.cwd, master.hydra.sweep.dir).resolve()
+    exchange = Exchange(folder)
+    loader = hydra.config_loader
+    assert isinstance(loader, SafeLoader)
+    here = master.hydra.launcher._target_.endswith(".BasicLauncher")
+    loader.begin(exchange, lambda config: watcher.prepare(_tracking_of(config)), here)
+    callbacks = Callbacks(master)
+    callbacks.on_multirun_start(config=master, config_name=PRIMARY)
+    sweeper = Plugins.instance().instantiate_sweeper(
+        config=master,
+        hydra_context=HydraContext(config_loader=loader, callbacks=callbacks),
+        task_function=Task(run, fixed, exchange, searches),
+    )
+    if searches:  # whose jobs are composed one by one, by some launchers in the worker alone
+        watcher.prepare(_tracking_of(master))
+    sweep = Sweep(folder, exchange, objective, goal, lambda: options.get("n_trials") or loader.kept)
+    try:
+        with watcher.watch(sweep):
+            sweeper.sweep(arguments=plain_of(master.hydra.overrides.task))
+    finally:
+        exchange.close()
+    callbacks.on_multirun_end(config=master, config_name=PRIMARY)
+
+
+def _check_direction(sweeper: DictConfig, objective: str | None, goal: str) -> None:
+    """A search whose direction is not that of its objective would find the worst."""
+    if objective is None:
+        raise ConfigError("a search needs it: the metric to improve", key="objective")
+    direction = getattr(sweeper.get("direction"), "name", sweeper.get("direction"))
+    fitting = {"min": "minimize", "max": "maximize"}[goal]
+    if isinstance(direction, str) and direction != fitting:
+        raise ConfigError(f'got "{direction}", but {objective} is to be {fitting}d', key="hydra.sweeper.direction")
+
+
+def _tracking_of(config: DictConfig) -> Any:
+    """The section ``tracking`` of a job's config, resolved; None where something in it is known in the job alone."""
+    try:
+        return OmegaConf.to_container(config.tracking, resolve=True)
+    except OmegaConfBaseException:
+        return None

@@ -1,0 +1,92 @@
+"""What Hydra calls for each job of a program: from a composed config to a ``Job``, and back with how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from chainrule.config.jobs import Failure, Job
+from chainrule.config.loader import plain_of
+from chainrule.config.mailbox import Ended, Exchange
+from chainrule.config.messages import explained
+from chainrule.errors import ChainruleError, ConfigError
+
+
+class Task:
+    """What Hydra calls for each job, in this process or in a worker's."""
+
+    def __init__(
+        self,
+        run: Callable[[Job], Any],
+        fixed: Sequence[str] = (),
+        exchange: Exchange | None = None,
+        searches: bool = False,
+    ) -> None:
+        self._run = run
+        self._fixed = {_key(override) for override in fixed}  # what all jobs of a sweep share
+        self._exchange = exchange
+        self._searches = searches
+
+    def __call__(self, config: DictConfig) -> Any:
+        """What a single job gave, or its ``Failure``; of a job in a sweep what ``Exchange.tell`` gives."""
+        hydra = HydraConfig.get()
+        folder = Path(hydra.runtime.output_dir)
+        # As they were written: an interpolation among them is resolved in the config.
+        overrides = [str(override) for override in plain_of(hydra.overrides.task)]
+        differs = tuple(o for o in overrides if _key(o) not in self._fixed) if self._exchange else ()
+        sweep = self._exchange.sweep if self._exchange else None
+        try:
+            plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+            assert isinstance(plain, dict)
+            _require(plain, hydra)
+            job = Job(plain, overrides, folder, sweep, differs, self._searches)  # type: ignore[arg-type]
+            result = self._run(job)
+        except BaseException as error:
+            _remove_if_empty(folder, Path(hydra.runtime.cwd))
+            if not isinstance(error, Exception):  # an interrupt ends the sweep too
+                raise
+            if self._exchange is None:
+                return Failure(explained(error))
+            return self._exchange.tell(
+                Ended(hydra.job.num, differs, failed=_why(explained(error)), trace=traceback.format_exc())
+            )
+        if self._exchange is None:
+            return result
+        objective = result.metrics.get(plain["objective"])
+        return self._exchange.tell(Ended(hydra.job.num, differs, result.text, objective, reused=result.reused))
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, ChainruleError) else f"{type(error).__name__}: {error}"
+
+
+def _key(override: str) -> str:
+    """What an override is of: a sweeper may write its value otherwise (``False`` for ``false``)."""
+    return override.partition("=")[0]
+
+
+def _require(config: dict[Any, Any], hydra: Any) -> None:
+    """Refuse what composes, but is no run."""
+    for key in ("dataset", "model", "optimizer", "trainer", "tracking", "name", "seed", "dtype"):
+        if config.get(key) is None:
+            raise ConfigError("a run needs it", key=key)
+    if hydra.job.chdir:
+        raise ConfigError("a run stays in the folder in which it was started", key="hydra.job.chdir")
+    if Path(hydra.runtime.cwd).is_relative_to(hydra.runtime.output_dir):
+        # What lies there is recorded with the run.
+        raise ConfigError("a run needs a folder of its own, which cannot be the working directory", key="hydra.run.dir")
+
+
+def _remove_if_empty(folder: Path, here: Path) -> None:
+    """Hydra makes a job's folder, and those above it, before the job begins; one that failed at once leaves none."""
+    with contextlib.suppress(OSError):
+        for place in (folder, *folder.parents):
+            if here.is_relative_to(place) or not (place == folder or place.is_relative_to(here)):
+                break
+            place.rmdir()

@@ -1,0 +1,72 @@
+"""What people hand over from Python, refused with a message that says what it should have been."""
+
+from __future__ import annotations
+
+import contextlib
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.contract.arrays import Array, Shape
+from chainrule.errors import DataError, FieldError
+
+DTYPES = ("float32", "float64")
+
+
+def require_count(name: str, given: Any, least: int = 1) -> int:
+    """A whole number, NumPy's too, as Python's."""
+    if isinstance(given, bool) or not isinstance(given, numbers.Integral) or given < least:
+        raise FieldError(f"got {given!r}, expected a whole number, {least} or more", key=name)
+    return int(given)
+
+
+def require_list(name: str, given: Any, expected: str = "a list") -> Sequence[Any]:
+    """A list, not a single name, whose letters would be taken for names."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise FieldError(f"got {given!r}, expected {expected}", key=name)
+    return given
+
+
+def require_pair(name: str, given: Any) -> tuple[Any, Any]:
+    """``(x, y)``, not an array, whose first two rows would be taken for it."""
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        found = f"{len(given)} values" if isinstance(given, (tuple, list)) else type(given).__name__
+        raise FieldError(f"got {found}, expected a pair (x, y)", key=name)
+    return given[0], given[1]
+
+
+def require_shape(name: str, given: Any) -> Shape:
+    """The shape of one sample."""
+    try:
+        return tuple(require_count(name, size) for size in given)
+    except (TypeError, FieldError):  # not a sequence, or not of sizes
+        raise FieldError(
+            f"got {given!r}, expected the shape of one sample, such as (5,) or (28, 28)", key=name
+        ) from None
+
+
+def require_dtype(name: str, given: Any) -> np.dtype[Any]:
+    """One of ``DTYPES``, by name or as NumPy's."""
+    for dtype in map(np.dtype, DTYPES):
+        # NumPy takes None for float64, and raises where what is given can be no dtype.
+        with contextlib.suppress(TypeError):
+            if given is not None and np.dtype(given) == dtype:
+                return dtype
+    raise FieldError(f"got {given!r}, expected {' or '.join(DTYPES)}", key=name)
+
+
+def real_numbers(what: str, given: Any, hint: str = "") -> Array:
+    """``given`` as an array of numbers; ``what`` is what messages call it, ``hint`` ends one.
+
+    Raises:
+        DataError: it is text, None, complex, or rows of different lengths.
+    """
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise DataError(f"{what} must be an array of numbers: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{what} must be real numbers, got {array.dtype}{hint}")
+    return array

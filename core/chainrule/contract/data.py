@@ -1,0 +1,135 @@
+"""What a dataset gives: arrays for training, validation and test, and what they mean."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, get_args
+
+import numpy as np
+
+from chainrule.contract.arrays import Array, Shape, Task
+from chainrule.errors import DataError
+
+
+class Split(NamedTuple):
+    """Inputs ``x``, ``(n, *features)``, and targets ``y``: ``(n,)`` classes from 0, or numbers ``(n,)``, ``(n, k)``."""
+
+    x: Array
+    y: Array
+
+
+@dataclass(frozen=True)
+class Data:
+    """A dataset, split.
+
+    Args:
+        train, validation, test: pairs ``(x, y)``; the last two may be None. Inputs are floats (images: 0 to 1, of
+            shape ``(height, width)`` or ``(height, width, channels)``). Targets of a ``"binary"`` task are integers
+            0 or 1 of shape ``(n,)``; of a ``"multiclass"`` task integers from 0 of shape ``(n,)``; of a
+            ``"regression"`` task floats of shape ``(n,)`` or ``(n, k)``.
+        task: which of the three.
+        class_names: one for each class; empty for regression.
+        feature_names: one for each input column, where they have names.
+        source_digest: identifies the data where it is known already; else it is computed from the arrays.
+
+    Raises:
+        DataError: shapes, labels or values that do not fit the above.
+    """
+
+    train: Split
+    task: Task
+    validation: Split | None = None
+    test: Split | None = None
+    class_names: Sequence[str] = ()
+    feature_names: Sequence[str] = ()
+    source_digest: str | None = None
+
+    def __post_init__(self) -> None:
+        self._check_task()
+        for name, split in self.splits.items():
+            object.__setattr__(self, name, Split(*split))
+            x, y = split
+            for array in split:
+                if not (isinstance(array, np.ndarray) and np.issubdtype(array.dtype, np.number)):
+                    given = getattr(array, "dtype", type(array).__name__)
+                    raise DataError(f"the {name} data must be arrays of numbers, got {given}")
+            if len(x) != len(y) or len(x) == 0:
+                raise DataError(
+                    f"the {name} data has {len(x)} inputs and {len(y)} targets; they must be as many, and at least one"
+                )
+            if x.shape[1:] != self.input_shape:
+                raise DataError(f"the {name} data has inputs of shape {x.shape[1:]}, not {self.input_shape}")
+            if not (np.isfinite(x).all() and np.isfinite(y).all()):
+                raise DataError(f"the {name} data holds values that are infinite or not a number")
+            if self.task != "regression":
+                self._check_labels(name, y)
+
+    def _check_task(self) -> None:
+        if self.task not in get_args(Task):
+            raise DataError(f'there is no task "{self.task}": take binary, multiclass or regression')
+        if self.task == "binary" and len(self.class_names) != 2:
+            raise DataError(f"a binary task has two classes, got {len(self.class_names)} class names")
+        if self.task == "multiclass" and len(self.class_names) < 2:
+            raise DataError(f"a multiclass task needs class names, at least two, got {len(self.class_names)}")
+
+    def _check_labels(self, name: str, y: Array) -> None:
+        classes = self.classes
+        if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
+            raise DataError(f"the {name} labels must be integers of shape (n,), got {y.dtype} of shape {y.shape}")
+        wrong = np.flatnonzero((y < 0) | (y >= classes))
+        if len(wrong):
+            raise DataError(
+                f"label {y[wrong[0]]} of {name} sample {wrong[0]} is out of range: there are {classes} classes, "
+                f"0 to {classes - 1}"
+            )
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """Those that are there, by name."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in named.items() if split is not None}
+
+    @property
+    def input_shape(self) -> Shape:
+        """Of one sample."""
+        return tuple(self.train[0].shape[1:])
+
+    @property
+    def classes(self) -> int:
+        """The number of classes, of which a binary task has two; for regression, of target columns."""
+        if self.task == "regression":
+            y = self.train[1]
+            return 1 if y.ndim == 1 else int(y.shape[1])
+        return len(self.class_names)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 that identifies the data: of its source where that is known, else of all arrays."""
+        if self.source_digest:
+            return self.source_digest
+        sha = hashlib.sha256()
+        for name, split in self.splits.items():
+            for array in split:
+                sha.update(f"{name} {array.dtype.str} {array.shape}".encode())
+                sha.update(np.ascontiguousarray(array).tobytes())
+        return sha.hexdigest()
+
+
+def split_indices(n: int, fractions: Sequence[float], seed: int) -> list[Array]:
+    """Cut ``range(n)``, shuffled, into parts of the given fractions, to the nearest whole number while there are enough;
+    the last part is what remains.
+
+    >>> [len(part) for part in split_indices(10, [0.2, 0.3], seed=0)]
+    [2, 3, 5]
+
+    Raises:
+        DataError: the fractions make up more than the whole.
+    """
+    if sum(fractions) > 1 + 1e-9:
+        raise DataError(f"the fractions {list(fractions)} make up more than the whole")
+    order = np.random.default_rng(seed).permutation(n)
+    cuts = np.cumsum([round(n * fraction) for fraction in fractions])
+    return [np.sort(part) for part in np.split(order, cuts)]

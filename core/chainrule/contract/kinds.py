@@ -1,0 +1,458 @@
+"""The base class of each kind of component: the one file that a component author reads.
+
+A component is a dataclass that inherits from one of the eleven classes below. Its fields are its hyperparameters, with
+types and defaults; the first line of its docstring is its description; its ``__post_init__`` refuses bad values with
+``self.require``, and may rely on the fields' types, which are checked before it. A plugin registers it::
+
+    @chainrule.hookimpl
+    def register_components(registry):
+        registry.add(MyLayer)          # the kind from the base class, the name "my_layer" from the class's
+
+Everywhere, axis 0 of an array is the batch: ``x`` has shape ``(batch, *features)``. ``dx`` and ``dy`` are the gradient
+of the loss with respect to ``x`` and ``y``. A component computes in the dtype of what it is given.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+import numpy as np
+
+from chainrule.contract.arrays import Array, Shape, Task
+from chainrule.contract.fields import require_types
+from chainrule.errors import ContractError, FieldError
+
+if TYPE_CHECKING:
+    from chainrule.contract.data import Data
+    from chainrule.contract.parameters import Buffer, Parameter
+    from chainrule.training.trainer import Trainer
+
+
+class Component:
+    """What all kinds share. Fields keep what was given: whatever is derived from them is not a field."""
+
+    kind: ClassVar[str]
+    required: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # the methods that an author writes, with their arguments
+
+    # What an author may tell the conformance kit, chainrule.testing. None of it is annotated: it is no hyperparameter.
+
+    check_examples: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    """Values of fields to check with, where some have no default or other variants are worth it: ``({"units": 3},)``.
+    By default one example, of nothing but defaults."""
+
+    check_input_shapes: ClassVar[Sequence[Shape]] = ()
+    """The shapes of a sample to check a layer or a model with, where it does not take ``(4,)``: ``((8, 8, 3),)``."""
+
+    @classmethod
+    def check_examples_in(cls, folder: Path) -> Sequence[Mapping[str, Any]]:
+        """For a component that reads files: write small ones into this empty folder, and return examples of fields."""
+        return cls.check_examples
+
+    @property
+    def check_kinks(self) -> Sequence[float]:
+        """Where its function has no derivative, so that the kit's differences stay away: values of an activation's
+        ``z``, a layer's ``x``, a regularizer's ``theta``, a loss's ``prediction - target``. A class attribute,
+        ``check_kinks = (0.0,)``, or a property where it depends on fields."""
+        return ()
+
+    @property
+    def checks_not_applicable(self) -> Mapping[str, str]:
+        """Checks that cannot apply to this component, each with the reason, which is shown wherever the kit runs. A
+        class attribute, or a property where it depends on fields or on what is at hand."""
+        return {}
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        own = vars(cls).get("__post_init__")
+        if own is not None:
+            cls.__post_init__ = _types_first(own)  # type: ignore[assignment,method-assign]
+
+    def __post_init__(self) -> None:
+        """Refuses what does not fit a field's type, before a component's own ``__post_init__`` looks at its value."""
+        require_types(self)
+
+    def require(self, field: str, condition: bool, expected: str) -> None:
+        """Refuse a bad value: ``self.require("rate", 0 <= self.rate < 1, "at least 0 and less than 1")``.
+
+        Raises:
+            FieldError: the condition is false.
+        """
+        if not condition:
+            value = getattr(self, field)
+            raise FieldError(f"got {value!r}, must be {expected} ({type(self).__name__})", key=field)
+
+    def work(self, name: str, shape: Shape, dtype: Any) -> Array:
+        """A kept array to compute in, so that a step need allocate nothing. Its contents are left from the last use.
+
+        Arrays are told apart by ``name``. A smaller batch (the last of an epoch) is given the first rows of the
+        larger array. What a component returns may be such an array: it is valid until the component's next
+        ``forward`` (for a gradient: its next ``backward``).
+        """
+        kept: dict[str, Array] = self.__dict__.setdefault("_work", {})
+        array = kept.get(name)
+        if array is not None and array.dtype == dtype:
+            if array.shape == shape:
+                return array
+            if array.shape[1:] == shape[1:] and len(array) > shape[0]:
+                return array[: shape[0]]
+        array = kept[name] = np.empty(shape, dtype)
+        return array
+
+
+def _types_first(own: Callable[[Any], None]) -> Callable[[Any], None]:
+    @functools.wraps(own)
+    def __post_init__(self: Any) -> None:
+        require_types(self)
+        own(self)
+
+    return __post_init__
+
+
+class Scope(Protocol):
+    """What a network lends to a layer while it builds it."""
+
+    dtype: np.dtype[Any]
+
+    def parameter(self, name: str, shape: Shape, initializer: Any, decay: bool) -> Parameter: ...
+    def buffer(self, name: str, shape: Shape, value: Any) -> Buffer: ...
+    def child(self, owner: Layer, field: str, given: Any) -> Any: ...
+    def rng(self) -> np.random.Generator: ...
+
+
+class Layer(Component):
+    """A step of a network: $y = f(x)$, with the gradient of the loss passed back through it.
+
+    An author writes ``build``, ``forward`` and ``backward``. A layer never writes to ``x`` or ``dy``, and keeps nothing
+    on ``self`` that leads back to ``self``: what it keeps goes with its network.
+    """
+
+    kind = "layer"
+    required = {"build": ("input_shape",), "forward": ("x", "training"), "backward": ("dy",)}
+
+    def build(self, input_shape: Shape) -> Shape:
+        """Declare parameters, buffers and children, and return the output's shape. Both shapes are of one sample,
+        without the batch axis. Called again for each network that is built.
+
+        Raises:
+            ShapeError: this layer cannot take such input; say what it can take.
+        """
+        raise NotImplementedError
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """``x``: ``(batch, *input_shape)``. Returns ``(batch, *output_shape)`` of the same dtype, and keeps what
+        ``backward`` needs."""
+        raise NotImplementedError
+
+    def backward(self, dy: Array) -> Array:
+        """``dy``: shaped as the output of the last ``forward``. Writes (does not add) the gradient of every parameter
+        into its ``grad``, and returns ``dx``, shaped as ``x``."""
+        raise NotImplementedError
+
+    def backward_parameters(self, dy: Array) -> None:
+        """As ``backward``, where nobody needs ``dx``, as in a network's first layer. May be written to save work."""
+        self.backward(dy)
+
+    # What ``build`` may call.
+
+    def parameter(self, name: str, shape: Shape, initializer: Any, decay: bool = True) -> Parameter:
+        """Declare a trained array. Its ``value`` and ``grad`` exist once the whole network is built.
+
+        Args:
+            name: unique in this layer; the network calls it ``"0.dense.W"``.
+            shape: its shape; the last axis is ``fan_out`` for initializers that ask.
+            initializer: an ``Initializer``, its name, or ``{name: ..., ...}``.
+            decay: whether weight decay and regularizers act on it (weights: yes; biases: no).
+        """
+        return self._scope().parameter(name, shape, initializer, decay)
+
+    def buffer(self, name: str, shape: Shape, value: Any = 0.0) -> Buffer:
+        """Declare an array that is kept and saved but not trained, such as running statistics; ``value`` fills it."""
+        return self._scope().buffer(name, shape, value)
+
+    def child(self, field: str, given: Any) -> Any:
+        """The component that a field of this layer holds, as a private, fresh instance that the network knows of.
+
+        ``given`` is an instance, a name or ``{name: ..., ...}``. An activation in the field ``activation`` is applied
+        by the network, after this layer: layer code never applies it. A layer, or a list of layers, comes back as one
+        ``Stack``: call its ``build``, ``forward`` and ``backward`` from yours.
+        """
+        return self._scope().child(self, field, given)
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """This layer's own stream of random numbers."""
+        return self._scope().rng()
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The network's dtype: float32 or float64."""
+        return self._scope().dtype
+
+    def _scope(self) -> Scope:
+        scope: Scope | None = self.__dict__.get("_lent_scope")
+        if scope is None:
+            raise ContractError(
+                f"{type(self).__name__} is not part of a network yet: parameters, buffers, children and rng are to "
+                "be had from build() on"
+            )
+        return scope
+
+
+class Activation(Component):
+    """An elementwise (or row by row) function $a = f(z)$. Usable as a layer, or by name in a layer's ``activation``."""
+
+    kind = "activation"
+    required = {"forward": ("z",), "backward": ("da",)}
+
+    def forward(self, z: Array) -> Array:
+        """``z``: any shape. Returns ``a``, of the same shape and dtype, and keeps what ``backward`` needs."""
+        raise NotImplementedError
+
+    def backward(self, da: Array) -> Array:
+        """Returns ``dz``, shaped as ``z``."""
+        raise NotImplementedError
+
+
+class Loss(Component):
+    """How wrong predictions are: a mean over the batch.
+
+    ``target`` has the shape and dtype of ``prediction``. Classes given as whole numbers are made one-hot on the way,
+    unless the loss says ``integer_targets = True``: then such targets come as they are, integers of shape ``(batch,)``.
+    """
+
+    kind = "loss"
+    required = {"output": ("task", "classes"), "forward": ("prediction", "target"), "backward": ()}
+
+    integer_targets: ClassVar[bool] = False
+    default_for: ClassVar[tuple[Task, ...]] = ()
+    """The tasks for which this loss is picked where none is named."""
+    fuses_with: ClassVar[str | None] = None
+    """The name of the last activation that this loss can take over, working from its input, the logits.
+
+    Such a loss, where it is not for regression, takes probabilities: predictions outside 0 to 1 are refused.
+    """
+
+    def output(self, task: Task, classes: int) -> tuple[int, str]:
+        """How a network should end: the number of output units, and the name of their activation.
+
+        Args:
+            task: ``"binary"``, ``"multiclass"`` or ``"regression"``.
+            classes: the number of classes; for regression, of target columns.
+
+        Raises:
+            ConfigError: this loss is not for that task.
+        """
+        raise NotImplementedError
+
+    def forward(self, prediction: Array, target: Array) -> float:
+        """``prediction``: ``(batch, *output)``, what the network's last activation gives. Returns the mean loss."""
+        raise NotImplementedError
+
+    def backward(self) -> Array:
+        """Returns the gradient with respect to ``prediction`` of the last ``forward``, shaped like it."""
+        raise NotImplementedError
+
+    # Only with ``fuses_with``:
+
+    def forward_logits(self, logits: Array, target: Array) -> float:
+        """The same loss from the last activation's input. May set ``self.prediction`` to what the activation would
+        have given, which then need not be computed a second time."""
+        raise NotImplementedError
+
+    def backward_logits(self) -> Array:
+        """Returns the gradient with respect to ``logits`` of the last ``forward_logits``."""
+        raise NotImplementedError
+
+    prediction: Array | None = None
+
+
+class Optimizer(Component):
+    """The rule by which a gradient moves the parameters.
+
+    It keeps nothing on itself: ``update`` runs once for each block of the flat parameter vector. State lives in
+    ``slots``, arrays of zeros at first, named by the class attribute of that name (not annotated, or the dataclass
+    would take it for a field). In float32, entries of slots that are smaller than 1e-30 in size are set to zero every
+    64 steps, since subnormal numbers are slow: keep nothing in a slot to which that would matter. A field
+    ``weight_decay`` is the strength of decoupled decay: the trainer applies it to weights before ``update``, as
+    $theta = (1 - lr * weight_decay) theta$ (Loshchilov, Hutter 2019; as is common, it is scaled by the scheduled
+    ``lr``, where their algorithm 2 takes the schedule's factor alone).
+    """
+
+    kind = "optimizer"
+    required = {"update": ("theta", "grad", "slots", "step", "lr")}
+
+    lr: float
+    slots: ClassVar[tuple[str, ...]] = ()
+    whole_parameters: ClassVar[bool] = False
+    """True for one call per parameter, in its own shape, in place of blocks of the flat vector."""
+
+    def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
+        """Move ``theta`` in place. ``grad`` may be overwritten.
+
+        Args:
+            theta, grad: ``(n,)``, or a parameter's shape with ``whole_parameters``.
+            slots: name to array, each shaped as ``theta``; to be changed in place.
+            step: counts from 1.
+            lr: the scheduled learning rate, which is to be used in place of the field.
+        """
+        raise NotImplementedError
+
+
+class Initializer(Component):
+    """What a parameter holds before training."""
+
+    kind = "initializer"
+    required = {"__call__": ("shape", "rng", "dtype")}
+
+    def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
+        """Returns a new array of that shape and dtype. All randomness comes from ``rng``."""
+        raise NotImplementedError
+
+    def moments(self, shape: Shape) -> tuple[float, float]:
+        """May state the mean and the standard deviation of values of that shape: the conformance kit compares."""
+        raise NotImplementedError
+
+
+class Regularizer(Component):
+    """A penalty on large weights. It sees weights only, never biases (``decay=False``)."""
+
+    kind = "regularizer"
+    required = {"penalty": ("theta",), "add_gradient": ("theta", "grad")}
+
+    def penalty(self, theta: Array) -> float:
+        """``theta``: ``(n,)``, all weights of the network. The reported loss leaves it out; it is logged beside it."""
+        raise NotImplementedError
+
+    def add_gradient(self, theta: Array, grad: Array) -> None:
+        """Add the penalty's gradient to ``grad``, in place."""
+        raise NotImplementedError
+
+
+class Schedule(Component):
+    """How the learning rate changes over a training."""
+
+    kind = "schedule"
+    required = {"__call__": ("step", "total")}
+
+    def __call__(self, step: int, total: int) -> float:
+        """The factor that multiplies the optimizer's ``lr``.
+
+        Args:
+            step: the number of updates made so far: 0 for the first one.
+            total: the number of updates planned. ``step`` may go beyond it.
+        """
+        raise NotImplementedError
+
+
+class Metric(Component):
+    """A number that people read, gathered over batches of any cut.
+
+    ``target`` holds integer classes of shape ``(batch,)`` for a multiclass task; otherwise numbers shaped as
+    ``prediction``, 0 or 1 for a binary task.
+    """
+
+    kind = "metric"
+    required = {"reset": (), "update": ("prediction", "target"), "compute": ()}
+
+    tasks: ClassVar[tuple[Task, ...]] = ()
+    """For which tasks it is meant, and picked where no metric is named."""
+    goal: ClassVar[Literal["min", "max"]] = "max"
+    """Which way is better: for the best epoch."""
+    array: ClassVar[bool] = False
+    """True where ``compute`` gives an array. Such a metric is not followed during training, but computed at its end."""
+
+    def reset(self) -> None:
+        """Forget what was gathered. Called before the first batch."""
+        raise NotImplementedError
+
+    def update(self, prediction: Array, target: Array) -> None:
+        """Take in one batch. ``prediction`` is what the output layer gives: ``(batch, units)``."""
+        raise NotImplementedError
+
+    def compute(self) -> float | Array:
+        """The value over all that was gathered."""
+        raise NotImplementedError
+
+
+class Callback(Component):
+    """Something that listens to a training. Write the methods that you need; each is given the trainer.
+
+    The trainer has ``network, optimizer, epoch, epochs, step, steps_per_epoch, batch_loss, metrics, history,
+    learning_rate`` (which may be set) and ``stop(reason)``.
+    """
+
+    kind = "callback"
+
+    display: ClassVar[bool] = False
+    """True where all that it does is to show something. Left out where many runs share one screen, as in a sweep."""
+
+    def on_train_start(self, trainer: Trainer) -> None:
+        """``fit`` begins."""
+
+    def on_epoch_start(self, trainer: Trainer) -> None:
+        """``trainer.epoch`` (from 1) begins."""
+
+    def on_gradient(self, trainer: Trainer) -> None:
+        """The gradient of a batch stands in ``trainer.network.parameters.grad``; the update comes next."""
+
+    def on_batch_end(self, trainer: Trainer) -> None:
+        """The parameters were updated: ``trainer.step`` updates so far; ``trainer.batch_loss`` is its loss."""
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """``trainer.metrics`` holds this epoch's values, by name: ``"validation/loss"``."""
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        """``fit`` ends, early or not."""
+
+    def on_exception(self, trainer: Trainer, error: BaseException) -> None:
+        """An error or an interrupt ends ``fit``."""
+
+    def state(self) -> dict[str, Any]:
+        """What must be saved for a training to go on exactly."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what ``state`` gave."""
+
+
+class Dataset(Component):
+    """Where data comes from."""
+
+    kind = "dataset"
+    required = {"load": ()}
+
+    def load(self) -> Data:
+        """Read or generate it. The same fields give the same data.
+
+        Raises:
+            DataError: it is missing or damaged; say where it was looked for, and what to do.
+        """
+        raise NotImplementedError
+
+
+class Model(Component):
+    """An architecture: the list of layers for a given input and output."""
+
+    kind = "model"
+    required = {"build": ("input_shape", "units", "activation")}
+
+    def build(self, input_shape: Shape, units: int, activation: str) -> Sequence[Any]:
+        """Returns layers, each an instance, a name or ``{name: ..., ...}``.
+
+        Args:
+            input_shape: of one sample.
+            units, activation: how the network must end, from ``Loss.output``.
+        """
+        raise NotImplementedError
+
+
+KINDS: dict[str, type[Component]] = {
+    base.kind: base
+    for base in (
+        Layer, Activation, Loss, Optimizer, Initializer, Regularizer, Schedule, Metric, Callback, Dataset, Model,
+    )
+}  # fmt: skip
+"""Every kind, by name."""

@@ -1,0 +1,123 @@
+"""All parameters of a network as one flat vector, with named, shaped views of it.
+
+``theta`` holds every trained number and ``grad`` every gradient, both contiguous. So an optimizer, a global norm, a
+gradient check, a checkpoint and a copy of the best weights are each one operation on one array. The parameters on which
+weight decay acts (weights) come first, those that it spares (biases) after them: what decays is a slice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.contract.arrays import Array, Shape
+from chainrule.errors import ContractError
+
+
+class Parameter:
+    """A trained array: ``value`` and ``grad`` are views of the network's flat vectors.
+
+    Both exist once the whole network is built. Assigning to them copies into the view.
+    """
+
+    def __init__(self, name: str, shape: Shape, initializer: Any, decay: bool) -> None:
+        self.name = name
+        self.shape = tuple(int(n) for n in shape)
+        self.initializer = initializer
+        self.decay = decay
+        self.offset = -1  # of its first number in the flat vector
+        self._value: Array | None = None
+        self._grad: Array | None = None
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return math.prod(self.shape)
+
+    @property
+    def value(self) -> Array:
+        """Its numbers: a view of the network's ``theta``."""
+        if self._value is None:
+            raise ContractError(f"parameter {self.name} has no value before the whole network is built")
+        return self._value
+
+    @value.setter
+    def value(self, new: Any) -> None:
+        self.value[...] = new
+
+    @property
+    def grad(self) -> Array:
+        """The loss's gradient with respect to it: a view of the network's ``grad``."""
+        if self._grad is None:
+            raise ContractError(f"parameter {self.name} has no gradient before the whole network is built")
+        return self._grad
+
+    @grad.setter
+    def grad(self, new: Any) -> None:
+        self.grad[...] = new
+
+    def bind(self, theta: Array, grad: Array, offset: int) -> None:
+        """Become the view of ``theta`` and ``grad`` that starts at ``offset``."""
+        self.offset = offset
+        self._value = theta[offset : offset + self.size].reshape(self.shape)
+        self._grad = grad[offset : offset + self.size].reshape(self.shape)
+
+    def __repr__(self) -> str:
+        return f"Parameter({self.name!r}, shape={self.shape}, decay={self.decay})"
+
+
+class Buffer:
+    """An array that a network keeps and saves but does not train. Assigning to ``value`` copies into it."""
+
+    def __init__(self, name: str, value: Array) -> None:
+        self.name = name
+        self._value = value
+
+    @property
+    def value(self) -> Array:
+        """Its numbers."""
+        return self._value
+
+    @value.setter
+    def value(self, new: Any) -> None:
+        self._value[...] = new
+
+
+@dataclass
+class Parameters:
+    """The parameters of one network. Iterating gives them in layer order.
+
+    ``theta`` and ``grad``: ``(n,)``, of the network's dtype; ``theta[decaying]`` are the weights.
+    """
+
+    named: Sequence[Parameter]
+    theta: Array
+    grad: Array
+    decaying: slice
+
+    @classmethod
+    def allocate(cls, named: Sequence[Parameter], dtype: np.dtype[Any]) -> Parameters:
+        """Lay the parameters out in two new flat vectors of zeros, and bind each to its place."""
+        size = sum(parameter.size for parameter in named)
+        theta, grad = np.zeros(size, dtype), np.zeros(size, dtype)
+        offset = 0
+        for parameter in sorted(named, key=lambda p: not p.decay):  # stable: layer order within both halves
+            parameter.bind(theta, grad, offset)
+            offset += parameter.size
+        return cls(named, theta, grad, slice(0, sum(p.size for p in named if p.decay)))
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self.named)
+
+    def __len__(self) -> int:
+        return len(self.named)
+
+    def __getitem__(self, name: str) -> Parameter:
+        for parameter in self.named:
+            if parameter.name == name:
+                return parameter
+        raise KeyError(f"no parameter {name!r}; there are {', '.join(p.name for p in self.named)}")

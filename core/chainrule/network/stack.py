@@ -1,0 +1,221 @@
+"""Layers one after another, and what a layer may do while it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from chainrule.contract.arrays import Array, Shape, stream
+from chainrule.contract.fields import fields_of
+from chainrule.contract.kinds import Activation, Component, Layer
+from chainrule.contract.parameters import Buffer, Parameter
+from chainrule.errors import ConfigError, ContractError, UnknownName, did_you_mean, within
+from chainrule.registry.making import fresh, make
+from chainrule.registry.registry import registry
+
+
+class Blueprint:
+    """What is gathered while the layers of a network are built."""
+
+    def __init__(self, seed: int, dtype: np.dtype[Any]) -> None:
+        self.seed = seed
+        self.dtype = dtype
+        self.parameters: list[Parameter] = []
+        self.buffers: list[Buffer] = []
+        self.components: list[Component] = []
+        self.generators: dict[str, np.random.Generator] = {}
+        self._given: dict[int, Component] = {}  # by id; kept alive, or the id could be another's later
+
+    def component(self, kind: str, given: Any) -> Any:
+        """A private instance of what was given; the same instance may be given only once.
+
+        Not so an initializer, which keeps nothing: a layer may use that of its field for several parameters.
+        """
+        if isinstance(given, Component) and kind != "initializer":
+            if id(given) in self._given:
+                raise ConfigError(
+                    f"one instance of {type(given).__name__} is used twice in this network; make one for each place"
+                )
+            self._given[id(given)] = given
+        component = fresh(make(kind, given))
+        self.components.append(component)
+        return component
+
+
+class LayerScope:
+    """What a layer may do while it is built (see ``components.Scope``); of it, random numbers remain afterwards."""
+
+    def __init__(self, name: str, blueprint: Blueprint) -> None:
+        self.name = name
+        self.dtype = blueprint.dtype
+        self.activation: Activation | None = None
+        self._seed = blueprint.seed
+        self._generators = blueprint.generators
+        self._blueprint: Blueprint | None = blueprint
+        self._taken: set[str] = set()
+
+    def close(self) -> None:
+        """The layer is built. The blueprint knows each layer: were it kept here, a network that nobody uses any more,
+        with all that its layers hold, would stay until Python searches for garbage."""
+        self._blueprint = None
+
+    def parameter(self, name: str, shape: Shape, initializer: Any, decay: bool) -> Parameter:
+        blueprint = self._open("parameter", name)
+        parameter = Parameter(self._full(name), shape, blueprint.component("initializer", initializer), decay)
+        blueprint.parameters.append(parameter)
+        return parameter
+
+    def buffer(self, name: str, shape: Shape, value: Any) -> Buffer:
+        blueprint = self._open("buffer", name)
+        buffer = Buffer(self._full(name), np.full(shape, value, self.dtype))
+        blueprint.buffers.append(buffer)
+        return buffer
+
+    def child(self, owner: Layer, field: str, given: Any) -> Any:
+        blueprint = self._open("child", field)
+        kind = {f.name: f.kind for f in fields_of(type(owner))}.get(field)
+        if kind is None:
+            raise ContractError(f"{type(owner).__name__} has no field {field!r} whose type names a kind of component")
+        if kind == "layer":
+            several = isinstance(given, Sequence) and not isinstance(given, str)
+            layers = list(given) if several else [given]
+            places = [f"{field}.{position}" for position in range(len(layers))] if several else [field]
+            return Stack(layers, blueprint, f"{self._full(field)}.", places)
+        with within(field):
+            component = blueprint.component(kind, given)
+        if kind == "activation" and field == "activation":
+            self.activation = component
+        return component
+
+    def rng(self) -> np.random.Generator:
+        if self.name not in self._generators:
+            self._generators[self.name] = stream(self._seed, f"layer {self.name}")
+        return self._generators[self.name]
+
+    def _open(self, what: str, name: str) -> Blueprint:
+        if self._blueprint is None:
+            raise ContractError(f"{self.name} declares the {what} {name!r} after it was built: declare it in build()")
+        return self._blueprint
+
+    def _full(self, name: str) -> str:
+        if name in self._taken:
+            raise ContractError(f"{self.name} declares {name!r} twice")
+        self._taken.add(name)
+        return f"{self.name}.{name}"
+
+
+class _Activate:
+    """An activation as a step of a stack."""
+
+    def __init__(self, activation: Activation) -> None:
+        self.forward = lambda z, training: activation.forward(z)
+        self.backward = activation.backward
+
+
+class Stack:
+    """Layers one after another, each layer's ``activation`` unfolded into a step of its own.
+
+    ``layers`` holds the components in order, ``names`` what each is called, ``shapes`` the shape of a sample after it.
+
+    Args:
+        given: each an instance, a name, or ``{name: ..., ...}``.
+        prefix: of their names.
+        places: what errors call each of them; by default its position.
+    """
+
+    def __init__(
+        self, given: Sequence[Any], blueprint: Blueprint, prefix: str = "", places: Sequence[str] | None = None
+    ) -> None:
+        self._blueprint: Blueprint | None = blueprint  # until it is built
+        self._prefix = prefix
+        self._places = places or [str(position) for position in range(len(given))]
+        self._given: list[Layer | Activation] = []
+        for place, spec in zip(self._places, given):
+            with within(place):
+                self._given.append(blueprint.component(_kind_in_stack(spec), spec))
+
+    def build(self, input_shape: Shape) -> Shape:
+        """Build each layer for the shape that the one before it gives, and return the last one's."""
+        blueprint, self._blueprint = self._blueprint, None
+        if blueprint is None:
+            raise ContractError(f"the layers {self._prefix}{self._places[0]}, ... are built twice: build a child once")
+        self.layers: list[Layer | Activation] = []
+        self.names: list[str] = []
+        self.shapes: list[Shape] = []
+        self._first_trained: int | None = None  # position of the first layer that has parameters
+        shape = tuple(input_shape)
+        for position, layer in enumerate(self._given):
+            name = f"{self._prefix}{position}.{registry().name_of(layer)}"
+            with within(self._places[position]):
+                if isinstance(layer, Activation):
+                    self._append(layer, name, shape)
+                    continue
+                scope = LayerScope(name, blueprint)
+                layer.__dict__["_lent_scope"] = scope
+                before = len(blueprint.parameters)
+                shape = _checked_shape(name, layer.build(shape))
+                scope.close()
+                if self._first_trained is None and len(blueprint.parameters) > before:
+                    self._first_trained = len(self.layers)
+                self._append(layer, name, shape)
+                if scope.activation is not None:
+                    self._append(scope.activation, f"{name}.{registry().name_of(scope.activation)}", shape)
+        self.link()
+        return shape
+
+    def _append(self, layer: Layer | Activation, name: str, shape: Shape) -> None:
+        self.layers.append(layer)
+        self.names.append(name)
+        self.shapes.append(shape)
+
+    def link(self, without_last: bool = False) -> None:
+        """Prepare the passes; ``without_last`` leaves the last step to a loss that fuses with it."""
+        steps = [_Activate(layer) if isinstance(layer, Activation) else layer for layer in self.layers]
+        steps = steps[:-1] if without_last else steps
+        self._forward = [step.forward for step in steps]
+        self._backward = [step.backward for step in reversed(steps)]
+        first = self._first_trained
+        self._backward_trained = [] if first is None else [step.backward for step in reversed(steps[first + 1 :])]
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """``x``: ``(batch, *input_shape)``."""
+        for forward in self._forward:
+            x = forward(x, training)
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        """Returns ``dx``; every parameter's ``grad`` is written on the way."""
+        for backward in self._backward:
+            dy = backward(dy)
+        return dy
+
+    def backward_parameters(self, dy: Array) -> None:
+        """As ``backward``, without what nobody needs: ``dx``, and the way down to it below the first parameters."""
+        if self._first_trained is None:
+            return
+        for backward in self._backward_trained:
+            dy = backward(dy)
+        cast(Layer, self.layers[self._first_trained]).backward_parameters(dy)
+
+
+def _kind_in_stack(spec: Any) -> str:
+    """Whether what stands in a list of layers is a layer or an activation."""
+    if isinstance(spec, Activation):
+        return "activation"
+    name = spec.get("name") if isinstance(spec, Mapping) else spec
+    if not isinstance(name, str):
+        return "layer"
+    layers, activations = registry().names("layer"), registry().names("activation")
+    if name in layers or name not in activations:
+        if name not in layers:
+            raise UnknownName(f'there is no layer "{name}". {did_you_mean(name, [*layers, *activations])}')
+        return "layer"
+    return "activation"
+
+
+def _checked_shape(name: str, shape: Any) -> Shape:
+    if not isinstance(shape, tuple) or not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
+        raise ContractError(f"build of {name} must return the output's shape as a tuple of sizes, got {shape!r}")
+    return tuple(int(n) for n in shape)

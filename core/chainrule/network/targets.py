@@ -1,0 +1,93 @@
+"""Targets in the form that a loss and the metrics work with, checked against the network's output."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.contract.arrays import Array, Shape, Task
+from chainrule.errors import DataError, ShapeError
+
+
+class Targets(NamedTuple):
+    """The same targets twice: as the loss takes them, and as the metrics do."""
+
+    loss: Array
+    metric: Array
+
+    def rows(self, which: Any) -> Targets:
+        loss = self.loss[which]
+        return Targets(loss, loss if self.metric is self.loss else self.metric[which])
+
+
+def prepared(y: Array, task: Task, output_shape: Shape, dtype: np.dtype[Any], integer_targets: bool) -> Targets:
+    """``y`` for a network with that output.
+
+    Args:
+        y: integer classes ``(n,)``, one-hot or probabilities ``(n, classes)``, or numbers shaped as the output.
+        integer_targets: whether the loss takes classes as they are.
+
+    Raises:
+        DataError: labels out of range. ShapeError: targets that do not fit the output.
+    """
+    if task == "multiclass":
+        return _classes(y, output_shape, dtype, integer_targets)
+    target = y.astype(dtype)
+    if target.ndim == 1 and output_shape == (1,):
+        target = target[:, None]  # never broadcast (n,) against (n, 1)
+    if target.shape[1:] != output_shape:
+        raise ShapeError(f"targets of shape {y.shape} do not fit a {task} output of shape (n, {listed(output_shape)})")
+    within = (target >= 0) & (target <= 1)  # false for nan
+    if task == "binary" and not within.all():
+        raise DataError(f"targets of a binary task must be 0 or 1, got {target[~within][0]:g}")
+    return Targets(target, target)
+
+
+def _classes(y: Array, output_shape: Shape, dtype: np.dtype[Any], integer_targets: bool) -> Targets:
+    if len(output_shape) != 1 or output_shape[0] < 2:
+        raise ShapeError(
+            f"a multiclass task needs one output unit per class, and the output has shape (n, {listed(output_shape)}); "
+            "for two classes in one column use a sigmoid output and a binary loss"
+        )
+    classes = output_shape[0]
+    if y.ndim == 1:
+        whole = np.isfinite(y) & (np.rint(y) == y)
+        if not whole.all():
+            raise DataError(f"classes must be whole numbers, got {y[~whole][0]}")
+        labels = y.astype(np.int64)
+        wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+        if len(wrong):
+            raise DataError(
+                f"label {labels[wrong[0]]} of sample {wrong[0]} is out of range: the network has {classes} outputs, "
+                f"for labels 0 to {classes - 1}"
+            )
+        return Targets(labels if integer_targets else np.eye(classes, dtype=dtype)[labels], labels)
+    if y.shape[1:] != (classes,):
+        raise ShapeError(
+            f"targets of shape {y.shape} do not fit {classes} output units: give classes as integers of shape (n,), "
+            f"or one-hot of shape (n, {classes})"
+        )
+    wrong = np.flatnonzero(~((y >= 0).all(axis=1) & np.isclose(y.sum(axis=1), 1, atol=1e-3)))
+    if len(wrong):
+        raise DataError(
+            f"target {wrong[0]} is no distribution over the {classes} classes: its numbers must be 0 or more, and sum "
+            "to 1"
+        )
+    return Targets(y.astype(dtype), y.argmax(axis=1))
+
+
+def task_of(y: Array, output_shape: Shape) -> Task:
+    """What the targets look like."""
+    several = len(output_shape) == 1 and output_shape[0] > 1
+    if several and y.ndim == 1 and np.issubdtype(y.dtype, np.integer):
+        return "multiclass"
+    if several and y.ndim == 2 and y.shape[1] == output_shape[0]:
+        rows = y.sum(axis=1)
+        if (y >= 0).all() and np.allclose(rows, 1):
+            return "multiclass"
+    return "binary" if np.isin(y, (0, 1)).all() else "regression"
+
+
+def listed(shape: Shape) -> str:
+    return ", ".join(map(str, shape))

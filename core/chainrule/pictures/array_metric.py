@@ -1,0 +1,36 @@
+"""Any other metric that is an array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chainrule.contract.arrays import Array
+from chainrule.pictures.page import BLUE, color_bar, new_page, place_axes
+from chainrule.words import cut
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def array_metric(array: Array, class_names: Sequence[str], title: str, name: str) -> Figure:
+    """Any other metric that is an array: ``(n,)`` as bars, by class where there are n classes; a matrix as colours."""
+    if array.ndim == 2:
+        figure = new_page(6.4, 5.6, title, name)
+        axes = place_axes(figure, 0.75, 0.5, 4.6, 4.4)
+        axes.grid(visible=False)
+        image = axes.imshow(array, cmap="viridis", aspect="auto")
+        color_bar(figure, image, 5.5, 0.5, 4.4, name)
+        return figure
+    by_class = len(class_names) == len(array)
+    labels = [cut(c, 16) for c in class_names] if by_class else []
+    bottom = 0.5 + 0.05 * max(map(len, labels), default=0)
+    figure = new_page(6.4, 3.2 + bottom, title)
+    axes = place_axes(figure, 0.75, bottom, 5.45, 2.6)
+    axes.bar(np.arange(len(array)), array, color=BLUE)
+    axes.set(ylabel=name, xlabel="class" if by_class else "index")
+    if by_class:
+        axes.set_xticks(range(len(array)), labels, rotation=45, ha="right", rotation_mode="anchor", parse_math=False)
+    return figure

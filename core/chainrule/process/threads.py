@@ -1,0 +1,62 @@
+"""The threads of the matrix products, and one beside the program for what waits."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from chainrule.errors import FieldError
+
+
+def blas() -> str:
+    """The library that multiplies matrices, its kernels, and the number of threads that it now takes.
+
+    For example ``"openblas 0.3.31 SkylakeX, 2 threads"``.
+    """
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    # SciPy may bring another, which is there once somebody has imported it; matrix products are NumPy's.
+    own = [pool for pool in pools if {"numpy", "numpy.libs"} & {*Path(pool["filepath"]).parts}]
+    return "; ".join(sorted({_pool(pool) for pool in own or pools}))
+
+
+@contextlib.contextmanager
+def blas_threads(number: int | None) -> Iterator[None]:
+    """Let matrix products take this many threads inside; None leaves it to the library.
+
+    Raises:
+        FieldError: it is less than 1.
+    """
+    if number is None:
+        yield
+        return
+    if number < 1:
+        raise FieldError(f"got {number}, expected a whole number, 1 or more", key="trainer.threads")
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(number, user_api="blas"):
+        yield
+
+
+def _pool(pool: dict[str, Any]) -> str:
+    kernels = f" {pool['architecture']}" if pool.get("architecture") else ""
+    return f"{pool['internal_api']} {pool['version']}{kernels}, {pool['num_threads']} threads"
+
+
+def in_thread(work: Callable[[], str]) -> Future[str]:
+    """Begin ``work``; ``result()`` waits for it, and gives what it returned or raised."""
+    future: Future[str] = Future()
+
+    def do() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=do, name="mlflow").start()
+    return future

@@ -1,0 +1,75 @@
+"""What a class must be to become a component; what is not is refused, with the reason."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any
+
+from chainrule.contract.fields import fields_of
+from chainrule.contract.kinds import KINDS, Callback, Component, Loss, Optimizer
+from chainrule.errors import PluginError, did_you_mean
+
+
+def check_class(cls: type[Component]) -> None:
+    """Refuse a class that cannot be a component.
+
+    Raises:
+        PluginError: with the reason, and what to do.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, Component) and getattr(cls, "kind", None) in KINDS):
+        raise PluginError(f"{cls!r} is not a component: inherit from one of {', '.join(k.title() for k in KINDS)}")
+    who = f"{cls.kind} {cls.__name__}"
+    if "__dataclass_params__" not in vars(cls):
+        raise PluginError(f"{who} is not a dataclass: write @dataclass above it")
+    names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    if "name" in names:
+        raise PluginError(f"{who} has a field name, which is where configs write the component's own name: rename it")
+    for name in sorted(names & _of_contract(cls)):
+        if name.startswith("check") or not _is_method(getattr(KINDS[cls.kind], name)):
+            reason = f"annotates {name}, which makes it a hyperparameter: write {name} = ... without a type"
+        else:
+            reason = f"has a field {name}, which every {cls.kind} has as something else: rename it"
+        raise PluginError(f"{who} {reason}")
+    if issubclass(cls, Optimizer) and "lr" not in names:
+        raise PluginError(f"{who} has no field lr, the learning rate: add lr: float = 0.01")
+    try:
+        fields_of(cls)
+    except TypeError as error:
+        raise PluginError(f"{who}: {error}") from None
+    base = KINDS[cls.kind]
+    required = dict(base.required)
+    if issubclass(cls, Loss) and cls.fuses_with is not None:
+        required |= {"forward_logits": ("logits", "target"), "backward_logits": ()}
+    if issubclass(cls, Callback):
+        required |= _events(cls)
+    for method, arguments in required.items():
+        written = getattr(cls, method)
+        if written is getattr(base, method, None):
+            raise PluginError(f"{who} does not write {method}({', '.join(arguments)})")
+        try:
+            inspect.signature(written).bind(None, *arguments)
+        except TypeError:
+            raise PluginError(
+                f"{who}: {method}{inspect.signature(written)} must take (self, {', '.join(arguments)})"
+            ) from None
+
+
+def _is_method(attribute: Any) -> bool:
+    return callable(attribute) or isinstance(attribute, property)
+
+
+def _of_contract(cls: type[Component]) -> set[str]:
+    """The names that a kind of component gives a meaning, none of which can be that of a field."""
+    return {name for base in KINDS[cls.kind].__mro__[:-1] for name in vars(base) if not name.startswith("_")}
+
+
+def _events(cls: type[Callback]) -> dict[str, tuple[str, ...]]:
+    """What a callback listens to, with the arguments of each event. A misspelt one would never be heard."""
+    known = {name: method for name, method in vars(Callback).items() if name.startswith("on_")}
+    written = [name for name in dir(cls) if name.startswith("on_") and callable(getattr(cls, name))]
+    for name in written:
+        if name not in known:
+            raise PluginError(f"callback {cls.__name__}: there is no event {name}. {did_you_mean(name, known)}")
+    own = [name for name in written if getattr(cls, name) is not known[name]]
+    return {name: tuple(inspect.signature(known[name]).parameters)[1:] for name in own}

@@ -1,0 +1,67 @@
+"""From what people write (an instance, a name, ``{name: ..., ...}``) to a component, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.contract.fields import checked, fields_of
+from chainrule.contract.kinds import KINDS, Component
+from chainrule.errors import FieldError, UnknownName, did_you_mean
+from chainrule.registry.registry import registry
+
+
+def make(kind: str, given: Any, /, **fields: Any) -> Any:
+    """The component that ``given`` stands for.
+
+    >>> make("optimizer", "sgd", lr=0.5).lr
+    0.5
+    >>> make("optimizer", {"name": "sgd", "lr": 0.5}).lr
+    0.5
+
+    Args:
+        kind: one of the eleven kinds.
+        given: a name, ``{name: ..., field: value, ...}``, or an instance, which is returned as it is.
+        fields: more fields.
+
+    Raises:
+        UnknownName: no such component or field. FieldError: a value that a field cannot take.
+    """
+    base = KINDS.get(kind)
+    if base is None:
+        raise UnknownName(f'there is no kind of component "{kind}". {did_you_mean(kind, KINDS)}')
+    if isinstance(given, Component):
+        if not isinstance(given, base) or fields:
+            expected = "fields for a name only" if fields else f"a component of kind {kind}"
+            raise FieldError(f"got {type(given).__name__}, expected {expected}")
+        return given
+    if isinstance(given, str):
+        given = {"name": given}
+    if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
+        raise FieldError(f"got {given!r}, expected the name of a component of kind {kind}, or {{name: ..., ...}}")
+    values = {**{key: value for key, value in given.items() if key != "name"}, **fields}
+    entry = registry().get(kind, given["name"])
+    return entry.cls(**checked(entry.cls, f"{kind} {entry.name}", values))
+
+
+def spec_of(component: Component) -> dict[str, Any]:
+    """The inverse of ``make``: ``{name: ..., field: value, ...}``, of plain values only. Reads fields alone."""
+    values = {field.name: _plain(getattr(component, field.name)) for field in fields_of(type(component))}
+    return {"name": registry().name_of(component), **values}
+
+
+def fresh(component: Any) -> Any:
+    """A new instance with the same fields, which shares no state with the given one."""
+    return type(component)(**{field.name: getattr(component, field.name) for field in fields_of(type(component))})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Component):
+        return spec_of(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value.item() if isinstance(value, np.generic) else value

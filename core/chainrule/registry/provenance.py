@@ -1,0 +1,51 @@
+"""Which package supplied a component, and which is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from chainrule.contract.kinds import Component
+from chainrule.errors import UnknownName
+from chainrule.registry.registry import registry
+
+
+def require_installed(components: Mapping[str, str]) -> None:
+    """Refuse where a recorded component is not installed.
+
+    Args:
+        components: as ``provenance`` gives them.
+
+    Raises:
+        UnknownName: naming the component and the package that had it, and what to do.
+    """
+    for key, supplied in components.items():
+        kind, _, name = key.partition(".")
+        if name not in registry().names(kind):
+            raise UnknownName(f'{kind} "{name}" came from {supplied}, {_why_missing(supplied)}')
+
+
+def _why_missing(supplied: str) -> str:
+    """The reason why a component of ``"acme 1.2"`` is not here, and what to do."""
+    distribution, _, version = supplied.rpartition(" ")
+    install = f"pip install {distribution}=={version}"
+    plugins = [plugin for plugin in registry().plugins if plugin.distribution == distribution]
+    for plugin in plugins:
+        if plugin.disabled:
+            return f"whose plugin {plugin.id} is left out here: see CHAINRULE_DISABLE_PLUGINS"
+        if plugin.error:
+            return f"whose plugin {plugin.id} failed to load: {plugin.error}"
+    if plugins:
+        return f"and {distribution} {plugins[0].version}, which is installed here, does not have it: {install}"
+    return f"which is not installed here: {install}"
+
+
+def provenance(components: Sequence[Component]) -> dict[str, str]:
+    """Which distribution supplied each of these components, those that are registered."""
+    entries = [registry().entry_of(component) for component in components]
+    found = {f"{e.kind}.{e.name}": f"{e.distribution} {e.version}" for e in entries if e is not None}
+    return dict(sorted(found.items()))
+
+
+def supplier(component: Component) -> str:
+    """The distribution and version of one component, or of which class it is."""
+    return next(iter(provenance([component]).values()), f"class {type(component).__name__}")

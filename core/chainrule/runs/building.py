@@ -1,0 +1,102 @@
+"""From a composed config to data, network, trainer and callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from chainrule.contract.arguments import require_count
+from chainrule.contract.data import Data
+from chainrule.contract.kinds import Callback, Dataset, Loss
+from chainrule.errors import ConfigError, UnknownName, did_you_mean, within
+from chainrule.network.network import Network
+from chainrule.registry.making import make
+from chainrule.registry.registry import registry
+from chainrule.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from chainrule.config.jobs import Job
+
+
+def load_data(spec: Mapping[str, Any]) -> Data:
+    """The dataset that the config names, loaded."""
+    with within("dataset"):
+        dataset: Dataset = make("dataset", spec)
+        return dataset.load()
+
+
+def build_network(config: Mapping[str, Any], data: Data) -> Network:
+    """The model for this data and loss."""
+    with within("loss"):
+        loss = choose_loss(config.get("loss"), data)
+        units, activation = loss.output(data.task, data.classes)
+    with within("model"):
+        model = make("model", config["model"])
+        layers = model.build(data.input_shape, units, activation)
+    try:
+        return Network(layers, data.input_shape, loss, config["seed"], config["dtype"], data.task)
+    except ConfigError as error:
+        if error.key.startswith("layers"):
+            error.key = f"model.{error.key}"
+        raise
+
+
+def choose_loss(spec: Mapping[str, Any] | None, data: Data) -> Loss:
+    """The loss that the config names, or the one that is meant for the data's task."""
+    if spec is not None:
+        named: Loss = make("loss", spec)
+        return named
+    for entry in registry():
+        if issubclass(entry.cls, Loss) and data.task in entry.cls.default_for:
+            return entry.cls()
+    raise ConfigError(f"no installed loss is meant for a {data.task} task; name one with loss=...")
+
+
+def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
+    """Optimizer, schedule, regularizer and metrics as the config names them."""
+    made = {}
+    for key in ("optimizer", "schedule", "regularizer"):
+        with within(key):
+            made[key] = make(key, config[key]) if config.get(key) else None
+    metrics = []
+    for name, spec in (config.get("metrics") or {}).items():
+        with within(f"metrics.{name}"):
+            metrics.append(make("metric", spec))
+    options = config["trainer"]
+    with within("trainer"):
+        require_count("epochs", options["epochs"])
+        return Trainer(
+            network,
+            **made,
+            batch_size=options["batch_size"],
+            shuffle=options["shuffle"],
+            metrics=metrics or None,
+            seed=config["seed"],
+        )
+
+
+def build_callbacks(config: Mapping[str, Any], quiet: bool) -> list[Callback]:
+    """The callbacks that the config names; where it is to be quiet, without those that only show something."""
+    callbacks = []
+    for name, spec in (config.get("callbacks") or {}).items():
+        with within(f"callbacks.{name}"):
+            callback: Callback = make("callback", spec)
+            if not (quiet and callback.display):
+                callbacks.append(callback)
+    return callbacks
+
+
+def check_objective(job: Job, data: Data, trainer: Trainer) -> None:
+    """Refuse an objective that no run measures, and, in a search, one that this run does not: before it trains."""
+    objective = job.config["objective"]
+    if objective is None:
+        return
+    names = ["loss", *(registry().name_of(metric) for metric in trainer.all_metrics() if not metric.array)]
+    there = {"train": data.train, "validation": data.validation, "test": data.test}
+    known = {f"{split}/{name}" for split in there for name in names}
+    known |= {f"best/validation/{name}" for name in names}
+    if objective not in known:
+        raise UnknownName(f'no run measures "{objective}". {did_you_mean(objective, known, 30)}', key="objective")
+    split = objective.split("/")[-2]
+    if job.searches and there[split] is None:
+        raise ConfigError(f'got "{objective}", but the data has no {split} samples: name another', key="objective")

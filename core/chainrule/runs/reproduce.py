@@ -1,0 +1,199 @@
+"""``chainrule reproduce``: a recorded run is trained again from its own record, and compared with it to the last bit.
+
+What it needs of the record: the artifact ``config.yaml``, and the tags that say with what it ran. Where something is
+not equal, what differs between the two environments is named.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from chainrule.config.nodes import TrackingOptions, TrainerOptions
+from chainrule.errors import TrackingError
+from chainrule.process.threads import blas, blas_threads
+from chainrule.registry.provenance import require_installed
+from chainrule.runs.building import load_data
+from chainrule.runs.differences import components_of, differences, threads_of
+from chainrule.runs.identity import weights_digest
+from chainrule.runs.result import Result
+from chainrule.runs.run import run
+from chainrule.tracking.environment import environment
+from chainrule.tracking.store import connect, find_run, usable
+from chainrule.tracking.tags import key_of
+from chainrule.tracking.uris import absolute_uri, default_uri
+
+log = logging.getLogger(__name__)
+
+
+FOLDER = Path("outputs") / "reproductions"
+
+
+TIMING = ("seconds", "examples_per_second")
+"""Metrics of the machine, which are no results."""
+
+
+Point = tuple[int, float]  # step and value
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One metric of both runs.
+
+    ``recorded``, ``again``: the last values, None where there is none again; ``steps``: at how many they were compared;
+    ``differs``: the steps at which they are not the same.
+    """
+
+    name: str
+    recorded: float
+    again: float | None
+    steps: int
+    differs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of training a recorded run again.
+
+    ``metrics``: all that were recorded, but those of time; ``weights``: the digest that was recorded (None where there
+    is none) and the new one; ``differences``: what is not the same in the two environments, each with its recorded
+    value and the one here; ``result``: the new run, whose files are in ``result.folder``.
+    """
+
+    run_id: str
+    metrics: tuple[Compared, ...]
+    weights: tuple[str | None, str]
+    differences: dict[str, tuple[str, str]]
+    result: Result
+
+    @property
+    def equal(self) -> bool:
+        """Whether every value of every metric, and the weights, are the same to the last bit."""
+        return self.weights[0] == self.weights[1] and not any(metric.differs for metric in self.metrics)
+
+
+def reproduce(run_id: str, uri: str | None = None, threads: int | None = None) -> Reproduction:
+    """Train a recorded run again, as ``chainrule reproduce`` does. Nothing is added to the store.
+
+    Args:
+        run_id: as ``Result.run_id`` and MLflow's pages give it.
+        uri: the store; None for ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working directory.
+        threads: of the matrix products; None for as many as the run had.
+
+    Raises:
+        TrackingError: there is no such run or store, it has not finished, or its config was not recorded.
+        UnknownName: it needs a component that is not installed; names the package and version.
+        Whatever else ends the new run.
+    """
+    from chainrule.config.jobs import Job
+
+    uri = absolute_uri(uri) if uri else default_uri()
+    with usable(uri):
+        client = connect(uri)
+        recorded = _finished(client, run_id)
+        config = _config(client, recorded.info)
+        points = _recorded_points(client, recorded)
+    tags = recorded.data.tags
+    require_installed(components_of(tags))
+
+    trainer = config["trainer"]
+    trainer["threads"] = threads if threads is not None else trainer["threads"] or threads_of(tags)
+    differ = differences(tags, _tags_here(config))
+    try:
+        result = run(Job(config, [], (FOLDER / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}").absolute()))
+    except Exception:  # which may be why
+        for name, (then, now) in differ.items():
+            log.warning("%s: recorded was %s, here it is %s", name, then, now)
+        raise
+    metrics = _compared(points, recorded.data.metrics, result)
+    weights = (tags.get("weights_digest"), weights_digest(result.network))
+    return Reproduction(run_id, metrics, weights, differ, result)
+
+
+def _finished(client: Any, run_id: str) -> Any:
+    recorded = find_run(client, run_id)
+    status = recorded.info.status
+    if status != "FINISHED":
+        raise TrackingError(f"the run {run_id} is {status}; only one that is FINISHED has results to compare with")
+    return recorded
+
+
+def _config(client: Any, run: Any) -> dict[str, Any]:
+    """The composed config of a run; it is to be tracked nowhere now, and to draw nothing."""
+    from omegaconf import OmegaConf
+
+    if "config.yaml" not in {artifact.path for artifact in client.list_artifacts(run.run_id)}:
+        raise TrackingError(
+            f"the run {run.run_id} has no artifact config.yaml, from which it could be trained again: it is no run of "
+            "chainrule train, or its files did not reach the store (chainrule resend sends what was kept)"
+        )
+    loaded = OmegaConf.load(client.download_artifacts(run.run_id, "config.yaml"))
+    config: dict[str, Any] = OmegaConf.to_container(loaded)  # type: ignore[assignment]
+    changed = {"enabled": False, "reuse": False, "figures": False, "run_name": run.run_name}
+    # A record may be older than an option.
+    config.setdefault("objective", None)
+    config["tracking"] = {**asdict(TrackingOptions()), **config["tracking"], **changed}
+    config["trainer"] = {**asdict(TrainerOptions()), **config["trainer"]}
+    return config
+
+
+def _recorded_points(client: Any, recorded: Any) -> dict[str, list[Point]]:
+    """What the store has of each metric. A value that was no real number is a tag: ``nan at step 3``."""
+    points = {
+        key: [(point.step, point.value) for point in client.get_metric_history(recorded.info.run_id, key)]
+        for key in recorded.data.metrics
+        if key not in TIMING
+    }
+    for tag, text in recorded.data.tags.items():
+        if tag.startswith("nonfinite."):
+            value, _, step = text.partition(" at step ")
+            points.setdefault(tag.removeprefix("nonfinite."), []).append((int(step), float(value)))
+    return points
+
+
+def _compared(recorded: Mapping[str, list[Point]], last: Mapping[str, Any], result: Result) -> tuple[Compared, ...]:
+    again: dict[str, list[Point]] = {key_of(name): list(enumerate(h, 1)) for name, h in result.history.items()}
+    by_epoch = set(again)
+    for name, value in result.metrics.items():
+        again.setdefault(key_of(name), []).append((result.history.epochs, value))
+    compared = []
+    for name in dict.fromkeys([*again, *recorded]):
+        if name not in recorded:  # another package here may have brought the metric
+            continue
+        then, now = recorded[name], again.get(name, [])
+        if name not in by_epoch:  # then the new run knows its last value alone
+            then = [point for point in then if point[0] == max(then)[0]]
+        differs = tuple(sorted(_unequal(then, now)))
+        steps = {step for step, _ in then}.union(differs)
+        values = last.get(name, then[-1][1]), now[-1][1] if now else None
+        compared.append(Compared(name, *values, len(steps), differs))
+    return tuple(compared)
+
+
+def _unequal(recorded: list[Point], again: list[Point]) -> set[int]:
+    """The steps with a recorded point that is not there again; and that of the last new one, if it is not recorded.
+
+    Not every new point has to be: of a long training only some are recorded, and of each metric the first value that
+    is no real number.
+    """
+    unreal = [point for point in again if not math.isfinite(point[1])][:1]
+    real = [point for point in again if math.isfinite(point[1])]
+    then, now = _exact(recorded), _exact([*real, *unreal])
+    return {step for step, _ in (then - now) | (_exact([*real[-1:], *unreal]) - then)}
+
+
+def _exact(points: Iterable[Point]) -> set[tuple[int, str]]:
+    """So that NaN is equal to itself, and 0 to -0, which SQLite does not keep."""
+    return {(step, repr(value + 0.0)) for step, value in points}
+
+
+def _tags_here(config: Mapping[str, Any]) -> dict[str, str]:
+    """What the tags of the new run would be, but for those of its components."""
+    digest = load_data(config["dataset"]).digest
+    with blas_threads(config["trainer"]["threads"]):
+        return {**environment(Path.cwd()), "blas": blas(), "dataset.digest": digest}

@@ -1,0 +1,56 @@
+"""What a run gave, now or when MLflow recorded it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from chainrule.network.network import Network, load_network
+from chainrule.training.history import History
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gave.
+
+    ``metrics`` holds the last value of each metric by name (``"test/accuracy"``), and the best ones (``"best/..."``);
+    ``history`` one value per epoch. ``run_id`` is MLflow's, None for an untracked run; ``folder`` holds its files.
+    ``seconds``: wall time. ``link``: the line that opens MLflow on it. ``stopped``: why it ended early, if it did.
+    ``reused``: whether it was not run again, since an equal run had finished.
+    """
+
+    name: str
+    run_id: str | None
+    metrics: dict[str, float]
+    network: Network
+    history: History
+    folder: Path
+    seconds: float
+    link: str | None
+    stopped: str | None
+    reused: bool = False
+
+
+def load_run(run_id: str, uri: str | None = None) -> Result:
+    """The result of a run that MLflow recorded: its network with the trained weights, its metrics and history.
+
+    Args:
+        run_id: as ``Result.run_id`` and MLflow's pages give it.
+        uri: the store; None for ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working directory.
+
+    Raises:
+        TrackingError: there is no such run or store. UnknownName: the network needs a component that is not installed.
+    """
+    return loaded(run_id, uri, None)
+
+
+def loaded(run_id: str, uri: str | None, folder: Path | None) -> Result:
+    from chainrule.tracking.reading import recorded
+
+    record = recorded(run_id, uri, folder)
+    network = load_network(record.folder / "model" / "weights.safetensors")
+    history = History()
+    for values in record.epochs:
+        history.append(values)
+    seconds, link = record.seconds, record.link
+    return Result(record.name, run_id, record.metrics, network, history, record.folder, seconds, link, None)

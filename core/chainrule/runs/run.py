@@ -1,0 +1,159 @@
+"""One run from a composed config, to be read from top to bottom: data, network, trainer, tracking, figures, result."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.config.nodes import flattened
+from chainrule.contract.data import Data
+from chainrule.contract.kinds import Callback
+from chainrule.network.network import Network
+from chainrule.runs.building import build_callbacks, build_network, build_trainer, check_objective, load_data
+from chainrule.runs.identity import UNRECORDED, describe, run_name, weights_digest
+from chainrule.runs.result import Result, loaded
+from chainrule.training.history import History, best_epoch
+from chainrule.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from chainrule.config.jobs import Job
+
+
+def train(overrides: Sequence[str] = (), config_dir: str | None = None) -> Result:
+    """One run, as ``chainrule train`` does it, from Python: ``train(["experiment=mnist", "optimizer.lr=0.01"])``.
+
+    Args:
+        overrides: Hydra's; where they name neither an experiment nor a dataset, ``experiment=xor``.
+        config_dir: a folder with configs of your own.
+
+    Raises:
+        ConfigError: the config is wrong; the message names the key and what would be right.
+        Whatever else ended the run; its status in MLflow is then FAILED.
+    """
+    from chainrule.config.hydra import run_once
+
+    result: Result = run_once(overrides, run, config_dir)
+    return result
+
+
+def take_over(job: Job, run_id: str, tracking: Any) -> Result:
+    """The result of an equal run that has finished, with its files in the folder of this job."""
+    if job.sweep is not None:
+        tracking.reused_by(job.sweep, run_id)
+    return dataclasses.replace(loaded(run_id, tracking.uri, job.folder), name=run_name(job), reused=True)
+
+
+def run(job: Job) -> Result:
+    """Do one composed job."""
+    from chainrule.process.threads import blas_threads
+    from chainrule.tracking.tracking import tracking_of
+
+    start = time.perf_counter()
+    config = job.config
+    tracking = tracking_of(config["tracking"])
+    tracking.warm_up()  # MLflow's import and a new store take seconds; meanwhile the data is read
+
+    data = load_data(config["dataset"])
+    network = build_network(config, data)
+    trainer = build_trainer(config, network)
+    callbacks = build_callbacks(config, quiet=job.sweep is not None)
+    check_objective(job, data, trainer)
+
+    with blas_threads(config["trainer"]["threads"]):
+        tags = describe(job, data, network, trainer, callbacks)
+        earlier = tracking.finished(tags["config_digest"]) if config["tracking"]["reuse"] else None
+        if earlier is not None:
+            return take_over(job, earlier, tracking)
+        with tracking.run(
+            name=run_name(job),
+            params=flattened({key: value for key, value in config.items() if key not in UNRECORDED}),
+            tags=tags,
+            dataset=(config["dataset"]["name"], data.digest),
+            folder=job.folder,
+        ) as tracked:
+            write_config(job)  # not before: a run that cannot begin leaves nothing behind
+            try:
+                epochs = config["trainer"]["epochs"]
+                history = trainer.fit(data.train, epochs, data.validation, callbacks=[*callbacks, Recorder(tracked)])
+                metrics, arrays = final_metrics(trainer, data)
+                tracked.summary(metrics, step=trainer.epoch)
+                tracked.tag("weights_digest", weights_digest(network))
+                if config["tracking"]["figures"]:
+                    draw(job, history, data, network, arrays)
+            finally:  # of a run that fails or is interrupted, what there is
+                save_model(network, job.folder / "model")
+                tracked.artifacts(job.folder)
+
+    seconds = time.perf_counter() - start
+    return Result(
+        run_name(job),
+        tracked.run_id,
+        metrics,
+        network,
+        history,
+        job.folder,
+        seconds,
+        tracked.where,
+        trainer.stop_reason,
+    )
+
+
+class Recorder(Callback):
+    """Hands the metrics of each epoch to the run's record."""
+
+    def __init__(self, tracked: Any) -> None:
+        self.tracked = tracked
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        self.tracked.log(trainer.metrics, step=trainer.epoch)
+
+
+def final_metrics(trainer: Trainer, data: Data) -> tuple[dict[str, float], dict[str, Any]]:
+    """The last and best values of all metrics, and the test set's, at which this is the only look; then the arrays.
+
+    The validation set is measured again: a callback may have taken the weights of an earlier epoch back.
+    """
+    measured: dict[str, Any] = dict(trainer.metrics)
+    if data.validation is not None:
+        again = trainer.evaluate(*data.validation)
+        measured |= {f"validation/{name}": value for name, value in again.items() if np.ndim(value) == 0}
+    for name in trainer.history:
+        best = best_epoch(trainer.history, name) if name.startswith("validation/") else None
+        if best is not None:
+            measured[f"best/{name}"], measured[f"best_epoch/{name}"] = best
+    if data.test is not None:
+        measured |= {f"test/{name}": value for name, value in trainer.evaluate(*data.test).items()}
+    arrays = {name: value for name, value in measured.items() if np.ndim(value) > 0}
+    metrics = {name: float(value) for name, value in measured.items() if name not in arrays}
+    return metrics, arrays
+
+
+def write_config(job: Job) -> None:
+    """Put ``config.yaml`` and ``overrides.yaml`` into the run's folder."""
+    from omegaconf import OmegaConf
+
+    job.folder.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(OmegaConf.create(job.config), job.folder / "config.yaml")
+    OmegaConf.save(OmegaConf.create(list(job.overrides)), job.folder / "overrides.yaml")
+
+
+def save_model(network: Network, folder: Path) -> None:
+    """Weights as safetensors, and the architecture as JSON for people and programs that only want to read it."""
+    folder.mkdir(exist_ok=True)
+    network.save(folder / "weights.safetensors")
+    (folder / "architecture.json").write_text(json.dumps(network.architecture(), indent=2) + "\n", encoding="utf-8")
+
+
+def draw(job: Job, history: History, data: Data, network: Network, arrays: Mapping[str, Any]) -> None:
+    """Every picture that fits this data, into ``figures/`` of the run's folder."""
+    from chainrule.pictures.drawing import draw_all
+
+    folder = job.folder / "figures"
+    folder.mkdir(exist_ok=True)
+    draw_all(folder, history, data, network.predict, run_name(job), arrays)

@@ -1,0 +1,67 @@
+"""Reading a run back from MLflow."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule.errors import TrackingError
+from chainrule.tracking.pages import way_to
+from chainrule.tracking.store import connect, find_run, usable
+from chainrule.tracking.uris import absolute_uri, default_uri
+
+PER_EPOCH = ("train/", "validation/", "learning_rate", "seconds", "examples_per_second")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a store holds of one run.
+
+    ``epochs``: the metrics of each, in order; ``folder``: its artifacts; ``link``: the line that opens MLflow on it.
+    """
+
+    name: str
+    metrics: dict[str, float]
+    epochs: list[dict[str, float]]
+    folder: Path
+    seconds: float
+    link: str
+
+
+def recorded(run_id: str, uri: str | None = None, folder: Path | None = None) -> Record:
+    """The record of a run.
+
+    Args:
+        uri: the store; None for the default one.
+        folder: where its artifacts are to be copied to; None for where they are, or a temporary one.
+
+    Raises:
+        TrackingError: there is no such run or store, or it has not ended.
+    """
+    uri = absolute_uri(uri) if uri else default_uri()
+    with usable(uri):
+        client = connect(uri)
+        run = find_run(client, run_id)
+        if run.info.end_time is None:
+            raise TrackingError(f"the run {run_id} has not ended: its status is {run.info.status}")
+        histories = {key: client.get_metric_history(run_id, key) for key in run.data.metrics if _per_epoch(key)}
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        files = Path(client.download_artifacts(run_id, "", folder and str(folder)))
+    seconds = (run.info.end_time - run.info.start_time) / 1000
+    link = way_to(uri, run.info)
+    return Record(run.info.run_name, dict(run.data.metrics), _by_epoch(histories), files, seconds, link)
+
+
+def _per_epoch(key: str) -> bool:
+    return key.startswith(PER_EPOCH)
+
+
+def _by_epoch(histories: dict[str, Any]) -> list[dict[str, float]]:
+    epochs: defaultdict[int, dict[str, float]] = defaultdict(dict)
+    for key, points in histories.items():
+        for point in points:
+            epochs[point.step][key] = point.value
+    return [epochs[step] for step in sorted(epochs)]

@@ -1,0 +1,200 @@
+"""One run that is being recorded."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chainrule.errors import TrackingError
+from chainrule.process.liveness import process
+from chainrule.process.signals import signals_wait
+from chainrule.tracking.delivery import Line, resend_by
+from chainrule.tracking.environment import environment
+from chainrule.tracking.pages import way_to
+from chainrule.tracking.series import Series
+from chainrule.tracking.store import connect, reason, usable
+from chainrule.tracking.tags import DIGEST_LENGTH, PARAM_LENGTH, TAG_LENGTH, capped, key_of, status_of
+from chainrule.words import redacted
+
+
+class Run:
+    """A run that is being recorded. Once it has started, nothing that the store does ends the training."""
+
+    def __init__(self, uri: str, folder: Path) -> None:
+        self.run_id: str | None = None
+        self.where: str | None = None
+        """The page of this run, or the command that opens it."""
+        self._uri = uri
+        self._folder = folder
+        self._finished = False
+        self._lost = False
+        self._series: defaultdict[str, Series] = defaultdict(Series)
+        self._tags: dict[str, str] = {}
+        self._nonfinite: set[str] = set()
+        self._flushed = time.monotonic()
+
+    def start(
+        self,
+        experiment_id: str,
+        name: str,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+        dataset: tuple[str, str],
+    ) -> None:
+        """Create the run, with what is known of it before training.
+
+        Raises:
+            TrackingError: the store does not take it.
+        """
+        tags = {**environment(Path.cwd()), "process": process(), "dataset.digest": dataset[1], **tags}
+        with usable(self._uri), signals_wait():
+            client = connect(self._uri)
+            created = client.create_run(experiment_id, tags=capped(tags, TAG_LENGTH), run_name=name)
+            self.run_id = created.info.run_id
+            self.where = way_to(self._uri, created.info)
+            self._line = Line(client, created.info.run_id)
+            self._unsent = self._folder / f"unsent-{self.run_id}.jsonl"
+        self._send({"params": capped(params, PARAM_LENGTH), "metrics": [], "tags": {}})
+        self._send({"dataset": dataset[0], "digest": dataset[1][:DIGEST_LENGTH], "source": tags["mlflow.source.name"]})
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Record values at a step. They reach the store in batches, every two seconds.
+
+        A value that is infinite or not a number becomes a tag, the first time: MLflow would store 1.8e308.
+        """
+        stamp = int(time.time() * 1000)
+        for name, given in metrics.items():
+            key, value = key_of(name), float(given)
+            if math.isfinite(value):
+                self._series[key].add(value, stamp, step)
+            elif key not in self._nonfinite:
+                self._nonfinite.add(key)
+                self.tag(f"nonfinite.{key}", f"{value} at step {step}")
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self._flush()
+
+    def summary(self, metrics: Mapping[str, float], step: int) -> None:
+        """Record values of the end of training; those that were logged at this step as they are, are not repeated."""
+        known = {name: self._series[key_of(name)].last for name in metrics}
+        self.log({name: value for name, value in metrics.items() if known[name] != (value, step)}, step)
+
+    def tag(self, name: str, value: str) -> None:
+        """Set a tag; it reaches the store with the next batch."""
+        self._tags |= capped({name: value}, TAG_LENGTH)
+
+    def artifact(self, path: Path) -> None:
+        """Record a file, or a folder under its name."""
+        self._send({"artifact": str(path.absolute())})
+
+    def artifacts(self, folder: Path) -> None:
+        """Record everything in a folder but what is hidden."""
+        for path in sorted(folder.iterdir()):
+            if not path.name.startswith((".", "unsent-")):
+                self.artifact(path)
+
+    def text(self, text: str, name: str) -> None:
+        """Record a text as a file of that name."""
+        self._send({"text": text, "name": name})
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """Give the run its status, and send what waits. Done once; signals wait for it.
+
+        Args:
+            error: what ended the run; None if it came to its end.
+        """
+        if self.run_id is None or self._finished:
+            return
+        with signals_wait():
+            self._finished = True
+            self._line.open()
+            status = status_of(error)
+            if error is not None:
+                self.tag("error", " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": "))
+            if status == "FAILED":
+                self.text("".join(traceback.format_exception(error)), "traceback.txt")
+            self._flush(last=True)
+            self._send({"status": status, "time": int(time.time() * 1000)})
+            if self._unsent.exists():
+                self._send_unsent()
+
+    def _flush(self, last: bool = False) -> None:
+        self._flushed = time.monotonic()
+        metrics = [(key, *point) for key, series in self._series.items() for point in series.take(last)]
+        if metrics or self._tags:
+            self._send({"metrics": metrics, "params": {}, "tags": self._tags})
+        # Only now: an interrupt while it is sent must not lose it. A store takes the same point twice as one.
+        for series in self._series.values():
+            series.clear()
+        self._tags = {}
+
+    def _send(self, record: Mapping[str, Any]) -> None:
+        why = self._line.send(record)
+        if why is None:
+            return
+        try:
+            self._keep(record, why)
+        except OSError as error:  # a full disk must end neither the training nor the run's way to its status
+            if not self._lost:
+                self._lost = True
+                why_not = reason(error)
+                log.warning("What MLflow does not take cannot be kept in %s, and is lost: %s", self._unsent, why_not)
+
+    def _keep(self, record: Mapping[str, Any], why: Exception) -> None:
+        if not self._unsent.exists():
+            head = {"uri": self._uri, "run_id": self.run_id}
+            self._unsent.parent.mkdir(parents=True, exist_ok=True)
+            self._unsent.touch(mode=0o600)  # a URI may hold a password
+            self._unsent.write_text(json.dumps(head) + "\n", encoding="utf-8")
+            log.warning(
+                "MLflow at %s does not take what is logged (%s). Training goes on; what cannot be sent is kept in %s, "
+                "and sent at the end.",
+                redacted(self._uri),
+                reason(why),
+                self._unsent,
+            )
+        with self._unsent.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def _send_unsent(self) -> None:
+        try:
+            resend_by(self._unsent, self._line)
+        except (TrackingError, OSError) as error:
+            log.warning("%s", error)
+
+
+class NoRun:
+    """A run that nobody records."""
+
+    run_id: str | None = None
+    where: str | None = None
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Recorded nowhere."""
+
+    def summary(self, metrics: Mapping[str, float], step: int) -> None:
+        """Recorded nowhere."""
+
+    def tag(self, name: str, value: str) -> None:
+        """Recorded nowhere."""
+
+    def artifact(self, path: Path) -> None:
+        """Recorded nowhere."""
+
+    def artifacts(self, folder: Path) -> None:
+        """Recorded nowhere."""
+
+    def text(self, text: str, name: str) -> None:
+        """Recorded nowhere."""
+
+
+FLUSH_SECONDS = 2.0
+
+
+log = logging.getLogger(__name__)

@@ -1,0 +1,67 @@
+"""A SQLite store: made whole or not at all, and waited for while others write to it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sqlite3
+import uuid
+from pathlib import Path
+
+from chainrule.errors import TrackingError
+from chainrule.process.garbage import made_to_stay
+from chainrule.tracking.settings import configure
+from chainrule.tracking.uris import artifact_root, sqlite_uri
+
+WAIT_SECONDS = 20
+"""How long a SQLite store that another process writes to is waited for: as long as MLflow does within a session."""
+
+
+def check_sqlite(path: Path) -> None:
+    """Whether it is a database that can be written. MLflow would try for 100 seconds, and make a new one."""
+    if not path.exists():
+        raise TrackingError(f"there is no store {path} yet: train something there first, or name another URI")
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a directory, not a SQLite file")
+    with contextlib.closing(sqlite3.connect(path, timeout=WAIT_SECONDS)) as database:
+        database.execute("BEGIN IMMEDIATE")
+
+
+def patient(uri: str) -> str:
+    """The URI of a SQLite file, with the time to wait; it is 5 seconds where MLflow looks a store over at first."""
+    return uri if "timeout=" in uri else f"{uri}{'&' if '?' in uri else '?'}timeout={WAIT_SECONDS}"
+
+
+def make_sqlite(path: Path) -> None:
+    """Make a store under another name, then put it in place whole.
+
+    So whoever is killed halfway, or comes second, breaks nothing: several processes that make one store at once in its
+    own place break it for good.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.{uuid.uuid4().hex}.new")
+    new.touch()
+    try:
+        _make_tables(new, artifact_root(path))
+        _put(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _make_tables(path: Path, artifact_root: str) -> None:
+    configure()
+    with made_to_stay():
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        SqlAlchemyStore(sqlite_uri(path), artifact_root).engine.dispose()  # type: ignore[no-untyped-call]
+
+
+def _put(new: Path, path: Path) -> None:
+    """Move ``new`` to ``path``, unless somebody else was first."""
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links
+        new.rename(path)

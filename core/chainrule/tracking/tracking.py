@@ -1,0 +1,139 @@
+"""The life of one MLflow run: buffered metrics, artifacts, status.
+
+``mlflow.start_run`` records an interrupted run as finished, or leaves it running; a value logged by itself costs 3 ms,
+and 0.1 ms in a batch; a server that stops answering blocks. So the life of a run is owned here, values wait in a
+buffer, and what the store does not take is kept in a file of the run's folder while training goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from chainrule.process.liveness import is_gone
+from chainrule.process.signals import ended_by_signals
+from chainrule.process.threads import in_thread
+from chainrule.tracking.run import NoRun, Run
+from chainrule.tracking.store import connect, prepare_store, usable
+from chainrule.tracking.tags import reused_tag
+from chainrule.tracking.uris import absolute_uri, default_uri
+
+
+def tracking_of(options: Mapping[str, Any]) -> Tracking | NoTracking:
+    """What the config group ``tracking`` asks for."""
+    if not options["enabled"]:
+        return NoTracking()
+    return Tracking(absolute_uri(options["uri"]) if options["uri"] else default_uri(), options["experiment"])
+
+
+class Tracking:
+    """One experiment of one store, in which runs are recorded."""
+
+    def __init__(self, uri: str, experiment: str) -> None:
+        self.uri = uri
+        self.experiment = experiment
+        self._warming: Future[str] | None = None
+
+    def warm_up(self) -> None:
+        """Begin, in a thread, what takes seconds: MLflow's import and a new store."""
+        self._warming = in_thread(self._prepare)
+
+    def prepare(self) -> str:
+        """Make sure that store and experiment are there; the experiment's id.
+
+        Runs of it whose process is gone get the status KILLED: one that SIGKILL ended could not give it itself.
+
+        Raises:
+            TrackingError: they cannot be.
+        """
+        return self._warming.result() if self._warming else self._prepare()
+
+    def _prepare(self) -> str:
+        experiment_id = prepare_store(self.uri, self.experiment)
+        with usable(self.uri):
+            client = connect(self.uri)
+            for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
+                told = run.data.tags.get("process")
+                # Looked at again: it may have ended well since, and then gone.
+                if told and is_gone(told) and client.get_run(run.info.run_id).info.status == "RUNNING":
+                    client.set_tag(run.info.run_id, "error", "its process was killed")
+                    client.set_terminated(run.info.run_id, "KILLED")
+        return experiment_id
+
+    def finished(self, config_digest: str) -> str | None:
+        """The id of a run of this experiment that is equal in all that can change its result, and has finished.
+
+        Raises:
+            TrackingError: the store cannot be used.
+        """
+        experiment_id = self.prepare()
+        with usable(self.uri):
+            found = connect(self.uri).search_runs(
+                [experiment_id],
+                f"tags.config_digest = '{config_digest}' and attributes.status = 'FINISHED'",
+                max_results=1,
+            )
+        return found[0].info.run_id if found else None
+
+    def reused_by(self, sweep: str, run_id: str) -> None:
+        """Note that a finished run belongs to a further sweep."""
+        with usable(self.uri):
+            connect(self.uri).set_tag(run_id, reused_tag(sweep), str(int(time.time() * 1000)))
+
+    @contextlib.contextmanager
+    def run(
+        self,
+        *,
+        name: str,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+        dataset: tuple[str, str],
+        folder: Path,
+    ) -> Iterator[Run]:
+        """Record what happens inside as one run, which ends with its status however that ends, signals included.
+
+        Args:
+            params: long ones are cut.
+            dataset: name and digest.
+            folder: the run's own, where it keeps what could not be sent.
+
+        Raises:
+            TrackingError: the store cannot be used.
+        """
+        run = Run(self.uri, folder)
+        with ended_by_signals():
+            try:
+                run.start(self.prepare(), name, params, tags, dataset)
+                yield run
+                run.finish()
+            except BaseException as error:
+                try:
+                    run.finish(error)
+                finally:
+                    run.finish(error)  # for a second signal that came before the first call could hold it off
+                raise
+
+
+class NoTracking:
+    """``tracking=none``: the same, and nothing is recorded."""
+
+    def warm_up(self) -> None:
+        """Nothing to begin."""
+
+    def prepare(self) -> None:
+        """Nothing to prepare."""
+
+    def finished(self, config_digest: str) -> None:
+        """Nothing was recorded."""
+
+    def reused_by(self, sweep: str, run_id: str) -> None:
+        """Nothing was recorded."""
+
+    @contextlib.contextmanager
+    def run(self, **described: Any) -> Iterator[NoRun]:
+        """Nothing is recorded of what happens inside."""
+        yield NoRun()

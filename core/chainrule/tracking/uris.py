@@ -1,0 +1,51 @@
+"""Which store: its URI, absolute, whoever gives it."""
+
+from __future__ import annotations
+
+import os
+import urllib.parse
+from pathlib import Path
+
+from chainrule.errors import TrackingError
+
+NO_SCHEME = ("databricks", "databricks-uc", "uc")
+
+
+SQLITE = "sqlite:///"
+
+
+def default_uri() -> str:
+    """``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working directory; absolute, for the directory may change."""
+    return absolute_uri(os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(Path.cwd() / "mlflow.db"))
+
+
+def absolute_uri(uri: str) -> str:
+    """The same store, named so that neither the working directory nor a leftover ``./mlruns`` changes it.
+
+    Raises:
+        TrackingError: it is no URI.
+    """
+    if ":" not in uri and uri not in NO_SCHEME:
+        raise TrackingError(
+            f'the tracking URI "{uri}" has no scheme: write {SQLITE}{uri} for a SQLite file, or http://HOST:PORT for a '
+            "server (tracking.uri or MLFLOW_TRACKING_URI)"
+        )
+    path, found, query = uri.removeprefix(SQLITE).partition("?")
+    if not uri.startswith(SQLITE) or path in ("", ":memory:") or Path(path).is_absolute():
+        return uri
+    return f"{sqlite_uri(Path.cwd())}/{path}{found}{query}"
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file of a SQLite store; None for other stores, and for one in memory."""
+    path = urllib.parse.unquote(uri.removeprefix(SQLITE).partition("?")[0])
+    return Path(path) if uri.startswith(SQLITE) and path not in ("", ":memory:") else None
+
+
+def sqlite_uri(path: Path) -> str:
+    """The inverse. Only what would be read otherwise is quoted."""
+    return SQLITE + path.as_posix().replace("%", "%25").replace("?", "%3F")
+
+
+def artifact_root(path: Path) -> str:
+    return (path.parent / "mlartifacts").as_uri()

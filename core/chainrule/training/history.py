@@ -1,0 +1,35 @@
+"""One value per epoch for each name."""
+
+from __future__ import annotations
+
+import math
+
+from chainrule.registry.goals import goal_of
+
+
+class History(dict[str, list[float]]):
+    """One value per epoch for each name, such as ``history["validation/loss"]``; NaN where an epoch had none.
+
+    The loss and metrics under ``train/`` are means over the epoch, of batches met while the weights moved and dropout
+    was on; those under ``validation/`` are measured after it, with its last weights and dropout off. So they may well
+    be the better ones.
+    """
+
+    epochs = 0
+
+    def append(self, values: dict[str, float]) -> None:
+        """Take in the values of one epoch."""
+        for name in values:
+            self.setdefault(name, [math.nan] * self.epochs)
+        self.epochs += 1
+        for name, column in self.items():
+            column.append(values.get(name, math.nan))
+
+
+def best_epoch(history: History, name: str) -> tuple[float, int] | None:
+    """The best value of a metric and its epoch (from 1): the least loss, or what the metric's ``goal`` says."""
+    known = [(value, epoch) for epoch, value in enumerate(history[name], start=1) if math.isfinite(value)]
+    if not known:
+        return None
+    goal = goal_of(name)
+    return min(known) if goal == "min" else max(known, key=lambda pair: (pair[0], -pair[1]))

@@ -1,0 +1,289 @@
+"""The loop over epochs and batches, and the events that callbacks hear.
+
+Mini-batch gradient descent: for each batch, the forward pass, the backward pass, and one update of the parameters
+(Goodfellow, Bengio, Courville 2016, section 8.1.3).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.contract.arguments import require_count, require_list, require_pair
+from chainrule.contract.arrays import Array, batches, stream
+from chainrule.contract.kinds import Callback, Metric, Optimizer, Regularizer, Schedule
+from chainrule.errors import ContractError, FieldError, within
+from chainrule.network.measuring import metrics_for
+from chainrule.network.network import Network
+from chainrule.network.targets import Targets
+from chainrule.registry.making import fresh, make
+from chainrule.registry.provenance import supplier
+from chainrule.registry.registry import registry
+from chainrule.training.history import History
+from chainrule.training.updates import Updates
+
+log = logging.getLogger(__name__)
+
+
+EVENTS = (
+    "on_train_start",
+    "on_epoch_start",
+    "on_gradient",
+    "on_batch_end",
+    "on_epoch_end",
+    "on_train_end",
+)
+
+
+class Trainer:
+    """Trains a network.
+
+    Args:
+        network: the network; it is trained in place.
+        optimizer: an ``Optimizer``, its name, or ``{name: ..., ...}``; so for the other components.
+        batch_size: 1 or more; the last batch of an epoch may be smaller.
+        schedule: multiplies the optimizer's ``lr``; None leaves it as it is.
+        regularizer: adds its gradient to that of the loss; None for none.
+        metrics: what is measured beside the loss; None picks those that are meant for the targets' task.
+        seed: 0 or more; of the order of the samples.
+        shuffle: whether each epoch sees the samples in a new order.
+
+    Raises:
+        ConfigError: a component is unknown or has a bad field, or a number is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
+        >>> network = Network([{"name": "dense", "units": 8, "activation": "tanh"},
+        ...                    {"name": "dense", "units": 1, "activation": "sigmoid"}], (2,), "binary_cross_entropy")
+        >>> history = Trainer(network, {"name": "adam", "lr": 0.05}, batch_size=4).fit((x, y), epochs=300)
+        >>> history["train/binary_accuracy"][-1]
+        1.0
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Any,
+        batch_size: int = 32,
+        schedule: Any = None,
+        regularizer: Any = None,
+        metrics: Sequence[Any] | None = None,
+        seed: int = 0,
+        shuffle: bool = True,
+    ) -> None:
+        if not isinstance(network, Network):
+            raise FieldError(f"got {network!r}, expected a Network", key="network")
+        if metrics is not None:
+            require_list("metrics", metrics)
+        self.network = network
+        self.optimizer: Optimizer = _own("optimizer", optimizer)
+        self.schedule: Schedule | None = _own("schedule", schedule) if schedule else None
+        self.regularizer: Regularizer | None = _own("regularizer", regularizer) if regularizer else None
+        self.batch_size = require_count("batch_size", batch_size)
+        self.shuffle = shuffle
+        self.history = History()
+        self.epoch = 0  # of the running or last epoch, from 1
+        self.epochs = 0  # planned, all calls of fit together
+        self.step = 0  # updates made
+        self.total_steps = 0  # updates planned
+        self.steps_per_epoch = 0
+        self.batch_index = 0  # within the epoch, from 0
+        self.batch: tuple[Array, Targets] | None = None
+        self.batch_loss = math.nan
+        self.metrics: dict[str, float] = {}
+        self.stop_reason: str | None = None
+        self._given_metrics = metrics
+        self._metrics: list[Metric] | None = None
+        self._updates = Updates(self.optimizer, network.parameters)
+        self._base_rate = float(self.optimizer.lr)
+        self._rng = stream(require_count("seed", seed, least=0), "shuffle")
+
+    def fit(
+        self,
+        train: tuple[Any, Any],
+        epochs: int,
+        validation: tuple[Any, Any] | None = None,
+        callbacks: Sequence[Any] = (),
+    ) -> History:
+        """Train for ``epochs`` more epochs; called again, it goes on where it ended.
+
+        Args:
+            train: a pair ``(x, y)``, as ``Network.loss_and_gradient`` takes them, of all samples.
+            epochs: 1 or more.
+            validation: ``(x, y)``, measured after each epoch.
+            callbacks: such as ``["progress"]``; without any it is silent.
+
+        Returns:
+            The history of all epochs so far: ``train/loss`` (the mean over the epoch's batches as they were met, so
+            that it may be worse than the validation's: see ``History``), ``train/penalty`` (with a regularizer),
+            ``train/<metric>``, the same for ``validation/``, ``learning_rate``, ``seconds`` and
+            ``examples_per_second``.
+
+        Raises:
+            ConfigError, DataError: what was given does not fit the network.
+        """
+        epochs = require_count("epochs", epochs)
+        x, targets = self.network.pair(*require_pair("train", train), "train")
+        held_out = None
+        if validation is not None:
+            held_out = self.network.pair(*require_pair("validation", validation), "validation")
+        self.steps_per_epoch = math.ceil(len(x) / self.batch_size)
+        self.epochs = self.epoch + epochs
+        self.total_steps = self.step + epochs * self.steps_per_epoch
+        self.stop_reason = None
+        require_list("callbacks", callbacks)
+        listeners: list[Callback] = [make("callback", callback) for callback in callbacks]
+        self._listeners = {event: _writers_of(event, listeners) for event in EVENTS}
+        try:
+            self._tell("on_train_start")
+            # Numbers that overflow show in the loss, which callbacks watch; NumPy would warn for each operation.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                first = slice(0, self.batch_size)
+                self.network.rehearse(x[first], targets.loss[first])
+                while self.epoch < self.epochs and self.stop_reason is None:
+                    self._run_epoch(x, targets, held_out)
+            self._tell("on_train_end")
+        except BaseException as error:
+            for listener in listeners:
+                try:
+                    listener.on_exception(self, error)
+                except Exception as another:  # what ended the training is told, and every callback hears it
+                    log.warning("on_exception of %s failed: %r", registry().name_of(listener), another)
+            self.epoch = self.history.epochs  # one that was cut short is not counted; fit may go on from here
+            raise
+        return self.history
+
+    def _run_epoch(self, x: Array, targets: Targets, held_out: tuple[Array, Targets] | None) -> None:
+        self.epoch += 1
+        self._tell("on_epoch_start")
+        start = time.perf_counter()
+        self._loss_sum, self._seen = 0.0, 0
+        for metric in self._followed:
+            metric.reset()
+        order = self._rng.permutation(len(x)) if self.shuffle else np.arange(len(x))
+        gathered = np.empty((min(self.batch_size, len(x)), *x.shape[1:]), x.dtype)
+        for index, rows in enumerate(batches(len(x), self.batch_size)):
+            self.batch_index = index
+            chosen = order[rows]
+            # mode="clip" lets NumPy write straight into the kept array; the indices are in range.
+            inputs = np.take(x, chosen, axis=0, out=gathered[: len(chosen)], mode="clip")
+            self._run_step(inputs, targets.rows(chosen))
+            if self.stop_reason is not None:
+                break
+        seconds = time.perf_counter() - start
+        self.metrics = {f"train/{name}": value for name, value in self.running().items()}
+        if self.regularizer is not None:
+            self.metrics["train/penalty"] = float(self.regularizer.penalty(self._weights))
+        if held_out is not None:
+            measured = self.network.evaluate_prepared(*held_out, [fresh(metric) for metric in self._followed])
+            self.metrics |= {f"validation/{name}": value for name, value in measured.items()}
+        self.metrics |= {
+            "learning_rate": self.learning_rate,
+            "seconds": seconds,
+            "examples_per_second": self._seen / seconds,
+        }
+        self.history.append(self.metrics)
+        self._tell("on_epoch_end")
+
+    def _run_step(self, x: Array, targets: Targets) -> None:
+        """One batch: forward, backward, update."""
+        network = self.network
+        self.batch = (x, targets)
+        self.batch_loss = network.compute_loss(x, targets.loss, training=True)
+        self._loss_sum += self.batch_loss * len(x)
+        self._seen += len(x)
+        for metric in self._followed:
+            metric.update(network.prediction, targets.metric)
+        network.compute_gradient()
+        if self.regularizer is not None:
+            parameters = network.parameters
+            self.regularizer.add_gradient(self._weights, parameters.grad[parameters.decaying])
+        for listen in self._listeners["on_gradient"]:
+            listen(self)
+        self._updates.apply(self.step + 1, self.learning_rate)
+        self.step += 1
+        for listen in self._listeners["on_batch_end"]:
+            listen(self)
+
+    def evaluate(self, x: Any, y: Any) -> dict[str, Any]:
+        """The loss and every metric, those that give an array too, over all of ``(x, y)``, by name."""
+        inputs, targets = self.network.pair(x, y)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # as in fit
+            return self.network.evaluate_prepared(inputs, targets, [fresh(metric) for metric in self.all_metrics()])
+
+    def running(self) -> dict[str, float]:
+        """The loss and metrics of the running epoch, as far as it has come."""
+        named = {registry().name_of(metric): _number(metric) for metric in self._followed}
+        return {"loss": self._loss_sum / max(self._seen, 1), **named}
+
+    def stop(self, reason: str) -> None:
+        """End the training after the running batch; the epoch is closed as usual."""
+        self.stop_reason = reason
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next update: the optimizer's ``lr`` times the schedule's factor.
+
+        Setting it changes what the schedule multiplies, from the next update on, so that the rate is now the given one.
+        """
+        return self._base_rate * self._factor()
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self._base_rate = float(rate) / (self._factor() or 1.0)
+
+    def _factor(self) -> float:
+        if self.schedule is None:
+            return 1.0
+        return float(self.schedule(self.step, max(self.total_steps, 1)))  # none is planned before fit
+
+    @property
+    def _weights(self) -> Array:
+        parameters = self.network.parameters
+        return parameters.theta[parameters.decaying]
+
+    @property
+    def _followed(self) -> list[Metric]:
+        """The metrics that are measured in every epoch."""
+        if self._followed_metrics is None:
+            self._followed_metrics = [metric for metric in self.all_metrics() if not metric.array]
+        return self._followed_metrics
+
+    _followed_metrics: list[Metric] | None = None
+
+    def all_metrics(self) -> list[Metric]:
+        """The metrics that were given, or those that are meant for the network's task."""
+        if self._metrics is None:
+            self._metrics = metrics_for(self.network.task, self._given_metrics)
+        return self._metrics
+
+    def _tell(self, event: str) -> None:
+        for listen in self._listeners[event]:
+            listen(self)
+
+
+def _number(metric: Metric) -> float:
+    """What the metric gives, as a number."""
+    value = metric.compute()
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        name = registry().name_of(metric)
+        raise ContractError(f"the metric {name} ({supplier(metric)}) gave {value!r}, not a number") from None
+
+
+def _own(kind: str, given: Any) -> Any:
+    """A private instance of what was given."""
+    with within(kind):
+        return fresh(make(kind, given))
+
+
+def _writers_of(event: str, listeners: Sequence[Callback]) -> list[Callable[[Trainer], None]]:
+    """The bound methods of those that write this event: silence costs nothing."""
+    return [getattr(c, event) for c in listeners if getattr(type(c), event) is not getattr(Callback, event)]
