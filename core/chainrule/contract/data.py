@@ -119,8 +119,8 @@ class Data:
 
 
 def split_indices(n: int, fractions: Sequence[float], seed: int) -> list[Array]:
-    """Cut ``range(n)``, shuffled, into parts of the given fractions, to the nearest whole number while there are enough;
-    the last part is what remains.
+    """Cut ``range(n)``, shuffled, into parts of the given fractions, rounded to whole samples while there are
+    enough; the last part is what remains.
 
     >>> [len(part) for part in split_indices(10, [0.2, 0.3], seed=0)]
     [2, 3, 5]
