@@ -23,6 +23,7 @@ from chainrule.contract.kinds import (
     Schedule,
 )
 from chainrule.contract.parameters import Buffer, Parameter, Parameters
+from chainrule.contract.training import Training
 from chainrule.errors import (
     ChainruleError,
     ConfigError,
@@ -40,9 +41,10 @@ from chainrule.errors import (
     within,
 )
 from chainrule.network.gradient_check import gradient_check
-from chainrule.network.network import Network, load_network
+from chainrule.network.loading import load_network
+from chainrule.network.network import Network
 from chainrule.network.stack import Stack
-from chainrule.registry.goals import goal_of
+from chainrule.registry.goals import Goal, goal_of
 from chainrule.registry.hooks import hookimpl
 from chainrule.registry.making import make, spec_of
 from chainrule.registry.registry import Entry, Registry, registry
@@ -71,6 +73,7 @@ __all__ = [
     "Dataset",
     "Entry",
     "FieldError",
+    "Goal",
     "History",
     "Initializer",
     "Layer",
@@ -96,6 +99,7 @@ __all__ = [
     "Task",
     "TrackingError",
     "Trainer",
+    "Training",
     "UnknownName",
     "UnsafeConfig",
     "compare",

@@ -7,7 +7,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from chainrule.config.nodes import config_folder, flattened, store_nodes
+from chainrule.config.nodes import config_folder, store_nodes
+from chainrule.tracking.tags import flattened
 
 CONF = config_folder()
 EXPERIMENTS = sorted(path.stem for path in CONF.glob("experiment/*.yaml"))

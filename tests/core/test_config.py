@@ -11,9 +11,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ValidationError
 
 import chainrule as cr
-from chainrule.config.nodes import flattened, node_of
+from chainrule.config.nodes import node_of
 from chainrule.registry.discovery import Plugin
 from chainrule.registry.registry import Entry
+from chainrule.tracking.tags import flattened
 
 
 @dataclass

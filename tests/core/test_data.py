@@ -56,11 +56,11 @@ def test_regression_counts_target_columns(y: cr.Array, columns: int) -> None:
         ({"y": np.eye(3, dtype=int)[Y]}, "the train labels must be integers of shape (n,), got int64 of shape (4, 3)"),
         (
             {"y": np.array([0, 1, 3, 1])},
-            "label 3 of train sample 2 is out of range: there are 3 classes, 0 to 2",
+            "label 3 of train sample 2 is out of range: there are 3 classes, for labels 0 to 2",
         ),
         (
             {"validation": (X, np.array([0, -1, 2, 1]))},
-            "label -1 of validation sample 1 is out of range: there are 3 classes, 0 to 2",
+            "label -1 of validation sample 1 is out of range: there are 3 classes, for labels 0 to 2",
         ),
         ({"task": "binary"}, "a binary task has two classes, got 3 class names"),
         ({"class_names": ()}, "a multiclass task needs class names, at least two, got 0"),

@@ -17,8 +17,9 @@ from mlflow.tracking import MlflowClient
 from safetensors.numpy import load_file
 
 import chainrule as cr
-from chainrule.config.nodes import config_folder, flattened, store_nodes
+from chainrule.config.nodes import config_folder, store_nodes
 from chainrule.tracking.store import prepare_store
+from chainrule.tracking.tags import flattened
 
 QUICK = ("trainer.epochs=3", "tracking.figures=false", "callbacks=[nan_guard]")
 

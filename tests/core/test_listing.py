@@ -14,7 +14,7 @@ import pytest
 from chainrule import registry
 from chainrule.contract.kinds import KINDS, Callback
 from chainrule.registry.discovery import Plugin
-from chainrule.registry.registry import Registry
+from chainrule.registry.registry import Registrar, Registry
 
 WIDE = {"COLUMNS": "200"}
 
@@ -178,7 +178,9 @@ def test_json_has_what_failed_and_defaults_that_are_not_finite(program, monkeypa
     broken = Plugin("parts", "acme", "1.0", error="ImportError: nothing there")
     left_out = Plugin("other", "acme", "1.0", disabled=True)
     there = Registry()
-    there.accept(Plugin("fine", "acme", "1.0"), lambda registrar: registrar.add(Bounded))
+    registrar = Registrar(Plugin("fine", "acme", "1.0"))
+    registrar.add(Bounded)
+    there.admit(registrar)
     there.plugins = [broken, left_out]
     monkeypatch.setattr("chainrule.commands.plugins.registry", lambda: there)
     listed = json.loads(program("plugins", "--json").out)

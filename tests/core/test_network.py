@@ -18,7 +18,7 @@ import chainrule as cr
 from chainrule.contract.arrays import batches
 from chainrule.registry.discovery import Plugin
 from chainrule.registry.provenance import require_installed
-from chainrule.registry.registry import Registry
+from chainrule.registry.registry import Registrar, Registry
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(7, 5))
@@ -60,7 +60,9 @@ class Averaging(cr.Layer):
 def averaging(monkeypatch: pytest.MonkeyPatch) -> None:
     """``Averaging`` is registered while a test runs."""
     registry = Registry().load()
-    registry.accept(Plugin("layers", "acme", "2.0"), lambda registrar: registrar.add(Averaging))
+    registrar = Registrar(Plugin("layers", "acme", "2.0"))
+    registrar.add(Averaging)
+    registry.admit(registrar)
     for module in [module for name, module in sys.modules.items() if name.startswith("chainrule.")]:
         if getattr(module, "registry", None) is cr.registry:
             monkeypatch.setattr(module, "registry", lambda: registry)

@@ -6,7 +6,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import chainrule as cr
-from chainrule.tracking.reading import recorded
+from chainrule.tracking.reading import read_run
 from chainrule.tracking.store import prepare_store
 from chainrule.tracking.tracking import Tracking
 
@@ -31,7 +31,7 @@ def run(uri, tmp_path):
 
 
 def test_a_record_has_the_metrics_of_each_epoch_and_the_last_ones(run, uri):
-    record = recorded(run, uri)
+    record = read_run(run, uri)
     assert record.name == "n"
     assert record.epochs == [
         {"train/loss": 0.5, "learning_rate": 0.1},
@@ -45,18 +45,18 @@ def test_a_record_has_the_metrics_of_each_epoch_and_the_last_ones(run, uri):
 
 def test_the_store_may_come_from_the_environment(run, uri, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    assert recorded(run).name == "n"
+    assert read_run(run).name == "n"
 
 
 def test_a_run_that_goes_on_is_not_read(uri):
     going = MlflowClient(uri).create_run("1")
     with pytest.raises(cr.TrackingError, match=f"the run {going.info.run_id} has not ended: its status is RUNNING"):
-        recorded(going.info.run_id, uri)
+        read_run(going.info.run_id, uri)
 
 
 def test_a_run_or_a_store_that_is_not_there(uri, tmp_path):
     with pytest.raises(cr.TrackingError, match='there is no run "nothing" in this store'):
-        recorded("nothing", uri)
+        read_run("nothing", uri)
     with pytest.raises(cr.TrackingError, match=f"there is no store {tmp_path}/no.db yet"):
-        recorded("nothing", f"sqlite:///{tmp_path}/no.db")
+        read_run("nothing", f"sqlite:///{tmp_path}/no.db")
     assert not (tmp_path / "no.db").exists()

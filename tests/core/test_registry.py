@@ -60,7 +60,7 @@ def test_make_leaves_the_mapping_alone() -> None:
         ("optimizer", "admm", {}, cr.UnknownName, 'there is no optimizer "admm". Did you mean "adam"? Known: '),
         ("layer", "dropout", {"p": 1}, cr.UnknownName, 'p: layer dropout has no field "p". Known: rate.'),
         ("layer", {"name": "dropout", "rate": 1}, {}, cr.FieldError, "rate: got 1.0, must be at least 0 and less than"),
-        ("layer", "dropout", {"rate": "high"}, cr.FieldError, 'rate: got "high", expected a number (layer dropout)'),
+        ("layer", "dropout", {"rate": "high"}, cr.FieldError, 'rate: got "high", expected a number (Dropout)'),
         ("layer", "dense", {}, cr.FieldError, "units: layer dense needs a value for this field (int)"),
         ("layer", 3, {}, cr.FieldError, "got 3, expected the name of a component of kind layer, or {name: ..., ...}"),
         ("layer", {"units": 3}, {}, cr.FieldError, "got {'units': 3}, expected the name of a component of kind layer"),
@@ -155,15 +155,13 @@ def test_an_unknown_name_mentions_plugins_that_failed() -> None:
 
 def test_two_components_of_one_kind_and_name_name_both_plugins_and_take_in_nothing() -> None:
     registry = Registry()
-    registry.accept(ACME, lambda registrar: registrar.add(Good))
-    other = Plugin("more", "zeta", "1.1")
-
-    def register(registrar: Any) -> None:
-        registrar.add(Good, name="better")
-        registrar.add(Good)
-
+    first, second = Registrar(ACME), Registrar(Plugin("more", "zeta", "1.1"))
+    first.add(Good)
+    registry.admit(first)
+    second.add(Good, name="better")
+    second.add(Good)
     with pytest.raises(cr.PluginError) as caught:
-        registry.accept(other, register)
+        registry.admit(second)
     assert str(caught.value) == (
         'activation "good" is already there, from acme:parts (acme 2.0); rename it or disable one of the two plugins '
         "with CHAINRULE_DISABLE_PLUGINS=zeta:more"
@@ -333,7 +331,7 @@ class Unresolved(Good):
 class Misheard(cr.Callback):
     """Listens to an event that there is not."""
 
-    def on_epoch_ends(self, trainer: cr.Trainer) -> None: ...
+    def on_epoch_ends(self, trainer: cr.Training) -> None: ...
 
 
 @dataclass

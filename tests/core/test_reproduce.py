@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 import chainrule as cr
 from chainrule.commands.main import main
-from chainrule.runs.differences import differences, threads_of
+from chainrule.runs.changes import changes, threads_of
 from chainrule.tracking.store import prepare_store
 
 QUICK = ("tracking.figures=false", "callbacks=[nan_guard]")
@@ -307,7 +307,7 @@ def blas(text):
     ],
 )
 def test_libraries_that_multiply_matrices(then, here, expected):
-    assert differences(blas(then), blas(here)).keys() == expected
+    assert changes(blas(then), blas(here)).keys() == expected
 
 
 def test_the_threads_that_a_record_tells():
@@ -319,19 +319,19 @@ def test_the_threads_that_a_record_tells():
 def test_only_what_both_tell_is_compared_and_not_how_the_program_was_called():
     then = {"numpy.version": "2.1", "mlflow.source.name": "a", "mlflow.user": "b", "python.version": "3.11.2"}
     here = {"numpy.version": "2.4", "mlflow.source.name": "c", "mlflow.user": "d", "processor": "new"}
-    assert differences(then, here) == {"numpy": ("2.1", "2.4")}
+    assert changes(then, here) == {"numpy": ("2.1", "2.4")}
 
 
 def test_names_are_for_people():
     then = {"dataset.digest": "1", "mlflow.source.git.commit": "2", "git.dirty": "true", "processor": "old"}
-    found = differences(then, dict.fromkeys(then, "new"))
+    found = changes(then, dict.fromkeys(then, "new"))
     assert [*found] == ["data digest", "git commit", "processor", "uncommitted changes"]
 
 
 def test_packages_of_components():
     then = {"component.layer.dense": "chainrule 0.0.9", "component.loss.mse": "acme 2"}
     then |= {"component.optimizer.sgd": f"chainrule {cr.__version__}"}
-    assert differences(then, {}) == {
+    assert changes(then, {}) == {
         "chainrule": ("0.0.9", cr.__version__),
         "loss.mse": ("acme 2", f"chainrule {cr.__version__}"),
     }

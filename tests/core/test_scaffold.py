@@ -18,7 +18,7 @@ from sources import lines_of_code
 import chainrule as cr
 from chainrule.commands.new import TEMPLATES, Package, compatible, new_package
 from chainrule.registry.discovery import Plugin
-from chainrule.registry.registry import Registry, snake_case
+from chainrule.registry.registry import Registrar, Registry, snake_case
 from chainrule.testing import check_component
 
 STAND_INS = ("my_component", "my-component", "MyComponent", "A_KIND", "VERSIONS", "TRY_IT")
@@ -92,7 +92,9 @@ def test_the_example_on_the_page_of_a_kind_registers_and_passes_the_kit(
     spec.loader.exec_module(module)
 
     there = Registry()
-    there.accept(Plugin("shown", "shown", "1"), module.register_components)
+    registrar = Registrar(Plugin("shown", "shown", "1"))
+    module.register_components(registrar)
+    there.admit(registrar)
     [entry] = there
     assert (entry.kind, entry.name) == (kind, f"my_{kind}")
     outcomes = check_component(entry.cls)

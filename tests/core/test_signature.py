@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 import chainrule as cr
-from chainrule.contract.fields import checked, config_type, expected, fields_of, fit, type_name
+from chainrule.contract.fields import config_type, expected, fields_of, fit, require_known, type_name
 
 
 @dataclass
@@ -192,10 +192,12 @@ class Fieldless(cr.Layer):
     """None."""
 
 
-def test_checked_fits_each_value() -> None:
-    arguments = checked(Small, "layer small", {"units": np.int64(3), "rate": 1})
-    assert arguments == {"units": 3, "rate": 1.0}
-    assert [type(value) for value in arguments.values()] == [int, float]
+def test_fields_are_fitted_to_their_types_wherever_the_values_come_from() -> None:
+    for component in (Small(np.int64(3), 1), Small(units=3, rate=np.float64(1))):  # type: ignore[arg-type]
+        assert component == Small(3, 1.0)
+        assert [type(value) for value in vars(component).values()] == [int, float]
+    with pytest.raises(cr.FieldError, match=r'^units: got "a", expected a whole number \(Small\)$'):
+        Small("a")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -205,12 +207,13 @@ def test_checked_fits_each_value() -> None:
         (Small, {"qq": 3}, cr.UnknownName, 'qq: layer small has no field "qq". Known: rate, units.'),
         (Fieldless, {"a": 3}, cr.UnknownName, 'a: layer small has no field "a". It has no fields.'),
         (Small, {}, cr.FieldError, "units: layer small needs a value for this field (int)"),
-        (Small, {"units": "a"}, cr.FieldError, 'units: got "a", expected a whole number (layer small)'),
     ],
 )
-def test_checked_refuses(cls: type, values: dict[str, Any], kind: type[cr.ConfigError], message: str) -> None:
+def test_fields_are_known_and_those_without_a_default_given(
+    cls: type, values: dict[str, Any], kind: type[cr.ConfigError], message: str
+) -> None:
     with pytest.raises(kind) as caught:
-        checked(cls, "layer small", values)
+        require_known(cls, "layer small", values)
     assert str(caught.value).startswith(message)
 
 

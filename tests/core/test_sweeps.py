@@ -22,7 +22,7 @@ from serving import free_port, served
 
 import chainrule as cr
 from chainrule import comparison
-from chainrule.config.mailbox import Ended, Exchange
+from chainrule.config.mailbox import Ended, Mailbox
 from chainrule.contract.data import Data, Split
 from chainrule.process.garbage import searched_later
 from chainrule.process.liveness import is_gone, process
@@ -315,7 +315,7 @@ def test_a_number_that_was_given_to_another_process_is_not_taken_for_the_first()
 
 
 def test_jobs_and_their_parent_hear_each_other(tmp_path):
-    exchange = Exchange(tmp_path / "sweep")
+    exchange = Mailbox(tmp_path / "sweep")
     exchange.open()
     config = {"a": {1: "1e-3", "b": [1e-3, float("inf"), None, "${c}", "???"]}}
     exchange.keep(["seed=0"], config)

@@ -152,4 +152,4 @@ def test_what_is_refused(y: Any, task: cr.Task, output: cr.Shape, error: type[Ex
     ],
 )
 def test_the_task_that_targets_look_like(y: Any, output: cr.Shape, task: str) -> None:
-    assert task_of(y, output) == task
+    assert task_of(y, output, ()) == task

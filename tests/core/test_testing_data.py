@@ -115,11 +115,11 @@ class Shrinks(cr.Callback):
         self.require("first", 0 <= self.first < 1, "at least 0 and less than 1")
         self.updates = 0
 
-    def on_train_start(self, trainer: cr.Trainer) -> None:
+    def on_train_start(self, trainer: cr.Training) -> None:
         if trainer.epoch == 0:
             self.updates = 0
 
-    def on_batch_end(self, trainer: cr.Trainer) -> None:
+    def on_batch_end(self, trainer: cr.Training) -> None:
         self.updates += 1
         trainer.network.parameters.theta[...] *= 1 - self.first / self.updates
 
@@ -137,13 +137,13 @@ class Deaf(cr.Callback):
 
 @breaks("trains", says="a training with it ends in an error: no such thing is measured")
 class Refuses(Shrinks):
-    def on_epoch_end(self, trainer: cr.Trainer) -> None:
+    def on_epoch_end(self, trainer: cr.Training) -> None:
         raise cr.ConfigError("no such thing is measured")
 
 
 @breaks("trains", says="after a training with it, parameters are not finite")
 class Blows(Shrinks):
-    def on_train_end(self, trainer: cr.Trainer) -> None:
+    def on_train_end(self, trainer: cr.Training) -> None:
         trainer.network.parameters.theta[0] = np.inf
 
 
@@ -153,13 +153,13 @@ class Blows(Shrinks):
     says="two trainings, each with a new instance, end with parameters that differ by",
 )
 class GlobalDice(Shrinks):
-    def on_train_end(self, trainer: cr.Trainer) -> None:
+    def on_train_end(self, trainer: cr.Training) -> None:
         trainer.network.parameters.theta[0] += 0.001 * np.random.random()  # noqa: NPY002
 
 
 @breaks("starts_anew", says="in its second training, of another network, parameters end up")
 class CountsOn(Shrinks):
-    def on_train_start(self, trainer: cr.Trainer) -> None:
+    def on_train_start(self, trainer: cr.Training) -> None:
         pass
 
 
@@ -174,16 +174,16 @@ class NoState(Shrinks):
 
 @breaks("hears_failure", says=r"when a training failed in its second step, on_exception raised \[AttributeError\(")
 class FailsTwice(Shrinks):
-    def on_exception(self, trainer: cr.Trainer, error: BaseException) -> None:
+    def on_exception(self, trainer: cr.Training, error: BaseException) -> None:
         self.bar.close()  # type: ignore[attr-defined]
 
 
 @breaks("fields_kept_by_use", says="a training changes first from 0.01 to 0.5")
 class ChangesFirst(Shrinks):
-    def on_train_end(self, trainer: cr.Trainer) -> None:
+    def on_train_end(self, trainer: cr.Training) -> None:
         self.first = 0.5
 
-    def on_train_start(self, trainer: cr.Trainer) -> None:
+    def on_train_start(self, trainer: cr.Training) -> None:
         super().on_train_start(trainer)
         self.first = 0.01
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.network.rehearsal import rehearse
 from chainrule.registry.goals import goal_of
 from chainrule.training.history import best_epoch
 
@@ -57,25 +58,25 @@ class Recording(cr.Callback):
     def note(self, *event: Any) -> None:
         self.events.append(event)
 
-    def on_train_start(self, trainer: cr.Trainer) -> None:
+    def on_train_start(self, trainer: cr.Training) -> None:
         self.hear(trainer, "train_start")
 
-    def on_epoch_start(self, trainer: cr.Trainer) -> None:
+    def on_epoch_start(self, trainer: cr.Training) -> None:
         self.hear(trainer, "epoch_start", trainer.epoch)
 
-    def on_gradient(self, trainer: cr.Trainer) -> None:
+    def on_gradient(self, trainer: cr.Training) -> None:
         self.hear(trainer, "gradient", trainer.epoch, trainer.step)
 
-    def on_batch_end(self, trainer: cr.Trainer) -> None:
+    def on_batch_end(self, trainer: cr.Training) -> None:
         self.hear(trainer, "batch_end", trainer.epoch, trainer.step)
 
-    def on_epoch_end(self, trainer: cr.Trainer) -> None:
+    def on_epoch_end(self, trainer: cr.Training) -> None:
         self.hear(trainer, "epoch_end", trainer.epoch)
 
-    def on_train_end(self, trainer: cr.Trainer) -> None:
+    def on_train_end(self, trainer: cr.Training) -> None:
         self.hear(trainer, "train_end")
 
-    def on_exception(self, trainer: cr.Trainer, error: BaseException) -> None:
+    def on_exception(self, trainer: cr.Training, error: BaseException) -> None:
         self.events.append(("exception", type(error).__name__))
 
     def hear(self, trainer: cr.Trainer, *event: Any) -> None:
@@ -93,7 +94,7 @@ class Each(cr.Callback):
     def __post_init__(self) -> None:
         self.seen: list[Any] = []
 
-    def on_batch_end(self, trainer: cr.Trainer) -> None:
+    def on_batch_end(self, trainer: cr.Training) -> None:
         self.seen.append(self.what(trainer))
 
 
@@ -316,7 +317,7 @@ def test_callbacks_hear_in_the_order_in_which_they_are_given() -> None:
     class Named(cr.Callback):
         name: str
 
-        def on_epoch_end(self, trainer: cr.Trainer) -> None:
+        def on_epoch_end(self, trainer: cr.Training) -> None:
             heard.append(self.name)
 
     trainer().fit((X, LABELS), epochs=2, callbacks=[Named("a"), Named("b")])
@@ -326,7 +327,7 @@ def test_callbacks_hear_in_the_order_in_which_they_are_given() -> None:
 def test_a_callback_may_change_the_gradient() -> None:
     @dataclass
     class Silence(cr.Callback):
-        def on_gradient(self, trainer: cr.Trainer) -> None:
+        def on_gradient(self, trainer: cr.Training) -> None:
             trainer.network.parameters.grad[...] = 0
 
     net = classifier()
@@ -399,7 +400,7 @@ def test_running_values_at_the_end_of_an_epoch_are_still_those_of_training() -> 
 
     @dataclass
     class Look(cr.Callback):
-        def on_epoch_end(self, trainer: cr.Trainer) -> None:
+        def on_epoch_end(self, trainer: cr.Training) -> None:
             found.append((trainer.running(), dict(trainer.metrics)))
 
     trainer().fit((X, LABELS), epochs=1, validation=(X[:1], LABELS[:1]), callbacks=[Look()])
@@ -424,7 +425,7 @@ def test_the_schedule_multiplies_the_rate_of_each_update() -> None:
     rates.on_gradient = lambda t: before.append(t.learning_rate)  # type: ignore[method-assign]
 
     class Rates(cr.Callback):
-        def on_gradient(self, trainer: cr.Trainer) -> None:
+        def on_gradient(self, trainer: cr.Training) -> None:
             before.append(trainer.learning_rate)
 
     trainer(optimizer={"name": "sgd", "lr": 0.6}, schedule=Falling()).fit((X, LABELS), epochs=2, callbacks=[Rates()])
@@ -550,7 +551,7 @@ def test_the_penalty_stands_beside_the_loss_and_its_gradient_counts(name: str) -
     found: list[cr.Array] = []
 
     class Keep(cr.Callback):
-        def on_gradient(self, trainer: cr.Trainer) -> None:
+        def on_gradient(self, trainer: cr.Training) -> None:
             found.append(trainer.network.parameters.grad.copy())
 
     start = net.parameters.theta.copy()
@@ -722,7 +723,7 @@ def test_a_metric_that_gives_no_number_is_named() -> None:
 def test_the_look_at_the_first_batch_leaves_the_training_as_it_is() -> None:
     nets = [classifier("float32", 0, "dropout", "batch_norm") for _ in range(2)]
     x, targets = nets[1].pair(X, LABELS)
-    nets[1].rehearse(x, targets.loss)
+    rehearse(nets[1], x, targets.loss)
     histories = [numbers_of(trainer(net).fit((X, LABELS), epochs=2)) for net in nets]
     assert histories[0] == histories[1]
     assert np.array_equal(nets[0].parameters.theta, nets[1].parameters.theta)
@@ -731,7 +732,7 @@ def test_the_look_at_the_first_batch_leaves_the_training_as_it_is() -> None:
 def test_an_error_in_on_exception_hides_nothing(caplog: pytest.LogCaptureFixture) -> None:
     @dataclass
     class Clumsy(cr.Callback):
-        def on_exception(self, trainer: cr.Trainer, error: BaseException) -> None:
+        def on_exception(self, trainer: cr.Training, error: BaseException) -> None:
             raise ValueError("oh")
 
     def fail(trainer: cr.Trainer) -> None:
@@ -775,7 +776,7 @@ def test_callbacks_are_a_list(given: object) -> None:
 def test_an_epoch_that_was_cut_short_is_not_counted() -> None:
     @dataclass
     class Interrupt(cr.Callback):
-        def on_batch_end(self, trainer: cr.Trainer) -> None:
+        def on_batch_end(self, trainer: cr.Training) -> None:
             if trainer.epoch == 2:
                 raise KeyboardInterrupt
 

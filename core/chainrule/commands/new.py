@@ -20,8 +20,6 @@ from chainrule.errors import ConfigError
 from chainrule.registry.registry import registry, snake_case
 
 TEMPLATES = Path(__file__).parent / "templates"
-
-
 CONFIG_WORDS = ("none", "null", "true", "false", "nan", "inf")
 """What stands for something else in a config."""
 

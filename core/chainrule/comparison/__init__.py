@@ -19,7 +19,7 @@ from chainrule.comparison.record import EXPERIMENT, record, side_by_side
 from chainrule.comparison.runs import by_epoch, find, names
 from chainrule.pictures.page import save
 from chainrule.tracking.store import connect, usable
-from chainrule.tracking.uris import absolute_uri, default_uri
+from chainrule.tracking.uris import resolved
 from chainrule.words import redacted
 
 __all__ = ["FORMATS", "Comparison", "compare", "named", "report"]
@@ -49,7 +49,7 @@ def compare(
         UnknownName: there is no such sweep, experiment or metric. ConfigError: MLflow does not understand the filter.
         TrackingError: the store cannot be used, or no run is found that has finished.
     """
-    uri = _uri(uri)
+    uri = resolved(uri)
     with usable(uri):
         return grouped(find(connect(uri), which, where), metric)
 
@@ -62,7 +62,7 @@ def report(comparison: Comparison, uri: str | None, form: str | None, recorded: 
         form: one of ``FORMATS``, which then is all that goes to stdout; None for a table for people.
         recorded: whether it becomes a run in MLflow.
     """
-    uri = _uri(uri)
+    uri = resolved(uri)
     if form is None:
         formats.show(comparison)
     else:
@@ -93,12 +93,8 @@ def write(comparison: Comparison, folder: Path, uri: str) -> None:
 
 def named() -> list[str]:
     """What can be compared: the experiments and sweeps of the default store."""
-    with usable(default_uri()):
-        return names(connect(default_uri()))
-
-
-def _uri(given: str | None) -> str:
-    return absolute_uri(given) if given else default_uri()
+    with usable(resolved(None)):
+        return names(connect(resolved(None)))
 
 
 def _followed(comparison: Comparison) -> str | None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from chainrule.comparison.formats import markdown
 from chainrule.comparison.groups import Comparison
-from chainrule.comparison.runs import KIND, Recorded
+from chainrule.comparison.runs import Recorded
 from chainrule.comparison.wording import group_name
 from chainrule.tracking.environment import environment
 from chainrule.tracking.pages import page_of, way_to
 from chainrule.tracking.store import connect, prepare_store, usable
-from chainrule.tracking.tags import KEY_LENGTH, TAG_LENGTH
+from chainrule.tracking.tags import KEY_LENGTH, KIND, TAG_LENGTH
 from chainrule.words import cut
 
 EXPERIMENT = "comparisons"

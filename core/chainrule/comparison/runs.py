@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.errors import ConfigError, TrackingError, UnknownName, did_you_mean
-from chainrule.tracking.tags import reused_tag, reusing_sweeps
+from chainrule.tracking.tags import ERROR, KIND, SWEEP, nonfinite_in, reused_tag, reusing_sweeps
 
 PAGE = 1000
-KIND = "chainrule.kind"
-"""The tag of what is no run of a training, ``comparison`` for one."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +84,11 @@ def names(client: Any) -> list[str]:
 def sweeps(client: Any, experiment_ids: Sequence[str]) -> Iterator[str]:
     """The names of those that the last thousand runs of sweeps belong to, the latest first."""
     runs = client.search_runs(
-        experiment_ids, "tags.sweep LIKE '%'", max_results=PAGE, order_by=["attributes.start_time DESC"]
+        experiment_ids, f"tags.{SWEEP} LIKE '%'", max_results=PAGE, order_by=["attributes.start_time DESC"]
     )
     latest: defaultdict[str, int] = defaultdict(int)
     for run in runs:
-        for name, stamp in [(run.data.tags["sweep"], run.info.start_time), *reusing_sweeps(run.data.tags)]:
+        for name, stamp in [(run.data.tags[SWEEP], run.info.start_time), *reusing_sweeps(run.data.tags)]:
             latest[name] = max(latest[name], stamp)
     return iter(sorted(latest, key=lambda name: latest[name], reverse=True))
 
@@ -132,12 +130,11 @@ def _is_sweep(client: Any, experiment_ids: Sequence[str], name: str) -> bool:
 
 def _of_sweep(name: str) -> list[str]:
     """The runs that it made, and those that it took over from earlier ones."""
-    return [f"tags.sweep = '{name}'", f"tags.`{reused_tag(name)}` LIKE '%'"]
+    return [f"tags.{SWEEP} = '{name}'", f"tags.`{reused_tag(name)}` LIKE '%'"]
 
 
 def _recorded(run: Any) -> Recorded:
     tags = run.data.tags
-    unreal = {name.removeprefix("nonfinite."): said for name, said in tags.items() if name.startswith("nonfinite.")}
     return Recorded(
         run.info.run_id,
         run.info.experiment_id,
@@ -146,6 +143,6 @@ def _recorded(run: Any) -> Recorded:
         run.data.params["seed"],
         dict(run.data.params),
         dict(run.data.metrics),
-        unreal,
-        tags.get("error"),
+        nonfinite_in(tags),
+        tags.get(ERROR),
     )

@@ -26,14 +26,12 @@ from chainrule.config.loader import PRIMARY, SafeLoader
 from chainrule.config.messages import COMPOSING, in_a_config
 from chainrule.config.nodes import GROUPS, config_folder, store_nodes
 from chainrule.config.sweep import run_jobs
-from chainrule.config.task import Task
+from chainrule.config.task import TaskFunction
 from chainrule.errors import ConfigError
 from chainrule.registry.registry import registry
 
 REFUSED = ("config_path", "config_name", "experimental_rerun")
 """Options of Hydra's that would take the place of what chainrule composes."""
-
-
 DEFAULT = "experiment=xor"
 """What is trained where neither an experiment nor a dataset is named."""
 
@@ -72,7 +70,7 @@ def run_once(overrides: Sequence[str], run: Callable[[Job], Any], config_dir: st
         ConfigError: it cannot be composed, or a Hydra program is running already.
     """
     with _alone(config_dir) as hydra:
-        job = hydra.run(PRIMARY, Task(run), [*_with_default(overrides), "hydra.mode=RUN"])
+        job = hydra.run(PRIMARY, TaskFunction(run), [*_with_default(overrides), "hydra.mode=RUN"])
     result = job.return_value
     if isinstance(result, Failure):
         raise result.error
@@ -122,7 +120,7 @@ def _act(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any], w
     elif _sweeps(hydra, options):
         run_jobs(hydra, overrides, run, watcher)
     else:
-        return hydra.run(PRIMARY, Task(run), [*overrides, "hydra.mode=RUN"]).return_value
+        return hydra.run(PRIMARY, TaskFunction(run), [*overrides, "hydra.mode=RUN"]).return_value
     return None
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from chainrule.config.mailbox import Exchange
+from chainrule.config.mailbox import Mailbox
+from chainrule.registry.goals import Goal
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,14 @@ class Failure:
 class Sweep:
     """A sweep, while its jobs run.
 
-    ``objective``: the metric by which its jobs are told apart, None for none, and its ``goal``, ``"min"`` or
-    ``"max"``. ``jobs()``: how many there will be, as far as is known now.
+    ``objective``: the metric by which its jobs are told apart, None for none, and its ``goal``.
+    ``jobs()``: how many there will be, as far as is known now.
     """
 
     folder: Path
-    exchange: Exchange
+    mailbox: Mailbox
     objective: str | None
-    goal: str
+    goal: Goal
     jobs: Callable[[], int]
 
     @property
@@ -66,4 +67,4 @@ class Watcher(Protocol):
         """Before the first job starts: the section ``tracking`` of each one's config, None where it is not known."""
 
     def watch(self, sweep: Sweep) -> AbstractContextManager[Any]:
-        """Beside the jobs, and to their end; it hears from ``Sweep.exchange``."""
+        """Beside the jobs, and to their end; it hears from ``Sweep.mailbox``."""

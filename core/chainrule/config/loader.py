@@ -16,7 +16,7 @@ from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
 
-from chainrule.config.mailbox import Exchange
+from chainrule.config.mailbox import Mailbox
 from chainrule.config.messages import null_group
 from chainrule.config.unread import refuse_changed_component, refuse_name, refuse_unread
 from chainrule.config.unsafe import refuse_code, refuse_packages
@@ -58,21 +58,21 @@ class SafeLoader(ConfigLoaderImpl):
 
     kept = 0
     """How many jobs of a sweep were composed."""
-    _exchange: Exchange | None = None
+    _mailbox: Mailbox | None = None
     _prepare: Callable[[DictConfig], None] | None = None
     _at_hand: dict[tuple[str, ...], DictConfig] | None = None
     _merged: dict[str, DictConfig] | None = None
 
-    def begin(self, exchange: Exchange, prepare: Callable[[DictConfig], None], here: bool) -> None:
+    def begin(self, mailbox: Mailbox, prepare: Callable[[DictConfig], None], here: bool) -> None:
         """Begin a sweep.
 
         Args:
             prepare: is given the config of each job before the first of them starts.
             here: whether the jobs run in this process; it then has their configs at hand, for which others wait 20 ms.
         """
-        exchange.open()
+        mailbox.open()
         self.repository = KeptFiles(self.repository)  # type: ignore[assignment]
-        self._exchange, self._prepare, self._at_hand = exchange, prepare, {} if here else None
+        self._mailbox, self._prepare, self._at_hand = mailbox, prepare, {} if here else None
         self._merged = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -81,10 +81,10 @@ class SafeLoader(ConfigLoaderImpl):
         return {**self.__dict__, "_prepare": None, "_at_hand": None, "_merged": None, "repository": repository}
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        assert self._exchange is not None
+        assert self._mailbox is not None
         if self._at_hand and tuple(sweep_overrides) in self._at_hand:
             return self._at_hand.pop(tuple(sweep_overrides))
-        kept = self._exchange.kept(sweep_overrides)
+        kept = self._mailbox.kept(sweep_overrides)
         if kept is not None:
             config: DictConfig = OmegaConf.create(kept)
             schema = OmegaConf.structured(HydraConf)  # the type that Hydra asks for
@@ -94,7 +94,7 @@ class SafeLoader(ConfigLoaderImpl):
             OmegaConf.copy_cache(from_config=master_config, to_config=config)  # the same time, where it is asked for
             return config
         config = super().load_sweep_config(master_config, sweep_overrides)
-        self._exchange.keep(sweep_overrides, OmegaConf.to_container(config, enum_to_str=True))
+        self._mailbox.keep(sweep_overrides, OmegaConf.to_container(config, enum_to_str=True))
         self.kept += 1
         if self._at_hand is not None:
             self._at_hand[tuple(sweep_overrides)] = config

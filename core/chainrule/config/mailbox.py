@@ -20,8 +20,6 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -49,12 +47,12 @@ class Ended:
         return self.objective
 
 
-class Exchange:
+class Mailbox:
     """The folder of one sweep; ``folder`` is the sweep's own, in which it lies."""
 
     def __init__(self, folder: Path) -> None:
         self.sweep = folder.name
-        self._folder = folder / ".exchange"
+        self._folder = folder / ".mailbox"
 
     def open(self) -> None:
         """Begin with an empty one, whatever an earlier sweep into the same folder left."""

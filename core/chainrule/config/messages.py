@@ -23,24 +23,12 @@ from chainrule.errors import ChainruleError, ConfigError, FieldError, UnknownNam
 
 COMPOSING = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, LookupError)
 """What may go wrong while Hydra composes a config, because of what stands in it."""
-
-
-KINDS = {group: kind for kind, group in GROUPS.items()}
-
-
+KIND_OF = {group: kind for kind, group in GROUPS.items()}
 DISTRIBUTION = "chainrule"
-
-
 EXTRA = re.compile(r"([\w.-]+).*; *extra == ['\"]([\w-]+)['\"]")
 """A requirement of an extra, as metadata has it: ``hydra-joblib-launcher<2,>=1.2; extra == 'parallel'``."""
-
-
 CLOSING = {"[": "]", "{": "}"}
-
-
 SPECIAL = re.compile(r"[\s()\[\]{},;:'\"]")  # what Hydra's grammar gives a meaning to
-
-
 WORDS = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
 
 
@@ -116,7 +104,7 @@ def _unknown_option(error: MissingConfigException) -> ConfigError:
     extra = _extra_with(group, option)
     if extra is not None:
         return ConfigError(f"{option} is not installed: pip install '{DISTRIBUTION}[{extra}]'", key=group)
-    kind = KINDS.get(group, group)
+    kind = KIND_OF.get(group, group)
     return UnknownName(f'there is no {kind} "{option}". {did_you_mean(option, known, most=30)}', key=group)
 
 
@@ -179,7 +167,7 @@ def _unknown_key(key: str, name: str, parent: object, typed: bool) -> ConfigErro
     if place in MANY:
         chosen = ",".join([*known, name])
         return UnknownName(f'"{name}" is not among the chosen {place}: {place}=[{chosen}]', key=key)
-    if place in KINDS and not holder:
+    if place in KIND_OF and not holder:
         return _none_chosen(place)
     if key.startswith("hydra."):
         return UnknownName(f'there is no key "{name}" here. {did_you_mean(name, known)} To add it: +{key}=...', key=key)
@@ -188,7 +176,7 @@ def _unknown_key(key: str, name: str, parent: object, typed: bool) -> ConfigErro
         return UnknownName(f'{owner} has no field "{name}". {hint}', key=key)
     if owner:
         return UnknownName(f'this {owner} is written without "{name}": to add it, +{key}=...', key=key)
-    if not holder and place.partition(".")[0] in KINDS:  # a name, in whose place OmegaConf has put a mapping by now
+    if not holder and place.partition(".")[0] in KIND_OF:  # a name, in whose place OmegaConf has put a mapping by now
         right = f"{place}=..." if name == "name" else f"'{place}={{name: ..., {name}: ...}}'"
         return ConfigError(f"{place} holds a name alone: write {right}", key=key)
     return UnknownName(f'there is no key "{name}" here. {did_you_mean(name, known)}', key=key)
@@ -220,10 +208,10 @@ def null_group(group: str) -> ConfigError:
 
 
 def _none_chosen(group: str) -> ConfigError:
-    if group not in KINDS:
+    if group not in KIND_OF:
         return ConfigError(f"its options are whole files: choose one with {group}=... or +{group}=...", key=group)
     known = ", ".join(sorted(_options(group)))
-    return ConfigError(f"no {KINDS[group]} is chosen: {group}=... chooses one. Known: {known}.", key=group)
+    return ConfigError(f"no {KIND_OF[group]} is chosen: {group}=... chooses one. Known: {known}.", key=group)
 
 
 def _unknown_group(file: str | None, group: str) -> ConfigError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,6 @@ GROUPS = {
     "callback": "callbacks",
 }
 """Kind to config group; components of the other kinds are given by name inside these."""
-
-
 MANY = ("metrics", "callbacks")
 """Groups of which several options are taken at once, each under its own name."""
 
@@ -84,19 +81,6 @@ def node_of(entry: Entry) -> type:
     fields = [("name", str, dataclasses.field(default=entry.name))]
     fields += [(field.name, config_type(field.annotation), _default(field)) for field in entry.fields]
     return dataclasses.make_dataclass(f"{entry.kind}_{entry.name}", fields)
-
-
-def flattened(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"optimizer": {"lr": 0.1}}`` as ``{"optimizer.lr": 0.1}``; lists of mappings by position."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, list) and any(isinstance(element, Mapping) for element in value):
-            value = {str(position): element for position, element in enumerate(value)}
-        if isinstance(value, Mapping) and value:
-            flat |= flattened(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _default(field: Field) -> Any:

@@ -16,10 +16,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from chainrule.config.jobs import Job, Sweep, Watcher
 from chainrule.config.loader import PRIMARY, SafeLoader, plain_of
-from chainrule.config.mailbox import Exchange
-from chainrule.config.task import Task
+from chainrule.config.mailbox import Mailbox
+from chainrule.config.task import TaskFunction
 from chainrule.errors import ConfigError
-from chainrule.registry.goals import goal_of
+from chainrule.registry.goals import Goal, goal_of
 
 
 def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], watcher: Watcher) -> None:
@@ -29,39 +29,39 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
     master = hydra.compose_config(PRIMARY, [*overrides, "hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
     options, objective = master.hydra.sweeper, master.get("objective")
     searches = not options._target_.endswith(".BasicSweeper")
-    goal = goal_of(objective) if objective else "min"
+    goal = goal_of(objective) if objective else Goal.MIN
     if searches:
         _check_direction(options, objective, goal)
     folder = Path(master.hydra.runtime.cwd, master.hydra.sweep.dir).resolve()
-    exchange = Exchange(folder)
+    mailbox = Mailbox(folder)
     loader = hydra.config_loader
     assert isinstance(loader, SafeLoader)
     here = master.hydra.launcher._target_.endswith(".BasicLauncher")
-    loader.begin(exchange, lambda config: watcher.prepare(_tracking_of(config)), here)
+    loader.begin(mailbox, lambda config: watcher.prepare(_tracking_of(config)), here)
     callbacks = Callbacks(master)
     callbacks.on_multirun_start(config=master, config_name=PRIMARY)
     sweeper = Plugins.instance().instantiate_sweeper(
         config=master,
         hydra_context=HydraContext(config_loader=loader, callbacks=callbacks),
-        task_function=Task(run, fixed, exchange, searches),
+        task_function=TaskFunction(run, fixed, mailbox, searches),
     )
     if searches:  # whose jobs are composed one by one, by some launchers in the worker alone
         watcher.prepare(_tracking_of(master))
-    sweep = Sweep(folder, exchange, objective, goal, lambda: options.get("n_trials") or loader.kept)
+    sweep = Sweep(folder, mailbox, objective, goal, lambda: options.get("n_trials") or loader.kept)
     try:
         with watcher.watch(sweep):
             sweeper.sweep(arguments=plain_of(master.hydra.overrides.task))
     finally:
-        exchange.close()
+        mailbox.close()
     callbacks.on_multirun_end(config=master, config_name=PRIMARY)
 
 
-def _check_direction(sweeper: DictConfig, objective: str | None, goal: str) -> None:
+def _check_direction(sweeper: DictConfig, objective: str | None, goal: Goal) -> None:
     """A search whose direction is not that of its objective would find the worst."""
     if objective is None:
         raise ConfigError("a search needs it: the metric to improve", key="objective")
     direction = getattr(sweeper.get("direction"), "name", sweeper.get("direction"))
-    fitting = {"min": "minimize", "max": "maximize"}[goal]
+    fitting = f"{goal}imize"
     if isinstance(direction, str) and direction != fitting:
         raise ConfigError(f'got "{direction}", but {objective} is to be {fitting}d', key="hydra.sweeper.direction")
 

@@ -13,34 +13,34 @@ from omegaconf import DictConfig, OmegaConf
 
 from chainrule.config.jobs import Failure, Job
 from chainrule.config.loader import plain_of
-from chainrule.config.mailbox import Ended, Exchange
+from chainrule.config.mailbox import Ended, Mailbox
 from chainrule.config.messages import explained
 from chainrule.errors import ChainruleError, ConfigError
 
 
-class Task:
+class TaskFunction:
     """What Hydra calls for each job, in this process or in a worker's."""
 
     def __init__(
         self,
         run: Callable[[Job], Any],
         fixed: Sequence[str] = (),
-        exchange: Exchange | None = None,
+        mailbox: Mailbox | None = None,
         searches: bool = False,
     ) -> None:
         self._run = run
         self._fixed = {_key(override) for override in fixed}  # what all jobs of a sweep share
-        self._exchange = exchange
+        self._mailbox = mailbox
         self._searches = searches
 
     def __call__(self, config: DictConfig) -> Any:
-        """What a single job gave, or its ``Failure``; of a job in a sweep what ``Exchange.tell`` gives."""
+        """What a single job gave, or its ``Failure``; of a job in a sweep what ``Mailbox.tell`` gives."""
         hydra = HydraConfig.get()
         folder = Path(hydra.runtime.output_dir)
         # As they were written: an interpolation among them is resolved in the config.
         overrides = [str(override) for override in plain_of(hydra.overrides.task)]
-        differs = tuple(o for o in overrides if _key(o) not in self._fixed) if self._exchange else ()
-        sweep = self._exchange.sweep if self._exchange else None
+        differs = tuple(o for o in overrides if _key(o) not in self._fixed) if self._mailbox else ()
+        sweep = self._mailbox.sweep if self._mailbox else None
         try:
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             assert isinstance(plain, dict)
@@ -51,15 +51,15 @@ class Task:
             _remove_if_empty(folder, Path(hydra.runtime.cwd))
             if not isinstance(error, Exception):  # an interrupt ends the sweep too
                 raise
-            if self._exchange is None:
+            if self._mailbox is None:
                 return Failure(explained(error))
-            return self._exchange.tell(
+            return self._mailbox.tell(
                 Ended(hydra.job.num, differs, failed=_why(explained(error)), trace=traceback.format_exc())
             )
-        if self._exchange is None:
+        if self._mailbox is None:
             return result
         objective = result.metrics.get(plain["objective"])
-        return self._exchange.tell(Ended(hydra.job.num, differs, result.text, objective, reused=result.reused))
+        return self._mailbox.tell(Ended(hydra.job.num, differs, result.text, objective, reused=result.reused))
 
 
 def _why(error: Exception) -> str:

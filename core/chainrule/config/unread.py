@@ -20,11 +20,7 @@ from chainrule.errors import ConfigError, FieldError, UnknownName, did_you_mean
 from chainrule.registry.registry import registry
 
 OPTIONS = {"trainer": TrainerOptions, "tracking": TrackingOptions}
-
-
 READ = (*GROUPS.values(), *OPTIONS, "name", "seed", "dtype", "objective", "hydra")
-
-
 PLAIN_NAME = re.compile(r"(?!\.+$)[^/\\\x00-\x1f]+")
 
 

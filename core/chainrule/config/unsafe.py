@@ -25,43 +25,25 @@ TARGETS = {
     "hydra.sweeper.sampler": re.compile(r"optuna\.samplers\.\w+Sampler"),
     "hydra.callbacks": re.compile(r"hydra\.experimental\.callbacks\.(LogJobReturn|PickleJobInfo)Callback"),
 }
-
-
 LOGGING = ("hydra.hydra_logging.", "hydra.job_logging.")
-
-
 LOGGING_CLASSES = re.compile(
     r"logging\.(Formatter|StreamHandler|FileHandler|NullHandler|handlers\.(Timed)?RotatingFileHandler)"
     r"|colorlog\.(ColoredFormatter|StreamHandler)"
 )
-
-
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
-
-
 # A handler can write any text to any file: to a log, but not to a start-up script. The interpolations are Hydra's own;
 # others could make an "ext://..." that names a module to import.
 LOG_FILE = re.compile(r"(\$\{hydra\.runtime\.output_dir\}/|hydra-)(\$\{hydra\.job\.name\}|[^$]+)\.log|[^$]+\.log")
-
-
 ENVIRONMENT = re.compile(r"(CHAINRULE|MLFLOW)_\w+|(OMP|OPENBLAS|MKL|NUMEXPR)_NUM_THREADS|VECLIB_MAXIMUM_THREADS")
-
-
 # Sections that Hydra reads as text alone, whatever their interpolations stand for.
 TEXT = (
     *("hydra.run.", "hydra.sweep.", "hydra.overrides.", "hydra.help.", "hydra.hydra_help."),
     *("hydra.job.name", "hydra.job.override_dirname", "hydra.job.env_set."),
 )
-
-
 PLAIN = re.compile(r"\$\{hydra[.:](job\.(name|num|id)|run\.dir|sweep\.(dir|subdir)|runtime\.(cwd|output_dir))\}")
-
-
 # The name of a search's study may hold the run's own, of which keys.refuse_name makes sure that it is text. It cannot
 # where that holds one of Hydra's values, known in the job alone.
 STUDY, NAME = "hydra.sweeper.study_name", "${name}"
-
-
 # Options of launchers and sweepers that name a function to import or a command to run.
 COMMANDS = re.compile(
     r"custom_search_space|setup|python|py_executable|srun_args|additional_parameters|runtime_env|\w*commands?"

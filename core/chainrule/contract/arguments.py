@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.contract.arrays import Array, Shape
+from chainrule.contract.arrays import Array, Shape, batches
 from chainrule.errors import DataError, FieldError
 
 DTYPES = ("float32", "float64")
@@ -70,3 +70,38 @@ def real_numbers(what: str, given: Any, hint: str = "") -> Array:
     if array.dtype.kind not in "biuf":
         raise DataError(f"{what} must be real numbers, got {array.dtype}{hint}")
     return array
+
+
+def require_as_many(which: str, x: Array, y: Array) -> None:
+    """As many inputs as targets, and at least one; ``which`` is what messages call the data.
+
+    Raises:
+        DataError: with both numbers.
+    """
+    if len(x) != len(y) or len(x) == 0:
+        raise DataError(
+            f"the {which} data has {len(x)} inputs and {len(y)} targets; they must be as many, and at least one"
+        )
+
+
+def require_labels(y: Array, classes: int, sample: str, there: str) -> None:
+    """Labels in range; ``sample`` is what messages call one, ``there`` says how many classes there are.
+
+    Raises:
+        DataError: naming the first that is not.
+    """
+    wrong = np.flatnonzero((y < 0) | (y >= classes))
+    if len(wrong):
+        raise DataError(
+            f"label {y[wrong[0]]} of {sample} {wrong[0]} is out of range: {there}, for labels 0 to {classes - 1}"
+        )
+
+
+def require_finite(which: str, arrays: Sequence[Array], as_dtype: str = "") -> None:
+    """Nothing infinite, nothing that is no number; looked at in parts, so that what NumPy makes of each stays small.
+
+    Raises:
+        DataError: ``which`` is what messages call the data.
+    """
+    if not all(np.isfinite(values[rows]).all() for values in arrays for rows in batches(len(values), 256)):
+        raise DataError(f"the {which} data holds values that are infinite or not a number{as_dtype}")

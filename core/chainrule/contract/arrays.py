@@ -10,11 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]
-
-
 Shape: TypeAlias = tuple[int, ...]
-
-
 Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 
 

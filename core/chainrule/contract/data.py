@@ -10,6 +10,7 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
+from chainrule.contract.arguments import require_as_many, require_finite, require_labels
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.errors import DataError
 
@@ -56,14 +57,10 @@ class Data:
                 if not (isinstance(array, np.ndarray) and np.issubdtype(array.dtype, np.number)):
                     given = getattr(array, "dtype", type(array).__name__)
                     raise DataError(f"the {name} data must be arrays of numbers, got {given}")
-            if len(x) != len(y) or len(x) == 0:
-                raise DataError(
-                    f"the {name} data has {len(x)} inputs and {len(y)} targets; they must be as many, and at least one"
-                )
+            require_as_many(name, x, y)
             if x.shape[1:] != self.input_shape:
                 raise DataError(f"the {name} data has inputs of shape {x.shape[1:]}, not {self.input_shape}")
-            if not (np.isfinite(x).all() and np.isfinite(y).all()):
-                raise DataError(f"the {name} data holds values that are infinite or not a number")
+            require_finite(name, split)
             if self.task != "regression":
                 self._check_labels(name, y)
 
@@ -79,12 +76,7 @@ class Data:
         classes = self.classes
         if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
             raise DataError(f"the {name} labels must be integers of shape (n,), got {y.dtype} of shape {y.shape}")
-        wrong = np.flatnonzero((y < 0) | (y >= classes))
-        if len(wrong):
-            raise DataError(
-                f"label {y[wrong[0]]} of {name} sample {wrong[0]} is out of range: there are {classes} classes, "
-                f"0 to {classes - 1}"
-            )
+        require_labels(y, classes, f"{name} sample", f"there are {classes} classes")
 
     @property
     def splits(self) -> dict[str, Split]:

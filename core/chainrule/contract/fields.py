@@ -74,34 +74,29 @@ def _resolved_fields(cls: type) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-def checked(cls: type, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The keyword arguments for ``cls``, each fitted to its field's type; ``name`` is what messages call it.
+def require_known(cls: type, name: str, values: Mapping[str, Any]) -> None:
+    """Refuse values by name that ``cls(...)`` does not take, or not without others; ``name`` is what messages call it.
 
     Raises:
-        UnknownName: a key is no field. FieldError: a value does not fit its type, or a required field is not given.
+        UnknownName: a key is no field. FieldError: a required field is not given.
     """
     fields = {field.name: field for field in fields_of(cls)}
     for key in values:
         if key not in fields:
             known = did_you_mean(key, fields) if fields else "It has no fields."
             raise UnknownName(f'{name} has no field "{key}". {known}', key=str(key))
-    arguments = {}
     for field in fields.values():
-        if field.name in values:
-            try:
-                arguments[field.name] = fit(field.annotation, values[field.name])
-            except TypeError as error:
-                raise FieldError(f"{error} ({name})", key=field.name) from None
-        elif field.required:
+        if field.required and field.name not in values:
             raise FieldError(f"{name} needs a value for this field ({type_name(field.annotation)})", key=field.name)
-    return arguments
 
 
-def require_types(component: Any) -> None:
-    """Refuse a field of a dataclass that holds what does not fit its type; its default always does.
+def fit_fields(component: Any) -> None:
+    """Fit each field of a new component to its type: here, and nowhere else, wherever its values came from.
+
+    A field that keeps its default is as it should be.
 
     Raises:
-        FieldError: naming the field.
+        FieldError: a value does not fit; names the field.
     """
     cls = type(component)
     try:
@@ -110,10 +105,14 @@ def require_types(component: Any) -> None:
         return
     for field in fields:
         value = getattr(component, field.name)
-        if value is not field.default and not _fits(field.annotation, value):
-            raise FieldError(
-                f"got {_shown(value)}, expected {expected(field.annotation)} ({cls.__name__})", key=field.name
-            )
+        if value is field.default:
+            continue
+        try:
+            fitted = fit(field.annotation, value)
+        except TypeError as error:
+            raise FieldError(f"{error} ({cls.__name__})", key=field.name) from None
+        if fitted is not value:
+            object.__setattr__(component, field.name, fitted)  # a frozen dataclass too
 
 
 def fit(annotation: Any, value: Any) -> Any:

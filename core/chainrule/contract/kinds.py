@@ -2,7 +2,7 @@
 
 A component is a dataclass that inherits from one of the eleven classes below. Its fields are its hyperparameters, with
 types and defaults; the first line of its docstring is its description; its ``__post_init__`` refuses bad values with
-``self.require``, and may rely on the fields' types, which are checked before it. A plugin registers it::
+``self.require``, and may rely on the fields' types, to which values are fitted before it. A plugin registers it::
 
     @chainrule.hookimpl
     def register_components(registry):
@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 import numpy as np
 
 from chainrule.contract.arrays import Array, Shape, Task
-from chainrule.contract.fields import require_types
+from chainrule.contract.fields import fit_fields
 from chainrule.errors import ContractError, FieldError
 
 if TYPE_CHECKING:
     from chainrule.contract.data import Data
     from chainrule.contract.parameters import Buffer, Parameter
-    from chainrule.training.trainer import Trainer
+    from chainrule.contract.training import Training
 
 
 class Component:
@@ -71,8 +71,8 @@ class Component:
             cls.__post_init__ = _types_first(own)  # type: ignore[assignment,method-assign]
 
     def __post_init__(self) -> None:
-        """Refuses what does not fit a field's type, before a component's own ``__post_init__`` looks at its value."""
-        require_types(self)
+        """Fits fields to their types, before a component's own ``__post_init__`` looks at their values."""
+        fit_fields(self)
 
     def require(self, field: str, condition: bool, expected: str) -> None:
         """Refuse a bad value: ``self.require("rate", 0 <= self.rate < 1, "at least 0 and less than 1")``.
@@ -105,7 +105,7 @@ class Component:
 def _types_first(own: Callable[[Any], None]) -> Callable[[Any], None]:
     @functools.wraps(own)
     def __post_init__(self: Any) -> None:
-        require_types(self)
+        fit_fields(self)
         own(self)
 
     return __post_init__
@@ -258,15 +258,17 @@ class Loss(Component):
     # Only with ``fuses_with``:
 
     def forward_logits(self, logits: Array, target: Array) -> float:
-        """The same loss from the last activation's input. May set ``self.prediction`` to what the activation would
-        have given, which then need not be computed a second time."""
+        """The same loss from the last activation's input."""
         raise NotImplementedError
 
     def backward_logits(self) -> Array:
         """Returns the gradient with respect to ``logits`` of the last ``forward_logits``."""
         raise NotImplementedError
 
-    prediction: Array | None = None
+    def activated(self) -> Array | None:
+        """May give what the activation does for the logits of the last ``forward_logits``, where that was computed on
+        the way, and then need not be a second time."""
+        return None
 
 
 class Optimizer(Component):
@@ -380,8 +382,9 @@ class Metric(Component):
 class Callback(Component):
     """Something that listens to a training. Write the methods that you need; each is given the trainer.
 
-    The trainer has ``network, optimizer, epoch, epochs, step, steps_per_epoch, batch_loss, metrics, history,
-    learning_rate`` (which may be set) and ``stop(reason)``.
+    What it may touch of that is all in ``Training``: ``network`` and ``optimizer``; ``epoch``, ``epochs``, ``step``,
+    ``total_steps``, ``steps_per_epoch``; ``batch``, ``batch_index``, ``batch_size``, ``batch_loss``; ``metrics``,
+    ``history``, ``running()``; ``learning_rate``, which may be set; ``stop(reason)`` and ``stop_reason``.
     """
 
     kind = "callback"
@@ -389,25 +392,27 @@ class Callback(Component):
     display: ClassVar[bool] = False
     """True where all that it does is to show something. Left out where many runs share one screen, as in a sweep."""
 
-    def on_train_start(self, trainer: Trainer) -> None:
+    def on_train_start(self, trainer: Training) -> None:
         """``fit`` begins."""
 
-    def on_epoch_start(self, trainer: Trainer) -> None:
+    def on_epoch_start(self, trainer: Training) -> None:
         """``trainer.epoch`` (from 1) begins."""
 
-    def on_gradient(self, trainer: Trainer) -> None:
-        """The gradient of a batch stands in ``trainer.network.parameters.grad``; the update comes next."""
+    def on_gradient(self, trainer: Training) -> None:
+        """The gradient of a batch stands in ``trainer.network.parameters.grad``, and may be changed there; the update
+        comes next."""
 
-    def on_batch_end(self, trainer: Trainer) -> None:
-        """The parameters were updated: ``trainer.step`` updates so far; ``trainer.batch_loss`` is its loss."""
+    def on_batch_end(self, trainer: Training) -> None:
+        """The parameters were updated: ``trainer.step`` updates so far; ``trainer.batch_loss`` is the batch's loss. Its
+        gradient is gone: an optimizer may have overwritten ``grad``."""
 
-    def on_epoch_end(self, trainer: Trainer) -> None:
+    def on_epoch_end(self, trainer: Training) -> None:
         """``trainer.metrics`` holds this epoch's values, by name: ``"validation/loss"``."""
 
-    def on_train_end(self, trainer: Trainer) -> None:
+    def on_train_end(self, trainer: Training) -> None:
         """``fit`` ends, early or not."""
 
-    def on_exception(self, trainer: Trainer, error: BaseException) -> None:
+    def on_exception(self, trainer: Training, error: BaseException) -> None:
         """An error or an interrupt ends ``fit``."""
 
     def state(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -87,6 +87,13 @@ class Buffer:
         self._value[...] = new
 
 
+class Snapshot(NamedTuple):
+    """A copy of all that a network has learned."""
+
+    theta: Array
+    buffers: list[Array]
+
+
 @dataclass
 class Parameters:
     """The parameters of one network. Iterating gives them in layer order.
@@ -109,6 +116,19 @@ class Parameters:
             parameter.bind(theta, grad, offset)
             offset += parameter.size
         return cls(named, theta, grad, slice(0, sum(p.size for p in named if p.decay)))
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Let each parameter's initializer fill it, in layer order.
+
+        Raises:
+            ContractError: one gives another shape.
+        """
+        for parameter in self:
+            value = parameter.initializer(parameter.shape, rng, self.theta.dtype)
+            if np.shape(value) != parameter.shape:
+                who = type(parameter.initializer).__name__
+                raise ContractError(f"{who} gave shape {np.shape(value)} for {parameter.name}, not {parameter.shape}")
+            parameter.value = value
 
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self.named)

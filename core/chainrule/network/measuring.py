@@ -8,7 +8,7 @@ from typing import Any
 from chainrule.contract.arrays import Task
 from chainrule.contract.kinds import Metric
 from chainrule.errors import ConfigError, within
-from chainrule.registry.making import fresh, make
+from chainrule.registry.making import own
 from chainrule.registry.registry import registry
 
 
@@ -20,7 +20,7 @@ def metrics_for(task: Task | None, given: Sequence[Any] | None) -> list[Metric]:
     """
     suited = [e.name for e in registry() if issubclass(e.cls, Metric) and task in e.cls.tasks]
     with within("metrics"):
-        made: list[Metric] = [fresh(make("metric", metric)) for metric in (suited if given is None else given)]
+        made: list[Metric] = [own("metric", metric) for metric in (suited if given is None else given)]
         for metric in made:
             if task not in metric.tasks:
                 raise ConfigError(

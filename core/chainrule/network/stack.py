@@ -1,18 +1,20 @@
-"""Layers one after another, and what a layer may do while it is built."""
+"""Layers as one list of named steps, and what a layer may do while it is built."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
-from chainrule.contract.arrays import Array, Shape, stream
+from chainrule.contract.arrays import Array, Shape
 from chainrule.contract.fields import fields_of
 from chainrule.contract.kinds import Activation, Component, Layer
 from chainrule.contract.parameters import Buffer, Parameter
 from chainrule.errors import ConfigError, ContractError, UnknownName, did_you_mean, within
-from chainrule.registry.making import fresh, make
+from chainrule.network.streams import Streams
+from chainrule.registry.making import own
 from chainrule.registry.registry import registry
 
 
@@ -20,12 +22,11 @@ class Blueprint:
     """What is gathered while the layers of a network are built."""
 
     def __init__(self, seed: int, dtype: np.dtype[Any]) -> None:
-        self.seed = seed
         self.dtype = dtype
         self.parameters: list[Parameter] = []
         self.buffers: list[Buffer] = []
         self.components: list[Component] = []
-        self.generators: dict[str, np.random.Generator] = {}
+        self.streams = Streams(seed)
         self._given: dict[int, Component] = {}  # by id; kept alive, or the id could be another's later
 
     def component(self, kind: str, given: Any) -> Any:
@@ -39,7 +40,7 @@ class Blueprint:
                     f"one instance of {type(given).__name__} is used twice in this network; make one for each place"
                 )
             self._given[id(given)] = given
-        component = fresh(make(kind, given))
+        component = own(kind, given)
         self.components.append(component)
         return component
 
@@ -51,8 +52,7 @@ class LayerScope:
         self.name = name
         self.dtype = blueprint.dtype
         self.activation: Activation | None = None
-        self._seed = blueprint.seed
-        self._generators = blueprint.generators
+        self._streams = blueprint.streams
         self._blueprint: Blueprint | None = blueprint
         self._taken: set[str] = set()
 
@@ -90,9 +90,7 @@ class LayerScope:
         return component
 
     def rng(self) -> np.random.Generator:
-        if self.name not in self._generators:
-            self._generators[self.name] = stream(self._seed, f"layer {self.name}")
-        return self._generators[self.name]
+        return self._streams.of(self.name)
 
     def _open(self, what: str, name: str) -> Blueprint:
         if self._blueprint is None:
@@ -106,78 +104,106 @@ class LayerScope:
         return f"{self.name}.{name}"
 
 
-class _Activate:
-    """An activation as a step of a stack."""
+@dataclass(frozen=True)
+class Step:
+    """One step of a stack.
 
-    def __init__(self, activation: Activation) -> None:
-        self.forward = lambda z, training: activation.forward(z)
-        self.backward = activation.backward
+    ``name``: ``"0.dense"``, or ``"0.dense.relu"`` for the activation of that layer; ``shape``: of a sample after it;
+    ``parameters``: those that its layer declared, with its children's; ``fused``: whether the loss takes this step
+    over, and works from its input.
+    """
+
+    name: str
+    layer: Layer | Activation
+    shape: Shape
+    parameters: tuple[Parameter, ...] = ()
+    fused: bool = False
+
+    @property
+    def forward(self) -> Callable[[Array, bool], Array]:
+        """``forward(x, training)`` gives ``y``."""
+        layer = self.layer
+        if isinstance(layer, Activation):
+            return lambda z, training: layer.forward(z)
+        return layer.forward
+
+    @property
+    def backward(self) -> Callable[[Array], Array]:
+        """``backward(dy)`` gives ``dx``."""
+        return self.layer.backward
 
 
 class Stack:
-    """Layers one after another, each layer's ``activation`` unfolded into a step of its own.
-
-    ``layers`` holds the components in order, ``names`` what each is called, ``shapes`` the shape of a sample after it.
+    """Layers one after another, as one list of named ``steps``; a layer's ``activation`` is a step of its own.
 
     Args:
         given: each an instance, a name, or ``{name: ..., ...}``.
         prefix: of their names.
         places: what errors call each of them; by default its position.
+        fuses_with: the activation that the loss takes over where the stack ends in it: ``forward`` and ``backward``
+            leave that step out.
     """
 
     def __init__(
-        self, given: Sequence[Any], blueprint: Blueprint, prefix: str = "", places: Sequence[str] | None = None
+        self,
+        given: Sequence[Any],
+        blueprint: Blueprint,
+        prefix: str = "",
+        places: Sequence[str] | None = None,
+        fuses_with: str | None = None,
     ) -> None:
         self._blueprint: Blueprint | None = blueprint  # until it is built
         self._prefix = prefix
         self._places = places or [str(position) for position in range(len(given))]
-        self._given: list[Layer | Activation] = []
+        self._fuses_with = fuses_with
+        self.given: list[Layer | Activation] = []
         for place, spec in zip(self._places, given):
             with within(place):
-                self._given.append(blueprint.component(_kind_in_stack(spec), spec))
+                self.given.append(blueprint.component(_kind_in_stack(spec), spec))
 
     def build(self, input_shape: Shape) -> Shape:
         """Build each layer for the shape that the one before it gives, and return the last one's."""
         blueprint, self._blueprint = self._blueprint, None
         if blueprint is None:
             raise ContractError(f"the layers {self._prefix}{self._places[0]}, ... are built twice: build a child once")
-        self.layers: list[Layer | Activation] = []
-        self.names: list[str] = []
-        self.shapes: list[Shape] = []
-        self._first_trained: int | None = None  # position of the first layer that has parameters
+        self.steps: list[Step] = []
         shape = tuple(input_shape)
-        for position, layer in enumerate(self._given):
-            name = f"{self._prefix}{position}.{registry().name_of(layer)}"
+        for position, layer in enumerate(self.given):
             with within(self._places[position]):
-                if isinstance(layer, Activation):
-                    self._append(layer, name, shape)
-                    continue
-                scope = LayerScope(name, blueprint)
-                layer.__dict__["_lent_scope"] = scope
-                before = len(blueprint.parameters)
-                shape = _checked_shape(name, layer.build(shape))
-                scope.close()
-                if self._first_trained is None and len(blueprint.parameters) > before:
-                    self._first_trained = len(self.layers)
-                self._append(layer, name, shape)
-                if scope.activation is not None:
-                    self._append(scope.activation, f"{name}.{registry().name_of(scope.activation)}", shape)
-        self.link()
+                shape = self._add(layer, f"{self._prefix}{position}.{registry().name_of(layer)}", shape, blueprint)
+        if self.steps and self._fuses(self.steps[-1].layer):
+            self.steps[-1] = replace(self.steps[-1], fused=True)
+        self._link()
         return shape
 
-    def _append(self, layer: Layer | Activation, name: str, shape: Shape) -> None:
-        self.layers.append(layer)
-        self.names.append(name)
-        self.shapes.append(shape)
+    def _add(self, layer: Layer | Activation, name: str, shape: Shape, blueprint: Blueprint) -> Shape:
+        """Build one layer, and add its step and that of its activation."""
+        if isinstance(layer, Activation):
+            self.steps.append(Step(name, layer, shape))
+            return shape
+        scope = LayerScope(name, blueprint)
+        layer.__dict__["_lent_scope"] = scope
+        before = len(blueprint.parameters)
+        shape = _checked_shape(name, layer.build(shape))
+        scope.close()
+        self.steps.append(Step(name, layer, shape, tuple(blueprint.parameters[before:])))
+        if scope.activation is not None:
+            applied = f"{name}.{registry().name_of(scope.activation)}"
+            self.steps.append(Step(applied, scope.activation, shape))
+        return shape
 
-    def link(self, without_last: bool = False) -> None:
-        """Prepare the passes; ``without_last`` leaves the last step to a loss that fuses with it."""
-        steps = [_Activate(layer) if isinstance(layer, Activation) else layer for layer in self.layers]
-        steps = steps[:-1] if without_last else steps
-        self._forward = [step.forward for step in steps]
-        self._backward = [step.backward for step in reversed(steps)]
-        first = self._first_trained
-        self._backward_trained = [] if first is None else [step.backward for step in reversed(steps[first + 1 :])]
+    def _fuses(self, last: Layer | Activation) -> bool:
+        entry = registry().entry_of(last)  # an unregistered class of the same name may compute something else
+        return isinstance(last, Activation) and entry is not None and entry.name == self._fuses_with
+
+    def _link(self) -> None:
+        """Look up what a pass calls, once."""
+        computed = [step for step in self.steps if not step.fused]
+        self._forward = [step.forward for step in computed]
+        self._backward = [step.backward for step in reversed(computed)]
+        trained = [position for position, step in enumerate(computed) if step.parameters]
+        self._first_trained = cast(Layer, computed[trained[0]].layer) if trained else None
+        self._backward_trained = self._backward[: len(computed) - trained[0] - 1] if trained else []
 
     def forward(self, x: Array, training: bool) -> Array:
         """``x``: ``(batch, *input_shape)``."""
@@ -197,7 +223,7 @@ class Stack:
             return
         for backward in self._backward_trained:
             dy = backward(dy)
-        cast(Layer, self.layers[self._first_trained]).backward_parameters(dy)
+        self._first_trained.backward_parameters(dy)
 
 
 def _kind_in_stack(spec: Any) -> str:

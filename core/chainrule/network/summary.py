@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from chainrule.contract.arrays import Shape
+from chainrule.contract.kinds import Loss
+from chainrule.network.stack import Step
 from chainrule.registry.registry import registry
 
-if TYPE_CHECKING:
-    from chainrule.network.network import Network
 
-
-def summary_of(network: Network) -> str:
-    """Each layer, the shape of its output, and its number of parameters."""
+def summary_of(input_shape: Shape, steps: Sequence[Step], loss: Loss, dtype: str) -> str:
+    """Each step, the shape of its output, and its number of parameters."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -21,14 +21,13 @@ def summary_of(network: Network) -> str:
     table.add_column("layer")
     table.add_column("output", justify="right")
     table.add_column("parameters", justify="right")
-    table.add_row("input", str(network.input_shape), "")
-    for name, shape in zip(network.names, network.shapes):
-        own = [p for p in network.parameters if p.name.startswith(f"{name}.")] if name.count(".") == 1 else []
-        table.add_row(name, str(shape), f"{sum(p.size for p in own):,}" if own else "")
+    table.add_row("input", str(input_shape), "")
+    sizes = [sum(parameter.size for parameter in step.parameters) for step in steps]
+    for step, size in zip(steps, sizes):
+        table.add_row(step.name, str(step.shape), f"{size:,}" if step.parameters else "")
     out = io.StringIO()
     Console(file=out, width=100, force_terminal=False, color_system=None).print(table)
-    loss = registry().name_of(network.loss)
-    fused = f" (fused with {network.loss.fuses_with})" if network.fused else ""
-    total = f"{network.parameters.theta.size:,} parameters, {network.dtype.name}, loss {loss}{fused}"
+    fused = f" (fused with {loss.fuses_with})" if steps[-1].fused else ""
+    total = f"{sum(sizes):,} parameters, {dtype}, loss {registry().name_of(loss)}{fused}"
     lines = [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
     return "\n".join([*lines, total])

@@ -1,11 +1,13 @@
-"""Targets in the form that a loss and the metrics work with, checked against the network's output."""
+"""What goes into a network: inputs, and targets in the form that its loss and the metrics work with, checked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.contract.arguments import real_numbers, require_labels
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.errors import DataError, ShapeError
 
@@ -21,6 +23,28 @@ class Targets(NamedTuple):
         return Targets(loss, loss if self.metric is self.loss else self.metric[which])
 
 
+def as_inputs(x: Any, input_shape: Shape, dtype: np.dtype[Any]) -> Array:
+    """``x`` as an array of that dtype.
+
+    Raises:
+        ShapeError: it is not ``(batch, *input_shape)``. DataError: it does not hold numbers.
+    """
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
+        inputs: Array = real_numbers("inputs", x).astype(dtype, copy=False)
+    if inputs.ndim == 0 or inputs.shape[1:] != input_shape:
+        raise ShapeError(f"the network takes inputs of shape (n, {listed(input_shape)}), got {inputs.shape}")
+    return inputs
+
+
+def as_numbers(y: Any) -> Array:
+    """Targets as an array.
+
+    Raises:
+        DataError: it does not hold numbers.
+    """
+    return real_numbers("targets", y, ": give each class as a whole number from 0")
+
+
 def prepared(y: Array, task: Task, output_shape: Shape, dtype: np.dtype[Any], integer_targets: bool) -> Targets:
     """``y`` for a network with that output.
 
@@ -33,7 +57,8 @@ def prepared(y: Array, task: Task, output_shape: Shape, dtype: np.dtype[Any], in
     """
     if task == "multiclass":
         return _classes(y, output_shape, dtype, integer_targets)
-    target = y.astype(dtype)
+    with np.errstate(over="ignore"):  # as for inputs
+        target = y.astype(dtype)
     if target.ndim == 1 and output_shape == (1,):
         target = target[:, None]  # never broadcast (n,) against (n, 1)
     if target.shape[1:] != output_shape:
@@ -56,12 +81,7 @@ def _classes(y: Array, output_shape: Shape, dtype: np.dtype[Any], integer_target
         if not whole.all():
             raise DataError(f"classes must be whole numbers, got {y[~whole][0]}")
         labels = y.astype(np.int64)
-        wrong = np.flatnonzero((labels < 0) | (labels >= classes))
-        if len(wrong):
-            raise DataError(
-                f"label {labels[wrong[0]]} of sample {wrong[0]} is out of range: the network has {classes} outputs, "
-                f"for labels 0 to {classes - 1}"
-            )
+        require_labels(labels, classes, "sample", f"the network has {classes} outputs")
         return Targets(labels if integer_targets else np.eye(classes, dtype=dtype)[labels], labels)
     if y.shape[1:] != (classes,):
         raise ShapeError(
@@ -77,8 +97,13 @@ def _classes(y: Array, output_shape: Shape, dtype: np.dtype[Any], integer_target
     return Targets(y.astype(dtype), y.argmax(axis=1))
 
 
-def task_of(y: Array, output_shape: Shape) -> Task:
-    """What the targets look like."""
+def task_of(y: Array, output_shape: Shape, suited: Sequence[Task]) -> Task:
+    """What the targets look like; or else, where it is not among the tasks that suit the loss, the first of those."""
+    looks = _looks_like(y, output_shape)
+    return looks if looks in suited or not suited else suited[0]
+
+
+def _looks_like(y: Array, output_shape: Shape) -> Task:
     several = len(output_shape) == 1 and output_shape[0] > 1
     if several and y.ndim == 1 and np.issubdtype(y.dtype, np.integer):
         return "multiclass"

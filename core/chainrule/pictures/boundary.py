@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 
 FEW = 12  # distinct inputs that are labelled one by one
-
-
 GRID = 160  # points of the plane, each way
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def curves(history: History, title: str) -> Figure:
+def curves(history: Epochs, title: str) -> Figure:
     """The loss by epoch, and beside it up to two other metrics. The epoch of the lowest validation loss is marked."""
     names = [name.partition("/") for name in history]
     metrics = dict.fromkeys(metric for split, _, metric in names if split in SPLIT_COLORS)
@@ -37,13 +37,11 @@ def curves(history: History, title: str) -> Figure:
     return figure
 
 
-History: TypeAlias = Mapping[str, Sequence[float]]
-
-
+Epochs: TypeAlias = Mapping[str, Sequence[float]]
 MOST_EPOCHS = 1000  # points of a curve
 
 
-def draw_curve(axes: Axes, history: History, name: str) -> None:
+def draw_curve(axes: Axes, history: Epochs, name: str) -> None:
     """One value per epoch, for training and validation; the epoch of the lowest validation loss is marked."""
     from matplotlib.ticker import MaxNLocator
 
@@ -81,7 +79,7 @@ def draw_curve(axes: Axes, history: History, name: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
 
 
-def lowest_loss_epoch(history: History) -> int:
+def lowest_loss_epoch(history: Epochs) -> int:
     """The epoch, from 1, of the lowest validation loss; 0 where there is none."""
     losses = drawable(history.get("validation/loss", ()))
     return int(np.nanargmin(losses)) + 1 if np.isfinite(losses).any() else 0

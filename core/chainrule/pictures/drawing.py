@@ -18,7 +18,7 @@ from chainrule.contract.data import Data
 from chainrule.pictures.array_metric import array_metric
 from chainrule.pictures.boundary import decision_boundary
 from chainrule.pictures.confusion import confusion_matrix
-from chainrule.pictures.curves import History, curves
+from chainrule.pictures.curves import Epochs, curves
 from chainrule.pictures.page import save
 from chainrule.pictures.predictions import predictions
 from chainrule.pictures.regression import fit, predicted_vs_true
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def draw_all(
-    folder: Path, history: History, data: Data, predict: Predict, title: str, arrays: Mapping[str, Array]
+    folder: Path, history: Epochs, data: Data, predict: Predict, title: str, arrays: Mapping[str, Array]
 ) -> list[Path]:
     """Draw what suits the data, and return the paths of the PNG files.
 
@@ -52,7 +52,7 @@ def draw_all(
 
 
 def figures(
-    history: History, data: Data, predict: Predict, title: str, arrays: Mapping[str, Array]
+    history: Epochs, data: Data, predict: Predict, title: str, arrays: Mapping[str, Array]
 ) -> Iterator[tuple[str, Figure]]:
     """The name and the figure of each picture that suits the data."""
     regression, shape = data.task == "regression", data.input_shape

@@ -18,14 +18,8 @@ if TYPE_CHECKING:
 
 # The colours of Okabe and Ito (2008), which colour-blind readers can tell apart; those that differ most come first.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
-
-
 BLUE, VERMILLION, INK, GREY = "#0072B2", "#D55E00", "#222222", "#666666"
-
-
 SPLIT_COLORS = {"train": BLUE, "validation": VERMILLION}
-
-
 DPI = 100
 
 

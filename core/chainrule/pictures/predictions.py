@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.contract.data import Data
-from chainrule.pictures.curves import History, draw_curve
+from chainrule.pictures.curves import Epochs, draw_curve
 from chainrule.pictures.page import BLUE, DPI, VERMILLION, as_rgb_values, new_page, place_axes
 from chainrule.pictures.said import MOST_PREDICTED, Predict, classified, shown_split
 from chainrule.words import cut
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PER_ROW = 8  # images
 
 
-def predictions(history: History, data: Data, predict: Predict, title: str) -> Figure:
+def predictions(history: Epochs, data: Data, predict: Predict, title: str) -> Figure:
     """Images with what the network says of each; below, across the page, the loss curve.
 
     The first two rows hold the first images of the test split (of validation or training where there is none), which

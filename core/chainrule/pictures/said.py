@@ -12,8 +12,6 @@ from chainrule.contract.data import Data, Split
 from chainrule.words import cut
 
 Predict: TypeAlias = Callable[[Array], Array]
-
-
 MOST_PREDICTED = 10_000  # samples that are searched for mistakes
 
 

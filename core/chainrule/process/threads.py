@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import FieldError
+
+POOL = re.compile(r"(?P<name>\S+ \S+?)(?: (?P<kernels>.+))?, (?P<threads>\d+) threads?")
+"""One library in a text of ``blas``; older ones do not have its kernels."""
 
 
 def blas() -> str:
@@ -41,6 +45,13 @@ def blas_threads(number: int | None) -> Iterator[None]:
 
     with threadpool_limits(number, user_api="blas"):
         yield
+
+
+def libraries_in(text: str) -> tuple[set[str], set[str], set[str]]:
+    """What a text of ``blas`` tells: the names of libraries with their versions, their kernels, numbers of threads."""
+    found = [pool for pool in map(POOL.fullmatch, text.split("; ")) if pool]
+    names, kernels, threads = ({pool[part] for pool in found if pool[part]} for part in ("name", "kernels", "threads"))
+    return names, kernels, threads
 
 
 def _pool(pool: dict[str, Any]) -> str:

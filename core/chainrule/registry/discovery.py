@@ -2,7 +2,8 @@
 
 A plugin is a module (or object) that an installed distribution names in the entry-point group ``chainrule``. Its id is
 ``distribution:entry-point``. chainrule's own come first, then the others by id. pluggy's own loader stops at the first
-broken plugin and passes over duplicates in silence, so the loop is ours, around ``PluginManager.register``.
+broken plugin and passes over duplicates in silence, so the loop is ours: ``discover`` yields each plugin, loaded in
+``isolated``, and whoever goes on with it (the registry) does that in ``isolated`` too.
 
 Environment: ``CHAINRULE_DISABLE_PLUGINS=a,b`` leaves plugins out, by either part of the id;
 ``CHAINRULE_STRICT_PLUGINS=1`` makes a broken plugin fatal. What a plugin prints while it loads goes to stderr: stdout
@@ -17,7 +18,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ WARNED = "CHAINRULE_WARNED_PLUGINS"
 
 @dataclass
 class Plugin:
-    """One plugin, loaded or not."""
+    """One plugin: loaded, disabled, or broken, and then ``error`` says why."""
 
     name: str  # of its entry point
     distribution: str
@@ -41,43 +42,66 @@ class Plugin:
     search_path: str | None = None
     error: str | None = None
     disabled: bool = False
+    _hooks: Any = None
 
     @property
     def id(self) -> str:
         return f"{self.distribution}:{self.name}"
 
+    def load(self, entry_point: importlib.metadata.EntryPoint) -> None:
+        """Import it, and look at what it implements.
 
-def load_plugins(accept: Callable[[Plugin, Callable[[Any], None]], None]) -> list[Plugin]:
-    """Load every installed plugin, in order, but those that are disabled.
+        Raises:
+            PluginError: it implements no hook, or gives a search path where no configs are. Whatever its import raises.
+        """
+        manager = pluggy.PluginManager(GROUP)  # of its own: what another implements is not called for it
+        manager.add_hookspecs(Hooks)
+        module = entry_point.load()
+        manager.register(module, name=self.id)
+        manager.check_pending()  # a hook that nobody specified: most likely misspelt
+        if not manager.get_hookcallers(module):
+            raise PluginError("it implements no hook; did it forget @chainrule.hookimpl?")
+        paths = manager.hook.config_search_path()
+        self.search_path = _checked_path(paths[0]) if paths else None
+        self._hooks = manager.hook
 
-    Args:
-        accept: takes a plugin and a function that runs its ``register_components`` with a given registry; raises to
-            refuse the plugin whole.
+    def register(self, registrar: Any) -> None:
+        """Let it add its components, with ``registrar.add``."""
+        self._hooks.register_components(registry=registrar)
+
+
+def discover() -> Iterator[Plugin]:
+    """Every installed plugin, in order, each loaded as it is asked for, but those that are disabled.
 
     Raises:
         PluginError: one is broken, and ``CHAINRULE_STRICT_PLUGINS`` is set.
     """
-    manager = pluggy.PluginManager("chainrule")
-    manager.add_hookspecs(Hooks)
-    strict = os.environ.get("CHAINRULE_STRICT_PLUGINS", "") not in ("", "0")
-    plugins = []
     for plugin, entry_point in _installed():
-        plugins.append(plugin)
-        if plugin.disabled:
-            continue
-        start = time.perf_counter()
-        try:
-            with contextlib.redirect_stdout(sys.stderr):
-                _load(manager, plugin, entry_point, accept)
-        except (Exception, SystemExit) as error:  # a module that is a script may end the program
-            reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-            plugin.error = " ".join(reason.split())
-            message = f"plugin {plugin.id} ({plugin.distribution} {plugin.version}) is left out: {plugin.error}"
-            if strict:
-                raise PluginError(message) from error
-            _warn_once(plugin, f"{message} [see: chainrule plugins]")
-        plugin.seconds = time.perf_counter() - start
-    return plugins
+        if not plugin.disabled:
+            with isolated(plugin):
+                plugin.load(entry_point)
+        yield plugin
+
+
+@contextlib.contextmanager
+def isolated(plugin: Plugin) -> Iterator[None]:
+    """Do what needs a plugin, which may be broken: what goes wrong is its ``error``, told once, and no more.
+
+    Raises:
+        PluginError: something went wrong, and ``CHAINRULE_STRICT_PLUGINS`` is set.
+    """
+    start = time.perf_counter()
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except (Exception, SystemExit) as error:  # a module that is a script may end the program
+        reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        plugin.error = " ".join(reason.split())
+        message = f"plugin {plugin.id} ({plugin.distribution} {plugin.version}) is left out: {plugin.error}"
+        if os.environ.get("CHAINRULE_STRICT_PLUGINS", "") not in ("", "0"):
+            raise PluginError(message) from error
+        _warn_once(plugin, f"{message} [see: chainrule plugins]")
+    plugin.seconds += time.perf_counter() - start
 
 
 def _warn_once(plugin: Plugin, message: str) -> None:
@@ -136,29 +160,3 @@ def _supplier(entry_point: importlib.metadata.EntryPoint) -> tuple[str, str]:
 
 def _order(plugin: Plugin) -> tuple[bool, str, str]:
     return (plugin.distribution != "chainrule", plugin.distribution, plugin.name)
-
-
-def _load(
-    manager: pluggy.PluginManager,
-    plugin: Plugin,
-    entry_point: importlib.metadata.EntryPoint,
-    accept: Callable[[Plugin, Callable[[Any], None]], None],
-) -> None:
-    module = entry_point.load()
-    try:
-        manager.register(module, name=plugin.id)
-        manager.check_pending()  # a hook that nobody specified: most likely misspelt
-        others = [other for other in manager.get_plugins() if other is not module]
-        if not manager.get_hookcallers(module):
-            raise PluginError("it implements no hook; did it forget @chainrule.hookimpl?")
-
-        def register(registry: Any) -> None:
-            manager.subset_hook_caller("register_components", others)(registry=registry)
-
-        paths = manager.subset_hook_caller("config_search_path", others)()
-        plugin.search_path = _checked_path(paths[0]) if paths else None
-        accept(plugin, register)
-    except BaseException:
-        if manager.is_registered(module):
-            manager.unregister(module)
-        raise

@@ -1,16 +1,48 @@
-"""Which way a metric is better: the one place that knows, and compares by it."""
+"""Which way a metric is better: the one place that knows, and that compares by it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
 
 from chainrule.contract.kinds import Metric
 from chainrule.registry.registry import registry
 
 
-def goal_of(name: str) -> str:
-    """``"min"`` or ``"max"``: which way the metric of that name (``validation/accuracy``) is better."""
+class Goal(StrEnum):
+    """``"min"``, where a lower value is better, or ``"max"``.
+
+    >>> Goal.MAX.better(0.9, 0.8), Goal.MIN.better(0.9, 0.8)
+    (True, False)
+    """
+
+    MIN = "min"
+    MAX = "max"
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether ``a`` is better than ``b``; nothing is better than its equal, nor anything than NaN."""
+        return self.gain(a, b) > 0
+
+    def gain(self, a: float, b: float) -> float:
+        """By how much ``a`` is better than ``b``; less than 0 where it is worse."""
+        return a - b if self is Goal.MAX else b - a
+
+    @property
+    def best(self) -> Callable[..., float]:
+        """``min`` or ``max``, the function."""
+        return max if self is Goal.MAX else min
+
+    @property
+    def word(self) -> str:
+        """What values are that are better."""
+        return "higher" if self is Goal.MAX else "lower"
+
+
+def goal_of(name: str) -> Goal:
+    """Which way the metric of that name (``validation/accuracy``) is better; of what is no metric, as a loss, down."""
     short = name.rpartition("/")[2]
     if short in registry().names("metric"):
         cls = registry().get("metric", short).cls
         assert issubclass(cls, Metric)
-        return cls.goal
-    return "min"
+        return Goal(cls.goal)
+    return Goal.MIN

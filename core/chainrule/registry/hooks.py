@@ -7,11 +7,7 @@ from typing import Any
 import pluggy
 
 GROUP = "chainrule"
-
-
 hookspec = pluggy.HookspecMarker("chainrule")
-
-
 hookimpl = pluggy.HookimplMarker("chainrule")
 
 

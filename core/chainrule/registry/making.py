@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.contract.fields import checked, fields_of
+from chainrule.contract.fields import fields_of, require_known
 from chainrule.contract.kinds import KINDS, Component
 from chainrule.errors import FieldError, UnknownName, did_you_mean
 from chainrule.registry.registry import registry
@@ -43,7 +43,17 @@ def make(kind: str, given: Any, /, **fields: Any) -> Any:
         raise FieldError(f"got {given!r}, expected the name of a component of kind {kind}, or {{name: ..., ...}}")
     values = {**{key: value for key, value in given.items() if key != "name"}, **fields}
     entry = registry().get(kind, given["name"])
-    return entry.cls(**checked(entry.cls, f"{kind} {entry.name}", values))
+    require_known(entry.cls, f"{kind} {entry.name}", values)
+    return entry.cls(**values)
+
+
+def own(kind: str, given: Any) -> Any:
+    """A private instance of what was given: nobody else's state, and nobody else's to change.
+
+    Raises:
+        UnknownName, FieldError: as ``make``.
+    """
+    return fresh(make(kind, given)) if isinstance(given, Component) else make(kind, given)
 
 
 def spec_of(component: Component) -> dict[str, Any]:

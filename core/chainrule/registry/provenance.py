@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from chainrule.contract.kinds import Component
-from chainrule.errors import UnknownName
+from chainrule.errors import ConfigError, UnknownName
 from chainrule.registry.registry import registry
 
 
@@ -22,6 +22,19 @@ def require_installed(components: Mapping[str, str]) -> None:
         kind, _, name = key.partition(".")
         if name not in registry().names(kind):
             raise UnknownName(f'{kind} "{name}" came from {supplied}, {_why_missing(supplied)}')
+
+
+def require_registered(components: Sequence[Component]) -> None:
+    """Refuse components that no file can name.
+
+    Raises:
+        ConfigError: naming their classes.
+    """
+    nameless = {type(part).__name__ for part in components if registry().entry_of(part) is None}
+    if nameless:
+        raise ConfigError(
+            f"{', '.join(sorted(nameless))} cannot be saved, as no plugin registers it; snapshot() keeps the arrays"
+        )
 
 
 def _why_missing(supplied: str) -> str:

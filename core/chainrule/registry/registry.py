@@ -8,15 +8,15 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from chainrule.contract.fields import Field, fields_of
 from chainrule.contract.kinds import KINDS, Component
 from chainrule.errors import PluginError, UnknownName, did_you_mean
 from chainrule.registry.admission import check_class
-from chainrule.registry.discovery import Plugin, load_plugins
+from chainrule.registry.discovery import Plugin, discover, isolated
 
 
 @dataclass(frozen=True)
@@ -68,26 +68,30 @@ class Registry:
             )
         Registry._loading = True
         try:
-            self.plugins = load_plugins(self.accept)
+            for plugin in discover():
+                self.plugins.append(plugin)
+                if not (plugin.disabled or plugin.error):
+                    with isolated(plugin):
+                        registrar = Registrar(plugin)
+                        plugin.register(registrar)
+                        self.admit(registrar)
         finally:
             Registry._loading = False
         return self
 
-    def accept(self, plugin: Plugin, register: Callable[[Any], None]) -> None:
-        """Take in one plugin, whole or not at all.
+    def admit(self, registrar: Registrar) -> None:
+        """Take in what one plugin registered, whole or not at all.
 
         Raises:
-            PluginError: a component of it does not keep its contract, or has the name of one that is there already.
+            PluginError: a component of it has the name of one that is there already.
         """
-        registrar = Registrar(plugin)
-        register(registrar)
         for entry in registrar.entries.values():
             there = self._entries.get((entry.kind, entry.name))
             if there is not None:
                 raise PluginError(
                     f'{entry.kind} "{entry.name}" is already there, from {there.plugin.id} '
                     f"({there.distribution} {there.version}); rename it or disable one of the two plugins with "
-                    f"CHAINRULE_DISABLE_PLUGINS={plugin.id}"
+                    f"CHAINRULE_DISABLE_PLUGINS={entry.plugin.id}"
                 )
         self._entries.update(registrar.entries)
         self._names.update({entry.cls: entry.name for entry in registrar.entries.values()})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.contract.arguments import require_count
 from chainrule.contract.data import Data
-from chainrule.contract.kinds import Callback, Dataset, Loss
+from chainrule.contract.kinds import Callback, Dataset, Loss, Model
 from chainrule.errors import ConfigError, UnknownName, did_you_mean, within
 from chainrule.network.network import Network
 from chainrule.registry.making import make
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from chainrule.config.jobs import Job
 
 
-def load_data(spec: Mapping[str, Any]) -> Data:
-    """The dataset that the config names, loaded."""
+def load_data(config: Mapping[str, Any]) -> tuple[Dataset, Data]:
+    """The dataset that the config names, and what it gives."""
     with within("dataset"):
-        dataset: Dataset = make("dataset", spec)
-        return dataset.load()
+        dataset: Dataset = make("dataset", config["dataset"])
+        return dataset, dataset.load()
 
 
-def build_network(config: Mapping[str, Any], data: Data) -> Network:
-    """The model for this data and loss."""
+def build_network(config: Mapping[str, Any], data: Data) -> tuple[Model, Network]:
+    """The model that the config names, and what it makes for this data and loss."""
     with within("loss"):
         loss = choose_loss(config.get("loss"), data)
         units, activation = loss.output(data.task, data.classes)
     with within("model"):
-        model = make("model", config["model"])
+        model: Model = make("model", config["model"])
         layers = model.build(data.input_shape, units, activation)
     try:
-        return Network(layers, data.input_shape, loss, config["seed"], config["dtype"], data.task)
+        return model, Network(layers, data.input_shape, loss, config["seed"], config["dtype"], data.task)
     except ConfigError as error:
         if error.key.startswith("layers"):
             error.key = f"model.{error.key}"
@@ -54,10 +54,6 @@ def choose_loss(spec: Mapping[str, Any] | None, data: Data) -> Loss:
 
 def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
     """Optimizer, schedule, regularizer and metrics as the config names them."""
-    made = {}
-    for key in ("optimizer", "schedule", "regularizer"):
-        with within(key):
-            made[key] = make(key, config[key]) if config.get(key) else None
     metrics = []
     for name, spec in (config.get("metrics") or {}).items():
         with within(f"metrics.{name}"):
@@ -65,14 +61,17 @@ def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
     options = config["trainer"]
     with within("trainer"):
         require_count("epochs", options["epochs"])
-        return Trainer(
-            network,
-            **made,
-            batch_size=options["batch_size"],
-            shuffle=options["shuffle"],
-            metrics=metrics or None,
-            seed=config["seed"],
-        )
+        batch_size = require_count("batch_size", options["batch_size"])
+    return Trainer(
+        network,
+        optimizer=config["optimizer"],
+        schedule=config.get("schedule"),
+        regularizer=config.get("regularizer"),
+        batch_size=batch_size,
+        shuffle=options["shuffle"],
+        metrics=metrics or None,
+        seed=config["seed"],
+    )
 
 
 def build_callbacks(config: Mapping[str, Any], quiet: bool) -> list[Callback]:

@@ -8,34 +8,29 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chainrule.contract.data import Data
-from chainrule.contract.kinds import Callback
+from chainrule.contract.kinds import Callback, Component
 from chainrule.network.network import Network
-from chainrule.registry.making import make
+from chainrule.process.threads import blas
 from chainrule.registry.provenance import provenance
 from chainrule.registry.registry import registry
-from chainrule.training.trainer import Trainer
+from chainrule.tracking.environment import numerics
+from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, SWEEP, component_tags
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job
 
 
-UNRECORDED = ("objective", "tracking")
-"""Keys of a config that are no params of its run: they change nothing in it."""
+def describe(job: Job, data: Data, used: Sequence[Component]) -> dict[str, str]:
+    """The tags by which a run is found again: its sweep, its config's digest, where each component came from.
 
-
-def describe(job: Job, data: Data, network: Network, trainer: Trainer, callbacks: Sequence[Callback]) -> dict[str, str]:
-    """The tags by which a run is found again: its sweep, its config's digest, where each component came from."""
-    from chainrule.process.threads import blas
-
-    named = [make(kind, job.config[kind]) for kind in ("dataset", "model")]
-    trained_by = [part for part in (trainer.optimizer, trainer.schedule, trainer.regularizer) if part is not None]
-    used = [*network.components, *named, *trained_by, *trainer.all_metrics()]
-    tags = {f"component.{name}": supplied for name, supplied in provenance([*used, *callbacks]).items()}
+    Args:
+        used: every component of the run.
+    """
+    tags = component_tags(provenance(used))
     if job.sweep is not None:
-        tags["sweep"] = job.sweep
-    working = [callback for callback in callbacks if not callback.display]
-    digest = config_digest(job.config, data, provenance([*used, *working]))
-    return {**tags, "blas": blas(), "config_digest": digest}
+        tags[SWEEP] = job.sweep
+    working = [component for component in used if not (isinstance(component, Callback) and component.display)]
+    return {**tags, BLAS: blas(), CONFIG_DIGEST: config_digest(job.config, data, provenance(working))}
 
 
 def config_digest(config: Mapping[str, Any], data: Data, components: Mapping[str, str]) -> str:
@@ -44,9 +39,6 @@ def config_digest(config: Mapping[str, Any], data: Data, components: Mapping[str
     The config, less what says how a run is named, recorded, compared and shown; the data; who supplied the components,
     in which versions; the libraries that compute, and the threads that they take now.
     """
-    from chainrule.process.threads import blas
-    from chainrule.tracking.environment import numerics
-
     shown = {entry.name for entry in registry() if issubclass(entry.cls, Callback) and entry.cls.display}
     callbacks = [[name, spec] for name, spec in (config.get("callbacks") or {}).items() if spec["name"] not in shown]
     whole = {

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chainrule.errors import debugging
-from chainrule.runs.reproduce import Compared, Reproduction
+from chainrule.runs.reproduce import MetricAgain, Reproduction
 from chainrule.runs.run import run
 from chainrule.words import number, relative
 
@@ -127,7 +127,7 @@ def verdict(reproduction: Reproduction) -> str:
     return f"not equal: {unequal} of {count} metrics differ, {weights}; {why}"
 
 
-def _numbers(metric: Compared) -> tuple[str, str, str]:
+def _numbers(metric: MetricAgain) -> tuple[str, str, str]:
     """Both last values, and by how much the new one is more, where that is anything."""
     then, now = metric.recorded, metric.again
     if now is None:
@@ -135,7 +135,7 @@ def _numbers(metric: Compared) -> tuple[str, str, str]:
     return f"{then:.4g}", f"{now:.4g}", f"{now - then:+.1e}" if now != then and math.isfinite(now - then) else ""
 
 
-def _said(metric: Compared) -> str:
+def _said(metric: MetricAgain) -> str:
     if metric.steps > 1:
         return f"{metric.steps - len(metric.differs)} of {metric.steps}"
     return "no" if metric.differs else "yes"

@@ -19,30 +19,32 @@ from chainrule.errors import TrackingError
 from chainrule.process.threads import blas, blas_threads
 from chainrule.registry.provenance import require_installed
 from chainrule.runs.building import load_data
-from chainrule.runs.differences import components_of, differences, threads_of
+from chainrule.runs.changes import changes, threads_of
 from chainrule.runs.identity import weights_digest
 from chainrule.runs.result import Result
 from chainrule.runs.run import run
 from chainrule.tracking.environment import environment
 from chainrule.tracking.store import connect, find_run, usable
-from chainrule.tracking.tags import key_of
-from chainrule.tracking.uris import absolute_uri, default_uri
+from chainrule.tracking.tags import (
+    BLAS,
+    DATASET_DIGEST,
+    WEIGHTS_DIGEST,
+    components_of,
+    key_of,
+    nonfinite_in,
+    nonfinite_point,
+)
+from chainrule.tracking.uris import resolved
 
 log = logging.getLogger(__name__)
-
-
 FOLDER = Path("outputs") / "reproductions"
-
-
 TIMING = ("seconds", "examples_per_second")
 """Metrics of the machine, which are no results."""
-
-
 Point = tuple[int, float]  # step and value
 
 
 @dataclass(frozen=True)
-class Compared:
+class MetricAgain:
     """One metric of both runs.
 
     ``recorded``, ``again``: the last values, None where there is none again; ``steps``: at how many they were compared;
@@ -66,7 +68,7 @@ class Reproduction:
     """
 
     run_id: str
-    metrics: tuple[Compared, ...]
+    metrics: tuple[MetricAgain, ...]
     weights: tuple[str | None, str]
     differences: dict[str, tuple[str, str]]
     result: Result
@@ -92,7 +94,7 @@ def reproduce(run_id: str, uri: str | None = None, threads: int | None = None) -
     """
     from chainrule.config.jobs import Job
 
-    uri = absolute_uri(uri) if uri else default_uri()
+    uri = resolved(uri)
     with usable(uri):
         client = connect(uri)
         recorded = _finished(client, run_id)
@@ -103,7 +105,7 @@ def reproduce(run_id: str, uri: str | None = None, threads: int | None = None) -
 
     trainer = config["trainer"]
     trainer["threads"] = threads if threads is not None else trainer["threads"] or threads_of(tags)
-    differ = differences(tags, _tags_here(config))
+    differ = changes(tags, _tags_here(config))
     try:
         result = run(Job(config, [], (FOLDER / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}").absolute()))
     except Exception:  # which may be why
@@ -111,7 +113,7 @@ def reproduce(run_id: str, uri: str | None = None, threads: int | None = None) -
             log.warning("%s: recorded was %s, here it is %s", name, then, now)
         raise
     metrics = _compared(points, recorded.data.metrics, result)
-    weights = (tags.get("weights_digest"), weights_digest(result.network))
+    weights = (tags.get(WEIGHTS_DIGEST), weights_digest(result.network))
     return Reproduction(run_id, metrics, weights, differ, result)
 
 
@@ -143,20 +145,18 @@ def _config(client: Any, run: Any) -> dict[str, Any]:
 
 
 def _recorded_points(client: Any, recorded: Any) -> dict[str, list[Point]]:
-    """What the store has of each metric. A value that was no real number is a tag: ``nan at step 3``."""
+    """What the store has of each metric. A value that was no real number is a tag."""
     points = {
         key: [(point.step, point.value) for point in client.get_metric_history(recorded.info.run_id, key)]
         for key in recorded.data.metrics
         if key not in TIMING
     }
-    for tag, text in recorded.data.tags.items():
-        if tag.startswith("nonfinite."):
-            value, _, step = text.partition(" at step ")
-            points.setdefault(tag.removeprefix("nonfinite."), []).append((int(step), float(value)))
+    for metric, text in nonfinite_in(recorded.data.tags).items():
+        points.setdefault(metric, []).append(nonfinite_point(text))
     return points
 
 
-def _compared(recorded: Mapping[str, list[Point]], last: Mapping[str, Any], result: Result) -> tuple[Compared, ...]:
+def _compared(recorded: Mapping[str, list[Point]], last: Mapping[str, Any], result: Result) -> tuple[MetricAgain, ...]:
     again: dict[str, list[Point]] = {key_of(name): list(enumerate(h, 1)) for name, h in result.history.items()}
     by_epoch = set(again)
     for name, value in result.metrics.items():
@@ -171,7 +171,7 @@ def _compared(recorded: Mapping[str, list[Point]], last: Mapping[str, Any], resu
         differs = tuple(sorted(_unequal(then, now)))
         steps = {step for step, _ in then}.union(differs)
         values = last.get(name, then[-1][1]), now[-1][1] if now else None
-        compared.append(Compared(name, *values, len(steps), differs))
+        compared.append(MetricAgain(name, *values, len(steps), differs))
     return tuple(compared)
 
 
@@ -194,6 +194,6 @@ def _exact(points: Iterable[Point]) -> set[tuple[int, str]]:
 
 def _tags_here(config: Mapping[str, Any]) -> dict[str, str]:
     """What the tags of the new run would be, but for those of its components."""
-    digest = load_data(config["dataset"]).digest
+    digest = load_data(config)[1].digest
     with blas_threads(config["trainer"]["threads"]):
-        return {**environment(Path.cwd()), "blas": blas(), "dataset.digest": digest}
+        return {**environment(Path.cwd()), BLAS: blas(), DATASET_DIGEST: digest}

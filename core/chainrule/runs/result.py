@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from chainrule.network.network import Network, load_network
+from chainrule.network.loading import load_network
+from chainrule.network.network import Network
+from chainrule.tracking.reading import read_run
 from chainrule.training.history import History
 
 
@@ -45,9 +47,7 @@ def load_run(run_id: str, uri: str | None = None) -> Result:
 
 
 def loaded(run_id: str, uri: str | None, folder: Path | None) -> Result:
-    from chainrule.tracking.reading import recorded
-
-    record = recorded(run_id, uri, folder)
+    record = read_run(run_id, uri, folder)
     network = load_network(record.folder / "model" / "weights.safetensors")
     history = History()
     for values in record.epochs:

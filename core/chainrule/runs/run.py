@@ -5,20 +5,24 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.config.nodes import flattened
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Callback
+from chainrule.contract.training import Training
 from chainrule.network.network import Network
+from chainrule.pictures.drawing import draw_all
+from chainrule.process.threads import blas_threads
 from chainrule.runs.building import build_callbacks, build_network, build_trainer, check_objective, load_data
-from chainrule.runs.identity import UNRECORDED, describe, run_name, weights_digest
+from chainrule.runs.identity import describe, run_name, weights_digest
 from chainrule.runs.result import Result, loaded
-from chainrule.training.history import History, best_epoch
+from chainrule.tracking.tags import CONFIG_DIGEST, WEIGHTS_DIGEST, params_of
+from chainrule.tracking.tracking import tracking_of
+from chainrule.training.history import best_epoch
 from chainrule.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -42,50 +46,41 @@ def train(overrides: Sequence[str] = (), config_dir: str | None = None) -> Resul
     return result
 
 
-def take_over(job: Job, run_id: str, tracking: Any) -> Result:
-    """The result of an equal run that has finished, with its files in the folder of this job."""
-    if job.sweep is not None:
-        tracking.reused_by(job.sweep, run_id)
-    return dataclasses.replace(loaded(run_id, tracking.uri, job.folder), name=run_name(job), reused=True)
-
-
 def run(job: Job) -> Result:
     """Do one composed job."""
-    from chainrule.process.threads import blas_threads
-    from chainrule.tracking.tracking import tracking_of
-
     start = time.perf_counter()
     config = job.config
     tracking = tracking_of(config["tracking"])
     tracking.warm_up()  # MLflow's import and a new store take seconds; meanwhile the data is read
 
-    data = load_data(config["dataset"])
-    network = build_network(config, data)
+    dataset, data = load_data(config)
+    model, network = build_network(config, data)
     trainer = build_trainer(config, network)
     callbacks = build_callbacks(config, quiet=job.sweep is not None)
     check_objective(job, data, trainer)
+    used = [dataset, model, *network.components, *trainer.components, *callbacks]
 
     with blas_threads(config["trainer"]["threads"]):
-        tags = describe(job, data, network, trainer, callbacks)
-        earlier = tracking.finished(tags["config_digest"]) if config["tracking"]["reuse"] else None
+        tags = describe(job, data, used)
+        earlier = tracking.finished(tags[CONFIG_DIGEST]) if config["tracking"]["reuse"] else None
         if earlier is not None:
             return take_over(job, earlier, tracking)
         with tracking.run(
             name=run_name(job),
-            params=flattened({key: value for key, value in config.items() if key not in UNRECORDED}),
+            params=params_of(config),
             tags=tags,
             dataset=(config["dataset"]["name"], data.digest),
             folder=job.folder,
         ) as tracked:
             write_config(job)  # not before: a run that cannot begin leaves nothing behind
             try:
-                epochs = config["trainer"]["epochs"]
-                history = trainer.fit(data.train, epochs, data.validation, callbacks=[*callbacks, Recorder(tracked)])
+                epochs, listening = config["trainer"]["epochs"], [*callbacks, EpochLog(tracked)]
+                history = trainer.fit(data.train, epochs, data.validation, listening)
                 metrics, arrays = final_metrics(trainer, data)
                 tracked.summary(metrics, step=trainer.epoch)
-                tracked.tag("weights_digest", weights_digest(network))
+                tracked.tag(WEIGHTS_DIGEST, weights_digest(network))
                 if config["tracking"]["figures"]:
-                    draw(job, history, data, network, arrays)
+                    draw_all(job.folder / "figures", history, data, network.predict, run_name(job), arrays)
             finally:  # of a run that fails or is interrupted, what there is
                 save_model(network, job.folder / "model")
                 tracked.artifacts(job.folder)
@@ -104,13 +99,20 @@ def run(job: Job) -> Result:
     )
 
 
-class Recorder(Callback):
-    """Hands the metrics of each epoch to the run's record."""
+def take_over(job: Job, run_id: str, tracking: Any) -> Result:
+    """The result of an equal run that has finished, with its files in the folder of this job."""
+    if job.sweep is not None:
+        tracking.reused_by(job.sweep, run_id)
+    return dataclasses.replace(loaded(run_id, tracking.uri, job.folder), name=run_name(job), reused=True)
+
+
+class EpochLog(Callback):
+    """Hands the metrics of each epoch to the run that is being recorded."""
 
     def __init__(self, tracked: Any) -> None:
         self.tracked = tracked
 
-    def on_epoch_end(self, trainer: Trainer) -> None:
+    def on_epoch_end(self, trainer: Training) -> None:
         self.tracked.log(trainer.metrics, step=trainer.epoch)
 
 
@@ -148,12 +150,3 @@ def save_model(network: Network, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     network.save(folder / "weights.safetensors")
     (folder / "architecture.json").write_text(json.dumps(network.architecture(), indent=2) + "\n", encoding="utf-8")
-
-
-def draw(job: Job, history: History, data: Data, network: Network, arrays: Mapping[str, Any]) -> None:
-    """Every picture that fits this data, into ``figures/`` of the run's folder."""
-    from chainrule.pictures.drawing import draw_all
-
-    folder = job.folder / "figures"
-    folder.mkdir(exist_ok=True)
-    draw_all(folder, history, data, network.predict, run_name(job), arrays)

@@ -74,6 +74,7 @@ class Supervisor:
         made = tracking_of(tracking) if tracking is not None else NoTracking()
         if not isinstance(made, NoTracking) and (made.uri, made.experiment) not in self._trackings:
             made.prepare()
+            made.close_orphans()
             self._trackings[made.uri, made.experiment] = made
 
     @contextlib.contextmanager
@@ -85,7 +86,7 @@ class Supervisor:
         over = threading.Event()
 
         def look() -> None:
-            for ended in sweep.exchange.told(self._known):
+            for ended in sweep.mailbox.told(self._known):
                 line = self._heard(ended)
                 bar.total = sweep.jobs()
                 bar.set_postfix_str(self._counts(), refresh=False)
@@ -136,8 +137,7 @@ class Supervisor:
     def _is_best(self, ended: Ended) -> bool:
         if ended.objective is None or self.best is None or self.best.objective is None:
             return ended.objective is not None
-        sign = 1 if self.sweep.goal == "min" else -1
-        return sign * ended.objective < sign * self.best.objective
+        return self.sweep.goal.better(ended.objective, self.best.objective)
 
     def _counts(self) -> str:
         """How many failed and were reused, where there are any, and the best."""
@@ -158,7 +158,7 @@ class Supervisor:
     def _say_how_to_go_on(self) -> None:
         for tracking in self._trackings.values():
             with contextlib.suppress(TrackingError):  # what ended the sweep is told
-                tracking.prepare()  # gives a status to runs whose worker is gone
+                tracking.close_orphans()  # of workers that are gone
         if self._trackings and self.ended:
             sys.stderr.write("the sweep was cut short; with tracking.reuse=true it goes on where it was\n")
 

@@ -9,8 +9,8 @@ import numpy as np
 from chainrule.contract.arrays import Array, Shape
 from chainrule.contract.kinds import Layer
 from chainrule.testing.bench import BATCH, Bench, inputs
-from chainrule.testing.differences import ATTEMPTS, Compared, not_smooth, numeric_gradient, require_equal
 from chainrule.testing.kit import check, expect
+from chainrule.testing.numeric import ATTEMPTS, AgainstDifferences, not_smooth, numeric_gradient, require_equal
 from chainrule.testing.subject import Subject
 
 
@@ -63,7 +63,7 @@ def _compare_gradients(subject: Subject, shape: Shape, training: bool, of_input:
         mode = "" if training else "at inference, "
         if all(
             require_equal(
-                Compared(f"{mode}{what}", given, numeric_gradient(projection, at), projection, at),
+                AgainstDifferences(f"{mode}{what}", given, numeric_gradient(projection, at), projection, at),
                 "derive backward from the formula of forward, by the chain rule; dy is the gradient of the loss, whose "
                 "mean over the batch is in it already",
                 BATCH,

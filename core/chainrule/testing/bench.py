@@ -9,7 +9,8 @@ import numpy as np
 
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.kinds import Activation, Layer, Loss
-from chainrule.network.network import Network, Snapshot
+from chainrule.contract.parameters import Snapshot
+from chainrule.network.network import Network
 from chainrule.testing.arrays import away_from
 from chainrule.testing.subject import Subject
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chainrule.config.nodes import node_of
-from chainrule.contract.fields import Field, checked, fields_of
+from chainrule.contract.fields import Field, fields_of, fit
 from chainrule.contract.kinds import Component
 from chainrule.errors import ChainruleError, FieldError, PluginError
 from chainrule.registry.admission import check_class
@@ -167,10 +167,10 @@ def _bad_values(field: Field) -> Iterator[tuple[Any, bool]]:
 @check()
 def check_fields_kept(subject: Subject) -> None:
     """Its fields keep what was given: what is derived from them is no field."""
-    values = checked(subject.cls, subject.name, subject.fields)
     component = subject.make()
-    for name, given in values.items():
-        kept = getattr(component, name)
+    types = {field.name: field.annotation for field in fields_of(subject.cls)}
+    for name, value in subject.fields.items():
+        given, kept = fit(types[name], value), getattr(component, name)
         expect(
             type(kept) is type(given) and kept == given,
             f"{name} was given as {given!r}, and is {kept!r} after __post_init__",
@@ -196,7 +196,7 @@ def check_config_round_trip(subject: Subject) -> None:
     node = OmegaConf.merge(OmegaConf.structured(node_of(entry)), json.loads(text))
     config: Any = OmegaConf.to_container(node, resolve=True)
     fields = {key: value for key, value in config.items() if key != "name"}
-    again: Component = subject.cls(**checked(subject.cls, subject.name, fields))
+    again: Component = subject.cls(**fields)
     lost = {key: (spec[key], value) for key, value in spec_of(again).items() if value != spec[key]}
     changed = "; ".join(f"{key}: {before!r} became {after!r}" for key, (before, after) in lost.items())
     expect(

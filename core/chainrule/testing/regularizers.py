@@ -6,8 +6,8 @@ import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.testing.arrays import STABLE, away_from, distance, extremes, is_finite_number, strictly
-from chainrule.testing.differences import ATTEMPTS, Compared, not_smooth, numeric_gradient, require_equal
 from chainrule.testing.kit import check, expect
+from chainrule.testing.numeric import ATTEMPTS, AgainstDifferences, not_smooth, numeric_gradient, require_equal
 from chainrule.testing.subject import Subject
 
 SIZE = 12
@@ -45,7 +45,7 @@ def check_gradient(subject: Subject) -> None:
         def penalty(theta: Array = theta, regularizer: object = regularizer) -> float:
             return float(subject.make().penalty(theta))
 
-        compared = Compared("grad", grad, numeric_gradient(penalty, theta), penalty, theta)
+        compared = AgainstDifferences("grad", grad, numeric_gradient(penalty, theta), penalty, theta)
         if require_equal(compared, "derive add_gradient from the formula of penalty, with its factors", SIZE):
             return
     raise not_smooth()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.contract.arrays import Shape
-from chainrule.contract.fields import checked, fields_of
+from chainrule.contract.fields import fields_of, require_known
 from chainrule.contract.kinds import KINDS, Component
 from chainrule.errors import UnknownName, did_you_mean
 from chainrule.registry.making import fresh, spec_of
@@ -49,7 +49,9 @@ class Subject:
 
     def make(self, **fields: Any) -> Any:
         """A new instance, as ``chainrule.make`` would make it from the example."""
-        return self.cls(**checked(self.cls, self.name.replace(".", " "), {**self.fields, **fields}))
+        values = {**self.fields, **fields}
+        require_known(self.cls, self.name.replace(".", " "), values)
+        return self.cls(**values)
 
     @property
     def kinks(self) -> tuple[float, ...]:

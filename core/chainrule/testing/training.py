@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.kinds import Callback, Initializer, Layer, Loss, Optimizer
+from chainrule.contract.training import Training
 from chainrule.network.network import Network
 from chainrule.training.trainer import Trainer
 
@@ -71,7 +72,7 @@ class Downhill(Optimizer):
 class Failing(Callback):
     """Ends a training with an error, in its second step."""
 
-    def on_batch_end(self, trainer: Trainer) -> None:
+    def on_batch_end(self, trainer: Training) -> None:
         if trainer.step == 2:
             raise InterruptedError
 

@@ -13,6 +13,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from chainrule.tracking.tags import COMMIT, DIRTY, OF_THE_CALL, PROCESSOR, VERSION
 from chainrule.words import redacted
 
 
@@ -20,11 +21,9 @@ from chainrule.words import redacted
 def environment(directory: Path) -> dict[str, str]:
     """Tags that say what ran: program, user, commit of the working directory, versions."""
     return {
-        "mlflow.source.type": "LOCAL",
-        "mlflow.source.name": redacted(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
-        "mlflow.user": _user(),
-        "processor": processor(),
-        "python.version": platform.python_version(),
+        **dict(zip(OF_THE_CALL, ("LOCAL", redacted(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])), _user()))),
+        PROCESSOR: processor(),
+        f"python{VERSION}": platform.python_version(),
         **numerics(),
         **_commit(directory),
     }
@@ -32,7 +31,7 @@ def environment(directory: Path) -> dict[str, str]:
 
 def numerics() -> dict[str, str]:
     """Tags of the versions that can change a result in its last bits, beside those of components and of BLAS."""
-    return {f"{package}.version": version(package) for package in ("chainrule", "numpy", "scipy")}
+    return {f"{package}{VERSION}": version(package) for package in ("chainrule", "numpy", "scipy")}
 
 
 def processor() -> str:
@@ -63,7 +62,7 @@ def _commit(directory: Path) -> dict[str, str]:
     lines = answer.decode(errors="replace").splitlines()
     commit = next(line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid "))
     dirty = any(not line.startswith("#") for line in lines)
-    return {} if commit == "(initial)" else {"mlflow.source.git.commit": commit, "git.dirty": str(dirty).lower()}
+    return {} if commit == "(initial)" else {COMMIT: commit, DIRTY: str(dirty).lower()}
 
 
 def _user() -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from chainrule.errors import TrackingError
 from chainrule.process.signals import ended_by_signals
 from chainrule.tracking.store import connect, find_run, usable
-from chainrule.tracking.uris import absolute_uri, artifact_root, default_uri, sqlite_path
+from chainrule.tracking.uris import artifact_root, default_uri, resolved, sqlite_path
 from chainrule.words import redacted
 
 
@@ -50,7 +50,7 @@ def serve_ui(run_id: str | None, host: str, port: int, uri: str | None) -> int:
     Raises:
         TrackingError: there is no such store or run, or the port is taken.
     """
-    uri = absolute_uri(uri) if uri else default_uri()
+    uri = resolved(uri)
     path = sqlite_path(uri)
     with usable(uri):
         client = connect(uri)

@@ -10,13 +10,13 @@ from typing import Any
 from chainrule.errors import TrackingError
 from chainrule.tracking.pages import way_to
 from chainrule.tracking.store import connect, find_run, usable
-from chainrule.tracking.uris import absolute_uri, default_uri
+from chainrule.tracking.uris import resolved
 
 PER_EPOCH = ("train/", "validation/", "learning_rate", "seconds", "examples_per_second")
 
 
 @dataclass(frozen=True)
-class Record:
+class RunRecord:
     """What a store holds of one run.
 
     ``epochs``: the metrics of each, in order; ``folder``: its artifacts; ``link``: the line that opens MLflow on it.
@@ -30,7 +30,7 @@ class Record:
     link: str
 
 
-def recorded(run_id: str, uri: str | None = None, folder: Path | None = None) -> Record:
+def read_run(run_id: str, uri: str | None = None, folder: Path | None = None) -> RunRecord:
     """The record of a run.
 
     Args:
@@ -40,7 +40,7 @@ def recorded(run_id: str, uri: str | None = None, folder: Path | None = None) ->
     Raises:
         TrackingError: there is no such run or store, or it has not ended.
     """
-    uri = absolute_uri(uri) if uri else default_uri()
+    uri = resolved(uri)
     with usable(uri):
         client = connect(uri)
         run = find_run(client, run_id)
@@ -52,7 +52,7 @@ def recorded(run_id: str, uri: str | None = None, folder: Path | None = None) ->
         files = Path(client.download_artifacts(run_id, "", folder and str(folder)))
     seconds = (run.info.end_time - run.info.start_time) / 1000
     link = way_to(uri, run.info)
-    return Record(run.info.run_name, dict(run.data.metrics), _by_epoch(histories), files, seconds, link)
+    return RunRecord(run.info.run_name, dict(run.data.metrics), _by_epoch(histories), files, seconds, link)
 
 
 def _per_epoch(key: str) -> bool:

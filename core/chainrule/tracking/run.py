@@ -20,7 +20,19 @@ from chainrule.tracking.environment import environment
 from chainrule.tracking.pages import way_to
 from chainrule.tracking.series import Series
 from chainrule.tracking.store import connect, reason, usable
-from chainrule.tracking.tags import DIGEST_LENGTH, PARAM_LENGTH, TAG_LENGTH, capped, key_of, status_of
+from chainrule.tracking.tags import (
+    DATASET_DIGEST,
+    DIGEST_LENGTH,
+    ERROR,
+    PARAM_LENGTH,
+    PROCESS,
+    PROGRAM,
+    TAG_LENGTH,
+    capped,
+    key_of,
+    nonfinite_tag,
+    status_of,
+)
 from chainrule.words import redacted
 
 
@@ -53,7 +65,7 @@ class Run:
         Raises:
             TrackingError: the store does not take it.
         """
-        tags = {**environment(Path.cwd()), "process": process(), "dataset.digest": dataset[1], **tags}
+        tags = {**environment(Path.cwd()), PROCESS: process(), DATASET_DIGEST: dataset[1], **tags}
         with usable(self._uri), signals_wait():
             client = connect(self._uri)
             created = client.create_run(experiment_id, tags=capped(tags, TAG_LENGTH), run_name=name)
@@ -62,7 +74,7 @@ class Run:
             self._line = Line(client, created.info.run_id)
             self._unsent = self._folder / f"unsent-{self.run_id}.jsonl"
         self._send({"params": capped(params, PARAM_LENGTH), "metrics": [], "tags": {}})
-        self._send({"dataset": dataset[0], "digest": dataset[1][:DIGEST_LENGTH], "source": tags["mlflow.source.name"]})
+        self._send({"dataset": dataset[0], "digest": dataset[1][:DIGEST_LENGTH], "source": tags[PROGRAM]})
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Record values at a step. They reach the store in batches, every two seconds.
@@ -76,7 +88,7 @@ class Run:
                 self._series[key].add(value, stamp, step)
             elif key not in self._nonfinite:
                 self._nonfinite.add(key)
-                self.tag(f"nonfinite.{key}", f"{value} at step {step}")
+                self.tag(*nonfinite_tag(key, value, step))
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self._flush()
 
@@ -116,7 +128,7 @@ class Run:
             self._line.open()
             status = status_of(error)
             if error is not None:
-                self.tag("error", " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": "))
+                self.tag(ERROR, " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": "))
             if status == "FAILED":
                 self.text("".join(traceback.format_exception(error)), "traceback.txt")
             self._flush(last=True)
@@ -195,6 +207,4 @@ class NoRun:
 
 
 FLUSH_SECONDS = 2.0
-
-
 log = logging.getLogger(__name__)

@@ -37,6 +37,4 @@ class Series:
 
 
 Point = tuple[float, int, int]
-
-
 POINTS = 1000

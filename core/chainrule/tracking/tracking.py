@@ -14,20 +14,20 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from chainrule.process.liveness import is_gone
 from chainrule.process.signals import ended_by_signals
 from chainrule.process.threads import in_thread
+from chainrule.tracking.orphans import close_orphans
 from chainrule.tracking.run import NoRun, Run
 from chainrule.tracking.store import connect, prepare_store, usable
-from chainrule.tracking.tags import reused_tag
-from chainrule.tracking.uris import absolute_uri, default_uri
+from chainrule.tracking.tags import CONFIG_DIGEST, reused_tag
+from chainrule.tracking.uris import resolved
 
 
 def tracking_of(options: Mapping[str, Any]) -> Tracking | NoTracking:
     """What the config group ``tracking`` asks for."""
     if not options["enabled"]:
         return NoTracking()
-    return Tracking(absolute_uri(options["uri"]) if options["uri"] else default_uri(), options["experiment"])
+    return Tracking(resolved(options["uri"]), options["experiment"])
 
 
 class Tracking:
@@ -39,30 +39,34 @@ class Tracking:
         self._warming: Future[str] | None = None
 
     def warm_up(self) -> None:
-        """Begin, in a thread, what takes seconds: MLflow's import and a new store."""
-        self._warming = in_thread(self._prepare)
+        """Begin, in a thread, what takes seconds: MLflow's import and a new store; then close orphans."""
+
+        def work() -> str:
+            experiment_id = prepare_store(self.uri, self.experiment)
+            self._close_orphans(experiment_id)
+            return experiment_id
+
+        self._warming = in_thread(work)
 
     def prepare(self) -> str:
         """Make sure that store and experiment are there; the experiment's id.
 
-        Runs of it whose process is gone get the status KILLED: one that SIGKILL ended could not give it itself.
-
         Raises:
             TrackingError: they cannot be.
         """
-        return self._warming.result() if self._warming else self._prepare()
+        return self._warming.result() if self._warming else prepare_store(self.uri, self.experiment)
 
-    def _prepare(self) -> str:
-        experiment_id = prepare_store(self.uri, self.experiment)
+    def close_orphans(self) -> None:
+        """Give a status to runs of this experiment whose process was killed.
+
+        Raises:
+            TrackingError: the store cannot be used.
+        """
+        self._close_orphans(self.prepare())
+
+    def _close_orphans(self, experiment_id: str) -> None:
         with usable(self.uri):
-            client = connect(self.uri)
-            for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
-                told = run.data.tags.get("process")
-                # Looked at again: it may have ended well since, and then gone.
-                if told and is_gone(told) and client.get_run(run.info.run_id).info.status == "RUNNING":
-                    client.set_tag(run.info.run_id, "error", "its process was killed")
-                    client.set_terminated(run.info.run_id, "KILLED")
-        return experiment_id
+            close_orphans(connect(self.uri), experiment_id)
 
     def finished(self, config_digest: str) -> str | None:
         """The id of a run of this experiment that is equal in all that can change its result, and has finished.
@@ -74,7 +78,7 @@ class Tracking:
         with usable(self.uri):
             found = connect(self.uri).search_runs(
                 [experiment_id],
-                f"tags.config_digest = '{config_digest}' and attributes.status = 'FINISHED'",
+                f"tags.{CONFIG_DIGEST} = '{config_digest}' and attributes.status = 'FINISHED'",
                 max_results=1,
             )
         return found[0].info.run_id if found else None
@@ -126,6 +130,9 @@ class NoTracking:
 
     def prepare(self) -> None:
         """Nothing to prepare."""
+
+    def close_orphans(self) -> None:
+        """Nothing was recorded."""
 
     def finished(self, config_digest: str) -> None:
         """Nothing was recorded."""

@@ -9,14 +9,21 @@ from pathlib import Path
 from chainrule.errors import TrackingError
 
 NO_SCHEME = ("databricks", "databricks-uc", "uc")
-
-
 SQLITE = "sqlite:///"
 
 
 def default_uri() -> str:
     """``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working directory; absolute, for the directory may change."""
     return absolute_uri(os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(Path.cwd() / "mlflow.db"))
+
+
+def resolved(uri: str | None) -> str:
+    """The store that somebody named, or the default one, absolute.
+
+    Raises:
+        TrackingError: it is no URI.
+    """
+    return absolute_uri(uri) if uri else default_uri()
 
 
 def absolute_uri(uri: str) -> str:
@@ -48,4 +55,5 @@ def sqlite_uri(path: Path) -> str:
 
 
 def artifact_root(path: Path) -> str:
+    """Where the artifacts of a SQLite store lie: beside it."""
     return (path.parent / "mlartifacts").as_uri()

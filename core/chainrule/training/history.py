@@ -1,8 +1,9 @@
-"""One value per epoch for each name."""
+"""One value per epoch for each name, and the best of them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from chainrule.registry.goals import goal_of
 
@@ -17,7 +18,7 @@ class History(dict[str, list[float]]):
 
     epochs = 0
 
-    def append(self, values: dict[str, float]) -> None:
+    def append(self, values: Mapping[str, float]) -> None:
         """Take in the values of one epoch."""
         for name in values:
             self.setdefault(name, [math.nan] * self.epochs)
@@ -27,9 +28,9 @@ class History(dict[str, list[float]]):
 
 
 def best_epoch(history: History, name: str) -> tuple[float, int] | None:
-    """The best value of a metric and its epoch (from 1): the least loss, or what the metric's ``goal`` says."""
+    """The best value of a metric and its epoch, from 1, of equal ones the first; None where none is finite."""
     known = [(value, epoch) for epoch, value in enumerate(history[name], start=1) if math.isfinite(value)]
     if not known:
         return None
-    goal = goal_of(name)
-    return min(known) if goal == "min" else max(known, key=lambda pair: (pair[0], -pair[1]))
+    best = goal_of(name).best(value for value, _ in known)
+    return next((value, epoch) for value, epoch in known if value == best)

@@ -10,26 +10,29 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from chainrule.contract.arguments import require_count, require_list, require_pair
 from chainrule.contract.arrays import Array, batches, stream
-from chainrule.contract.kinds import Callback, Metric, Optimizer, Regularizer, Schedule
+from chainrule.contract.kinds import Callback, Component, Metric, Optimizer, Regularizer, Schedule
+from chainrule.contract.training import Training
 from chainrule.errors import ContractError, FieldError, within
 from chainrule.network.measuring import metrics_for
 from chainrule.network.network import Network
+from chainrule.network.rehearsal import rehearse
 from chainrule.network.targets import Targets
-from chainrule.registry.making import fresh, make
+from chainrule.registry.making import fresh, make, own
 from chainrule.registry.provenance import supplier
 from chainrule.registry.registry import registry
 from chainrule.training.history import History
+from chainrule.training.learning_rate import LearningRate
 from chainrule.training.updates import Updates
 
 log = logging.getLogger(__name__)
 
-
+Listener: TypeAlias = Callable[[Training], None]
 EVENTS = (
     "on_train_start",
     "on_epoch_start",
@@ -99,9 +102,12 @@ class Trainer:
         self.metrics: dict[str, float] = {}
         self.stop_reason: str | None = None
         self._given_metrics = metrics
-        self._metrics: list[Metric] | None = None
+        self._metrics: list[Metric] | None = None  # known once the first targets have told the task
+        self._followed: list[Metric] = []  # of those, the ones that are measured in every epoch
+        self._loss_sum, self._seen = 0.0, 0  # of the running epoch: losses, and samples
+        self._listeners: dict[str, list[Listener]] = {event: [] for event in EVENTS}
         self._updates = Updates(self.optimizer, network.parameters)
-        self._base_rate = float(self.optimizer.lr)
+        self._rate = LearningRate(self.optimizer.lr, self.schedule)
         self._rng = stream(require_count("seed", seed, least=0), "shuffle")
 
     def fit(
@@ -133,6 +139,7 @@ class Trainer:
         held_out = None
         if validation is not None:
             held_out = self.network.pair(*require_pair("validation", validation), "validation")
+        self._followed = [metric for metric in self.all_metrics() if not metric.array]
         self.steps_per_epoch = math.ceil(len(x) / self.batch_size)
         self.epochs = self.epoch + epochs
         self.total_steps = self.step + epochs * self.steps_per_epoch
@@ -145,7 +152,7 @@ class Trainer:
             # Numbers that overflow show in the loss, which callbacks watch; NumPy would warn for each operation.
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 first = slice(0, self.batch_size)
-                self.network.rehearse(x[first], targets.loss[first])
+                rehearse(self.network, x[first], targets.loss[first])
                 while self.epoch < self.epochs and self.stop_reason is None:
                     self._run_epoch(x, targets, held_out)
             self._tell("on_train_end")
@@ -218,9 +225,11 @@ class Trainer:
             return self.network.evaluate_prepared(inputs, targets, [fresh(metric) for metric in self.all_metrics()])
 
     def running(self) -> dict[str, float]:
-        """The loss and metrics of the running epoch, as far as it has come."""
+        """The loss and metrics of the running epoch, as far as it has come: NaN before its first batch."""
+        if not self._seen:
+            return dict.fromkeys(["loss", *map(registry().name_of, self._followed)], math.nan)
         named = {registry().name_of(metric): _number(metric) for metric in self._followed}
-        return {"loss": self._loss_sum / max(self._seen, 1), **named}
+        return {"loss": self._loss_sum / self._seen, **named}
 
     def stop(self, reason: str) -> None:
         """End the training after the running batch; the epoch is closed as usual."""
@@ -230,38 +239,31 @@ class Trainer:
     def learning_rate(self) -> float:
         """The rate of the next update: the optimizer's ``lr`` times the schedule's factor.
 
-        Setting it changes what the schedule multiplies, from the next update on, so that the rate is now the given one.
+        Setting it makes the given rate that of the next update, and changes what the schedule multiplies accordingly;
+        see ``LearningRate.set``.
         """
-        return self._base_rate * self._factor()
+        return self._rate.at(self.step, self.total_steps)
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        self._base_rate = float(rate) / (self._factor() or 1.0)
-
-    def _factor(self) -> float:
-        if self.schedule is None:
-            return 1.0
-        return float(self.schedule(self.step, max(self.total_steps, 1)))  # none is planned before fit
+        self._rate.set(rate, self.step, self.total_steps)
 
     @property
     def _weights(self) -> Array:
         parameters = self.network.parameters
         return parameters.theta[parameters.decaying]
 
-    @property
-    def _followed(self) -> list[Metric]:
-        """The metrics that are measured in every epoch."""
-        if self._followed_metrics is None:
-            self._followed_metrics = [metric for metric in self.all_metrics() if not metric.array]
-        return self._followed_metrics
-
-    _followed_metrics: list[Metric] | None = None
-
     def all_metrics(self) -> list[Metric]:
         """The metrics that were given, or those that are meant for the network's task."""
         if self._metrics is None:
             self._metrics = metrics_for(self.network.task, self._given_metrics)
         return self._metrics
+
+    @property
+    def components(self) -> list[Component]:
+        """Its own, beside those of the network and the callbacks."""
+        made = (self.optimizer, self.schedule, self.regularizer, *self.all_metrics())
+        return [component for component in made if component is not None]
 
     def _tell(self, event: str) -> None:
         for listen in self._listeners[event]:
@@ -281,9 +283,9 @@ def _number(metric: Metric) -> float:
 def _own(kind: str, given: Any) -> Any:
     """A private instance of what was given."""
     with within(kind):
-        return fresh(make(kind, given))
+        return own(kind, given)
 
 
-def _writers_of(event: str, listeners: Sequence[Callback]) -> list[Callable[[Trainer], None]]:
+def _writers_of(event: str, listeners: Sequence[Callback]) -> list[Listener]:
     """The bound methods of those that write this event: silence costs nothing."""
     return [getattr(c, event) for c in listeners if getattr(type(c), event) is not getattr(Callback, event)]

@@ -16,11 +16,7 @@ from chainrule.contract.kinds import Optimizer
 from chainrule.contract.parameters import Parameters
 
 BLOCK = 262_144
-
-
 FLUSH_EVERY = 64
-
-
 TINY = 1e-30
 
 

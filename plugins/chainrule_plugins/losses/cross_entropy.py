@@ -87,7 +87,7 @@ class BinaryCrossEntropy(Loss):
         np.negative(e, out=e)
         np.exp(e, out=e)
         p: Array = np.where(logits >= 0, 1, e) / (1 + e)
-        self.p = self.prediction = p
+        self.p = p
         loss: Array = np.maximum(logits, 0) - target * logits + np.log1p(e)
         return mean(loss, loss.size)
 
@@ -95,6 +95,9 @@ class BinaryCrossEntropy(Loss):
         dz = np.subtract(self.p, self.target, out=self.work("dz", self.p.shape, self.p.dtype))
         dz /= dz.size
         return dz
+
+    def activated(self) -> Array:
+        return self.p
 
 
 @dataclass
@@ -191,7 +194,7 @@ class CategoricalCrossEntropy(Loss):
         total = e.sum(axis=0)
         p = self.work("prediction", logits.shape, logits.dtype)
         np.divide(e, total, out=p.T)
-        self.p = self.prediction = p
+        self.p = p
         return mean(weight * np.log(total) - at_target, len(p))
 
     def backward_logits(self) -> Array:
@@ -205,6 +208,9 @@ class CategoricalCrossEntropy(Loss):
             dz -= target
         dz /= len(p)
         return dz
+
+    def activated(self) -> Array:
+        return self.p
 
     def _smoothed(self, target: Array, like: Array) -> Array:
         classes = like.shape[-1]
@@ -265,12 +271,13 @@ class KLDivergence(Loss):
         return self._cross_entropy.backward()
 
     def forward_logits(self, logits: Array, target: Array) -> float:
-        cross_entropy = self._cross_entropy.forward_logits(logits, target)
-        self.prediction = self._cross_entropy.prediction
-        return cross_entropy - entropy(target)
+        return self._cross_entropy.forward_logits(logits, target) - entropy(target)
 
     def backward_logits(self) -> Array:
         return self._cross_entropy.backward_logits()
+
+    def activated(self) -> Array:
+        return self._cross_entropy.activated()
 
 
 def smoothed(target: Array, smoothing: float, classes: int) -> Array:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
+from chainrule.process.threads import libraries_in
 from chainrule.registry.registry import registry
+from chainrule.tracking.tags import BLAS, COMMIT, DATASET_DIGEST, DIRTY, OF_THE_CALL, VERSION, components_of
 
-OF_THE_CALL = ("mlflow.source.type", "mlflow.source.name", "mlflow.user")
-"""Tags of how the program was called, and by whom."""
-
-
-WORDS = {"dataset.digest": "data digest", "mlflow.source.git.commit": "git commit", "git.dirty": "uncommitted changes"}
+WORDS = {DATASET_DIGEST: "data digest", COMMIT: "git commit", DIRTY: "uncommitted changes"}
 
 
-POOL = re.compile(r"(?P<library>\S+ \S+?)(?: (?P<kernels>.+))?, (?P<threads>\d+) threads?")
-"""A library in the tag ``blas``: ``openblas 0.3.31 SkylakeX, 2 threads``; older records do not have its kernels."""
-
-
-def differences(recorded: Mapping[str, str], here: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def changes(recorded: Mapping[str, str], here: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """What is not the same in both, by words for people, each with its recorded value and the one here.
 
     Args:
@@ -27,19 +20,14 @@ def differences(recorded: Mapping[str, str], here: Mapping[str, str]) -> dict[st
             left out: a record may be older than a tag.
     """
     found = {}
-    for name in here.keys() & recorded.keys() - {"blas", *OF_THE_CALL}:
+    for name in here.keys() & recorded.keys() - {BLAS, *OF_THE_CALL}:
         if recorded[name] != here[name]:
-            found[WORDS.get(name, name.removesuffix(".version"))] = (recorded[name], here[name])
+            found[WORDS.get(name, name.removesuffix(VERSION))] = (recorded[name], here[name])
     for name, then, now in zip(("BLAS", "BLAS kernels", "threads"), _libraries(recorded), _libraries(here)):
         # SciPy brings a library of its own: that it was loaded in one of the two processes alone is no difference.
         if not (then <= now or now <= then):
             found[name] = (", ".join(sorted(then)), ", ".join(sorted(now)))
     return dict(sorted({**found, **_packages(components_of(recorded))}.items()))
-
-
-def components_of(tags: Mapping[str, str]) -> dict[str, str]:
-    """``{"layer.dense": "chainrule 0.1.0"}``: which package supplied each component of a run."""
-    return {tag.removeprefix("component."): tags[tag] for tag in tags if tag.startswith("component.")}
 
 
 def threads_of(tags: Mapping[str, str]) -> int | None:
@@ -48,10 +36,7 @@ def threads_of(tags: Mapping[str, str]) -> int | None:
 
 
 def _libraries(tags: Mapping[str, str]) -> tuple[set[str], set[str], set[str]]:
-    """What multiplied matrices: names with versions, kernels, numbers of threads."""
-    found = [pool for pool in map(POOL.fullmatch, tags.get("blas", "").split("; ")) if pool]
-    names, kernels, threads = ({pool[g] for pool in found if pool[g]} for g in ("library", "kernels", "threads"))
-    return names, kernels, threads
+    return libraries_in(tags.get(BLAS, ""))
 
 
 def _packages(components: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -24,7 +24,7 @@ def numeric_gradient(function: Callable[[], float], at: Array, step: float = STE
     return gradient
 
 
-class Compared(NamedTuple):
+class AgainstDifferences(NamedTuple):
     """A gradient and the differences that it should equal, and the function that they are of."""
 
     what: str  # "dx", "W.grad"
@@ -34,7 +34,7 @@ class Compared(NamedTuple):
     at: Array
 
 
-def require_equal(compared: Compared, mend: str, batch: int) -> bool:
+def require_equal(compared: AgainstDifferences, mend: str, batch: int) -> bool:
     """Whether a gradient equals its differences; False where the differences themselves are in doubt, as there is a
     kink or a jump close by.
 

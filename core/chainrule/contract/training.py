@@ -1,0 +1,87 @@
+"""What a callback may touch: a training, while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from chainrule.contract.arrays import Array
+
+
+class Training(Protocol):
+    """What every event of a ``Callback`` is given. ``Trainer`` is one; of all that it has, this is what it promises.
+
+    What is read here is the training's own: an array is to be copied where it is kept, and written to only where it
+    says so. Epochs and steps count over all calls of ``fit``.
+    """
+
+    @property
+    def network(self) -> Any:
+        """The ``Network``, trained in place: ``parameters.theta`` and ``parameters.grad`` may be written to, and
+        ``snapshot`` and ``restore`` keep and take back all that it has learned."""
+
+    @property
+    def optimizer(self) -> Any:
+        """The ``Optimizer``."""
+
+    @property
+    def epoch(self) -> int:
+        """The number of the running epoch, or of the last one, from 1; 0 before the first."""
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs are planned."""
+
+    @property
+    def step(self) -> int:
+        """How many updates were made."""
+
+    @property
+    def total_steps(self) -> int:
+        """How many updates are planned: what a schedule is given as ``total``."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many batches an epoch has."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many samples a batch has; the last one of an epoch may have less."""
+
+    @property
+    def batch_index(self) -> int:
+        """The position of the running or last batch in its epoch, from 0."""
+
+    @property
+    def batch(self) -> tuple[Array, Any] | None:
+        """That batch: ``x``, ``(batch, *input_shape)``, and its targets, ``.loss`` as the loss takes them and
+        ``.metric`` as metrics do; None before the first. It is valid until the next one."""
+
+    @property
+    def batch_loss(self) -> float:
+        """The loss of that batch; NaN before the first."""
+
+    def running(self) -> dict[str, float]:
+        """The loss and metrics of the running epoch, as far as it has come: NaN before its first batch."""
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """The values of the last epoch that ended, by name: ``"validation/loss"``."""
+
+    @property
+    def history(self) -> Mapping[str, list[float]]:
+        """The same of all epochs that ended, one value each."""
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next update: the optimizer's ``lr`` times the schedule's factor. It may be set."""
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None: ...
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the training ends early, once somebody has said so."""
+
+    def stop(self, reason: str) -> None:
+        """End the training after the running batch; the epoch is closed as usual."""

@@ -1,0 +1,31 @@
+"""A look at what each component of a network gives for one batch, before anything is trained with it."""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+
+from chainrule.contract.arrays import Array
+from chainrule.errors import ContractError
+from chainrule.network.network import Network
+from chainrule.network.targets import listed
+from chainrule.registry.provenance import supplier
+from chainrule.registry.registry import registry
+
+
+def rehearse(network: Network, x: Array, target: Array) -> None:
+    """One forward pass without training, of a batch as ``Network.compute_loss`` takes it.
+
+    Raises:
+        ContractError: a step gives another shape or dtype than it should; it is named, with its distribution.
+    """
+    for step, y in network.walk(x):
+        expected = f"{network.dtype} of shape ({listed((len(x), *step.shape))})"
+        found = f"{y.dtype} of shape ({listed(y.shape)})" if isinstance(y, np.ndarray) else repr(y)
+        if found != expected:
+            raise ContractError(f"forward of {step.name} ({supplier(step.layer)}) gave {found}, not {expected}")
+    loss = network.compute_loss(x, target, training=False)
+    if not isinstance(loss, numbers.Real):
+        who = f"{registry().name_of(network.loss)} ({supplier(network.loss)})"
+        raise ContractError(f"the loss {who} gave {loss!r}, not a number")

@@ -1,0 +1,38 @@
+"""Where the learning rate meets the schedule."""
+
+from __future__ import annotations
+
+from chainrule.contract.kinds import Schedule
+
+
+class LearningRate:
+    r"""The rate of each update: $lr_t = lr \cdot s(t, T)$.
+
+    The schedule gives the factor s for t updates made of T planned; without a schedule it is 1.
+    """
+
+    def __init__(self, lr: float, schedule: Schedule | None) -> None:
+        self._lr = float(lr)  # of NumPy it would promote float32 arrays
+        self._schedule = schedule
+        self._given: tuple[int, float] | None = None  # the step at which it was set, and to what
+
+    def at(self, step: int, total: int) -> float:
+        """The rate of the update that follows ``step`` others, of ``total`` that are planned."""
+        if self._given is not None and self._given[0] == step:
+            return self._given[1]
+        return self._lr * self._factor(step, total)
+
+    def set(self, rate: float, step: int, total: int) -> None:
+        """Make ``rate`` that of the next update, and change what the schedule multiplies accordingly.
+
+        Where the schedule's factor is 0, no lr makes it that: then the next update has it all the same, and those that
+        follow have it times their factors.
+        """
+        factor = self._factor(step, total)
+        self._lr = float(rate) / factor if factor else float(rate)
+        self._given = (step, float(rate))
+
+    def _factor(self, step: int, total: int) -> float:
+        if self._schedule is None:
+            return 1.0
+        return float(self._schedule(step, max(total, 1)))  # none is planned before fit
