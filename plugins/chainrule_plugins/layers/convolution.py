@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from chainrule import Activation, Array, Initializer, Layer, Shape, ShapeError
-from chainrule_plugins.layers.images import Sliding, image_shape, pixels_under
-from chainrule_plugins.layers.sums import feature_sums
+from chainrule_plugins.layers._images import Sliding, image_shape, pixels_under
+from chainrule_plugins.layers._sums import feature_sums
 
 CACHE = 2**20
 """Bytes of pixels that are laid out at a time. They should stay in the processor's second-level cache: with the whole
