@@ -1,7 +1,5 @@
 """Each optimizer against its textbook, written out plainly in float64."""
 
-import doctest
-import importlib
 import math
 
 import numpy as np
@@ -223,11 +221,3 @@ def test_a_value_out_of_range_is_refused(name, field, value, expected):
     with pytest.raises(cr.FieldError) as caught:
         cr.make("optimizer", name, **{field: value})
     assert str(caught.value).startswith(f"{field}: got {value!r}, must be {expected} (")
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_example_of_the_docstring(name):
-    module = importlib.import_module(f"chainrule_plugins.optimizers.{name}")
-    result = doctest.testmod(module)
-    assert result.attempted > 0
-    assert result.failed == 0

@@ -1,3 +1,5 @@
+"""Optimizers that look at signs alone."""
+
 from __future__ import annotations
 
 import math

@@ -1,3 +1,5 @@
+"""Plain gradient descent."""
+
 from __future__ import annotations
 
 import math
