@@ -21,7 +21,7 @@ import pytest
 
 import chainrule as cr
 from chainrule_plugins.datasets import FashionMnist, Mnist
-from chainrule_plugins.datasets.idx import IdxFile, IdxSource, parse_idx
+from chainrule_plugins.datasets._idx import IdxFile, IdxSource, parse_idx
 from chainrule_plugins.datasets.mnist import IdxDataset
 
 TRAIN, TEST = 60, 12
