@@ -1,6 +1,5 @@
 """The built-in schedules that have a warm-up against closed forms, with and without it."""
 
-import doctest
 import math
 
 import numpy as np
@@ -9,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chainrule as cr
-from chainrule_plugins import schedules
 
 TOTAL = 100
 # Fields, and the factor t steps after the warm-up, of which n are planned.
@@ -28,10 +26,6 @@ NAMES = ["constant", "cosine", "cosine_restarts", "exponential", "inverse_sqrt",
 
 def test_these_are_all():
     assert [e.name for e in cr.registry() if e.plugin.id == "chainrule:schedules"] == sorted([*NAMES, "one_cycle"])
-
-
-def test_examples():
-    assert doctest.testmod(schedules).failed == 0
 
 
 @pytest.mark.parametrize("warmup", [0, 1, 10])

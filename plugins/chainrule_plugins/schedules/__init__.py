@@ -1,5 +1,17 @@
-"""The built-in schedules."""
+"""The built-in schedules: by the steps done alone, along half a wave, and one cycle up and down."""
 
-from chainrule_plugins.schedules.decay import register_components
+from typing import Any
 
-__all__ = ["register_components"]
+from chainrule import hookimpl
+from chainrule_plugins.schedules.cosine import Cosine, CosineRestarts
+from chainrule_plugins.schedules.decay import Constant, Exponential, InverseSqrt, StepDecay
+from chainrule_plugins.schedules.one_cycle import OneCycle
+
+__all__ = ["Constant", "Cosine", "CosineRestarts", "Exponential", "InverseSqrt", "OneCycle", "StepDecay"]
+
+
+@hookimpl
+def register_components(registry: Any) -> None:
+    for cls in (Constant, Exponential, InverseSqrt, Cosine, CosineRestarts, OneCycle):
+        registry.add(cls)
+    registry.add(StepDecay, name="step")
