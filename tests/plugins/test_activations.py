@@ -25,6 +25,7 @@ FUNCTIONS = {
 }
 NAMES = [*FUNCTIONS, "softmax"]
 DTYPES = ["float32", "float64"]
+DENSE = {"name": "dense", "units": 3}
 
 
 def softmax(row):
@@ -197,3 +198,28 @@ def test_a_smaller_batch_after_a_larger_one(name):
     used.backward(da)
     np.testing.assert_array_equal(used.forward(z[:2]), new.forward(z[:2]))
     np.testing.assert_array_equal(used.backward(da[:2]), new.backward(da[:2]))
+
+
+# among the layers of a network
+
+
+def test_among_layers_an_activation_is_what_it_is_in_the_field_of_one():
+    x, y = np.random.default_rng(0).normal(size=(2, 5, 3))
+    among, within = (
+        cr.Network(layers, (3,), "mse", dtype="float64")
+        for layers in ([DENSE, "tanh"], [{**DENSE, "activation": "tanh"}])
+    )
+    np.testing.assert_array_equal(among.predict(x), within.predict(x))
+    np.testing.assert_array_equal(among.loss_and_gradient(x, y)[1], within.loss_and_gradient(x, y)[1])
+
+
+def test_among_layers_it_takes_input_of_any_shape_and_has_its_fields():
+    network = cr.Network([{"name": "leaky_relu", "slope": 0.5}], (2, 1), "mse", dtype="float64")
+    assert network.predict([[[-2.0], [2.0]]]).tolist() == [[[-1.0], [2.0]]]
+
+
+def test_the_last_one_is_fused_with_the_loss_that_takes_it_over():
+    network = cr.Network([DENSE, "softmax"], (2,), "categorical_cross_entropy", dtype="float64")
+    assert network.fused
+    x = np.random.default_rng(0).normal(size=(5, 2))
+    assert max(cr.gradient_check(network, x, np.array([0, 1, 2, 0, 1])).values()) < 1e-6

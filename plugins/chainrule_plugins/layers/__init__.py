@@ -3,7 +3,6 @@
 from typing import Any
 
 from chainrule import hookimpl
-from chainrule_plugins.layers.activation import Activation
 from chainrule_plugins.layers.convolution import Conv2d
 from chainrule_plugins.layers.dense import Dense
 from chainrule_plugins.layers.dropout import Dropout
@@ -12,7 +11,6 @@ from chainrule_plugins.layers.normalization import BatchNorm, LayerNorm
 from chainrule_plugins.layers.pooling import AveragePool2d, GlobalAveragePool2d, MaxPool2d
 
 __all__ = [
-    "Activation",
     "AveragePool2d",
     "BatchNorm",
     "Conv2d",
@@ -28,7 +26,7 @@ __all__ = [
 @hookimpl
 def register_components(registry: Any) -> None:
     for cls in (
-        Dense, Flatten, Dropout, Activation,
+        Dense, Flatten, Dropout,
         Conv2d, MaxPool2d, AveragePool2d, GlobalAveragePool2d,
         BatchNorm, LayerNorm,
     ):  # fmt: skip
