@@ -81,8 +81,8 @@ class Sequential(Model):
         output: (batch, units)
 
     Args:
-        layers: each a layer, its name, or `{name: ..., ...}`; activations may stand among them. By default a flatten,
-            which makes a linear model for input of any shape.
+        layers: each a layer or an activation, its name, or `{name: ..., ...}`. By default a flatten, which makes a
+            linear model for input of any shape.
 
     Example:
         >>> import chainrule as cr
@@ -91,7 +91,7 @@ class Sequential(Model):
         ['0.flatten', '1.dense', '1.dense.linear', '2.tanh', '3.dense', '3.dense.softmax']
     """
 
-    layers: Sequence[str | Mapping[str, Any] | Layer] = ("flatten",)
+    layers: Sequence[str | Mapping[str, Any] | Layer | Activation] = ("flatten",)
 
     check_examples = ({}, {"layers": ("flatten", {"name": "dense", "units": 5}, "tanh")})
     check_input_shapes = ((4,), (5, 4))

@@ -78,7 +78,7 @@ def test_a_field_that_must_be_given_has_no_default(program):
 def test_a_field_that_holds_a_component_is_listed_with_its_class_alone(program):
     listed = " ".join(program("plugins", "model", **WIDE).out.split())
     assert "activation: Activation = 'relu'" in listed
-    assert "layers: Sequence[Layer] = ('flatten',)" in listed
+    assert "layers: Sequence[Layer | Activation] = ('flatten',)" in listed
 
 
 # ---- the page of a kind
