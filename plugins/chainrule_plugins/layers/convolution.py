@@ -21,10 +21,18 @@ class Conv2d(Layer):
     r"""Looks for the same small patterns everywhere in an image: each filter slides over it, and says how well it fits.
 
     The pixels under the kernel are laid out as the rows of a matrix $X$ (im2col), one for each place of the kernel, so
-    that each pass is a matrix product. That is done for a few images at a time, which stay in the processor's cache:
-    whatever the batch, $X$ takes 1 MiB, or what one image needs where that is more, which is
-    $rows \cdot columns \cdot kernel\_height \cdot kernel\_width \cdot channels$ numbers of 4 or 8 bytes. The other
-    kept arrays are y and dx, one of the size of W, and with padding "same" x and dx with their zeros around them.
+    that each pass is a matrix product. That is done for a few images at a time, which stay in the processor's cache.
+    For a batch of n images the layer keeps these arrays, beside its input, in numbers of 4 or 8 bytes:
+
+        y: $n \cdot rows \cdot columns \cdot filters$
+        dx: $n \cdot height \cdot width \cdot channels$
+        X: $m \cdot rows \cdot columns \cdot kernel\_height \cdot kernel\_width \cdot channels$
+        d_pixels, a part of dX: $k \cdot rows \cdot columns \cdot channels$
+        dW, of the images that are at hand: $kernel\_height \cdot kernel\_width \cdot channels \cdot filters$
+        x and dx with zeros around, if "same": $2 \cdot n \cdot padded\_height \cdot padded\_width \cdot channels$
+
+    Here m is how many images have their X in 1 MiB, and k how many have dx, dy and d_pixels together in it: as many as
+    fit, whatever the batch, but one at least.
 
     Forward:
         $y_{n,i,j,f} = b_f + \sum_{u,v,c} x_{n, s i + d u, s j + d v, c} \, W_{u,v,c,f}$
