@@ -13,9 +13,9 @@ TOTAL = 100
 # Fields, and the factor t steps after the warm-up, of which n are planned.
 CASES = [
     ("constant", {}, lambda t, n: 1),
-    ("step", {"every": 7, "factor": 0.5}, lambda t, n: 1 / 2 ** (t // 7)),
-    ("step", {"every": 1000, "factor": 0.1}, lambda t, n: 1),
-    ("exponential", {"every": 7, "factor": 0.5}, lambda t, n: math.exp(-math.log(2) * t / 7)),
+    ("step", {"every": 7, "ratio": 0.5}, lambda t, n: 1 / 2 ** (t // 7)),
+    ("step", {"every": 1000, "ratio": 0.1}, lambda t, n: 1),
+    ("exponential", {"every": 7, "ratio": 0.5}, lambda t, n: math.exp(-math.log(2) * t / 7)),
     ("inverse_sqrt", {}, lambda t, n: (t + 1) ** -0.5),
     ("inverse_sqrt", {"scale": 9}, lambda t, n: 3 / math.sqrt(9 + t)),
     ("cosine", {}, lambda t, n: math.cos(math.pi / 2 * min(t, n) / n) ** 2),
@@ -70,7 +70,7 @@ def test_cosine_stays_at_its_floor_beyond_the_end():
 
 
 def test_exponential_meets_the_stairs_of_step_at_each_of_them():
-    stairs, slope = (cr.make("schedule", name, every=10, factor=0.3, warmup=5) for name in ("step", "exponential"))
+    stairs, slope = (cr.make("schedule", name, every=10, ratio=0.3, warmup=5) for name in ("step", "exponential"))
     for step in (5, 15, 25, 95):
         assert slope(step, TOTAL) == pytest.approx(stairs(step, TOTAL))
     assert slope(14, TOTAL) < stairs(14, TOTAL)
@@ -86,6 +86,11 @@ def test_inverse_sqrt_with_a_scale_of_warmup_is_the_transformers():
     assert factors[:w] + factors[w + 1 :] == pytest.approx(paper)
 
 
+@pytest.mark.parametrize("entry", [e for e in cr.registry() if e.kind == "schedule"], ids=lambda entry: entry.name)
+def test_no_field_has_the_name_of_what_a_schedule_returns(entry):
+    assert "factor" not in [field.name for field in entry.fields]
+
+
 @pytest.mark.parametrize("name", ["step", "exponential", "inverse_sqrt", "cosine"])
 def test_after_the_warm_up_no_factor_is_larger_than_the_one_before(name):
     schedule = cr.make("schedule", name, warmup=10)
@@ -98,10 +103,10 @@ def test_after_the_warm_up_no_factor_is_larger_than_the_one_before(name):
     [
         *[(name, {"warmup": -1}, "warmup: got -1, must be at least 0") for name in NAMES],
         ("step", {"every": 0}, "every: got 0, must be at least 1 (StepDecay)"),
-        ("step", {"factor": 0.0}, "factor: got 0.0, must be more than 0 and at most 1 (StepDecay)"),
-        ("step", {"factor": 1.5}, "factor: got 1.5, must be more than 0 and at most 1 (StepDecay)"),
+        ("step", {"ratio": 0.0}, "ratio: got 0.0, must be more than 0 and at most 1 (StepDecay)"),
+        ("step", {"ratio": 1.5}, "ratio: got 1.5, must be more than 0 and at most 1 (StepDecay)"),
         ("exponential", {"every": 0}, "every: got 0, must be at least 1 (Exponential)"),
-        ("exponential", {"factor": math.nan}, "factor: got nan, must be more than 0 and at most 1 (Exponential)"),
+        ("exponential", {"ratio": math.nan}, "ratio: got nan, must be more than 0 and at most 1 (Exponential)"),
         ("inverse_sqrt", {"scale": 0}, "scale: got 0, must be at least 1 (InverseSqrt)"),
         ("cosine", {"floor": 1.1}, "floor: got 1.1, must be at least 0 and at most 1 (Cosine)"),
         ("cosine", {"floor": -0.1}, "floor: got -0.1, must be at least 0 and at most 1 (Cosine)"),

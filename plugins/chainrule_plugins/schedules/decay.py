@@ -42,11 +42,11 @@ class StepDecay(WarmupSchedule):
 
     Factor:
         $factor = (step + 1) / warmup$ while $step < warmup$
-        $factor = stair^{\lfloor t / every \rfloor}$ then, with $t = step - warmup$ and stair the field factor
+        $factor = ratio^{\lfloor t / every \rfloor}$ then, with $t = step - warmup$
 
     Args:
         every: steps from one stair to the next, at least 1; default 1000.
-        factor: of one stair, more than 0 and at most 1; default 0.1.
+        ratio: of the rate on one stair to that on the stair above, more than 0 and at most 1; default 0.1.
         warmup: steps of linear growth at the start, at least 0; default 0.
 
     Raises:
@@ -57,34 +57,34 @@ class StepDecay(WarmupSchedule):
 
     Example:
         >>> import chainrule as cr
-        >>> stairs = cr.make("schedule", "step", every=10, factor=0.5)
+        >>> stairs = cr.make("schedule", "step", every=10, ratio=0.5)
         >>> [stairs(step, 100) for step in (0, 9, 10, 20)]
         [1.0, 1.0, 0.5, 0.25]
     """
 
     every: int = 1000
-    factor: float = 0.1
+    ratio: float = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require("every", self.every >= 1, "at least 1")
-        self.require("factor", 0 < self.factor <= 1, "more than 0 and at most 1")
+        self.require("ratio", 0 < self.ratio <= 1, "more than 0 and at most 1")
 
     def decay(self, t: int, total: int) -> float:
-        return self.factor ** (t // self.every)
+        return self.ratio ** (t // self.every)
 
 
 @dataclass
 class Exponential(WarmupSchedule):
-    r"""The learning rate shrinks by the same ratio at every step: the stairs of step, made a slope.
+    r"""The learning rate shrinks by the same share at every step: the stairs of step, made a slope.
 
     Factor:
         $factor = (step + 1) / warmup$ while $step < warmup$
-        $factor = ratio^{t / every}$ then, with $t = step - warmup$ and ratio the field factor
+        $factor = ratio^{t / every}$ then, with $t = step - warmup$
 
     Args:
-        every: the steps in which the rate shrinks by factor, at least 1; default 1000.
-        factor: by which it shrinks in that time, more than 0 and at most 1; default 0.1.
+        every: the steps in which the rate shrinks by the ratio, at least 1; default 1000.
+        ratio: of the rate after that many steps to that before them, more than 0 and at most 1; default 0.1.
         warmup: steps of linear growth at the start, at least 0; default 0.
 
     Raises:
@@ -96,21 +96,21 @@ class Exponential(WarmupSchedule):
 
     Example:
         >>> import chainrule as cr
-        >>> slope = cr.make("schedule", "exponential", every=10, factor=0.25)
+        >>> slope = cr.make("schedule", "exponential", every=10, ratio=0.25)
         >>> [slope(step, 100) for step in (0, 5, 10)]
         [1.0, 0.5, 0.25]
     """
 
     every: int = 1000
-    factor: float = 0.1
+    ratio: float = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require("every", self.every >= 1, "at least 1")
-        self.require("factor", 0 < self.factor <= 1, "more than 0 and at most 1")
+        self.require("ratio", 0 < self.ratio <= 1, "more than 0 and at most 1")
 
     def decay(self, t: int, total: int) -> float:
-        return float(self.factor ** (t / self.every))
+        return float(self.ratio ** (t / self.every))
 
 
 @dataclass
