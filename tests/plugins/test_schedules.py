@@ -76,14 +76,15 @@ def test_exponential_meets_the_stairs_of_step_at_each_of_them():
     assert slope(14, TOTAL) < stairs(14, TOTAL)
 
 
-def test_inverse_sqrt_with_a_scale_of_warmup_is_the_transformers():
-    """Vaswani et al. (2017), equation 3, as a fraction of its peak: min(s^-1/2, s w^-3/2) / w^-1/2. Here, the peak
-    lasts two steps, so that what follows comes one step later."""
-    w = 40
+@pytest.mark.parametrize("w", [1, 40])
+def test_inverse_sqrt_with_a_scale_of_warmup_is_the_transformers(w):
+    """Vaswani et al. (2017), equation 3, as a fraction of its peak: min(s^-1/2, s w^-3/2) / w^-1/2."""
     paper = [min(s**-0.5, s * w**-1.5) / w**-0.5 for s in range(1, 400)]
     schedule = cr.make("schedule", "inverse_sqrt", warmup=w, scale=w)
     factors = [schedule(step, 400) for step in range(400)]
-    assert factors[:w] + factors[w + 1 :] == pytest.approx(paper)
+    assert factors[:w] == pytest.approx(paper[:w]), "step for step in the warm-up, which ends at the peak"
+    assert factors[w] == factors[w - 1] == 1, "the peak lasts two steps"
+    assert factors[w + 1 :] == pytest.approx(paper[w:]), "so that what follows comes one step later"
 
 
 @pytest.mark.parametrize("entry", [e for e in cr.registry() if e.kind == "schedule"], ids=lambda entry: entry.name)

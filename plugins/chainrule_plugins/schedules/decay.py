@@ -123,7 +123,8 @@ class InverseSqrt(WarmupSchedule):
 
     Args:
         scale: the steps in which the factor falls to $1 / \sqrt{2}$, at least 1; default 1. Where it equals warmup, the
-            schedule is that of Vaswani et al., one step later.
+            schedule is that of Vaswani et al.: step for step in the warm-up, and one step later after it, since the
+            peak lasts two steps here.
         warmup: steps of linear growth at the start, at least 0; default 0.
 
     Raises:
