@@ -221,3 +221,21 @@ def test_a_value_out_of_range_is_refused(name, field, value, expected):
     with pytest.raises(cr.FieldError) as caught:
         cr.make("optimizer", name, **{field: value})
     assert str(caught.value).startswith(f"{field}: got {value!r}, must be {expected} (")
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_after_the_update_the_gradient_may_be_used_up(name):
+    """These three compute in its place: what a callback finds in on_batch_end is not the gradient any more."""
+    seen = {}
+
+    class Look(cr.Callback):
+        def on_gradient(self, trainer):
+            seen["gradient"] = trainer.network.parameters.grad.copy()
+
+        def on_batch_end(self, trainer):
+            seen["left"] = trainer.network.parameters.grad.copy()
+
+    network = cr.Network([{"name": "dense", "units": 2}], (3,), "mse", dtype="float64")
+    x, y = np.random.default_rng(0).normal(size=(2, 4, 3))
+    cr.Trainer(network, name, batch_size=4).fit((x, y[:, :2]), 1, callbacks=[Look()])
+    assert (seen["left"] != seen["gradient"]).all()
