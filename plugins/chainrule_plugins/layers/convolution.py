@@ -31,8 +31,8 @@ class Conv2d(Layer):
         dW, of the images that are at hand: $kernel\_height \cdot kernel\_width \cdot channels \cdot filters$
         x and dx with zeros around, if "same": $2 \cdot n \cdot padded\_height \cdot padded\_width \cdot channels$
 
-    Here m is how many images have their X in 1 MiB, and k how many have dx, dy and d_pixels together in it: as many as
-    fit, whatever the batch, but one at least.
+    Here m is how many images of the batch have their X in 1 MiB, and k how many have dx (with its zeros), dy and
+    d_pixels together in it; one at least. So neither X nor d_pixels grows with a batch that is larger.
 
     Forward:
         $y_{n,i,j,f} = b_f + \sum_{u,v,c} x_{n, s i + d u, s j + d v, c} \, W_{u,v,c,f}$
