@@ -115,10 +115,8 @@ def test_nothing_in_core_imports_a_component(path: Path) -> None:
     assert not [name for name, _ in imported(path) if name.startswith("chainrule_plugins")]
 
 
-# Words of the contracts that are names of components too: the kind "activation", the argument "step".
-WORDS = set(cr.KINDS) | {
-    word for base in cr.KINDS.values() for arguments in base.required.values() for word in arguments
-}
+# Words of the contracts that are names of components too: the argument "step".
+WORDS = {word for base in cr.KINDS.values() for arguments in base.required.values() for word in arguments}
 
 
 def literals(path: Path) -> Iterator[str]:

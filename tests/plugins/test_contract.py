@@ -1,4 +1,8 @@
-"""The built-in components keep the public contract: they use public names alone, and work under another's name too."""
+"""The built-in components keep the public contract: they use public names alone, and work under another's name too.
+
+And their files keep one rule: a file for a family of components, a folder where a kind's file passes 300 lines, helpers
+with an underscore.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +62,33 @@ def test_a_built_in_uses_nothing_of_chainrule_that_is_not_public(path: Path) -> 
 def test_the_look_at_names_sees_what_is_not_public(source: str, name: str) -> None:
     beyond = set(names_used(source)) - set(cr.__all__)
     assert beyond == {part for part in name.split(".") if part and part not in cr.__all__}
+
+
+MOST_LINES = 300  # of a file
+
+
+def lines_of(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PLUGINS)))
+def test_a_file_is_short(path: Path) -> None:
+    assert lines_of(path) <= MOST_LINES
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in FILES} - {PLUGINS}), ids=lambda folder: folder.name)
+def test_a_folder_holds_more_than_a_file_could(folder: Path) -> None:
+    assert sum(lines_of(path) for path in folder.glob("*.py")) > MOST_LINES
+
+
+def test_what_begins_with_an_underscore_is_what_holds_no_component() -> None:
+    holding = {entry.cls.__module__ for entry in cr.registry() if entry.distribution == "chainrule"}
+    modules = {
+        ".".join(["chainrule_plugins", *path.relative_to(PLUGINS).with_suffix("").parts])
+        for path in FILES
+        if path.name != "__init__.py"
+    }
+    assert {module for module in modules if not module.rpartition(".")[2].startswith("_")} == holding
 
 
 PYPROJECT = """

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule_plugins.datasets import Csv
-from chainrule_plugins.datasets.preparation import missing_class, scaled
+from chainrule_plugins.datasets._preparation import missing_class, scaled
 
 ALL = {"validation_fraction": 0.0, "test_fraction": 0.0, "scale": "none"}  # every row for training, as it stands
 

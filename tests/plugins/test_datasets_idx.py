@@ -21,7 +21,7 @@ import pytest
 
 import chainrule as cr
 from chainrule_plugins.datasets import FashionMnist, Mnist
-from chainrule_plugins.datasets.idx import IdxFile, IdxSource, parse_idx
+from chainrule_plugins.datasets._idx import IdxFile, IdxSource, parse_idx
 from chainrule_plugins.datasets.mnist import IdxDataset
 
 TRAIN, TEST = 60, 12
@@ -437,8 +437,8 @@ def test_no_bar_is_shown_where_there_is_no_connection(cache, server, capfd):
 # The real files
 
 
-def test_mnist_is_the_published_one(mnist_folder, monkeypatch):
-    monkeypatch.setenv("CHAINRULE_DATA", str(mnist_folder.parent))
+def test_mnist_is_the_published_one(data_folder, monkeypatch):
+    monkeypatch.setenv("CHAINRULE_DATA", str(data_folder))
     data = Mnist().load()
     assert {name: part.x.shape for name, part in data.splits.items()} == {
         "train": (55000, 28, 28), "validation": (5000, 28, 28), "test": (10000, 28, 28),
@@ -452,11 +452,11 @@ def test_mnist_is_the_published_one(mnist_folder, monkeypatch):
     assert (round(pixels.mean(), 4), round(pixels.std(), 4)) == (0.1307, 0.3081)
 
 
-def test_one_changed_byte_of_mnist_is_noticed(mnist_folder, tmp_path, monkeypatch):
+def test_one_changed_byte_of_mnist_is_noticed(data_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("CHAINRULE_DATA", str(tmp_path))
     (tmp_path / "mnist").mkdir()
     for name in ARRAYS:
-        (tmp_path / "mnist" / f"{name}.gz").symlink_to(mnist_folder / f"{name}.gz")
+        (tmp_path / "mnist" / f"{name}.gz").symlink_to(data_folder / "mnist" / f"{name}.gz")
     path = tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz"
     content = bytearray(gzip.decompress(path.read_bytes()))
     content[-1] ^= 1

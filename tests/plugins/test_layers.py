@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule_plugins.layers import Activation, Dense, Dropout, Flatten
+from chainrule_plugins.layers import Dense, Dropout, Flatten
 
 
 def network(layers, input_shape, dtype="float64", loss="mse", seed=0):
@@ -225,39 +225,11 @@ def test_dropout_refuses_a_rate_out_of_range(rate):
     assert str(caught.value) == f"rate: got {rate!r}, must be at least 0 and less than 1 (Dropout)"
 
 
-# activation
-
-
-def test_activation_as_a_layer_is_what_the_field_of_another_layer_is():
-    x = sample(5, 3)
-    as_layer = network([Dense(4), Activation("tanh")], (3,))
-    as_field = network([Dense(4, activation="tanh")], (3,))
-    np.testing.assert_array_equal(as_layer.predict(x), as_field.predict(x))
-    y = sample(5, 4)
-    np.testing.assert_array_equal(as_layer.loss_and_gradient(x, y)[1], as_field.loss_and_gradient(x, y)[1])
-
-
-def test_activation_applies_to_any_shape():
-    x = sample(5, 3, 2)
-    np.testing.assert_array_equal(network([Activation("relu")], (3, 2)).predict(x), np.where(x > 0, x, 0))
-
-
-def test_activation_with_fields():
-    made = network([Activation({"name": "leaky_relu", "slope": 0.5})], (2,))
-    assert made.predict([[-2.0, 2.0]]).tolist() == [[-1.0, 2.0]]
-
-
-def test_a_last_activation_layer_is_fused_with_the_loss():
-    made = network([Dense(3), Activation("softmax")], (2,), loss="categorical_cross_entropy")
-    assert made.fused
-    assert max(cr.gradient_check(made, sample(5, 2), np.array([0, 1, 2, 0, 1])).values()) < 1e-6
-
-
 # all of them
 
 
 def whole(dtype="float64"):
-    layers = ["flatten", Dense(8, activation="tanh"), Dropout(0.3), Dense(6), Activation("sigmoid"), Dense(2)]
+    layers = ["flatten", Dense(8, activation="tanh"), Dropout(0.3), Dense(6), "sigmoid", Dense(2)]
     return network(layers, (2, 3), dtype)
 
 

@@ -1,5 +1,7 @@
 """conv2d against its definition as nested loops, forwards and backwards, and against finite differences."""
 
+import inspect
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +119,7 @@ def test_both_passes_are_the_nested_loops(geometry):
 @pytest.mark.parametrize(("channels", "filters"), [(1, 5), (24, 3)])
 def test_a_batch_that_is_taken_in_several_parts(padding, channels, filters, monkeypatch):
     """Images that are laid out along rows and along windows; the last part is smaller than the others."""
-    monkeypatch.setattr("chainrule_plugins.layers.conv2d.CACHE", 20_000)
+    monkeypatch.setattr("chainrule_plugins.layers.convolution.CACHE", 20_000)
     layer, _ = built(Conv2d(filters, padding=padding), (6, 7, channels))
     assert compared(layer, sample(5, 6, 7, channels))
 
@@ -218,6 +220,55 @@ def test_work_arrays_do_not_grow_with_the_batch():
     kept = {name: array.nbytes for name, array in layer._work.items()}
     outputs = ("y", "dx", "padded_x", "padded_dx")
     assert 0 < sum(size for name, size in kept.items() if name not in outputs) < 2 * 2**20
+
+
+def stated_numbers(**sizes):
+    """How many numbers the docstring says are kept, by each of its formulas."""
+    stated = inspect.getdoc(Conv2d).partition("keeps these arrays")[2].partition("Here m is")[0]
+    formulas = re.findall(r": \$(.+)\$$", stated, re.MULTILINE)
+    return [eval(formula.replace(r"\cdot", "*").replace("\\", ""), sizes) for formula in formulas]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(
+    ("n", "image", "fields"),
+    [
+        (64, (12, 10, 3), {"filters": 8}),  # X of some images at a time, not of all
+        (3, (12, 10, 3), {"filters": 8, "kernel": (2, 5), "stride": 2}),  # of all at once
+        (2, (60, 70, 8), {"filters": 2, "kernel": 7, "dilation": 2}),  # an X that is larger than the cache
+    ],
+)
+def test_what_is_kept_takes_the_memory_that_the_docstring_states(n, image, fields, padding, dtype):
+    layer, (rows, columns, filters) = built(Conv2d(padding=padding, **fields), image, dtype)
+    x = sample(n, *image).astype(dtype)
+    y = layer.forward(x, True)
+    layer.backward(y.copy())
+    found = [array for array in [*vars(layer).values(), *layer._work.values()] if isinstance(array, np.ndarray)]
+    owners = {id(owner): owner for owner in (array if array.base is None else array.base for array in found)}
+    kept = sum(owner.nbytes for owner in owners.values() if owner is not x)
+
+    (height, width, channels), (kernel_height, kernel_width) = image, layer.W.shape[:2]
+    reach = [layer.dilation * (size - 1) + 1 for size in (kernel_height, kernel_width)]
+    padded_height, padded_width = (
+        max(length, (places - 1) * layer.stride + r) if padding == "same" else length
+        for length, places, r in zip((height, width), (rows, columns), reach)
+    )
+
+    def images(numbers):
+        return min(n, max(1, 2**20 // (numbers * x.itemsize)))
+
+    places = rows * columns
+    sizes = {
+        "n": n,
+        "m": images(places * kernel_height * kernel_width * channels),
+        "k": images(padded_height * padded_width * channels + places * (filters + channels)),
+        "height": height, "width": width, "channels": channels, "rows": rows, "columns": columns, "filters": filters,
+        "kernel_height": kernel_height, "kernel_width": kernel_width,
+        "padded_height": padded_height, "padded_width": padded_width,
+    }  # fmt: skip
+    *always, with_zeros = stated_numbers(**sizes)
+    assert kept == (sum(always) + (with_zeros if padding == "same" else 0)) * x.itemsize
 
 
 @pytest.mark.parametrize("shape", [(5,), (2, 3, 4, 5), ()])

@@ -103,6 +103,18 @@ def test_sequential_takes_names_mappings_layers_and_activations():
     assert made.names == [*steps, "4.dense.softmax"]
 
 
+def test_sequential_takes_activations_as_instances():
+    relu = cr.make("activation", "leaky_relu", slope=0.3)
+    model = cr.make("model", "sequential", layers=["flatten", relu, Dense(4)])
+    made = network(model, (5,))
+    assert made.names[:2] == ["0.flatten", "1.leaky_relu"]
+    assert made.layers[1] is not relu
+    assert made.layers[1] == relu
+    twin = network(cr.make("model", cr.spec_of(model)), (5,))
+    x = np.random.default_rng(0).normal(size=(3, 5))
+    np.testing.assert_array_equal(twin.predict(x), made.predict(x))
+
+
 @pytest.mark.parametrize(
     "output",
     [
@@ -122,7 +134,10 @@ def test_a_linear_output_need_not_name_its_activation():
     assert len(Sequential([{"name": "dense", "units": 1}]).build((5,), 1, "linear")) == 1
 
 
-@pytest.mark.parametrize("last", [{"name": "dense", "units": 3, "activation": "relu"}, Dense(4), "relu", "flatten"])
+DENSE_RELU = {"name": "dense", "units": 3, "activation": "relu"}
+
+
+@pytest.mark.parametrize("last", [DENSE_RELU, Dense(4), "relu", cr.make("activation", "softmax"), "flatten"])
 def test_any_other_last_layer_is_hidden(last):
     layers = Sequential([last]).build((5,), 3, "softmax")
     assert layers == [last, {"name": "dense", "units": 3, "activation": "softmax"}]

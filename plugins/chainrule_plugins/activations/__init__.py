@@ -1,4 +1,4 @@
-"""The built-in activations, one file a family, each in order of increasing complexity."""
+"""The built-in activations: piecewise linear, squashing, and smooth; each family in order of increasing complexity."""
 
 from typing import Any
 

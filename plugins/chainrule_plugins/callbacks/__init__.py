@@ -1,15 +1,12 @@
-"""The built-in callbacks, one file each."""
+"""The built-in callbacks: progress; what stops a training, limits its numbers or averages its weights; a range test."""
 
 from typing import Any
 
 from chainrule import hookimpl
-from chainrule_plugins.callbacks.clip_norm import ClipNorm
-from chainrule_plugins.callbacks.clip_value import ClipValue
-from chainrule_plugins.callbacks.early_stopping import EarlyStopping
+from chainrule_plugins.callbacks.limits import ClipNorm, ClipValue, MaxNorm
 from chainrule_plugins.callbacks.lr_range_test import LRRangeTest
-from chainrule_plugins.callbacks.max_norm import MaxNorm
-from chainrule_plugins.callbacks.nan_guard import NanGuard
 from chainrule_plugins.callbacks.progress import Progress
+from chainrule_plugins.callbacks.stopping import EarlyStopping, NanGuard
 from chainrule_plugins.callbacks.weight_average import WeightAverage
 
 __all__ = [

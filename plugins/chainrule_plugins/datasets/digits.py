@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Data, Dataset
-from chainrule_plugins.datasets.preparation import require_fractions, split
+from chainrule_plugins.datasets._preparation import require_fractions, split
 
 
 @dataclass

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, Data, Dataset, Split, stream
-from chainrule_plugins.datasets.preparation import require_fractions, split
+from chainrule_plugins.datasets._preparation import require_fractions, split
 
 AXES = ("x1", "x2")
 

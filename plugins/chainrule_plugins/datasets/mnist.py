@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from chainrule import Array, Data, DataError, Dataset, Split, split_indices
-from chainrule_plugins.datasets.idx import IdxFile, IdxSource
+from chainrule_plugins.datasets._idx import IdxFile, IdxSource
 
 
 @dataclass

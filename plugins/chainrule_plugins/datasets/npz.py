@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from chainrule import Array, Data, DataError, Dataset, Split, did_you_mean
-from chainrule_plugins.datasets.preparation import (
+from chainrule_plugins.datasets._preparation import (
     LARGEST,
     TOO_LARGE,
     Scale,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import Activation, Array, Initializer, Layer, Shape, ShapeError
-from chainrule_plugins.layers.sums import feature_sums
+from chainrule_plugins.layers._sums import feature_sums
 
 
 @dataclass

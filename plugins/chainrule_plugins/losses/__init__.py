@@ -1,4 +1,4 @@
-"""The built-in losses, one file a family, each in order of increasing complexity."""
+"""The built-in losses: distances, cross-entropies, and a margin; each family in order of increasing complexity."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, ConfigError, Loss, Task
-from chainrule_plugins.losses.stable import clipped, mean
+from chainrule_plugins.losses._stable import clipped, mean
 
 
 @dataclass

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, Loss, Task
-from chainrule_plugins.losses.stable import mean, squared_length
+from chainrule_plugins.losses._stable import mean, squared_length
 
 
 @dataclass

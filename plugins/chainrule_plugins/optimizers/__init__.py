@@ -1,18 +1,13 @@
-"""The built-in optimizers, one file each, in the order in which they build on one another."""
+"""The built-in optimizers: plain descent, momentum, steps adapted to each parameter, Adam and its kin, signs alone."""
 
 from typing import Any
 
 from chainrule import hookimpl
-from chainrule_plugins.optimizers.adadelta import AdaDelta
-from chainrule_plugins.optimizers.adagrad import AdaGrad
-from chainrule_plugins.optimizers.adam import Adam
-from chainrule_plugins.optimizers.adamw import AdamW
-from chainrule_plugins.optimizers.lion import Lion
-from chainrule_plugins.optimizers.momentum import Momentum
-from chainrule_plugins.optimizers.nadam import NAdam
-from chainrule_plugins.optimizers.nesterov import Nesterov
-from chainrule_plugins.optimizers.rmsprop import RMSProp
-from chainrule_plugins.optimizers.sgd import SGD
+from chainrule_plugins.optimizers.adam import Adam, AdamW, NAdam
+from chainrule_plugins.optimizers.adaptive import AdaDelta, AdaGrad, RMSProp
+from chainrule_plugins.optimizers.gradient_descent import SGD
+from chainrule_plugins.optimizers.momentum import Momentum, Nesterov
+from chainrule_plugins.optimizers.sign import Lion
 
 __all__ = [
     "SGD",

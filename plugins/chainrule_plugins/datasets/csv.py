@@ -1,0 +1,150 @@
+"""The user's own data as a table in a text file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from chainrule import Array, Data, DataError, Dataset, FieldError, Task
+from chainrule_plugins.datasets._preparation import (
+    Scale,
+    missing_class,
+    names_scaled,
+    require_fractions,
+    scaled,
+    split,
+    task_for,
+)
+from chainrule_plugins.datasets._table import Table, number
+
+MOST_CLASSES = 20  # that whole numbers in a target column are taken for; more of them are a quantity
+
+
+@dataclass
+class Csv(Dataset):
+    r"""A table of your own: the target column is what to predict, the other columns are what to predict it from.
+
+    The first line names the columns; every cell of a feature must be a number. The file is UTF-8, cells may be quoted,
+    blank lines are passed over. A missing value, a row with a cell too many or too few, text in place of a number, or a
+    number beyond 1e19, whose square float32 cannot hold, is an error that names line and column: nothing is guessed or
+    dropped. A cell is missing where it is empty, or NA, N/A, NaN, null, None, ? or -, in a target of text too.
+
+    Features are scaled by what they are in the training rows, so that nothing of the other rows leaks into training:
+
+    $x' = (x - mean) / std$ (standard), $x' = (x - min) / (max - min)$ (minmax)
+
+    A column that is constant there becomes 0. Outside the training rows minmax may leave 0 to 1. Figures mark the name
+    of a feature that was scaled. The targets of a regression are not scaled, so that errors are in their own unit.
+
+    Shapes:
+        x: (rows, features) in all
+        y: (rows,) in all; for several targets (rows, targets)
+
+    Args:
+        path: of the file, from the working directory; ``~`` is the home directory.
+        target: the column to predict; a list of columns is a regression with several outputs.
+        features: the columns to predict from; by default all but the target. On the command line names with blanks or
+            parentheses need quotes within quotes, as in ``"dataset.features=['sepal length (cm)']"``.
+        task: binary, multiclass, regression, or auto (the default): text and up to 20 distinct whole numbers are
+            classes (two of them: binary), other numbers a regression. Classes are numbered in sorted order.
+        separator: between cells, one character, or "tab"; default a comma. On the command line a semicolon needs
+            quotes within quotes, as in ``"dataset.separator=';'"``.
+        scale: standard (the default), minmax or none.
+        validation_fraction: of the rows that are not for testing, from 0 up to but not 1; default 0.2.
+        test_fraction: of all rows, from 0 up to but not 1; default 0.2.
+        seed: of the split, 0 or more; default 0. It is not the seed of the training.
+
+    Raises:
+        DataError: the file is missing or holds what it should not; where, and what it should be.
+        UnknownName: there is no such column.
+
+    Example:
+        >>> import chainrule as cr
+        >>> cr.make("dataset", "csv", path="iris.csv", target="species").scale
+        'standard'
+    """
+
+    path: str
+    target: str | Sequence[str]
+    features: Sequence[str] | None = None
+    task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
+    separator: str = ","
+    scale: Scale = "standard"
+    validation_fraction: float = 0.2
+    test_fraction: float = 0.2
+    seed: int = 0
+
+    @classmethod
+    def check_examples_in(cls, folder: Path) -> Sequence[Mapping[str, Any]]:
+        rng = np.random.default_rng(0)
+        rows = [f"{a:.6f},{b:.6f},{a - b:.6f},{'yes' if a > b else 'no'}" for a, b in rng.normal(size=(60, 2))]
+        path = folder / "table.csv"
+        path.write_text("\n".join(["a,b,difference,larger", *rows]), encoding="utf-8")
+        columns = {"path": str(path), "features": ("a", "b")}
+        return [{**columns, "target": "larger"}, {**columns, "target": "difference", "scale": "none"}]
+
+    def __post_init__(self) -> None:
+        self.require("target", len(self.target) > 0, "the name of a column, or a list of names")
+        self.require("features", self.features is None or len(self.features) > 0, "a list of columns, or null for all")
+        one = len(self.separator) == 1 and self.separator not in '"\r\n'
+        self.require("separator", one or self.separator == "tab", 'one character, or "tab"')
+        require_fractions(self)
+
+    def load(self) -> Data:
+        table = Table.read(self.path, "\t" if self.separator == "tab" else self.separator)
+        targets = [self.target] if isinstance(self.target, str) else list(self.target)
+        table.require_columns("target", targets)
+        features = list(self.features or [name for name in table.columns if name not in targets])
+        table.require_columns("features", features)
+        for field, names in (("target", targets), ("features", features)):
+            for position, name in enumerate(names):
+                if name in names[:position]:
+                    raise FieldError(f'"{name}" is there twice', key=field)
+        for name in features:
+            if name in targets:
+                raise FieldError(f'"{name}" is the target; it cannot be a feature too', key="features")
+        if not features:
+            raise DataError(f"{table.path} has no column beside the target. Is the separator right?")
+
+        x = np.stack([table.numbers(name) for name in features], axis=1)
+        y, task, class_names = self._targets(table, targets)
+        train, validation, test = scaled(self.scale, *split(self, x, y))
+        missing = missing_class(train.y, len(class_names))
+        if missing is not None:
+            raise DataError(
+                f'{table.path}: class "{class_names[missing]}" is in none of the {len(train.y)} rows for training; '
+                "try another seed of the dataset, smaller fractions, or more rows of that class"
+            )
+        return Data(train, task, validation, test, class_names, names_scaled(self.scale, features))
+
+    def _targets(self, table: Table, names: Sequence[str]) -> tuple[Array, Task, Sequence[str]]:
+        """Targets, task and class names."""
+        if self.task in ("binary", "multiclass") and len(names) > 1:
+            raise FieldError(f"got {len(names)} columns, a {self.task} task has one", key="target")
+        if self.task == "regression" or len(names) > 1:
+            y = np.stack([table.numbers(name) for name in names], axis=1)
+            return (y[:, 0] if len(names) == 1 else y), "regression", ()
+
+        (name,) = names
+        cells = table.cells(name)
+        values = [number(cell) for cell in cells]
+        text = None in values
+        if text and self.task == "auto":
+            row = values.index(None)
+            table.refuse_decimal_comma(row, name)
+            if any(value is not None for value in values):
+                reason = f'"{cells[row]}" is not a number, as others are; for classes give task=multiclass'
+                table.refuse(row, name, reason)
+        labels = np.array(cells if text else values)
+        if not text:
+            whole = labels % 1 == 0
+            if self.task == "auto" and not (whole.all() and len(np.unique(labels)) <= MOST_CLASSES):
+                return table.numbers(name), "regression", ()
+            if not whole.all():
+                row = int(np.argmin(whole))
+                table.refuse(row, name, f'"{cells[row]}" is not a class; classes are text or whole numbers')
+        classes, y = np.unique(labels, return_inverse=True)
+        class_names = classes.tolist() if text else [f"{label:.0f}" for label in classes]
+        return y, task_for(self.task, class_names, f'{table.path}, column "{name}"'), class_names

@@ -1,0 +1,206 @@
+"""Layers that make an image smaller: a window at a time, or all of it to one pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule import Array, Layer, Shape
+from chainrule_plugins.layers._images import image_shape, pixels_under, pooling_windows
+
+
+@dataclass
+class MaxPool2d(Layer):
+    r"""Keeps the strongest answer of each neighbourhood, so that a pattern is still found where it moves a little.
+
+    Rows and columns at the lower and right edge that no window reaches are left out.
+
+    Forward:
+        $y_{n,i,j,c} = \max_{u,v} x_{n, s i + u, s j + v, c}$, with the stride $s$
+
+    Backward:
+        $dx_{n, s i + u, s j + v, c} = dy_{n,i,j,c}$ where the window has its first maximum, row by row, else $0$; added
+        up where windows overlap
+
+    Shapes:
+        x: (batch, height, width, channels), or (batch, height, width), which is one channel
+        y: (batch, rows, columns, channels), with rows = floor((height - size) / s) + 1, and columns likewise
+
+    Args:
+        size: of the square window, at least 1; default 2.
+        stride: how far the window moves from place to place, at least 1; default null: as far as its size.
+
+    Raises:
+        FieldError: a field is less than 1.
+        ShapeError: the input is no image, or smaller than the window.
+
+    Reference:
+        Scherer, Müller, Behnke (2010), "Evaluation of Pooling Operations in Convolutional Architectures for Object
+        Recognition", ICANN.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> network = cr.Network(["max_pool2d", "flatten"], input_shape=(2, 4), loss="mse")
+        >>> network.predict(np.array([[[1.0, 2.0, 3.0, 4.0], [8.0, 7.0, 6.0, 5.0]]]))
+        array([[8., 6.]], dtype=float32)
+    """
+
+    size: int = 2
+    stride: int | None = None
+
+    check_examples = ({}, {"size": 3, "stride": 1})
+    check_input_shapes = ((5, 4, 2), (4, 5))
+
+    def __post_init__(self) -> None:
+        self.require("size", self.size >= 1, "at least 1")
+        self.require("stride", self.stride is None or self.stride >= 1, "at least 1, or null")
+
+    def build(self, input_shape: Shape) -> Shape:
+        self.image = height, width, channels = image_shape("max_pool2d", input_shape)
+        stride = self.size if self.stride is None else self.stride
+        self.down, self.across = pooling_windows(height, width, self.size, stride)
+        return (self.down.places, self.across.places, channels)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.input_shape = x.shape
+        first, *others = pixels_under(x.reshape(len(x), *self.image), self.down, self.across)
+        y = self.work("y", first.shape, x.dtype)
+        y[...] = first
+        # Which pixel under the window is the maximum, counted from 0. At a tie, such as of zeros that a ReLU left, the
+        # first one stays: it alone gets the gradient, so that no more goes down than came in.
+        self.chosen = self.work("chosen", y.shape, np.min_scalar_type(self.size**2 - 1))
+        self.chosen[...] = 0
+        for k, pixels in enumerate(others, start=1):
+            higher = np.greater(pixels, y, out=self.work("higher", y.shape, np.bool_))
+            np.maximum(self.chosen, higher * self.chosen.dtype.type(k), out=self.chosen)
+            np.maximum(y, pixels, out=y)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        dx = self.work("dx", (len(dy), *self.image), dy.dtype)
+        tiled = self.down.tiles and self.across.tiles
+        if not tiled:
+            dx[...] = 0
+        for k, pixels in enumerate(pixels_under(dx, self.down, self.across)):
+            chosen = np.equal(self.chosen, k, out=self.work("is_chosen", dy.shape, np.bool_))
+            if tiled:  # nothing to add up
+                np.multiply(dy, chosen, out=pixels)
+            else:
+                pixels += dy * chosen
+        return dx.reshape(self.input_shape)
+
+
+@dataclass
+class AveragePool2d(Layer):
+    r"""Makes an image smaller: each neighbourhood becomes one pixel, its mean.
+
+    Rows and columns at the lower and right edge that no window reaches are left out.
+
+    Forward:
+        $y_{n,i,j,c} = \frac{1}{size^2} \sum_{u,v} x_{n, s i + u, s j + v, c}$, with the stride $s$
+
+    Backward:
+        $dx_{n, s i + u, s j + v, c} = \frac{1}{size^2} dy_{n,i,j,c}$, added up where windows overlap
+
+    Shapes:
+        x: (batch, height, width, channels), or (batch, height, width), which is one channel
+        y: (batch, rows, columns, channels), with rows = floor((height - size) / s) + 1, and columns likewise
+
+    Args:
+        size: of the square window, at least 1; default 2.
+        stride: how far the window moves from place to place, at least 1; default null: as far as its size.
+
+    Raises:
+        FieldError: a field is less than 1.
+        ShapeError: the input is no image, or smaller than the window.
+
+    Reference:
+        LeCun, Bottou, Bengio, Haffner (1998), "Gradient-Based Learning Applied to Document Recognition", Proceedings of
+        the IEEE 86, section II, whose subsampling layers have a learned factor and bias besides.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> network = cr.Network(["average_pool2d", "flatten"], input_shape=(2, 4), loss="mse")
+        >>> network.predict(np.array([[[1.0, 2.0, 3.0, 4.0], [8.0, 7.0, 6.0, 5.0]]]))
+        array([[4.5, 4.5]], dtype=float32)
+    """
+
+    size: int = 2
+    stride: int | None = None
+
+    check_examples = ({}, {"size": 3, "stride": 1})
+    check_input_shapes = ((5, 4, 2), (4, 5))
+
+    def __post_init__(self) -> None:
+        self.require("size", self.size >= 1, "at least 1")
+        self.require("stride", self.stride is None or self.stride >= 1, "at least 1, or null")
+
+    def build(self, input_shape: Shape) -> Shape:
+        self.image = height, width, channels = image_shape("average_pool2d", input_shape)
+        stride = self.size if self.stride is None else self.stride
+        self.down, self.across = pooling_windows(height, width, self.size, stride)
+        return (self.down.places, self.across.places, channels)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.input_shape = x.shape
+        first, *others = pixels_under(x.reshape(len(x), *self.image), self.down, self.across)
+        y = self.work("y", first.shape, x.dtype)
+        y[...] = first
+        for pixels in others:
+            y += pixels
+        y /= self.size**2
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        dx = self.work("dx", (len(dy), *self.image), dy.dtype)
+        dx[...] = 0
+        share = np.divide(dy, self.size**2, out=self.work("share", dy.shape, dy.dtype))
+        for pixels in pixels_under(dx, self.down, self.across):
+            pixels += share
+        return dx.reshape(self.input_shape)
+
+
+@dataclass
+class GlobalAveragePool2d(Layer):
+    r"""Makes one number of each channel: how much of its pattern the whole image holds, wherever it lies.
+
+    Forward:
+        $y_{n,c} = \frac{1}{height \cdot width} \sum_{i,j} x_{n,i,j,c}$
+
+    Backward:
+        $dx_{n,i,j,c} = \frac{1}{height \cdot width} dy_{n,c}$
+
+    Shapes:
+        x: (batch, height, width, channels), or (batch, height, width), which is one channel
+        y: (batch, channels)
+
+    Raises:
+        ShapeError: the input is no image.
+
+    Reference:
+        Lin, Chen, Yan (2014), "Network in Network", ICLR, section 3.2.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> network = cr.Network(["global_average_pool2d"], input_shape=(2, 2, 1), loss="mse")
+        >>> network.predict(np.array([[[[1.0], [2.0]], [[3.0], [4.0]]]]))
+        array([[2.5]], dtype=float32)
+    """
+
+    check_input_shapes = ((5, 4, 2), (4, 5))
+
+    def build(self, input_shape: Shape) -> Shape:
+        height, width, self.channels = image_shape("global_average_pool2d", input_shape)
+        self.pixels = height * width
+        return (self.channels,)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.input_shape = x.shape
+        y = self.work("y", (len(x), self.channels), x.dtype)
+        return x.reshape(len(x), self.pixels, self.channels).mean(axis=1, out=y)
+
+    def backward(self, dy: Array) -> Array:
+        dx = self.work("dx", (len(dy), self.pixels, self.channels), dy.dtype)
+        dx[...] = (dy / self.pixels)[:, None, :]
+        return dx.reshape(self.input_shape)

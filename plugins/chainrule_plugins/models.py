@@ -1,0 +1,121 @@
+"""The built-in architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chainrule import Activation, Initializer, Layer, Model, Shape, hookimpl, make, spec_of, within
+
+
+@dataclass
+class MLP(Model):
+    r"""A multilayer perceptron: dense layers one after another.
+
+    Where the input is not a vector, a flatten comes first. Then, for each size in `hidden`, a dense layer with its
+    activation, and a dropout where that is above 0. The output layer follows from data and loss.
+
+    Shapes:
+        input: (batch, *any)
+        output: (batch, units)
+
+    Args:
+        hidden: the size of each hidden layer, each at least 1; default (64,). Without any it is a linear model.
+        activation: of the hidden layers; any activation, default "relu".
+        dropout: the rate after each hidden layer, at least 0 and less than 1; default 0.
+        initializer: of the hidden layers' weights; any initializer, default "he_normal", which suits relu. The output
+            layer keeps that of dense.
+
+    Raises:
+        FieldError: a value is out of range.
+
+    Reference:
+        Rumelhart, Hinton, Williams (1986), "Learning representations by back-propagating errors", Nature 323.
+
+    Example:
+        >>> import chainrule as cr
+        >>> layers = cr.make("model", "mlp", hidden=[32], dropout=0.2).build((28, 28), units=10, activation="softmax")
+        >>> cr.Network(layers, input_shape=(28, 28), loss="categorical_cross_entropy").names
+        ['0.flatten', '1.dense', '1.dense.relu', '2.dropout', '3.dense', '3.dense.softmax']
+    """
+
+    hidden: Sequence[int] = (64,)
+    activation: str | Mapping[str, Any] | Activation = "relu"
+    dropout: float = 0.0
+    initializer: str | Mapping[str, Any] | Initializer = "he_normal"
+
+    check_examples = ({}, {"hidden": (), "activation": "tanh"}, {"hidden": (5, 6), "dropout": 0.2})
+    check_input_shapes = ((4,), (5, 4))
+
+    def __post_init__(self) -> None:
+        self.require("hidden", all(units >= 1 for units in self.hidden), "sizes of at least 1")
+        self.require("dropout", 0 <= self.dropout < 1, "at least 0 and less than 1")
+
+    def build(self, input_shape: Shape, units: int, activation: str) -> list[Any]:
+        layers: list[Any] = [] if len(input_shape) == 1 else ["flatten"]
+        for size in self.hidden:
+            layers.append(self._hidden_layer(size))
+            if self.dropout > 0:
+                layers.append({"name": "dropout", "rate": self.dropout})
+        return [*layers, {"name": "dense", "units": units, "activation": activation}]
+
+    def _hidden_layer(self, units: int) -> Any:
+        with within("activation"):
+            activation = make("activation", self.activation)
+        with within("initializer"):
+            initializer = make("initializer", self.initializer)
+        # Copies, as one that was given as an instance would otherwise stand in every layer.
+        return make("layer", "dense", units=units, activation=replace(activation), initializer=replace(initializer))
+
+
+@dataclass
+class Sequential(Model):
+    r"""Layers one after another, as you list them.
+
+    The network ends in a dense layer with the units and the activation that data and loss ask for. The list need not
+    hold it: it is added where the list does not end in just such a layer. List it to choose its other fields.
+
+    Shapes:
+        input: (batch, *any), as the first layer takes it
+        output: (batch, units)
+
+    Args:
+        layers: each a layer or an activation, its name, or `{name: ..., ...}`. By default a flatten, which makes a
+            linear model for input of any shape.
+
+    Example:
+        >>> import chainrule as cr
+        >>> model = cr.make("model", "sequential", layers=["flatten", {"name": "dense", "units": 8}, "tanh"])
+        >>> cr.Network(model.build((4, 4), 3, "softmax"), (4, 4), loss="categorical_cross_entropy").names
+        ['0.flatten', '1.dense', '1.dense.linear', '2.tanh', '3.dense', '3.dense.softmax']
+    """
+
+    layers: Sequence[str | Mapping[str, Any] | Layer | Activation] = ("flatten",)
+
+    check_examples = ({}, {"layers": ("flatten", {"name": "dense", "units": 5}, "tanh")})
+    check_input_shapes = ((4,), (5, 4))
+
+    def build(self, input_shape: Shape, units: int, activation: str) -> list[Any]:
+        if self._ends_in(units, activation):
+            return [*self.layers]
+        return [*self.layers, {"name": "dense", "units": units, "activation": activation}]
+
+    def _ends_in(self, units: int, activation: str) -> bool:
+        """Whether the last layer is a dense one with these units and this activation."""
+        last = self.layers[-1] if self.layers else None
+        if isinstance(last, Mapping) and last.get("name") == "dense":
+            with within(f"layers.{len(self.layers) - 1}"):
+                last = make("layer", last)  # for the fields that are not given
+        if not isinstance(last, Layer):
+            return False
+        spec = spec_of(last)
+        applied = spec.get("activation")
+        applied = applied.get("name") if isinstance(applied, Mapping) else applied
+        return (spec["name"], spec.get("units"), applied) == ("dense", units, activation)
+
+
+@hookimpl
+def register_components(registry: Any) -> None:
+    for cls in (MLP, Sequential):
+        registry.add(cls)
