@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -31,6 +32,11 @@ class Goal(StrEnum):
     def best(self) -> Callable[..., float]:
         """``min`` or ``max``, the function."""
         return max if self is Goal.MAX else min
+
+    @property
+    def worst(self) -> float:
+        """The value that every other one is better than."""
+        return -math.inf if self is Goal.MAX else math.inf
 
     @property
     def word(self) -> str:

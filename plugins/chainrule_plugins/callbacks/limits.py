@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Callback, Trainer
+from chainrule import Callback, Training
 
 
 @dataclass
@@ -40,7 +40,7 @@ class ClipNorm(Callback):
     def __post_init__(self) -> None:
         self.require("limit", self.limit > 0, "above 0")
 
-    def on_gradient(self, trainer: Trainer) -> None:
+    def on_gradient(self, trainer: Training) -> None:
         grad = trainer.network.parameters.grad
         # Summed in float64: where gradients explode, their squares would overflow float32.
         norm = math.sqrt(np.einsum("i,i->", grad, grad, dtype=np.float64))
@@ -79,7 +79,7 @@ class ClipValue(Callback):
     def __post_init__(self) -> None:
         self.require("limit", self.limit > 0, "above 0")
 
-    def on_gradient(self, trainer: Trainer) -> None:
+    def on_gradient(self, trainer: Training) -> None:
         grad = trainer.network.parameters.grad
         np.clip(grad, -self.limit, self.limit, out=grad)
 
@@ -118,7 +118,7 @@ class MaxNorm(Callback):
     def __post_init__(self) -> None:
         self.require("limit", self.limit > 0, "above 0")
 
-    def on_batch_end(self, trainer: Trainer) -> None:
+    def on_batch_end(self, trainer: Training) -> None:
         for parameter in trainer.network.parameters:
             if parameter.decay and len(parameter.shape) >= 2:
                 W = parameter.value.reshape(-1, parameter.shape[-1])  # a view: parameters are contiguous

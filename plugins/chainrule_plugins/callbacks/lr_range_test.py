@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule import Callback, Trainer
+from chainrule import Callback, Training
 
 LINES = 20  # of the printed curve, about
 WIDTH = 30  # of its longest bar
@@ -78,12 +78,12 @@ class LRRangeTest(Callback):
         """A tenth of the rate at which the smoothed loss was least; NaN before the first step."""
         return self.rates[self.smoothed.index(self._least)] / 10 if self.rates else math.nan
 
-    def on_train_start(self, trainer: Trainer) -> None:
+    def on_train_start(self, trainer: Training) -> None:
         if trainer.epoch == 0:
             self.load_state(NOTHING_YET)  # of an earlier training
         self._set_rate(trainer)
 
-    def on_batch_end(self, trainer: Trainer) -> None:
+    def on_batch_end(self, trainer: Training) -> None:
         if not math.isfinite(trainer.batch_loss):
             trainer.stop(DIVERGED)
             return
@@ -97,13 +97,13 @@ class LRRangeTest(Callback):
             trainer.stop(DIVERGED)
         self._set_rate(trainer)
 
-    def on_train_end(self, trainer: Trainer) -> None:
+    def on_train_end(self, trainer: Training) -> None:
         self._print(trainer.stop_reason)
 
-    def on_exception(self, trainer: Trainer, error: BaseException) -> None:
+    def on_exception(self, trainer: Training, error: BaseException) -> None:
         self._print(None)
 
-    def _set_rate(self, trainer: Trainer) -> None:
+    def _set_rate(self, trainer: Training) -> None:
         done = trainer.step / max(trainer.total_steps - 1, 1)
         self._rate = trainer.learning_rate = self.low * (self.high / self.low) ** done
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chainrule import Callback, Trainer
+from chainrule import Callback, Training
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -33,33 +33,33 @@ class Progress(Callback):
     display = True
     _bar = None
 
-    def on_train_start(self, trainer: Trainer) -> None:
+    def on_train_start(self, trainer: Training) -> None:
         self._bar = _Bar(trainer) if sys.stderr.isatty() else None
         self._every_epoch = trainer.epochs - trainer.epoch <= FEW_EPOCHS
         self._printed_epoch = trainer.epoch
         self._printed_at = -math.inf
 
-    def on_epoch_start(self, trainer: Trainer) -> None:
+    def on_epoch_start(self, trainer: Training) -> None:
         if self._bar is not None:
             self._bar.start_epoch()
 
-    def on_batch_end(self, trainer: Trainer) -> None:
+    def on_batch_end(self, trainer: Training) -> None:
         if self._bar is not None:
             self._bar.advance(trainer)
 
-    def on_epoch_end(self, trainer: Trainer) -> None:
+    def on_epoch_end(self, trainer: Training) -> None:
         if self._every_epoch or time.perf_counter() - self._printed_at >= 1:
             self._print(trainer)
 
-    def on_train_end(self, trainer: Trainer) -> None:
+    def on_train_end(self, trainer: Training) -> None:
         if self._printed_epoch != trainer.epoch:
             self._print(trainer)
         self._close()
 
-    def on_exception(self, trainer: Trainer, error: BaseException) -> None:
+    def on_exception(self, trainer: Training, error: BaseException) -> None:
         self._close()
 
-    def _print(self, trainer: Trainer) -> None:
+    def _print(self, trainer: Training) -> None:
         # While a bar is shown, rich takes over stderr and puts the line above it.
         width = math.inf if self._bar is None else self._bar.width
         print(_epoch_line(trainer, width), file=sys.stderr, flush=True)
@@ -73,7 +73,7 @@ class Progress(Callback):
 class _Bar:
     """A live bar over all steps of the training, with the running epoch's loss, metrics and rate."""
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, trainer: Training) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -96,7 +96,7 @@ class _Bar:
     def start_epoch(self) -> None:
         self._epoch_start = time.perf_counter()
 
-    def advance(self, trainer: Trainer) -> None:
+    def advance(self, trainer: Training) -> None:
         now = time.perf_counter()
         if now - self._drawn_at < REFRESH:
             return
@@ -114,13 +114,13 @@ class _Bar:
         self._progress.stop()
 
 
-def _epoch_line(trainer: Trainer, width: float) -> str:
+def _epoch_line(trainer: Training, width: float) -> str:
     """``epoch  3/10  loss 0.1234  accuracy 0.9800  validation loss 0.1402  61,234/s``, or as much of it as fits."""
     lines = list(_epoch_lines(trainer))
     return next((line for line in lines if len(line) <= width), lines[-1])
 
 
-def _epoch_lines(trainer: Trainer) -> Iterator[str]:
+def _epoch_lines(trainer: Training) -> Iterator[str]:
     """The line in ever shorter forms."""
     metrics = trainer.metrics
     epoch = f"epoch {trainer.epoch:{len(str(trainer.epochs))}}/{trainer.epochs}"

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule import Array, Callback, ConfigError, Network, NonFiniteError, Trainer, did_you_mean, goal_of
+from chainrule import Array, Callback, ConfigError, Goal, Network, NonFiniteError, Training, did_you_mean, goal_of
 
-NOTHING_YET = {"cost": math.inf, "epoch": 0, "waited": 0, "snapshot": None}
+NOTHING_YET = {"best": None, "epoch": 0, "waited": 0, "snapshot": None}
 
 
 @dataclass
@@ -58,49 +58,47 @@ class EarlyStopping(Callback):
         self.load_state(NOTHING_YET)
 
     def state(self) -> dict[str, Any]:
-        return {"cost": self._cost, "epoch": self._epoch, "waited": self._waited, "snapshot": self._snapshot}
+        return {"best": self._best, "epoch": self._epoch, "waited": self._waited, "snapshot": self._snapshot}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        self._cost: float = state["cost"]  # of the best epoch: the value, turned so that less is better
+        self._best: float | None = state["best"]
         self._epoch: int = state["epoch"]
         self._waited: int = state["waited"]
         self._snapshot: Any = state["snapshot"]
 
-    def on_train_start(self, trainer: Trainer) -> None:
+    def on_train_start(self, trainer: Training) -> None:
         if trainer.epoch == 0:
             self.load_state(NOTHING_YET)  # of an earlier training, whose network was another
 
-    def on_epoch_end(self, trainer: Trainer) -> None:
-        cost = self._sign() * self._monitored(trainer)
-        if cost < self._cost - self.min_delta:
-            self._cost, self._epoch, self._waited = cost, trainer.epoch, 0
+    def on_epoch_end(self, trainer: Training) -> None:
+        value, goal = self._monitored(trainer), self._goal()
+        if goal.gain(value, goal.worst if self._best is None else self._best) > self.min_delta:
+            self._best, self._epoch, self._waited = value, trainer.epoch, 0
             self._snapshot = trainer.network.snapshot() if self.restore_best else None
             return
         self._waited += 1
         if self._waited >= self.patience:
             trainer.stop(f"{self.monitor} has not improved for {self.patience} epoch{'s' * (self.patience > 1)}")
 
-    def on_train_end(self, trainer: Trainer) -> None:
+    def on_train_end(self, trainer: Training) -> None:
         self._waited = 0  # should the training be taken up again
         if self._snapshot is not None and self._epoch != trainer.epoch:
             trainer.network.restore(self._snapshot)
-            best = f"{self._sign() * self._cost:.4g}"
             print(
-                f"early stopping: the weights are those of epoch {self._epoch} again, where {self.monitor} was {best}",
+                f"early stopping: the weights are those of epoch {self._epoch} again, where {self.monitor} was "
+                f"{self._best:.4g}",
                 file=sys.stderr,
             )
 
-    def _monitored(self, trainer: Trainer) -> float:
+    def _monitored(self, trainer: Training) -> float:
         if self.monitor not in trainer.metrics:
             known = did_you_mean(self.monitor, trainer.metrics)
             message = f'"{self.monitor}" is not measured in this training. {known}'
             raise ConfigError(message, key="early_stopping.monitor")
         return trainer.metrics[self.monitor]
 
-    def _sign(self) -> int:
-        """1 where less is better, -1 where more is."""
-        mode = goal_of(self.monitor) if self.mode == "auto" else self.mode
-        return 1 if mode == "min" else -1
+    def _goal(self) -> Goal:
+        return goal_of(self.monitor) if self.mode == "auto" else Goal(self.mode)
 
 
 @dataclass
@@ -124,7 +122,7 @@ class NanGuard(Callback):
         the loss is inf in epoch 1, step 1 (batch 1 of 1): layer 0.dense is the first that is not finite, in its b
     """
 
-    def on_gradient(self, trainer: Trainer) -> None:
+    def on_gradient(self, trainer: Training) -> None:
         if math.isfinite(trainer.batch_loss):
             return
         assert trainer.batch is not None  # its loss is there
@@ -134,7 +132,7 @@ class NanGuard(Callback):
             raise _error(trainer, what, step, "the batch's inputs are not finite. Correct or leave out such samples")
         raise _error(trainer, what, step, f"{_first_non_finite(trainer.network, x)}. {_advice(trainer)}")
 
-    def on_epoch_end(self, trainer: Trainer) -> None:
+    def on_epoch_end(self, trainer: Training) -> None:
         parameters = trainer.network.parameters
         if np.isfinite(parameters.theta).all():
             return
@@ -142,12 +140,12 @@ class NanGuard(Callback):
         raise _error(trainer, "parameters are not finite", trainer.step, f"{_first(layer, name)}. {_advice(trainer)}")
 
 
-def _error(trainer: Trainer, what: str, step: int, why: str) -> NonFiniteError:
+def _error(trainer: Training, what: str, step: int, why: str) -> NonFiniteError:
     batch = f"batch {trainer.batch_index + 1} of {trainer.steps_per_epoch}"
     return NonFiniteError(f"{what} in epoch {trainer.epoch}, step {step} ({batch}): {why}")
 
 
-def _advice(trainer: Trainer) -> str:
+def _advice(trainer: Training) -> str:
     return f"Try a smaller learning rate (it is {trainer.learning_rate:g}), or scale the data"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Array, Callback, Network, Trainer
+from chainrule import Array, Callback, Network, Training
 
 NOTHING_YET: dict[str, Any] = {"average": [], "count": 0, "trained": []}
 
@@ -59,14 +59,14 @@ class WeightAverage(Callback):
         self._count: int = state["count"]
         self._trained: list[Array] = copied(state["trained"])  # theta, while the network holds the average
 
-    def on_train_start(self, trainer: Trainer) -> None:
+    def on_train_start(self, trainer: Training) -> None:
         if trainer.epoch == 0:
             self.load_state(NOTHING_YET)  # of an earlier training, whose network was another
         elif self._trained:
             put(trainer.network, self._trained)
             self._trained = []
 
-    def on_batch_end(self, trainer: Trainer) -> None:
+    def on_batch_end(self, trainer: Training) -> None:
         theta = arrays(trainer.network)
         if not self._average:
             self._average = [np.zeros_like(value) for value in theta]
@@ -76,7 +76,7 @@ class WeightAverage(Callback):
             average *= 1 - rate
             average += rate * value
 
-    def on_train_end(self, trainer: Trainer) -> None:
+    def on_train_end(self, trainer: Training) -> None:
         self._trained = copied(arrays(trainer.network))
         put(trainer.network, self._average)
 
