@@ -72,7 +72,7 @@ def unfused(name, logits, target):
 def fused(name, logits, target):
     loss = cr.make("loss", name)
     value = loss.forward_logits(logits, target)
-    return value, loss.backward_logits(), loss.prediction
+    return value, loss.backward_logits(), loss.activated()
 
 
 def test_these_are_all():
@@ -89,7 +89,7 @@ def test_a_loss_is_a_python_float(name, form):
     assert loss.backward().dtype == "float32"
     if name in FUSED:
         assert type(loss.forward_logits(rng().normal(size=(5, 3)).astype("float32"), target)) is float
-        assert loss.backward_logits().dtype == loss.prediction.dtype == "float32"
+        assert loss.backward_logits().dtype == loss.activated().dtype == "float32"
 
 
 # gradients
@@ -181,9 +181,9 @@ def test_the_prediction_outlives_backward(name, form):
     """A metric may be read after the gradient was computed."""
     loss = cr.make("loss", name)
     loss.forward_logits(rng().normal(size=(5, 3)), targets_of(name)[form])
-    kept = loss.prediction.copy()
+    kept = loss.activated().copy()
     loss.backward_logits()
-    np.testing.assert_array_equal(loss.prediction, kept)
+    np.testing.assert_array_equal(loss.activated(), kept)
 
 
 # extremes: warnings are errors here
