@@ -47,6 +47,7 @@ from chainrule.network.stack import Stack
 from chainrule.registry.goals import Goal, goal_of
 from chainrule.registry.hooks import hookimpl
 from chainrule.registry.making import make, spec_of
+from chainrule.registry.provenance import own_version as _own_version
 from chainrule.registry.registry import Entry, Registry, registry
 from chainrule.runs.reproduce import Reproduction, reproduce
 from chainrule.runs.result import Result, load_run
@@ -55,7 +56,7 @@ from chainrule.runs.sweep import sweep
 from chainrule.training.history import History
 from chainrule.training.trainer import Trainer
 
-__version__ = "0.1.0"
+__version__ = _own_version()
 
 __all__ = [
     "KINDS",

@@ -13,6 +13,7 @@ import pytest
 
 from chainrule import registry
 from chainrule.contract.kinds import KINDS, Callback
+from chainrule.contract.training import Training
 from chainrule.registry.discovery import Plugin
 from chainrule.registry.registry import Registrar, Registry
 
@@ -102,10 +103,21 @@ def test_the_page_of_a_kind_has_its_contract_with_signatures(program, kind):
 
 
 def test_the_page_says_what_layers_may_call_and_what_attributes_mean(program):
-    called = program("plugins", "layer").out.partition("What ``build`` may call.\n\n")[2]
-    assert called.startswith("    parameter(self, name: str, shape: Shape, initializer: Any, decay: bool=True)")
+    called = program("plugins", "layer").out.partition("May be written, set or called:\n\n")[2]
+    assert (
+        "\n    parameter(self, name: str, shape: Shape, initializer: Any, decay: bool = True) -> Parameter\n" in called
+    )
     page = program("plugins", "optimizer").out
-    assert "    whole_parameters: bool = False\n        True for one call per parameter, in its own shape" in page
+    assert "\n    whole_parameters: true for one call per parameter, in its own shape" in page
+    assert "\n    whole_parameters: bool = False\n" in page
+
+
+def test_the_page_of_callbacks_has_all_that_they_may_touch(program):
+    page = program("plugins", "callback").out.partition("\n\nTraining: ")[2].partition("Every component")[0]
+    for name, member in vars(Training).items():
+        if not name.startswith("_"):
+            assert f"\n    {name}: " in page or f"\n    {name}(self" in page
+            assert inspect.getdoc(member).partition("\n")[0] in page
 
 
 # ---- one component, one package

@@ -206,7 +206,7 @@ def test_a_metric_that_is_not_measured():
         ({"patience": 0}, "patience: got 0, must be at least 1 (EarlyStopping)"),
         ({"min_delta": -0.1}, "min_delta: got -0.1, must be at least 0 and finite (EarlyStopping)"),
         ({"min_delta": float("inf")}, "min_delta: got inf, must be at least 0 and finite (EarlyStopping)"),
-        ({"mode": "most"}, 'mode: got "most", expected "auto" or "min" or "max" (callback early_stopping)'),
+        ({"mode": "most"}, 'mode: got "most", expected "auto" or "min" or "max" (EarlyStopping)'),
     ],
 )
 def test_early_stopping_refuses_what_does_not_fit(fields, message):

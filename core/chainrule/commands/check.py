@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chainrule.commands.plugins import chosen, remedy
 from chainrule.registry.registry import Entry
-from chainrule.testing import Outcome, check_component
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from chainrule.testing import Outcome
+
 
 STATUSES = ("passed", "failed", "not applicable")
+
+
+NAME = "check"
+
+
+def add(commands: Any) -> None:
+    """Its options."""
+    parser = commands.add_parser(NAME, help="whether components keep their contract: gradients, state, dtypes, ...")
+    parser.add_argument("which", nargs="?", metavar="NAME", help="only this kind, component, plugin or package")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check, and print how each did; the exit status: 0 where nothing failed."""
+    return 0 if check(options.which) else 1
 
 
 def check(which: str | None = None) -> bool:
@@ -54,6 +71,8 @@ def check(which: str | None = None) -> bool:
 
 
 def _checked(entry: Entry, advance: Callable[[str], None]) -> list[Outcome]:
+    from chainrule.testing import check_component
+
     advance(f"{entry.kind}.{entry.name}")
     return check_component(entry, on_fail="return")
 

@@ -7,21 +7,43 @@ own names in place of those.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import importlib.util
 import keyword
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from chainrule import __version__
 from chainrule.config.nodes import config_folder
+from chainrule.contract.kinds import KINDS
 from chainrule.errors import ConfigError
+from chainrule.registry.provenance import own_version
 from chainrule.registry.registry import registry, snake_case
 
 TEMPLATES = Path(__file__).parent / "templates"
 CONFIG_WORDS = ("none", "null", "true", "false", "nan", "inf")
 """What stands for something else in a config."""
+
+
+NAME = "new"
+
+
+def add(commands: Any) -> None:
+    """Its options."""
+    parser = commands.add_parser(NAME, help="write a package of your own with one component, ready to install and test")
+    parser.add_argument("name", metavar="NAME", help="such as my-swish: the component my_swish, the class MySwish")
+    parser.add_argument("--kind", choices=KINDS, default="layer", metavar="KIND", help=", ".join(KINDS))
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the package, and say what comes next; the exit status."""
+    package = new_package(options.name, options.kind, Path.cwd())
+    print(f'{package.name}: a package with the {package.kind} "{package.module}". What comes next:\n')
+    print("\n".join(f"  {command}" for command in next_steps(package)))
+    return 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +107,7 @@ def new_package(name: str, kind: str, parent: Path) -> Package:
     if folder.exists() or folder.is_symlink():
         raise ConfigError(f"there is {folder} already, and nothing is overwritten: take another name", key="NAME")
     article = "an" if kind[0] in "aeiou" else "a"
-    once = {"A_KIND": f"{article} {kind}", "VERSIONS": compatible(__version__), "TRY_IT": package.command}
+    once = {"A_KIND": f"{article} {kind}", "VERSIONS": compatible(own_version()), "TRY_IT": package.command}
     for place, text in package.files().items():
         for stand_in, value in once.items():
             text = text.replace(stand_in, value)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from chainrule.commands.kind_page import contract
+from chainrule.commands.contract_page import contract
 from chainrule.commands.new import Package
 from chainrule.contract.fields import Field, type_name
 from chainrule.contract.kinds import KINDS, Component
@@ -20,6 +20,29 @@ from chainrule.registry.registry import Entry, registry
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+NAME = "plugins"
+
+
+def add(commands: Any) -> None:
+    """Its options."""
+    parser = commands.add_parser(NAME, help="what is installed: components, their fields, where they come from")
+    parser.add_argument(
+        "which",
+        nargs="?",
+        metavar="KIND|NAME|PLUGIN",
+        help="a kind: its contract, an example, and what is installed; a component in full; what a package brought",
+    )
+    parser.add_argument("--json", action="store_true", help="the same for programs")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print it; the exit status."""
+    report = show_json if options.json else show
+    report(options.which)
+    return 0
 
 
 def show(which: str | None = None) -> None:
@@ -176,12 +199,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Component):
         return spec_of(value)
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def plugins(options: argparse.Namespace) -> int:
-    """``chainrule plugins``: what is installed."""
-    from chainrule.commands.plugins import show, show_json
-
-    report = show_json if options.json else show
-    report(options.which)
-    return 0

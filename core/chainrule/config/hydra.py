@@ -20,7 +20,6 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 
-from chainrule import __version__
 from chainrule.config.jobs import Failure, Job, Watcher
 from chainrule.config.loader import PRIMARY, SafeLoader
 from chainrule.config.messages import COMPOSING, in_a_config
@@ -28,6 +27,7 @@ from chainrule.config.nodes import GROUPS, config_folder, store_nodes
 from chainrule.config.sweep import run_jobs
 from chainrule.config.task import TaskFunction
 from chainrule.errors import ConfigError
+from chainrule.registry.provenance import own_version
 from chainrule.registry.registry import registry
 
 REFUSED = ("config_path", "config_name", "experimental_rerun")
@@ -186,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.prog, parser.usage = "chainrule train", "chainrule train [OPTIONS] [OVERRIDES]"
     for action in parser._actions:
         if isinstance(action, argparse._VersionAction):
-            action.version, action.help = f"chainrule {__version__}", "Show chainrule's version and exit"
+            action.version, action.help = f"chainrule {own_version()}", "Show chainrule's version and exit"
     return parser
 
 

@@ -32,19 +32,22 @@ if TYPE_CHECKING:
 
 
 class Component:
-    """What all kinds share. Fields keep what was given: whatever is derived from them is not a field."""
+    """What all kinds share. Fields keep what was given: whatever is derived from them is not a field.
+
+    Attributes that begin with ``check`` tell the conformance kit, chainrule.testing, what it cannot know. None of them
+    is annotated where an author sets it: it is no hyperparameter.
+
+    Attributes:
+        check_examples: values of fields to check with, where some have no default or other variants are worth it:
+            ``({"units": 3},)``. By default one example, of nothing but defaults.
+        check_input_shapes: the shapes of a sample to check a layer or a model with, where it does not take ``(4,)``:
+            ``((8, 8, 3),)``.
+    """
 
     kind: ClassVar[str]
     required: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # the methods that an author writes, with their arguments
-
-    # What an author may tell the conformance kit, chainrule.testing. None of it is annotated: it is no hyperparameter.
-
     check_examples: ClassVar[Sequence[Mapping[str, Any]]] = ()
-    """Values of fields to check with, where some have no default or other variants are worth it: ``({"units": 3},)``.
-    By default one example, of nothing but defaults."""
-
     check_input_shapes: ClassVar[Sequence[Shape]] = ()
-    """The shapes of a sample to check a layer or a model with, where it does not take ``(4,)``: ``((8, 8, 3),)``."""
 
     @classmethod
     def check_examples_in(cls, folder: Path) -> Sequence[Mapping[str, Any]]:
@@ -125,8 +128,9 @@ class Scope(Protocol):
 class Layer(Component):
     """A step of a network: $y = f(x)$, with the gradient of the loss passed back through it.
 
-    An author writes ``build``, ``forward`` and ``backward``. A layer never writes to ``x`` or ``dy``, and keeps nothing
-    on ``self`` that leads back to ``self``: what it keeps goes with its network.
+    An author writes ``build``, ``forward`` and ``backward``. ``build`` may call ``parameter``, ``buffer`` and
+    ``child``, and from then on there are ``rng`` and ``dtype``. A layer never writes to ``x`` or ``dy``, and keeps
+    nothing on ``self`` that leads back to ``self``: what it keeps goes with its network.
     """
 
     kind = "layer"
@@ -154,8 +158,6 @@ class Layer(Component):
     def backward_parameters(self, dy: Array) -> None:
         """As ``backward``, where nobody needs ``dx``, as in a network's first layer. May be written to save work."""
         self.backward(dy)
-
-    # What ``build`` may call.
 
     def parameter(self, name: str, shape: Shape, initializer: Any, decay: bool = True) -> Parameter:
         """Declare a trained array. Its ``value`` and ``grad`` exist once the whole network is built.
@@ -221,6 +223,13 @@ class Loss(Component):
 
     ``target`` has the shape and dtype of ``prediction``. Classes given as whole numbers are made one-hot on the way,
     unless the loss says ``integer_targets = True``: then such targets come as they are, integers of shape ``(batch,)``.
+
+    Attributes:
+        integer_targets: see above.
+        default_for: the tasks for which this loss is picked where none is named.
+        fuses_with: the name of the last activation that this loss can take over, working from its input, the logits:
+            then ``forward_logits`` and ``backward_logits`` are to be written too. Such a loss, where it is not for
+            regression, takes probabilities: predictions outside 0 to 1 are refused.
     """
 
     kind = "loss"
@@ -228,12 +237,7 @@ class Loss(Component):
 
     integer_targets: ClassVar[bool] = False
     default_for: ClassVar[tuple[Task, ...]] = ()
-    """The tasks for which this loss is picked where none is named."""
     fuses_with: ClassVar[str | None] = None
-    """The name of the last activation that this loss can take over, working from its input, the logits.
-
-    Such a loss, where it is not for regression, takes probabilities: predictions outside 0 to 1 are refused.
-    """
 
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         """How a network should end: the number of output units, and the name of their activation.
@@ -254,8 +258,6 @@ class Loss(Component):
     def backward(self) -> Array:
         """Returns the gradient with respect to ``prediction`` of the last ``forward``, shaped like it."""
         raise NotImplementedError
-
-    # Only with ``fuses_with``:
 
     def forward_logits(self, logits: Array, target: Array) -> float:
         """The same loss from the last activation's input."""
@@ -281,6 +283,11 @@ class Optimizer(Component):
     ``weight_decay`` is the strength of decoupled decay: the trainer applies it to weights before ``update``, as
     $theta = (1 - lr * weight_decay) theta$ (Loshchilov, Hutter 2019; as is common, it is scaled by the scheduled
     ``lr``, where their algorithm 2 takes the schedule's factor alone).
+
+    Attributes:
+        lr: the learning rate, a field that every optimizer has.
+        slots: the names of its state vectors.
+        whole_parameters: true for one call per parameter, in its own shape, in place of blocks of the flat vector.
     """
 
     kind = "optimizer"
@@ -289,7 +296,6 @@ class Optimizer(Component):
     lr: float
     slots: ClassVar[tuple[str, ...]] = ()
     whole_parameters: ClassVar[bool] = False
-    """True for one call per parameter, in its own shape, in place of blocks of the flat vector."""
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         """Move ``theta`` in place. ``grad`` may be overwritten.
@@ -354,17 +360,20 @@ class Metric(Component):
 
     ``target`` holds integer classes of shape ``(batch,)`` for a multiclass task; otherwise numbers shaped as
     ``prediction``, 0 or 1 for a binary task.
+
+    Attributes:
+        tasks: for which tasks it is meant, and picked where no metric is named.
+        goal: which way is better.
+        array: true where ``compute`` gives an array. Such a metric is not followed during training, but computed at
+            its end.
     """
 
     kind = "metric"
     required = {"reset": (), "update": ("prediction", "target"), "compute": ()}
 
     tasks: ClassVar[tuple[Task, ...]] = ()
-    """For which tasks it is meant, and picked where no metric is named."""
     goal: ClassVar[Literal["min", "max"]] = "max"
-    """Which way is better: for the best epoch."""
     array: ClassVar[bool] = False
-    """True where ``compute`` gives an array. Such a metric is not followed during training, but computed at its end."""
 
     def reset(self) -> None:
         """Forget what was gathered. Called before the first batch."""
@@ -385,12 +394,15 @@ class Callback(Component):
     What it may touch of that is all in ``Training``: ``network`` and ``optimizer``; ``epoch``, ``epochs``, ``step``,
     ``total_steps``, ``steps_per_epoch``; ``batch``, ``batch_index``, ``batch_size``, ``batch_loss``; ``metrics``,
     ``history``, ``running()``; ``learning_rate``, which may be set; ``stop(reason)`` and ``stop_reason``.
+
+    Attributes:
+        display: true where all that it does is to show something. Left out where many runs share one screen, as in a
+            sweep.
     """
 
     kind = "callback"
 
     display: ClassVar[bool] = False
-    """True where all that it does is to show something. Left out where many runs share one screen, as in a sweep."""
 
     def on_train_start(self, trainer: Training) -> None:
         """``fit`` begins."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 
 from chainrule.contract.kinds import Component
 from chainrule.errors import ConfigError, UnknownName
@@ -62,3 +63,8 @@ def provenance(components: Sequence[Component]) -> dict[str, str]:
 def supplier(component: Component) -> str:
     """The distribution and version of one component, or of which class it is."""
     return next(iter(provenance([component]).values()), f"class {type(component).__name__}")
+
+
+def own_version() -> str:
+    """The version of chainrule, as its distribution's metadata has it."""
+    return version("chainrule")

@@ -1,0 +1,49 @@
+"""TAB: what may stand next on the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+from collections.abc import Sequence
+
+from chainrule.contract.kinds import KINDS
+
+
+def complete(arguments: list[str], commands: Sequence[str]) -> int:
+    """Print it. Hydra's script calls ``chainrule -sc query=bash`` with the line so far in ``COMP_LINE``.
+
+    While somebody types nothing is right yet: what is wrong is passed over in silence.
+    """
+    if not any(argument.startswith("query=") for argument in arguments):
+        return _hydra_completion(arguments)  # install, uninstall
+    line = os.environ.get("COMP_LINE", "")
+    words = line.split()
+    command = words[1] if len(words) > 2 or (len(words) == 2 and line.endswith(" ")) else None
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(Exception, SystemExit):
+        if command is None:
+            print("\n".join(commands))
+        elif command in ("plugins", "check"):
+            from chainrule.commands.plugins import names
+
+            print("\n".join(sorted(names())))
+        elif command == "new":
+            print("\n".join(KINDS if "--kind" in words else ["--kind"]))
+        elif command == "compare":
+            from chainrule.comparison import named
+
+            print("\n".join(named()))
+        elif command == "train":
+            folder = re.search(r"\s--config-dir[ =](\S+)\s", line)
+            os.environ["COMP_LINE"] = line.replace(" train", "", 1)
+            _hydra_completion([*arguments, *(["--config-dir", folder[1]] if folder else [])])
+    return 0
+
+
+def _hydra_completion(arguments: list[str]) -> int:
+    from chainrule.config.hydra import hydra_command
+    from chainrule.runs.sweep import Supervisor
+
+    hydra_command(arguments, lambda job: None, Supervisor())
+    return 0
