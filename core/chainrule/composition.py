@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -144,6 +145,18 @@ class Task:
             return result
         objective = result.metrics.get(plain["objective"])
         return self._exchange.tell(Ended(hydra.job.num, differs, result.text, objective, reused=result.reused))
+
+
+class Program(Hydra):
+    """Hydra, whose help gives each folder of presets a line of its own, below the components of its group."""
+
+    def format_config_groups(self, predicate: Callable[[str], bool], compact: bool = True) -> str:
+        lines = []
+        for group in sorted(filter(predicate, self.list_all_config_groups())):
+            options = sorted(self.config_loader.get_group_options(group), key=_folder)  # "" for those in none: first
+            folders = {folder: ", ".join(inside) for folder, inside in itertools.groupby(options, _folder)}
+            lines += [f"{group}: {folders.pop('', '')}".rstrip(), *(f"  {inside}" for inside in folders.values())]
+        return "".join(f"{line}\n" for line in lines)
 
 
 def hydra_command(arguments: Sequence[str], run: Callable[[Job], Any], watcher: Watcher) -> Any:
@@ -361,6 +374,10 @@ def _shown_options() -> argparse.ArgumentParser:
 
 def _why(error: Exception) -> str:
     return str(error) if isinstance(error, ChainruleError) else f"{type(error).__name__}: {error}"
+
+
+def _folder(option: str) -> str:
+    return option.rpartition("/")[0]
 
 
 def _key(override: str) -> str:
