@@ -323,7 +323,7 @@ def _start(config_dir: str | None) -> Hydra:
             raise ConfigError(f"there is no folder {folder}", key="--config-dir")
         _refuse_taken_names(folder)
         path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
-    hydra = Hydra(task_name="chainrule", config_loader=SafeLoader(config_search_path=path))
+    hydra = Program(task_name="chainrule", config_loader=SafeLoader(config_search_path=path))
     GlobalHydra.instance().initialize(hydra)
     return hydra
 
@@ -331,12 +331,15 @@ def _start(config_dir: str | None) -> Hydra:
 def _refuse_taken_names(folder: Path) -> None:
     """A file that is called like one of chainrule's own would be passed over in silence; a preset that is called like
     a component would include itself."""
-    taken = {(GROUPS[entry.kind], entry.name) for entry in registry() if entry.kind in GROUPS}
-    taken |= {(path.parent.name, path.stem) for path in config_folder().glob("*/*.yaml")} | {("", PRIMARY)}
-    for path in (*folder.glob("*.yaml"), *folder.glob("*/*.yaml")):
-        group = path.parent.name if path.parent != folder else ""
-        if (group, path.stem) in taken and folder.resolve() != config_folder().resolve():
-            raise ConfigError(f'{path}: the name "{path.stem}" is taken; give it another', key="--config-dir")
+    own = config_folder()
+    if folder.resolve() == own.resolve():
+        return
+    taken = {Path(GROUPS[entry.kind], f"{entry.name}.yaml") for entry in registry() if entry.kind in GROUPS}
+    taken |= {path.relative_to(own) for path in own.rglob("*.yaml")}
+    for file in sorted(taken):  # asked for one by one: the user's folder may hold anything, and much of it
+        if (folder / file).is_file():
+            name = file.with_suffix("").as_posix().partition("/")[2] or file.stem
+            raise ConfigError(f'{folder / file}: the name "{name}" is taken; give it another', key="--config-dir")
 
 
 def _with_default(overrides: Sequence[str]) -> list[str]:
