@@ -25,7 +25,7 @@ from chainrule.store import connect, default_uri
 
 LOSS = "train/loss"
 COMMON = [
-    "dataset=mnist_whole",
+    "dataset=mnist/whole",
     "model=mlp",
     "loss=categorical_cross_entropy",
     "metrics=[accuracy]",
