@@ -26,7 +26,7 @@ from chainrule.tracking.uris import default_uri
 
 LOSS = "train/loss"
 COMMON = [
-    "dataset=mnist_whole",
+    "dataset=mnist/whole",
     "model=mlp",
     "loss=categorical_cross_entropy",
     "metrics=[accuracy]",

@@ -15,6 +15,7 @@ from urllib.request import urlopen
 
 import optuna
 import pytest
+import yaml
 from environments import OFFLINE, environment, variables
 from mlflow.tracking import MlflowClient
 from serving import free_port, served, taken
@@ -305,15 +306,17 @@ def test_a_command_for_the_tests_finds_tests(command: str) -> None:
 
 
 def test_an_experiment_of_ones_own_is_written_as_conf_readme_says(program: Callable[..., Any], tmp_path: Path) -> None:
-    [block] = blocks(REPOSITORY / "conf" / "README.md")
-    [preset] = re.findall(r"# (model/\w+\.yaml)", block.text)
-    for file, text in {"experiment/mine.yaml": block.text, preset: "defaults: [mlp, _self_]\nhidden: [7]"}.items():
+    experiment, preset = blocks(REPOSITORY / "conf" / "README.md")
+    [place] = re.findall(r"# (model/[\w/]+\.yaml)", experiment.text)
+    for file, text in {"experiment/mine.yaml": experiment.text, place: preset.text}.items():
         path = tmp_path / "configs" / file
         path.parent.mkdir(parents=True)
         path.write_text(text, encoding="utf-8")
     done = program("train", "--config-dir", "configs", "experiment=mine", "trainer.epochs=1", "tracking=none")
     assert done.status == 0, done.err
     assert done.out.startswith("mine")
+    [config] = tmp_path.glob("outputs/mine/*/config.yaml")
+    assert yaml.safe_load(config.read_text(encoding="utf-8"))["model"]["hidden"] == [16]
 
 
 # ---- links and names

@@ -16,7 +16,16 @@ from chainrule.contract.kinds import KINDS
 CONF = config_folder()
 EXPERIMENTS = sorted(path.stem for path in CONF.glob("experiment/*.yaml"))
 WHOLE = ("experiment", "launcher", "hparams_search")  # groups whose files hold parts of the whole config
-PRESETS = sorted(path for path in CONF.glob("*/*.yaml") if path.parent.name not in WHOLE)
+PRESETS = sorted(
+    path.relative_to(CONF).with_suffix("").as_posix()
+    for path in CONF.rglob("*.yaml")
+    if path.parent != CONF and path.relative_to(CONF).parts[0] not in WHOLE
+)
+"""As ``model/mnist/classic``, at any depth."""
+OF_SEVERAL = {  # that are named for what they are, as they belong to no experiment more than to another
+    "dataset/mnist/whole": "all 60,000 images, for what was published without a validation part",
+    "dataset/mnist/nielsen": "his 50,000 and 10,000 images, for the four networks of his book",
+}
 KIND = {group: kind for kind, group in GROUPS.items()}
 COMPONENTS = [entry for entry in registry() if entry.kind in GROUPS]
 
@@ -36,12 +45,41 @@ def loaded(path):
 def options(group):
     """Every choice of a group: the components, and the presets made of them."""
     names = [entry.name for entry in COMPONENTS if GROUPS[entry.kind] == group]
-    return sorted([*names, *(path.stem for path in PRESETS if path.parent.name == group)])
+    return sorted([*names, *(path.removeprefix(f"{group}/") for path in PRESETS if path.startswith(f"{group}/"))])
+
+
+def chosen():
+    """What the experiments choose: ``model/mnist/classic`` to the names of those that do."""
+    found = {}
+    for name in EXPERIMENTS:
+        for choice in loaded(CONF / "experiment" / f"{name}.yaml")["defaults"]:
+            [(group, option)] = choice.items()
+            found.setdefault(f"{group.removeprefix('override /')}/{option}", []).append(name)
+    return found
 
 
 def test_the_folders_are_groups_and_hold_nothing_but_yaml():
-    assert {path.parent.name for path in PRESETS} <= set(GROUPS.values())
+    assert {path.partition("/")[0] for path in PRESETS} <= set(GROUPS.values())
     assert {path.name for path in CONF.rglob("*") if path.is_file() and path.suffix != ".yaml"} == {"README.md"}
+    for group in WHOLE:
+        assert all(path.suffix == ".yaml" for path in (CONF / group).iterdir()), "these have no folders"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_is_named_for_an_experiment_that_selects_it(preset):
+    """A listing of the folder reads like a table of contents: a folder for a family, a file for each of its
+    experiments, of which the plain one is the modern one: ``xor`` has xor/modern, ``xor_classic`` xor/classic."""
+    _, family, variant = preset.split("/")
+    experiments = chosen().get(preset, [])
+    if preset in OF_SEVERAL:
+        assert len(experiments) > 1
+        assert {name.partition("_")[0] for name in experiments} == {family}
+    else:
+        assert (family if variant == "modern" else f"{family}_{variant}") in experiments
+
+
+def test_no_preset_that_is_named_as_one_of_several_is_gone():
+    assert set(OF_SEVERAL) <= set(PRESETS)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -57,18 +95,42 @@ def test_an_experiment_selects_and_sets_no_field_of_a_component(name):
         assert option in options(group.removeprefix("override /"))
 
 
-@pytest.mark.parametrize("path", PRESETS, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_a_preset_is_a_component_with_other_values_under_a_name_of_its_own(compose, path):
-    """With a component's name Hydra would include it in itself."""
-    group, kind = path.parent.name, KIND[path.parent.name]
-    content = loaded(path)
-    component, this = content["defaults"]
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_is_a_component_with_other_values(compose, preset):
+    group, _, option = preset.partition("/")
+    kind = KIND[group]
+    content = loaded(CONF / f"{preset}.yaml")
+    included, this = content["defaults"]
     assert this == "_self_"
-    assert path.stem not in registry().names(kind)
-    assert path.stem.startswith(f"{component}_")
+    component = included.removeprefix(f"/{group}/").removesuffix("@_here_")
+    assert included == f"/{group}/{component}@_here_", "in full, so that a preset may be made of it too"
+    assert component in registry().names(kind)
     fields = {key: value for key, value in content.items() if key != "defaults"}
     plain = spec_of(make(kind, component))
-    assert compose(f"{group}={path.stem}")[group] == {**plain, **fields}
+    assert set(fields) <= set(plain)
+    assert compose(f"{group}={option}")[group] == {**plain, **fields}
+
+
+@pytest.mark.parametrize(
+    ("choice", "wrong"),
+    [
+        ("dataset=mnist/whole", "dataset.validation_size=many"),
+        ("model=mnist/classic", "model.dropout=many"),
+        ("optimizer=xor/classic", "optimizer.lr=many"),
+        ("regularizer=mnist/nielsen_cnn", "regularizer.strength=many"),
+    ],
+)
+def test_a_preset_knows_the_types_of_its_component(compose, choice, wrong):
+    """What is composed is the component's own node, though it lies a folder deeper, and no mapping that takes all."""
+    with pytest.raises(hydra.errors.ConfigCompositionException):
+        compose(choice, wrong)
+
+
+def test_a_component_and_a_folder_of_presets_share_a_name(compose):
+    """``dataset=mnist`` and ``dataset=mnist/whole``."""
+    assert {"mnist", "mnist/whole"} <= set(options("dataset"))
+    assert compose("dataset=mnist")["dataset"] == spec_of(make("dataset", "mnist"))
+    assert compose("dataset=mnist/whole")["dataset"] == spec_of(make("dataset", "mnist")) | {"validation_size": 0}
 
 
 def test_the_experiment_comes_after_all_that_it_overrides():
@@ -88,7 +150,8 @@ def test_every_kind_that_a_config_chooses_alone_has_a_group():
 def test_each_component_is_an_option_of_its_group(compose):
     loader = GlobalHydra.instance().config_loader()
     for group in {*GROUPS.values()}:
-        assert {*options(group)} <= {*loader.get_group_options(group)}
+        components = {option for option in options(group) if "/" not in option}
+        assert components <= {*loader.get_group_options(group)}
 
 
 @pytest.mark.parametrize("entry", COMPONENTS, ids=lambda entry: f"{entry.kind}.{entry.name}")

@@ -41,7 +41,10 @@ def completed(tmp_path):
         ("chainrule ", [*COMMANDS]),
         ("chainrule tr", ["train"]),
         ("chainrule train opt", ["optimizer.", "optimizer="]),
-        ("chainrule train -m optimizer=adam_d", ["optimizer=adam_digits"]),
+        ("chainrule train mode", ["model.", "model="]),
+        ("chainrule train -m optimizer=dig", ["optimizer=digits/modern"]),
+        ("chainrule train model=mnist/c", ["model=mnist/classic", "model=mnist/cnn"]),
+        ("chainrule train dataset=mn", ["dataset=mnist", "dataset=mnist/nielsen", "dataset=mnist/whole"]),
         ("chainrule train optimizer=adam optimizer.l", ["optimizer.lr="]),
         ("chainrule train optimizer=momentum optimizer.m", ["optimizer.momentum="]),
         ("chainrule train experiment=xo", ["experiment=xor", "experiment=xor_classic"]),
@@ -73,11 +76,14 @@ def test_what_is_wrong_in_the_line_is_passed_over_in_silence(program, line):
     assert (ran.status, ran.err) == (0, "")
 
 
-def test_experiments_of_ones_own_are_offered(program, tmp_path):
+def test_configs_of_ones_own_are_offered(program, tmp_path):
     (tmp_path / "own" / "experiment").mkdir(parents=True)
     (tmp_path / "own" / "experiment" / "mine.yaml").write_text("# @package _global_\nseed: 1\n")
+    (tmp_path / "own" / "model" / "mine" / "deep").mkdir(parents=True)
+    (tmp_path / "own" / "model" / "mine" / "deep" / "er.yaml").write_text("defaults: [/model/mlp@_here_, _self_]\n")
     for option in ("--config-dir own", "--config-dir=own"):
         assert query(program, f"chainrule train {option} experiment=m").out.split()[0] == "experiment=mine"
+        assert query(program, f"chainrule train {option} model=mi").out.split() == ["model=mine/deep/er"]
 
 
 def test_a_config_that_would_run_code_is_not_composed_for_a_completion_either(program):

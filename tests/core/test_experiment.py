@@ -385,14 +385,14 @@ def test_configs_of_ones_own(train, store, folder):
             # @package _global_
             defaults:
               - override /dataset: moons
-              - override /model: mlp_mine
+              - override /model: mine/narrow
               - override /optimizer: momentum
             name: mine
             seed: 3
             trainer: {epochs: 2}
             """,
-        "model/mlp_mine": """
-            defaults: [mlp, _self_]
+        "model/mine/narrow": """
+            defaults: [/model/mlp@_here_, _self_]
             hidden: [5, 3]
             """,
     }.items():
@@ -415,6 +415,9 @@ def test_configs_of_ones_own(train, store, folder):
     )
     listed = train("--config-dir", str(own), "--help").out
     assert "experiment: digits, mine, mnist, " in listed
+    groups = listed.partition("== Groups (group=option) ==")[2].partition("== Config")[0]
+    assert "\nmodel: mlp, sequential\n  digits/modern\n  mine/narrow\n  mnist/classic, mnist/cnn, " in groups
+    assert "model/" not in groups, "a folder is no group of its own"
 
 
 def test_data_of_ones_own_with_classes(train, store, folder):

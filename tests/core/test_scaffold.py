@@ -61,6 +61,21 @@ PLACES = (
 )
 
 
+def test_presets_stand_in_a_folder_of_the_packages_name_and_the_experiment_selects_them(kind: str) -> None:
+    files = {path.as_posix(): text for path, text in Package("tall-thing", kind).files().items()}
+    conf = "src/tall_thing/conf"
+    selected = yaml.safe_load(files[f"{conf}/experiment/tall_thing.yaml"])["defaults"]
+    presets = {path for path in files if path.startswith(conf) and not path.startswith(f"{conf}/experiment/")}
+    assert bool(presets) == (kind in ("activation", "initializer", "layer", "optimizer"))
+    for path in presets:
+        group = path.removeprefix(f"{conf}/").partition("/")[0]
+        assert path == f"{conf}/{group}/tall_thing/xor.yaml"
+        assert {f"override /{group}": "tall_thing/xor"} in selected
+        included, this = yaml.safe_load(files[path])["defaults"]
+        assert included.startswith(f"/{group}/")
+        assert (included.partition("@")[2], this) == ("_here_", "_self_")
+
+
 def test_what_is_written_is_formatted_and_without_lint(tmp_path: Path) -> None:
     for kind in cr.KINDS:
         new_package(f"my-{kind}", kind, tmp_path)

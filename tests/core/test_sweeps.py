@@ -208,12 +208,12 @@ def test_threads_that_are_named_are_as_those_that_are_taken_anyway() -> None:
 
 
 def test_a_config_that_is_edited_while_a_sweep_runs_changes_nothing_in_it(tmp_path: Path, runs: Runs) -> None:
-    (tmp_path / "mine" / "optimizer").mkdir(parents=True)
+    (tmp_path / "mine" / "optimizer" / "mine").mkdir(parents=True)
     (tmp_path / "mine" / "experiment").mkdir()
-    preset = tmp_path / "mine" / "optimizer" / "sgd_mine.yaml"
-    preset.write_text("defaults: [sgd, _self_]\nlr: 0.25\n", encoding="utf-8")
+    preset = tmp_path / "mine" / "optimizer" / "mine" / "slow.yaml"
+    preset.write_text("defaults: [/optimizer/sgd@_here_, _self_]\nlr: 0.25\n", encoding="utf-8")
     (tmp_path / "mine" / "experiment" / "mine.yaml").write_text(
-        "# @package _global_\ndefaults:\n- override /dataset: xor\n- override /optimizer: sgd_mine\nname: mine\n",
+        "# @package _global_\ndefaults:\n- override /dataset: xor\n- override /optimizer: mine/slow\nname: mine\n",
         encoding="utf-8",
     )
     options = ["trainer.epochs=20", "tracking.figures=false", "--config-dir", "mine", "experiment=mine", "seed=0,1,2"]
@@ -226,10 +226,41 @@ def test_a_config_that_is_edited_while_a_sweep_runs_changes_nothing_in_it(tmp_pa
     ) as sweeping:
         assert sweeping.stdout is not None
         sweeping.stdout.readline()  # the first job has ended
-        preset.write_text("defaults: [sgd, _self_]\nlr: 0.5\n", encoding="utf-8")
+        preset.write_text("defaults: [/optimizer/sgd@_here_, _self_]\nlr: 0.5\n", encoding="utf-8")
         sweeping.stdout.read()
     assert sweeping.returncode == 0
     assert [run.data.params["optimizer.lr"] for run in runs.all()] == ["0.25"] * 3
+
+
+@pytest.mark.parametrize(
+    "launcher",
+    [[], pytest.param(["launcher=parallel", "hydra.launcher.n_jobs=2"], marks=pytest.mark.slow)],
+    ids=["here", "parallel"],
+)
+def test_presets_in_folders_are_swept(program, tmp_path, runs, launcher):
+    """The slash in their names is in those of the runs, and makes no folder."""
+    given = ("model=spirals/modern,xor/modern", "optimizer=xor/classic,adam")
+    ran = program("train", "-m", *launcher, *QUICK, *given)
+    assert ran.status == 0, ran.err
+    named = runs.named()
+    assert set(named) == {
+        f"model={model},optimizer={optimizer}"
+        for model in ("spirals/modern", "xor/modern")
+        for optimizer in ("xor/classic", "adam")
+    }
+    run = named["model=spirals/modern,optimizer=xor/classic"]
+    assert run.info.status == "FINISHED"
+    assert (run.data.params["model.hidden"], run.data.params["optimizer.lr"]) == ("[64, 64]", "0.5")
+    [folder] = tmp_path.glob("multirun/xor/*")
+    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["0", "1", "2", "3"]
+    assert sorted(path.parent.name for path in folder.rglob("config.yaml")) == ["0", "1", "2", "3"]
+    assert "model=spirals/modern,optimizer=xor/classic" in ran.out.replace(", ", ",")
+
+
+def test_every_preset_of_a_folder_is_swept_with_glob(program, runs):
+    ran = program("train", "-m", *QUICK, "optimizer=glob(xor/*)")
+    assert ran.status == 0, ran.err
+    assert set(runs.named()) == {"optimizer=xor/classic", "optimizer=xor/modern"}
 
 
 def test_an_objective_that_no_run_measures_is_refused_before_training(program, tmp_path):

@@ -24,6 +24,24 @@ experiment=mnsit
     experiment: there is no experiment "mnsit". Did you mean "mnist"? Known: digits, mnist,
 dataset=xorr
     dataset: there is no dataset "xorr". Did you mean "xor"?
+model=mnist/clasic
+    model: there is no model "mnist/clasic". Did you mean "mnist/classic"? Known: digits/modern, mlp, mnist/classic,
+optimizer=nosuch
+    optimizer: there is no optimizer "nosuch". Known: adadelta, adagrad, adam, adamw, digits/modern, lion,
+dataset=mnist/hole
+    dataset: there is no dataset "mnist/hole". Did you mean "mnist/whole"? Known: circles, csv, digits, fashion_mnist,
+model=xor
+    model: there is no model "xor". It is a folder of presets: xor/classic, xor/modern.
+mnist=classic
+    mnist: there is no group or key "mnist". It is a folder of presets: choose one with dataset=mnist/... or model=mnist
+model/mnist=classic
+    model/mnist: there is no group or key "model/mnist". It is a folder of presets: choose one with model=mnist/...
++model/mnist=classic
+    model.mnist: mlp has no field "mnist". Known: activation, dropout, hidden, initializer.
+experiment=mnist/classic
+    experiment: there is no experiment "mnist/classic". Did you mean "mnist_classic"? Known: digits, mnist,
+-m model=mnist/classic,xor/modrn
+    model: there is no model "xor/modrn". Did you mean "xor/modern"? Known: digits/modern, mlp,
 loss=focal
     loss: there is no loss "focal". Known: binary_cross_entropy,
 schedule=cosin
@@ -291,6 +309,24 @@ trainer: {epochs: many}
     trainer.epochs: got "many", expected a whole number
 defaults: [override /optimizer: sgdd]
     optimizer: there is no optimizer "sgdd". Did you mean "sgd"?
+defaults: [override /optimizer: xor/clasic]
+    optimizer: there is no optimizer "xor/clasic". Did you mean "xor/classic"?
+defaults: [override /optimizer: xor]
+    optimizer: there is no optimizer "xor". It is a folder of presets: xor/classic, xor/modern.
+defaults: [override /mnist: classic]
+    mnist: there is no group or key "mnist" (in experiment/mine). It is a folder of presets: choose one with dataset=mn
+defaults: [override /model/mnist: classic]
+    model/mnist: there is no group or key "model/mnist" (in experiment/mine). It is a folder of presets: choose one with
+defaults: [{mnist: classic}]
+    mnist: there is no group or key "mnist" (in experiment/mine). It is a folder of presets: choose one with dataset=mn
+defaults: [{model: mnist/classic}]
+    defaults.model: an experiment overrides what config.yaml chose: write "- override /model: mnist/classic"
+defaults: [{model/mnist: classic}]
+    defaults.model: an experiment overrides what config.yaml chose: write "- override /model: mnist/classic"
+defaults: [mnist/classic]
+    mnist: there is no group or key "mnist" (in experiment/mine). It is a folder of presets: choose one with dataset=mn
+defaults: [{foo: bar}]
+    foo: there is no group or key "foo" (in experiment/mine). Known: callbacks, dataset,
 defaults: [override /optimiser: sgd]
     optimiser: there is no group or key "optimiser" (in experiment/mine). Did you mean "optimizer"?
 defaults: [{optimizer: sgd}]
@@ -416,14 +452,58 @@ def test_what_is_told_to_quote_is_read_so(refused):
     assert refused(*given, "dataset.path='my data (1).csv'").startswith("there is no file my data (1).csv")
 
 
-@pytest.mark.parametrize("taken", ["experiment/xor", "optimizer/adam", "model/mlp_xor", "config"])
-def test_a_config_of_ones_own_with_a_name_that_is_taken(refused, tmp_path, taken):
-    """It would be passed over in silence, or include itself."""
+@pytest.mark.parametrize(
+    ("defaults", "message"),
+    [
+        ("[mine/base, _self_]", "model: got {'mine': {'name': 'mlp', "),
+        ("[/model/mine/base@_here_, _self_]", None),
+        ("[/model/mine/short@_here_, _self_]", 'write "defaults: [/model/mlp@_here_, _self_]"'),
+        ("[/model/mpl@_here_, _self_]", 'model: there is no model "mpl". Did you mean "mlp"?'),
+        ("[/model/mine/bsae@_here_, _self_]", 'model: there is no model "mine/bsae". Did you mean "mine/base"?'),
+    ],
+)
+def test_a_preset_that_is_made_of_another(program, tmp_path, defaults, message):
+    """Hydra takes a name alone for that of a file in the folder in which it stands; not so where that was chosen."""
+    folder = tmp_path / "conf" / "model" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "base.yaml").write_text("defaults: [/model/mlp@_here_, _self_]\nhidden: [3]\n")
+    (folder / "short.yaml").write_text("defaults: [mlp, _self_]\nhidden: [3]\n")
+    (folder / "top.yaml").write_text(f"defaults: {defaults}\nactivation: relu\n")
+    ran = program("train", "--config-dir", "conf", "model=mine/top", "tracking=none", "trainer.epochs=1")
+    if message is None:
+        assert ran.status == 0, ran.err
+    else:
+        assert (ran.status, ran.out) == (2, "")
+        assert message in ran.err
+
+
+TAKEN = ["experiment/xor", "optimizer/adam", "model/xor/classic", "dataset/mnist/whole", "config"]
+
+
+@pytest.mark.parametrize("taken", TAKEN)
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_config_of_ones_own_with_a_name_that_is_taken(refused, tmp_path, taken, linked):
+    """It would be passed over in silence, or include itself; Hydra follows links too."""
     path = tmp_path / "conf" / f"{taken}.yaml"
     path.parent.mkdir(parents=True)
     path.write_text("seed: 1\n")
-    told = refused("--config-dir", "conf", "experiment=xor")
-    assert told == f'--config-dir: {path}: the name "{path.stem}" is taken; give it another\n'
+    if linked:
+        (tmp_path / "linked").mkdir()
+        for inner in (tmp_path / "conf").iterdir():
+            (tmp_path / "linked" / inner.name).symlink_to(inner)
+        path = tmp_path / "linked" / f"{taken}.yaml"
+    told = refused("--config-dir", path.parents[taken.count("/")].name, "experiment=xor")
+    assert told == f'--config-dir: {path}: the name "{taken.partition("/")[2] or taken}" is taken; give it another\n'
+
+
+def test_a_folder_of_ones_own_may_have_the_name_of_one_of_chainrules(program, tmp_path):
+    """What lies in it stands beside what lies in the other."""
+    folder = tmp_path / "conf" / "model" / "xor"
+    folder.mkdir(parents=True)
+    (folder / "wide.yaml").write_text("defaults: [/model/xor/modern@_here_, _self_]\nhidden: [64]\n")
+    for choice, hidden in {"xor/wide": "64", "xor/modern": "8"}.items():
+        shown = program("train", "--config-dir", "conf", f"model={choice}", "--cfg", "job").out
+        assert f"  hidden:\n  - {hidden}\n  activation: tanh\n" in shown
 
 
 def test_an_unknown_monitor_of_early_stopping_names_what_is_measured(program):

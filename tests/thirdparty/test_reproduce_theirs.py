@@ -15,7 +15,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 ACME = "acme-components"
 THEIRS = [
-    *("dataset=stripes", "model=sequential_acme", "optimizer=heavy_ball", "loss=brier_score", "schedule=triangle"),
+    *("dataset=stripes", "model=acme/xor", "optimizer=heavy_ball", "loss=brier_score", "schedule=triangle"),
     *("regularizer=quartic", "metrics=[binary_accuracy,worst_error]", "callbacks=[gradient_noise]"),
     *("trainer.epochs=3", "tracking.figures=false"),
 ]

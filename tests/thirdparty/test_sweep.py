@@ -28,7 +28,7 @@ FIXED = [
     ),
     *("callbacks=[gradient_noise]", "trainer.epochs=3", "tracking.figures=false"),
 ]
-SWEPT = ["model=sequential_acme,wide,mlp", "optimizer=heavy_ball,adam"]
+SWEPT = ["model=acme/xor,wide,mlp", "optimizer=heavy_ball,adam"]
 LAUNCHERS = {"basic": [], "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]}
 ALWAYS = {"metric.worst_error", "callback.gradient_noise", "schedule.triangle", "regularizer.quartic"}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,18 @@ REFUSED = ("config_path", "config_name", "experimental_rerun")
 """Options of Hydra's that would take the place of what chainrule composes."""
 DEFAULT = "experiment=xor"
 """What is trained where neither an experiment nor a dataset is named."""
+
+
+class Program(Hydra):
+    """Hydra, whose help gives each folder of presets a line of its own, below the components of its group."""
+
+    def format_config_groups(self, predicate: Callable[[str], bool], compact: bool = True) -> str:
+        lines = []
+        for group in sorted(filter(predicate, self.list_all_config_groups())):
+            options = sorted(self.config_loader.get_group_options(group), key=_folder)  # "" for those in none: first
+            folders = {folder: ", ".join(inside) for folder, inside in itertools.groupby(options, _folder)}
+            lines += [f"{group}: {folders.pop('', '')}".rstrip(), *(f"  {inside}" for inside in folders.values())]
+        return "".join(f"{line}\n" for line in lines)
 
 
 def hydra_command(arguments: Sequence[str], run: Callable[[Job], Any], watcher: Watcher) -> Any:
@@ -148,7 +161,7 @@ def _start(config_dir: str | None) -> Hydra:
             raise ConfigError(f"there is no folder {folder}", key="--config-dir")
         _refuse_taken_names(folder)
         path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
-    hydra = Hydra(task_name="chainrule", config_loader=SafeLoader(config_search_path=path))
+    hydra = Program(task_name="chainrule", config_loader=SafeLoader(config_search_path=path))
     GlobalHydra.instance().initialize(hydra)
     return hydra
 
@@ -156,12 +169,15 @@ def _start(config_dir: str | None) -> Hydra:
 def _refuse_taken_names(folder: Path) -> None:
     """A file that is called like one of chainrule's own would be passed over in silence; a preset that is called like
     a component would include itself."""
-    taken = {(GROUPS[entry.kind], entry.name) for entry in registry() if entry.kind in GROUPS}
-    taken |= {(path.parent.name, path.stem) for path in config_folder().glob("*/*.yaml")} | {("", PRIMARY)}
-    for path in (*folder.glob("*.yaml"), *folder.glob("*/*.yaml")):
-        group = path.parent.name if path.parent != folder else ""
-        if (group, path.stem) in taken and folder.resolve() != config_folder().resolve():
-            raise ConfigError(f'{path}: the name "{path.stem}" is taken; give it another', key="--config-dir")
+    own = config_folder()
+    if folder.resolve() == own.resolve():
+        return
+    taken = {Path(GROUPS[entry.kind], f"{entry.name}.yaml") for entry in registry() if entry.kind in GROUPS}
+    taken |= {path.relative_to(own) for path in own.rglob("*.yaml")}
+    for file in sorted(taken):  # asked for one by one: the user's folder may hold anything, and much of it
+        if (folder / file).is_file():
+            name = file.with_suffix("").as_posix().partition("/")[2] or file.stem
+            raise ConfigError(f'{folder / file}: the name "{name}" is taken; give it another', key="--config-dir")
 
 
 def _with_default(overrides: Sequence[str]) -> list[str]:
@@ -195,3 +211,7 @@ def _shown_options() -> argparse.ArgumentParser:
     parser = _parser()
     parser._actions = [action for action in parser._actions if action.dest not in (*REFUSED, "shell_completion")]
     return parser
+
+
+def _folder(option: str) -> str:
+    return option.rpartition("/")[0]

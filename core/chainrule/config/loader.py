@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -80,6 +80,23 @@ class SafeLoader(ConfigLoaderImpl):
         repository = ConfigRepository(self.config_search_path)
         return {**self.__dict__, "_prepare": None, "_at_hand": None, "_merged": None, "repository": repository}
 
+    def get_group_options(
+        self,
+        group_name: str,
+        results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None,
+        overrides: list[str] | None = None,
+    ) -> list[str]:
+        """For help, TAB and messages: what lies in a folder of a group is an option of it, as ``mnist/classic``.
+
+        To Hydra the folder ``model/mnist`` is a group of its own, and ``model/mnist=classic`` would choose from it. In
+        its own groups (``hydra/launcher``) it is so.
+        """
+        _, repository = self._parse_overrides_and_create_caching_repo(config_name, overrides or [])
+        if not group_name or group_name.partition("/")[0] == "hydra":
+            return repository.get_group_options(group_name, results_filter)
+        return [] if results_filter is ObjectType.GROUP else sorted(options_of(repository, group_name))
+
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         assert self._mailbox is not None
         if self._at_hand and tuple(sweep_overrides) in self._at_hand:
@@ -132,6 +149,14 @@ class SafeLoader(ConfigLoaderImpl):
         if primary is not None:
             refuse_packages(plain_of(OmegaConf.select(primary.config, "hydra.searchpath")))
         super()._process_config_searchpath(config_name, parsed_overrides, repo)
+
+
+def options_of(repository: IConfigRepository, group: str) -> Iterator[str]:
+    """Those of a group, and of all folders in it."""
+    yield from repository.get_group_options(group)
+    for folder in repository.get_group_options(group, ObjectType.GROUP):
+        for option in options_of(repository, f"{group}/{folder}"):
+            yield f"{folder}/{option}"
 
 
 def plain_of(config: Any) -> Any:

@@ -93,19 +93,36 @@ def _unreadable(error: OverrideParseException) -> str:
 
 
 def _unknown_option(error: MissingConfigException) -> ConfigError:
-    group, _, option = str(error.missing_cfg_file).rpartition("/")
-    known = error.options if error.options is not None else _options(group)
-    outer, _, inner = group.rpartition("/")
-    if outer == "experiment":
+    file = str(error.missing_cfg_file)
+    # To Hydra a folder in a group is a group too; in its own groups (hydra/launcher) it is so.
+    group, _, option = file.rpartition("/") if file.startswith("hydra/") else file.partition("/")
+    known = {*_options(group)}
+    if f"Available options in '{group}'" in str(error):  # those too that lie where hydra.searchpath says
+        known |= {*(error.options or [])}
+    within = re.match(r"In '([^']+)'", str(error))
+    parent = within[1] if within else ""
+    if parent.startswith("experiment/") and "/" in option:
+        inner, _, chosen = option.partition("/")
+        if inner not in _groups():
+            return unknown_at_the_top(inner, {}, parent)
         return ConfigError(
-            f'an experiment overrides what config.yaml chose: write "- override /{inner}: {option}" in its defaults',
+            f'an experiment overrides what config.yaml chose: write "- override /{inner}: {chosen}" in its defaults',
             key=f"defaults.{inner}",
+        )
+    name = option.rpartition("/")[2]
+    if parent.startswith(f"{group}/") and option != name and name in known:
+        return ConfigError(
+            f"{parent}: a preset in a folder names what it is made of in full: write "
+            f'"defaults: [/{group}/{name}@_here_, _self_]"',
+            key=group,
         )
     extra = _extra_with(group, option)
     if extra is not None:
         return ConfigError(f"{option} is not installed: pip install '{DISTRIBUTION}[{extra}]'", key=group)
     kind = KIND_OF.get(group, group)
-    return UnknownName(f'there is no {kind} "{option}". {did_you_mean(option, known, most=30)}', key=group)
+    inside = sorted(name for name in known if name.startswith(f"{option}/"))
+    hint = f"It is a folder of presets: {', '.join(inside)}." if inside else did_you_mean(option, known, most=30)
+    return UnknownName(f'there is no {kind} "{option}". {hint}', key=group)
 
 
 def _extra_with(group: str, option: str) -> str | None:
@@ -189,8 +206,17 @@ def unknown_at_the_top(key: str, config: Mapping[Any, Any], file: str | None = N
     place = f" (in {file})" if file else ""
     within = [group for group, node in config.items() if group != "hydra" and isinstance(node, Mapping) and key in node]
     known = {"name", "seed", "dtype", "objective", *_groups()}
-    hint = f'Did you mean "{within[0]}.{key}"?' if within else did_you_mean(key, known)
+    hint = f'Did you mean "{within[0]}.{key}"?' if within else _a_folder(key) or did_you_mean(key, known)
     return UnknownName(f'there is no group or key "{key}"{place}. {hint}', key=key)
+
+
+def _a_folder(key: str) -> str:
+    """What is right where a folder of presets stands for a group: ``mnist=classic``, ``model/mnist=classic``."""
+    first, slash, rest = key.partition("/")
+    groups, folder = ([first], rest) if slash else ([*KINDS], key)
+    held = [group for group in groups if any(option.startswith(f"{folder}/") for option in _options(group))]
+    chosen = " or ".join(f"{group}={folder}/..." for group in held)
+    return f"It is a folder of presets: choose one with {chosen}" if held else ""
 
 
 def without_package(file: str, group: str) -> ConfigError:
