@@ -21,10 +21,10 @@ from mlflow.tracking import MlflowClient
 
 import chainrule as cr
 from chainrule.comparison import compare, runs
+from chainrule.comparison.as_run import TAG_LENGTH, note
 from chainrule.comparison.groups import PAIRS, Comparison, grouped, telling_apart
 from chainrule.comparison.pictures import by_group, curves
-from chainrule.comparison.record import TAG_LENGTH, note
-from chainrule.comparison.runs import Found, Recorded
+from chainrule.comparison.runs import Found, StoredRun
 from chainrule.comparison.wording import findings, headings
 from chainrule.tracking.store import prepare_store
 
@@ -93,7 +93,7 @@ def store(tmp_path: Path, empty: Path) -> Store:
 def of_rates(table: Sequence[Sequence[float]]) -> Comparison:
     """Without a store: a row for each learning rate, a value for each seed."""
     found = [
-        Recorded(
+        StoredRun(
             f"{lr:016}{seed:016}", "1", "FINISHED", 0, str(seed), {"optimizer.lr": str(lr)}, {METRIC: value}, {}, None
         )
         for lr, row in enumerate(table)

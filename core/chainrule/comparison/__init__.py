@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 
 from chainrule.comparison import formats
+from chainrule.comparison.as_run import EXPERIMENT, log_comparison, side_by_side
 from chainrule.comparison.groups import Comparison, grouped
 from chainrule.comparison.pictures import MOST_CURVES, by_group, curves
-from chainrule.comparison.record import EXPERIMENT, record, side_by_side
 from chainrule.comparison.runs import by_epoch, find, names
 from chainrule.pictures.page import save
 from chainrule.tracking.store import connect, usable
@@ -54,13 +54,13 @@ def compare(
         return grouped(find(connect(uri), which, where), metric)
 
 
-def report(comparison: Comparison, uri: str | None, form: str | None, recorded: bool) -> None:
-    """Show it, draw it, and record it.
+def report(comparison: Comparison, uri: str | None, form: str | None, logged: bool) -> None:
+    """Show it, draw it, and log it.
 
     Args:
         uri: the store; None for the default one.
         form: one of ``FORMATS``, which then is all that goes to stdout; None for a table for people.
-        recorded: whether it becomes a run in MLflow.
+        logged: whether it becomes a run in MLflow.
     """
     uri = _uri(uri)
     if form is None:
@@ -71,8 +71,8 @@ def report(comparison: Comparison, uri: str | None, form: str | None, recorded: 
     write(comparison, folder, uri)
     beside = sys.stdout if form is None else sys.stderr
     print(f"files    {folder}", file=beside)
-    if recorded:
-        print(f"MLflow   {record(comparison, folder.absolute(), uri)}", file=beside)
+    if logged:
+        print(f"MLflow   {log_comparison(comparison, folder.absolute(), uri)}", file=beside)
     print(f"compare  {_link(comparison, uri)}", file=beside)
 
 

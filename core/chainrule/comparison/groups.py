@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chainrule.comparison.inference import Paired, Summary, holm, outliers, paired, summary
-from chainrule.comparison.runs import Found, Recorded
+from chainrule.comparison.runs import Found, StoredRun
 from chainrule.errors import TrackingError, UnknownName, did_you_mean
 from chainrule.registry.goals import goal_of
 from chainrule.registry.registry import registry
@@ -21,7 +21,7 @@ ENDED = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "killed"}
 class LeftOut:
     """A run that does not count, and why: ``kind`` in a word or two, ``why`` where there is more to say."""
 
-    run: Recorded
+    run: StoredRun
     kind: str
     why: str = ""
 
@@ -35,7 +35,7 @@ class Group:
     """
 
     settings: dict[str, str | None]
-    runs: tuple[Recorded, ...]
+    runs: tuple[StoredRun, ...]
     values: tuple[float, ...]
     summary: Summary | None
     outliers: tuple[int, ...]
@@ -108,7 +108,7 @@ def grouped(found: Found, metric: str | None = None) -> Comparison:
     return Comparison(found.title, metric, goal, by, beside, tuple(groups), _pairs(groups), found.others)
 
 
-def chosen_metric(runs: Sequence[Recorded]) -> str:
+def chosen_metric(runs: Sequence[StoredRun]) -> str:
     """A test metric that as many runs as possible have; of several the first that is registered, the loss at last.
 
     Without any test metric the same of validation, or of training.
@@ -149,9 +149,9 @@ def telling_apart(settings: Sequence[Mapping[str, str]]) -> tuple[tuple[str, ...
     return tuple(by), tuple(key for key in differ if key not in by)
 
 
-def _group(settings: dict[str, str | None], runs: Sequence[Recorded], metric: str) -> Group:
+def _group(settings: dict[str, str | None], runs: Sequence[StoredRun], metric: str) -> Group:
     """Of runs with the same settings and seed, the latest one that finished with the metric counts."""
-    counted: dict[str, Recorded] = {}
+    counted: dict[str, StoredRun] = {}
     left_out = []
     for run in sorted(runs, key=lambda run: run.start, reverse=True):
         if run.status != "FINISHED":
