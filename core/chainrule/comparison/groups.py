@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chainrule.comparison.inference import Paired, Summary, holm, outliers, paired, summary
-from chainrule.comparison.runs import Found, Recorded
+from chainrule.comparison.inference import Paired, Summary, corrected, outliers, paired, summary
+from chainrule.comparison.runs import Found, StoredRun
 from chainrule.errors import TrackingError, UnknownName, did_you_mean
-from chainrule.registry.goals import goal_of
+from chainrule.registry.goals import Goal, goal_of
 from chainrule.registry.registry import registry
 
 PAIRS = 5
@@ -21,7 +21,7 @@ ENDED = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "killed"}
 class LeftOut:
     """A run that does not count, and why: ``kind`` in a word or two, ``why`` where there is more to say."""
 
-    run: Recorded
+    run: StoredRun
     kind: str
     why: str = ""
 
@@ -35,7 +35,7 @@ class Group:
     """
 
     settings: dict[str, str | None]
-    runs: tuple[Recorded, ...]
+    runs: tuple[StoredRun, ...]
     values: tuple[float, ...]
     summary: Summary | None
     outliers: tuple[int, ...]
@@ -47,28 +47,21 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """The best group against another, by the position of that. ``p``: with Holm's correction for all pairs."""
-
-    other: int
-    paired: Paired | None
-    p: float | None
-
-
-@dataclass(frozen=True)
 class Comparison:
     """What ``chainrule compare`` found.
 
-    ``by``: the params that tell the groups apart; ``beside``: those that differ with them. ``groups``: the best first.
+    ``by``: the params that tell the groups apart; ``beside``: those that differ with them. ``groups``: the best first;
+    ``pairs``: by how much the best one is above each of the next ones, in their order, None without a seed in common.
+    ``others``: how many runs of other programs were found and left out.
     """
 
     title: str
     metric: str
-    goal: str
+    goal: Goal
     by: tuple[str, ...]
     beside: tuple[str, ...]
     groups: tuple[Group, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Paired | None, ...]
     others: int
 
     @property
@@ -101,14 +94,13 @@ def grouped(found: Found, metric: str | None = None) -> Comparison:
     for run in found.runs:
         together[tuple(run.params.get(key) for key in by)].append(run)
     goal = goal_of(metric)
-    sign = 1 if goal == "min" else -1
     groups = [_group(dict(zip(by, values)), runs, metric) for values, runs in together.items()]
     groups.sort(key=lambda group: [value or "" for value in group.settings.values()])  # of equal ones
-    groups.sort(key=lambda group: (group.summary is None, sign * group.summary.mean if group.summary else 0))
+    groups.sort(key=lambda group: (group.summary is None, goal.gain(0.0, group.summary.mean) if group.summary else 0))
     return Comparison(found.title, metric, goal, by, beside, tuple(groups), _pairs(groups), found.others)
 
 
-def chosen_metric(runs: Sequence[Recorded]) -> str:
+def chosen_metric(runs: Sequence[StoredRun]) -> str:
     """A test metric that as many runs as possible have; of several the first that is registered, the loss at last.
 
     Without any test metric the same of validation, or of training.
@@ -149,9 +141,9 @@ def telling_apart(settings: Sequence[Mapping[str, str]]) -> tuple[tuple[str, ...
     return tuple(by), tuple(key for key in differ if key not in by)
 
 
-def _group(settings: dict[str, str | None], runs: Sequence[Recorded], metric: str) -> Group:
+def _group(settings: dict[str, str | None], runs: Sequence[StoredRun], metric: str) -> Group:
     """Of runs with the same settings and seed, the latest one that finished with the metric counts."""
-    counted: dict[str, Recorded] = {}
+    counted: dict[str, StoredRun] = {}
     left_out = []
     for run in sorted(runs, key=lambda run: run.start, reverse=True):
         if run.status != "FINISHED":
@@ -168,15 +160,11 @@ def _group(settings: dict[str, str | None], runs: Sequence[Recorded], metric: st
     return Group(settings, tuple(ordered), values, known, tuple(outliers(values)), tuple(left_out))
 
 
-def _pairs(groups: Sequence[Group]) -> tuple[Pair, ...]:
+def _pairs(groups: Sequence[Group]) -> tuple[Paired | None, ...]:
     best, *others = groups
     tested: list[Paired | None] = []
     for other in (group for group in others[:PAIRS] if group.runs):
         common = [seed for seed in best.by_seed if seed in other.by_seed]
         first, second = ([group.by_seed[seed] for seed in common] for group in (best, other))
         tested.append(paired(first, second) if common else None)
-    corrected = iter(holm([test.p for test in tested if test is not None and test.p is not None]))
-    return tuple(
-        Pair(position, test, next(corrected) if test is not None and test.p is not None else None)
-        for position, test in enumerate(tested, 1)
-    )
+    return tuple(corrected(tested))

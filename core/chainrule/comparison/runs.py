@@ -14,7 +14,7 @@ PAGE = 1000
 
 
 @dataclass(frozen=True)
-class Recorded:
+class StoredRun:
     """One run of ``chainrule train`` as the store has it. ``unreal``: metrics that were infinite or not a number."""
 
     run_id: str
@@ -33,7 +33,7 @@ class Found:
     """``title``: what was asked for, in words. ``others``: how many runs of other programs were found with them."""
 
     title: str
-    runs: tuple[Recorded, ...]
+    runs: tuple[StoredRun, ...]
     others: int
 
 
@@ -68,7 +68,7 @@ def find(client: Any, which: str | None = None, where: str | None = None) -> Fou
         title = title if which is None else f"{title} where {where}"
     found = [run for condition in conditions for run in _search(client, ids, condition, where)]
     found = list({run.info.run_id: run for run in found}.values())  # a sweep may have reused a run of its own
-    runs = [_recorded(run) for run in found if "seed" in run.data.params]
+    runs = [_stored(run) for run in found if "seed" in run.data.params]
     others = sum("seed" not in run.data.params and KIND not in run.data.tags for run in found)
     if not runs:
         raise TrackingError(f"{title}: no run of chainrule train is recorded")
@@ -133,9 +133,9 @@ def _of_sweep(name: str) -> list[str]:
     return [f"tags.{SWEEP} = '{name}'", f"tags.`{reused_tag(name)}` LIKE '%'"]
 
 
-def _recorded(run: Any) -> Recorded:
+def _stored(run: Any) -> StoredRun:
     tags = run.data.tags
-    return Recorded(
+    return StoredRun(
         run.info.run_id,
         run.info.experiment_id,
         run.info.status,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterator
 
-from chainrule.comparison.groups import Comparison, Group, Pair
-from chainrule.comparison.inference import LEVEL, seeds_needed
+from chainrule.comparison.groups import Comparison, Group
+from chainrule.comparison.inference import Paired, seeds_needed
+from chainrule.words import listed, number, p_value
 
 NAMED = 5
 """So many runs of one sort are named; of more there is the number."""
-
-
-def number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
 
 
 def headings(by: tuple[str, ...]) -> list[str]:
@@ -43,16 +41,15 @@ def group_name(comparison: Comparison, group: Group) -> str:
 
 def heading(comparison: Comparison) -> str:
     """What is compared."""
-    better = {"min": "lower", "max": "higher"}[comparison.goal]
     counted = sum(len(group.runs) for group in comparison.groups)
-    return f"{comparison.title}: {comparison.metric} of {counted} runs, {better} is better"
+    return f"{comparison.title}: {comparison.metric} of {counted} runs, {comparison.goal.word} is better"
 
 
 def findings(comparison: Comparison) -> list[str]:
     """What there is to say beside the table, a sentence or two each."""
     said = [*_pairs(comparison), *_outliers(comparison), *_left_out(comparison)]
     if comparison.beside:
-        said.append(f"With these, other params differ: {_listed(list(comparison.beside), 12)}.")
+        said.append(f"With these, other params differ: {listed(comparison.beside, 12)}.")
     return said
 
 
@@ -67,26 +64,23 @@ def _pairs(comparison: Comparison) -> Iterator[str]:
             f"Best: {group_name(comparison, best)}. By how much, over the seeds in common with each of the next ones "
             "(95 % intervals, p of paired t tests by Holm's method, Cohen's d_z):"
         )
-        for pair in comparison.pairs:
-            other = group_name(comparison, comparison.groups[pair.other])
-            yield f"{other}: {_verdict(comparison, pair)}"
+        for group, test in zip(comparison.groups[1:], comparison.pairs):
+            yield f"{group_name(comparison, group)}: {_verdict(comparison, test)}"
 
 
-def _verdict(comparison: Comparison, pair: Pair) -> str:
-    test = pair.paired
+def _verdict(comparison: Comparison, test: Paired | None) -> str:
     if test is None:
         return "no seed in common. A test needs two or more, better five."
-    sign = 1 if comparison.goal == "max" else -1
-    gain = number(sign * test.difference)
+    gained = functools.partial(comparison.goal.gain, b=0.0)  # by how much the first of the pair is better
+    gain = number(gained(test.difference))
     if test.n == 1:
         return f"{gain} with the one seed in common, which may be chance. A test needs two or more, better five."
-    if test.d_z is None or pair.p is None or test.low is None or test.high is None:
+    if test.d_z is None or test.p_holm is None or test.low is None or test.high is None:
         equal = "equal" if test.difference == 0 else gain
         return f"{equal} with each of {test.n} seeds. No spread, so no test."
-    low, high = sorted((sign * test.low, sign * test.high))
-    p = "p < 0.0001" if pair.p < 1e-4 else f"p {pair.p:.2g}"
-    told = f"{gain} ({number(low)} to {number(high)}), {p}, d_z {sign * test.d_z:.2g}, {test.n} seeds"
-    if pair.p < LEVEL:
+    low, high = sorted((gained(test.low), gained(test.high)))
+    told = f"{gain} ({number(low)} to {number(high)}), p {p_value(test.p_holm)}, d_z {gained(test.d_z):.2g}, {test.n} seeds"
+    if test.told_apart:
         return f"{told}."
     needed = _many(seeds_needed(test.d_z, len(comparison.pairs))) if test.d_z else "ever more"
     return f"{told}: too few to tell. To show a difference like this takes about {needed}."
@@ -104,7 +98,7 @@ def _outliers(comparison: Comparison) -> Iterator[str]:
         if far:
             between = lowest if lowest == highest else f"{lowest} to {highest}"
             yield (
-                f"{group_name(comparison, group)}: {_listed(far, NAMED)} {'stand' if far[1:] else 'stands'} far out; "
+                f"{group_name(comparison, group)}: {listed(far, NAMED)} {'stand' if far[1:] else 'stands'} far out; "
                 f"the others have {between}. Look there before you trust the mean."
             )
 
@@ -117,13 +111,8 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
             kinds.setdefault(left.kind, []).append(f"{group_name(comparison, group)}, seed {left.run.seed}{why}")
     older = len(kinds.pop("older", []))
     for kind, named in sorted(kinds.items()):
-        yield f"Not counted, {len(named)} {kind}: {_listed(named, NAMED, '; ')}."
+        yield f"Not counted, {len(named)} {kind}: {listed(named, NAMED, '; ')}."
     if older:
         yield f"Not counted, {older} older: a later run has the same settings and seed."
     if comparison.others:
         yield f"Not counted, {comparison.others} that chainrule train did not record."
-
-
-def _listed(names: list[str], most: int, separator: str = ", ") -> str:
-    more = f"{separator}and {len(names) - most} more" if len(names) > most else ""
-    return separator.join(names[:most]) + more

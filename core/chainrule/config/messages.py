@@ -213,7 +213,7 @@ def unknown_at_the_top(key: str, config: Mapping[Any, Any], file: str | None = N
 def _a_folder(key: str) -> str:
     """What is right where a folder of presets stands for a group: ``mnist=classic``, ``model/mnist=classic``."""
     first, slash, rest = key.partition("/")
-    groups, folder = ([first], rest) if slash else ([*KINDS], key)
+    groups, folder = ([first], rest) if slash else ([*KIND_OF], key)
     held = [group for group in groups if any(option.startswith(f"{folder}/") for option in _options(group))]
     chosen = " or ".join(f"{group}={folder}/..." for group in held)
     return f"It is a folder of presets: choose one with {chosen}" if held else ""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chainrule.comparison.formats import markdown
 from chainrule.comparison.groups import Comparison
-from chainrule.comparison.runs import Recorded
+from chainrule.comparison.runs import StoredRun
 from chainrule.comparison.wording import group_name
 from chainrule.tracking.environment import environment
 from chainrule.tracking.pages import page_of, way_to
@@ -20,8 +20,8 @@ from chainrule.words import cut
 EXPERIMENT = "comparisons"
 
 
-def record(comparison: Comparison, folder: Path, uri: str) -> str:
-    """Record it with the files of a folder; where its page is.
+def log_comparison(comparison: Comparison, folder: Path, uri: str) -> str:
+    """Log it with the files of a folder; where its page is.
 
     Raises:
         TrackingError: the store does not take it.
@@ -64,7 +64,7 @@ def note(comparison: Comparison) -> str:
     return text
 
 
-def side_by_side(runs: Sequence[Recorded]) -> str:
+def side_by_side(runs: Sequence[StoredRun]) -> str:
     """The place of MLflow's own page that compares runs, below its address."""
     ids = [run.run_id for run in runs]
     experiments = sorted({run.experiment_id for run in runs})
