@@ -79,7 +79,8 @@ def _verdict(comparison: Comparison, test: Paired | None) -> str:
         equal = "equal" if test.difference == 0 else gain
         return f"{equal} with each of {test.n} seeds. No spread, so no test."
     low, high = sorted((gained(test.low), gained(test.high)))
-    told = f"{gain} ({number(low)} to {number(high)}), p {p_value(test.p_holm)}, d_z {gained(test.d_z):.2g}, {test.n} seeds"
+    interval, p, d_z = f"{number(low)} to {number(high)}", p_value(test.p_holm), f"{gained(test.d_z):.2g}"
+    told = f"{gain} ({interval}), p {p}, d_z {d_z}, {test.n} seeds"
     if test.told_apart:
         return f"{told}."
     needed = _many(seeds_needed(test.d_z, len(comparison.pairs))) if test.d_z else "ever more"

@@ -1,7 +1,7 @@
 """What Hydra and OmegaConf say about a wrong config, in a line or two: the key, the value, and what would be right.
 
 Their errors hold little but text, so it is their text that is matched here, as Hydra 1.3 and OmegaConf 2.3 write it;
-tests/core/test_wrong_input.py holds each. Text that none of the patterns knows is passed on as it is.
+tests/core/config/test_messages.py holds each. Text that none of the patterns knows is passed on as it is.
 """
 
 from __future__ import annotations

@@ -168,11 +168,11 @@ class Trainer:
 
     def _run_epoch(self, x: Array, targets: Targets, held_out: tuple[Array, Targets] | None) -> None:
         self.epoch += 1
-        self._tell("on_epoch_start")
-        start = time.perf_counter()
         self._loss_sum, self._seen = 0.0, 0
         for metric in self._followed:
             metric.reset()
+        self._tell("on_epoch_start")
+        start = time.perf_counter()
         order = self._rng.permutation(len(x)) if self.shuffle else np.arange(len(x))
         gathered = np.empty((min(self.batch_size, len(x)), *x.shape[1:]), x.dtype)
         for index, rows in enumerate(batches(len(x), self.batch_size)):

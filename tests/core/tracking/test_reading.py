@@ -1,4 +1,4 @@
-"""A run read back from a store. Of a whole run: test_experiment."""
+"""A run read back from a store. Of a whole run: runs/test_run."""
 
 import math
 

@@ -408,6 +408,44 @@ def test_running_values_at_the_end_of_an_epoch_are_still_those_of_training() -> 
     assert running == {"loss": metrics["train/loss"], "accuracy": metrics["train/accuracy"]}
 
 
+def test_nothing_runs_before_the_first_batch() -> None:
+    """And nothing is measured: before ``fit``, or in an epoch that has just begun."""
+    waiting = trainer()
+    assert list(waiting.running()) == ["loss"]
+    assert np.isnan(waiting.running()["loss"])
+    found: list[dict[str, float]] = []
+
+    class Look(cr.Callback):
+        def on_epoch_start(self, trainer: cr.Training) -> None:
+            found.append(trainer.running())
+
+    waiting.fit((X, LABELS), epochs=2, callbacks=[Look()])
+    for values in found:
+        assert set(values) == {"loss", "accuracy"}
+        assert all(np.isnan(value) for value in values.values())
+
+
+def test_all_of_a_trainer_is_there_from_the_first() -> None:
+    """What is born in ``fit`` alone raises AttributeError where somebody looks before."""
+    fitted, new = trainer(), trainer()
+    fitted.fit((X, LABELS), epochs=1)
+    assert vars(fitted).keys() == vars(new).keys()
+
+
+def test_a_callback_is_given_all_that_its_contract_says() -> None:
+    promised = [name for name in vars(cr.Training) if not name.startswith("_")]
+    assert len(promised) == 17
+    found: list[set[str]] = []
+
+    class Look(cr.Callback):
+        def on_batch_end(self, trainer: cr.Training) -> None:
+            found.append({name for name in promised if hasattr(trainer, name)})
+
+    trainer().fit((X, LABELS), epochs=1, callbacks=[Look()])
+    assert found[0] == set(promised)
+    assert all(f"``{name}" in (cr.Callback.__doc__ or "") for name in promised)
+
+
 # ---- the learning rate
 
 
@@ -439,6 +477,50 @@ def test_a_rate_that_is_set_is_what_the_schedule_goes_on_from() -> None:
     fitted.fit((X, LABELS), epochs=2, callbacks=[rates, sets])
     assert rates.seen == pytest.approx([0.5, 0.4, 0.3, 2.0, 1.0, 0.0])
     assert fitted.optimizer.lr == 0.6
+
+
+@dataclass
+class Rising(cr.Schedule):
+    """$step / total$: 0 for the first update."""
+
+    def __call__(self, step: int, total: int) -> float:
+        return step / total
+
+
+def test_a_rate_that_is_set_where_the_schedule_gives_0_is_that_of_the_next_update() -> None:
+    """Nothing times 0 is the given rate; its docstring promises it all the same."""
+    net = regressor()
+    theta = net.parameters.theta.copy()
+    _, gradient = net.loss_and_gradient(X[:8], NUMBERS[:8])
+    fitted = trainer(net, {"name": "sgd", "lr": 0.5}, schedule=Rising(), shuffle=False)
+    before: list[float] = []
+    moved: list[Any] = []
+
+    class Sets(cr.Callback):
+        def on_gradient(self, trainer: cr.Training) -> None:
+            if trainer.step == 0:
+                trainer.learning_rate = 0.125
+            before.append(trainer.learning_rate)
+
+        def on_batch_end(self, trainer: cr.Training) -> None:
+            moved.append(trainer.network.parameters.theta.copy())
+
+    fitted.fit((X, NUMBERS), epochs=2, callbacks=[Sets()])
+    assert np.allclose(moved[0], theta - 0.125 * gradient, rtol=1e-13)
+    assert before == pytest.approx([0.125, *(0.125 * step / 6 for step in range(1, 6))])
+
+
+def test_a_rate_that_is_set_is_the_next_one_to_the_last_bit() -> None:
+    fitted = trainer(schedule=Falling())
+    given: list[float] = []
+
+    class Sets(cr.Callback):
+        def on_batch_end(self, trainer: cr.Training) -> None:
+            trainer.learning_rate = 0.1
+            given.append(trainer.learning_rate)
+
+    fitted.fit((X, LABELS), epochs=3, callbacks=[Sets()])
+    assert set(given) == {0.1}
 
 
 def test_a_rate_that_is_set_without_a_schedule_stays() -> None:
