@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 
 def redacted(text: str) -> str:
@@ -54,7 +55,50 @@ def listed(names: Sequence[str], most: int, separator: str = ", ") -> str:
 
 
 def in_words(name: str) -> str:
+    """A registered name for people.
+
+    >>> in_words("confusion_matrix")
+    'confusion matrix'
+    """
     return name.replace("_", " ")
+
+
+def with_article(noun: str) -> str:
+    """
+    >>> with_article("layer"), with_article("optimizer")
+    ('a layer', 'an optimizer')
+    """
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def as_written(value: Any) -> str:
+    """A value as it stands in a config.
+
+    >>> as_written(None), as_written(True), as_written("tanh"), as_written(0.5)
+    ('null', 'true', '"tanh"', '0.5')
+    """
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def sizes(shape: Sequence[int]) -> str:
+    """
+    >>> sizes((28, 28))
+    '28, 28'
+    """
+    return ", ".join(map(str, shape))
+
+
+def duration(seconds: float) -> str:
+    """
+    >>> duration(3723), duration(123), duration(3)
+    ('1:02:03', '2:03', '3 s')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
 
 
 def relative(folder: Path) -> str:

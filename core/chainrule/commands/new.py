@@ -21,6 +21,7 @@ from chainrule.contract.kinds import KINDS
 from chainrule.errors import ConfigError
 from chainrule.registry.provenance import own_version
 from chainrule.registry.registry import registry, snake_case
+from chainrule.words import with_article
 
 TEMPLATES = Path(__file__).parent / "templates"
 CONFIG_WORDS = ("none", "null", "true", "false", "nan", "inf")
@@ -106,8 +107,7 @@ def new_package(name: str, kind: str, parent: Path) -> Package:
     folder = parent / name
     if folder.exists() or folder.is_symlink():
         raise ConfigError(f"there is {folder} already, and nothing is overwritten: take another name", key="NAME")
-    article = "an" if kind[0] in "aeiou" else "a"
-    once = {"A_KIND": f"{article} {kind}", "VERSIONS": compatible(own_version()), "TRY_IT": package.command}
+    once = {"A_KIND": with_article(kind), "VERSIONS": compatible(own_version()), "TRY_IT": package.command}
     for place, text in package.files().items():
         for stand_in, value in once.items():
             text = text.replace(stand_in, value)

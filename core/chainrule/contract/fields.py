@@ -19,6 +19,7 @@ from dataclasses import MISSING, dataclass
 from typing import Any, Literal, Union, cast
 
 from chainrule.errors import FieldError, UnknownName, did_you_mean
+from chainrule.words import as_written, with_article
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def fit(annotation: Any, value: Any) -> Any:
         TypeError: it does not fit; the message says what would.
     """
     if not _fits(annotation, value):
-        raise TypeError(f"got {_shown(value)}, expected {expected(annotation)}")
+        raise TypeError(f"got {as_written(value)}, expected {expected(annotation)}")
     return _converted(annotation, value)
 
 
@@ -140,12 +141,12 @@ def expected(annotation: Any) -> str:
     if annotation in words:
         return words[annotation]
     if origin is Literal:
-        return " or ".join(_shown(choice) for choice in arguments)
+        return " or ".join(as_written(choice) for choice in arguments)
     if _is_union(origin):
         kind = _component_kind(annotation)
         if kind:
             rest = [a for a in arguments if _component_kind(a) is None and a not in (str,) and not _is_mapping(a)]
-            shown = f"the name of {_article(kind)} or {{name: ..., ...}}"
+            shown = f"the name of {with_article(kind)} or {{name: ..., ...}}"
             return " or ".join([shown, *(expected(a) for a in rest)])
         return " or ".join(expected(a) for a in arguments)
     if _is_sequence(annotation):
@@ -156,7 +157,7 @@ def expected(annotation: Any) -> str:
     if _is_mapping(annotation):
         return "a mapping"
     kind = _component_kind(annotation)
-    return _article(kind) if kind else type_name(annotation)
+    return with_article(kind) if kind else type_name(annotation)
 
 
 def type_name(annotation: Any) -> str:
@@ -267,14 +268,3 @@ def _converted(annotation: Any, value: Any) -> Any:
         # A tuple equals the default that a dataclass can have, so that make(spec_of(component)) == component.
         return (list if list in (origin, annotation) else tuple)(_converted(inner, element) for element in value)
     return value
-
-
-def _article(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-
-
-def _shown(value: Any) -> str:
-    """A value as it stands in a config."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return f'"{value}"' if isinstance(value, str) else repr(value)

@@ -9,9 +9,9 @@ import numpy as np
 from chainrule.contract.arrays import Array
 from chainrule.errors import ContractError
 from chainrule.network.network import Network
-from chainrule.network.targets import listed
 from chainrule.registry.provenance import supplier
 from chainrule.registry.registry import registry
+from chainrule.words import sizes
 
 
 def rehearse(network: Network, x: Array, target: Array) -> None:
@@ -21,8 +21,8 @@ def rehearse(network: Network, x: Array, target: Array) -> None:
         ContractError: a step gives another shape or dtype than it should; it is named, with its distribution.
     """
     for step, y in network.walk(x):
-        expected = f"{network.dtype} of shape ({listed((len(x), *step.shape))})"
-        found = f"{y.dtype} of shape ({listed(y.shape)})" if isinstance(y, np.ndarray) else repr(y)
+        expected = f"{network.dtype} of shape ({sizes((len(x), *step.shape))})"
+        found = f"{y.dtype} of shape ({sizes(y.shape)})" if isinstance(y, np.ndarray) else repr(y)
         if found != expected:
             raise ContractError(f"forward of {step.name} ({supplier(step.layer)}) gave {found}, not {expected}")
     loss = network.compute_loss(x, target, training=False)

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.contract.arguments import real_numbers, require_labels
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.errors import DataError, ShapeError
+from chainrule.words import sizes
 
 
 class Targets(NamedTuple):
@@ -32,7 +33,7 @@ def as_inputs(x: Any, input_shape: Shape, dtype: np.dtype[Any]) -> Array:
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
         inputs: Array = real_numbers("inputs", x).astype(dtype, copy=False)
     if inputs.ndim == 0 or inputs.shape[1:] != input_shape:
-        raise ShapeError(f"the network takes inputs of shape (n, {listed(input_shape)}), got {inputs.shape}")
+        raise ShapeError(f"the network takes inputs of shape (n, {sizes(input_shape)}), got {inputs.shape}")
     return inputs
 
 
@@ -62,7 +63,7 @@ def prepared(y: Array, task: Task, output_shape: Shape, dtype: np.dtype[Any], in
     if target.ndim == 1 and output_shape == (1,):
         target = target[:, None]  # never broadcast (n,) against (n, 1)
     if target.shape[1:] != output_shape:
-        raise ShapeError(f"targets of shape {y.shape} do not fit a {task} output of shape (n, {listed(output_shape)})")
+        raise ShapeError(f"targets of shape {y.shape} do not fit a {task} output of shape (n, {sizes(output_shape)})")
     within = (target >= 0) & (target <= 1)  # false for nan
     if task == "binary" and not within.all():
         raise DataError(f"targets of a binary task must be 0 or 1, got {target[~within][0]:g}")
@@ -72,7 +73,7 @@ def prepared(y: Array, task: Task, output_shape: Shape, dtype: np.dtype[Any], in
 def _classes(y: Array, output_shape: Shape, dtype: np.dtype[Any], integer_targets: bool) -> Targets:
     if len(output_shape) != 1 or output_shape[0] < 2:
         raise ShapeError(
-            f"a multiclass task needs one output unit per class, and the output has shape (n, {listed(output_shape)}); "
+            f"a multiclass task needs one output unit per class, and the output has shape (n, {sizes(output_shape)}); "
             "for two classes in one column use a sigmoid output and a binary loss"
         )
     classes = output_shape[0]
@@ -112,7 +113,3 @@ def _looks_like(y: Array, output_shape: Shape) -> Task:
         if (y >= 0).all() and np.allclose(rows, 1):
             return "multiclass"
     return "binary" if np.isin(y, (0, 1)).all() else "regression"
-
-
-def listed(shape: Shape) -> str:
-    return ", ".join(map(str, shape))

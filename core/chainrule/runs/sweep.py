@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import SweepError, TrackingError
 from chainrule.runs.report import job_name, run_and_report, show_failures
-from chainrule.words import number, relative
+from chainrule.words import duration, number, relative
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Sweep
@@ -131,7 +131,7 @@ class Supervisor:
             words.append("the best so far")
         if done < jobs:
             seconds = (time.monotonic() - self._start) / done * (jobs - done)
-            words.append(f"{_duration(seconds)} left")
+            words.append(f"{duration(seconds)} left")
         return "  ".join(words)
 
     def _is_best(self, ended: Ended) -> bool:
@@ -161,11 +161,3 @@ class Supervisor:
                 tracking.close_orphans()  # of workers that are gone
         if self._trackings and self.ended:
             sys.stderr.write("the sweep was cut short; with tracking.reuse=true it goes on where it was\n")
-
-
-def _duration(seconds: float) -> str:
-    """``1:02:03``, ``2:03`` or ``3 s``."""
-    minutes, rest = divmod(round(seconds), 60)
-    if not minutes:
-        return f"{rest} s"
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
