@@ -8,7 +8,8 @@ missing are left out, and named.
 
 Parts, all by default: `steps` (that table), `growth` (cost as batch, width and depth grow), `kinds` (where the time
 goes), `memory` (peaks of two experiments, and of the same in PyTorch), `tracking` (what MLflow, figures and callbacks
-add to `experiment=mnist`), `sweep` (24 jobs in one process and in two; what one more job costs beside its training).
+add to `experiment=mnist`), `sweep` (24 jobs in one process and in two; what one more job costs beside its training),
+`kept` (what is gained by what core has for speed alone: when garbage is searched, config files that are merged once).
 
     python experiments/speed.py
 """
@@ -254,14 +255,29 @@ def sweep(options: argparse.Namespace) -> None:
     publish(options.results, "speed_sweep", columns, rows, note=options.note)
 
 
-def commands(forms: dict[str, list[str]], rounds: int) -> dict[str, list[float]]:
+def kept(options: argparse.Namespace) -> None:
+    """Whole commands, turn about: with what core has for speed alone, and without (``peers/without.py``)."""
+    one = ["experiment=digits", "trainer.epochs=1", *options.override]
+    many = ["-m", "experiment=xor", "trainer.epochs=1", f"seed=range(0,{MANY})", "tracking.figures=false"]
+    rows = []
+    for what, overrides in {"pauses": one, "merged_files": [*many, *options.override]}.items():
+        taken = commands(dict.fromkeys(("nothing", what), overrides), options.rounds, program_without)
+        seconds = [f"{statistics.median(values):.1f} s" for values in taken.values()]
+        ratio = statistics.median(without / whole for whole, without in zip(*taken.values()))
+        rows.append([what, f"chainrule train {' '.join(overrides)}", *seconds, f"{ratio:.2f}"])
+    publish(options.results, "speed_kept", ["", "command", "with", "without", "ratio"], rows, note=options.note)
+
+
+def commands(
+    forms: dict[str, list[str]], rounds: int, program: Callable[[str], list[str]] = lambda form: ["-m", "chainrule"]
+) -> dict[str, list[float]]:
     """Seconds of whole commands ``chainrule train ...``, turn about, with one store for all."""
     taken: dict[str, list[float]] = {form: [] for form in forms}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(rounds):
             for form, overrides in forms.items():
                 start = time.perf_counter()
-                command = [sys.executable, "-m", "chainrule", "train", *overrides]
+                command = [sys.executable, *program(form), "train", *overrides]
                 subprocess.run(command, cwd=folder, check=True, capture_output=True)
                 taken[form].append(time.perf_counter() - start)
                 print(f"{form}: {taken[form][-1]:.1f} s", file=sys.stderr, flush=True)
@@ -269,9 +285,16 @@ def commands(forms: dict[str, list[str]], rounds: int) -> dict[str, list[float]]
 
 
 FEW, MANY = 5, 45
+
+
+def program_without(form: str) -> list[str]:
+    """Which program leaves this out."""
+    return [str(Path(__file__).parent / "peers" / "without.py"), form]
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "steps": steps, "growth": growth, "kinds": kinds, "memory": memory, "tracking": tracking,
-    "sweep": sweep,
+    "sweep": sweep, "kept": kept,
 }  # fmt: skip
 
 

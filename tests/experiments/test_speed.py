@@ -167,6 +167,15 @@ def test_growth_memory_and_tracking(tmp_path: Path, data_folder: Path) -> None:
         compared(name, tmp_path)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["nothing", "pauses", "merged_files"])
+def test_without_what_is_for_speed_alone_all_is_as_it_was(tmp_path: Path, what: str) -> None:
+    command = [sys.executable, str(ROOM / "peers" / "without.py"), what, "train", "-m", "seed=1,2", "trainer.epochs=2"]
+    done = subprocess.run([*command, "tracking=none"], cwd=tmp_path, env=variables(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "jobs     2" in done.stdout
+
+
 @pytest.mark.soak  # a hundred jobs
 def test_sweeps(tmp_path: Path, data_folder: Path) -> None:
     run(
@@ -186,4 +195,4 @@ def test_a_part_that_there_is_not_is_told(tmp_path: Path) -> None:
         [sys.executable, str(ROOM / "speed.py"), "step"], cwd=tmp_path, env=variables(), capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert "there is no part step; there are steps, growth, kinds, memory, tracking, sweep" in done.stderr
+    assert "there is no part step; there are steps, growth, kinds, memory, tracking, sweep, kept" in done.stderr
