@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,6 +72,8 @@ def module_name(path: Path) -> str:
 
 
 def test_every_folder_is_a_room_and_says_what_lives_there_and_what_may_not() -> None:
+    there = {path.name for path in Path(__file__).parent.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert there == set(ROOMS), "tests mirror the rooms"
     folders = {path.name for path in CORE.iterdir() if path.is_dir() and path.name not in ("__pycache__", "conf")}
     assert folders == set(ROOMS)
     assert {path.stem for path in CORE.glob("*.py")} == GROUND | {"__init__", "__main__"}
@@ -84,6 +89,36 @@ def test_a_room_imports_what_it_may_and_all_of_it(room: str) -> None:
     files = [path for path in FILES if room_of(path) == room]
     used = {name.split(".")[1] for path in files for name in own_imports(path)} - {room} - GROUND
     assert used == ARROWS[room]
+
+
+README = (CORE.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_map_of_rooms_is_the_code() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.*?) ?\|$", README, flags=re.MULTILINE)
+    assert [room for room, _, _ in rows] == ROOMS
+    assert {room: {*filter(None, arrows.split(", "))} for room, _, arrows in rows} == ARROWS
+
+
+WALKS = README.partition("## Two walks")[2]
+NAMED = re.findall(r"`((?:chainrule_plugins|\w+)(?:\.\w+)+)`", WALKS)
+
+
+def test_the_walks_are_twenty_turns_at_most() -> None:
+    assert len(re.findall(r"^\d+\. ", WALKS, flags=re.MULTILINE)) <= 20
+    assert len(NAMED) > 20
+
+
+@pytest.mark.parametrize("name", [name for name in NAMED if not re.fullmatch(r"\w+\.\w+=.*|optimizer\.lr", name)])
+def test_each_turn_of_a_walk_is_there(name: str) -> None:
+    path = name if name.startswith("chainrule_plugins.") else f"chainrule.{name}"
+    parts = path.split(".")
+    for end in range(len(parts), 0, -1):
+        with contextlib.suppress(ModuleNotFoundError):
+            thing = importlib.import_module(".".join(parts[:end]))
+            break
+    for part in parts[end:]:
+        thing = getattr(thing, part)
 
 
 def test_the_ground_stands_on_nothing() -> None:
