@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -25,8 +26,22 @@ def cut(text: str, length: int) -> str:
 
 
 def number(value: float | None) -> str:
-    """With four digits; nothing for None."""
-    return "" if value is None else f"{value:.4g}" if abs(value) < 1e4 else f"{value:.3e}"
+    """With four digits; nothing for None.
+
+    >>> number(2 / 3), number(12345), number(None)
+    ('0.6667', '1.234e+04', '')
+    """
+    return "" if value is None else f"{value:.4g}"
+
+
+def listed(names: Sequence[str], most: int, separator: str = ", ") -> str:
+    """The first ``most`` of them, and how many more there are.
+
+    >>> listed(["relu", "tanh", "sigmoid"], 2)
+    'relu, tanh, and 1 more'
+    """
+    more = f"{separator}and {len(names) - most} more" if len(names) > most else ""
+    return separator.join(names[:most]) + more
 
 
 def in_words(name: str) -> str:

@@ -9,7 +9,8 @@ import json
 from typing import Any
 
 from chainrule.comparison.groups import Comparison, Group
-from chainrule.comparison.wording import findings, group_name, heading, headings, number, setting
+from chainrule.comparison.wording import findings, group_name, heading, headings, setting
+from chainrule.words import number
 
 FIGURES = ("n", "mean", "sd", "low", "high")
 

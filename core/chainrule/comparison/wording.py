@@ -7,13 +7,10 @@ from collections.abc import Iterator
 
 from chainrule.comparison.groups import Comparison, Group, Pair
 from chainrule.comparison.inference import LEVEL, seeds_needed
+from chainrule.words import listed, number
 
 NAMED = 5
 """So many runs of one sort are named; of more there is the number."""
-
-
-def number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
 
 
 def headings(by: tuple[str, ...]) -> list[str]:
@@ -52,7 +49,7 @@ def findings(comparison: Comparison) -> list[str]:
     """What there is to say beside the table, a sentence or two each."""
     said = [*_pairs(comparison), *_outliers(comparison), *_left_out(comparison)]
     if comparison.beside:
-        said.append(f"With these, other params differ: {_listed(list(comparison.beside), 12)}.")
+        said.append(f"With these, other params differ: {listed(comparison.beside, 12)}.")
     return said
 
 
@@ -104,7 +101,7 @@ def _outliers(comparison: Comparison) -> Iterator[str]:
         if far:
             between = lowest if lowest == highest else f"{lowest} to {highest}"
             yield (
-                f"{group_name(comparison, group)}: {_listed(far, NAMED)} {'stand' if far[1:] else 'stands'} far out; "
+                f"{group_name(comparison, group)}: {listed(far, NAMED)} {'stand' if far[1:] else 'stands'} far out; "
                 f"the others have {between}. Look there before you trust the mean."
             )
 
@@ -117,13 +114,8 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
             kinds.setdefault(left.kind, []).append(f"{group_name(comparison, group)}, seed {left.run.seed}{why}")
     older = len(kinds.pop("older", []))
     for kind, named in sorted(kinds.items()):
-        yield f"Not counted, {len(named)} {kind}: {_listed(named, NAMED, '; ')}."
+        yield f"Not counted, {len(named)} {kind}: {listed(named, NAMED, '; ')}."
     if older:
         yield f"Not counted, {older} older: a later run has the same settings and seed."
     if comparison.others:
         yield f"Not counted, {comparison.others} that chainrule train did not record."
-
-
-def _listed(names: list[str], most: int, separator: str = ", ") -> str:
-    more = f"{separator}and {len(names) - most} more" if len(names) > most else ""
-    return separator.join(names[:most]) + more
