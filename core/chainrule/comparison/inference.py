@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.errors import ConfigError
 
 LEVEL = 0.05
 POWER = 0.8
-FEWEST_FOR_OUTLIERS = 4
+OUTLIER_LEVEL = 0.01
+"""Of a sweep's many groups, few are to be named where nothing is wrong."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,7 @@ def paired(first: Sequence[float], second: Sequence[float]) -> Paired:
 
     differences = [a - b for a, b in zip(first, second, strict=True)]
     known = summary(differences)
-    largest = max(map(abs, (*first, *second)))
-    if known.sd is None or known.sd <= 1e-12 * largest:  # rounding makes a spread out of equal differences
+    if known.sd is None or _is_rounding(known.sd, (*first, *second)):
         return Paired(known.n, known.mean)
     d_z = known.mean / known.sd
     p = 2 * float(stdtr(known.n - 1, -abs(d_z) * math.sqrt(known.n)))
@@ -92,23 +96,80 @@ def seeds_needed(d_z: float, tests: int = 1) -> int:
     return math.ceil(((z + normal.inv_cdf(POWER)) / d_z) ** 2 + z**2 / 2)
 
 
-def outliers(values: Sequence[float]) -> list[int]:
-    """The positions of values that stand far out from the others, of at least four.
+def outliers(values: Sequence[float], level: float = OUTLIER_LEVEL, most: int | None = None) -> list[int]:
+    r"""The positions of values that stand far out, by the generalized extreme Studentized deviate test, two-sided.
 
-    By the modified z-score of Iglewicz and Hoaglin (1993), $0.6745 |x - median| / MAD$. Their limit of 3.5 would name a
-    seed in one of five groups of five where nothing is wrong; this one does in one of a hundred, and comes near to
-    theirs with many seeds. Where more than half of the values are equal (accuracies often are), MAD is 0: then what
-    differs from them by more than a twentieth stands out, if no more than a quarter differ.
+    Of $n$ values, up to $r$ are suspected. One after another, the value farthest from the mean of those that are left
+    is taken away; the i-th of them was
+
+    $$R_i = \frac{\max_j |x_j - \bar{x}|}{s}$$
+
+    standard deviations from it, mean $\bar{x}$ and $s$ being those of the $n - i + 1$ values with it. That is held
+    against
+
+    $$\lambda_i = \frac{(n - i) \, t_{p, n-i-1}}{\sqrt{(n - i - 1 + t_{p, n-i-1}^2)(n - i + 1)}}, \qquad
+    p = 1 - \frac{\alpha}{2 (n - i + 1)}$$
+
+    where $t_{p, \nu}$ is the p-quantile of Student's t with $\nu$ degrees of freedom. The first $i$ stand out, for the
+    largest $i$ with $R_i > \lambda_i$: so two of them do not hide one another. Once those that are left are equal,
+    nothing more does.
+
+    Args:
+        level: $\alpha$, the share of normally distributed groups, of which nothing is wrong, in which a value is named.
+            The share is as large from 15 values on; with 8 to 12, about 0.014 of them are named at a level of 0.01.
+        most: $r$, at most ``len(values) - 2``; None for a quarter of them: so of fewer than four, none is suspected.
+
+    Raises:
+        ConfigError: so many cannot be suspected.
+
+    Reference:
+        Rosner (1983), "Percentage points for a generalized ESD many-outlier procedure", Technometrics 25(2).
+        NIST/SEMATECH, e-Handbook of Statistical Methods, section 1.3.5.17.3.
+
+    Example:
+        >>> outliers([1, 1, 0.75, 1, 1, 1, 0.75, 1, 1, 1])
+        [2, 6]
     """
-    if len(values) < FEWEST_FOR_OUTLIERS:
-        return []
-    median = statistics.median(values)
-    away = [abs(value - median) for value in values]
-    mad = statistics.median(away)
-    if mad == 0 and sum(distance > 0 for distance in away) > len(values) / 4:
-        return []
-    limit = mad * (4.3 + 350 / len(values) ** 2) / 0.6745 if mad else abs(median) / 20
-    return [index for index, distance in enumerate(away) if distance > limit]
+    n = len(values)
+    most = n // 4 if most is None else most
+    if not 0 <= most <= max(0, n - 2):
+        raise ConfigError(f"of {n} values at most {max(0, n - 2)} can be suspected, not {most}")
+    taken = extreme_deviates(values, most)
+    limits = critical_deviates(n, most, level)
+    beyond = [i for i, ((_, deviate), limit) in enumerate(zip(taken, limits), 1) if deviate > limit]
+    return sorted(position for position, _ in taken[: max(beyond, default=0)])
+
+
+def extreme_deviates(values: Sequence[float], most: int) -> list[tuple[int, float]]:
+    """Position and $R_i$ of each value that ``outliers`` takes away: so many, or until the others are equal."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    left = np.array([values[position] for position in order], float)
+    taken: list[tuple[int, float]] = []
+    while len(taken) < most:
+        mean, sd = float(left.mean()), float(left.std(ddof=1))
+        if _is_rounding(sd, left):
+            break
+        low, high = mean - float(left[0]), float(left[-1]) - mean  # the farthest is at one of the ends
+        cut = slice(1, None) if low > high else slice(-1)
+        taken.append((order[0] if low > high else order[-1], max(low, high) / sd))
+        left, order = left[cut], order[cut]
+    return taken
+
+
+def critical_deviates(n: int, most: int, level: float) -> list[float]:
+    r"""What the $R_i$ of ``outliers`` are held against: $\lambda_1$ to $\lambda_r$."""
+    from scipy.special import stdtrit
+
+    limits = []
+    for i in range(1, most + 1):
+        t = float(stdtrit(n - i - 1, 1 - level / (2 * (n - i + 1))))
+        limits.append((n - i) * t / math.sqrt((n - i - 1 + t**2) * (n - i + 1)))
+    return limits
+
+
+def _is_rounding(sd: float, values: Iterable[float]) -> bool:
+    """Whether so small a spread is what rounding makes out of equal values."""
+    return sd <= 1e-12 * max(map(abs, values))
 
 
 def _t(n: int) -> float:
