@@ -34,6 +34,15 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
+def p_value(p: float | None) -> str:
+    """With two digits; a dash where there was no test.
+
+    >>> p_value(0.01234), p_value(0.00001), p_value(None)
+    ('0.012', '< 0.0001', '-')
+    """
+    return "-" if p is None else "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
 def listed(names: Sequence[str], most: int, separator: str = ", ") -> str:
     """The first ``most`` of them, and how many more there are.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
 import re
@@ -15,11 +16,13 @@ from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 from mlflow.entities import Metric, Param
 from mlflow.tracking import MlflowClient
 
 import chainrule as cr
+from chainrule import comparison
 from chainrule.comparison import compare, runs
 from chainrule.comparison.as_run import TAG_LENGTH, note
 from chainrule.comparison.groups import PAIRS, Comparison, grouped, telling_apart
@@ -221,9 +224,9 @@ def test_the_numbers_are_those_of_a_computation_by_hand(store: Store) -> None:
     assert best.summary.high == pytest.approx(0.92 + 2.776445 * (0.00025 / 5) ** 0.5)
     assert second.summary.mean == pytest.approx(0.806)
     [pair] = store.compared().pairs
-    assert pair.paired is not None
-    assert pair.paired.difference == pytest.approx(0.114)
-    assert pair.p == pair.paired.p
+    assert pair is not None
+    assert pair.difference == pytest.approx(0.114)
+    assert pair.p == pair.p_holm
 
 
 # ---- which metric
@@ -333,10 +336,9 @@ def test_the_sign_is_that_of_a_gain_whichever_way_the_metric_is_better(store: St
 def test_only_the_leading_pairs_are_tested_and_corrected_for_one_another() -> None:
     rng = np.random.default_rng(0)
     compared = of_rates([rng.normal(0.9 - lr / 100, 0.01, 4).tolist() for lr in range(8)])
-    assert [pair.other for pair in compared.pairs] == [1, 2, 3, 4, 5]
-    assert PAIRS == 5
-    alone = sorted(pair.paired.p for pair in compared.pairs if pair.paired and pair.paired.p)
-    assert min(pair.p for pair in compared.pairs if pair.p) == pytest.approx(min(1, 5 * alone[0]))
+    assert len(compared.pairs) == PAIRS == 5
+    alone = sorted(pair.p for pair in compared.pairs if pair and pair.p)
+    assert min(pair.p_holm for pair in compared.pairs if pair and pair.p_holm) == pytest.approx(min(1, 5 * alone[0]))
 
 
 def test_a_seed_that_never_learns_is_named(store: Store) -> None:
@@ -445,6 +447,37 @@ def test_the_note_of_many_runs_is_as_long_as_mlflow_takes() -> None:
     text = note(of_rates([[0.5 + lr / 100 + seed / 1000 for seed in range(5)] for lr in range(30)]))
     assert TAG_LENGTH - 1000 < len(text) <= TAG_LENGTH
     assert text.count("| 5 |") == 30
+
+
+# ---- what it offers to studies
+
+
+def test_what_is_public_is_sorted_and_documented() -> None:
+    names = comparison.__all__
+    assert names == sorted(set(names), key=lambda name: (not name.isupper(), name.islower(), name))
+    for thing in (getattr(comparison, name) for name in names):
+        if inspect.isclass(thing) or inspect.isfunction(thing):
+            assert thing.__doc__
+            assert not thing.__doc__.startswith(f"{thing.__name__}(")  # what dataclass writes where nobody did
+
+
+def test_learning_curves_are_those_of_the_runs_that_count(store: Store) -> None:
+    store.add(0, 0.5, epochs=2)
+    store.add(1, 0.6, epochs=3)
+    [group] = store.compared("digits").groups
+    found = comparison.learning_curves(group, "validation/accuracy", store.uri)
+    assert found == [{1: 0.1, 2: 0.2}, {1: 0.1, 2: 0.2, 3: 0.3}]
+    assert comparison.learning_curves(group, "validation/loss", store.uri) == [{}, {}]
+
+
+def test_a_study_draws_bands_over_whatever_it_varies() -> None:
+    """As `optimizers` does over learning rates; the curves of runs are `band`'s in the pictures below."""
+    axes = Figure().subplots()
+    assert comparison.band(axes, [0.1, 1], [[1, 4], [3, 8]], "#0072B2", "sgd", marker="o")
+    [line], [area] = axes.lines, axes.collections
+    assert (line.get_label(), line.get_marker(), [*line.get_ydata()]) == ("sgd", "o", [2, 6])
+    assert {tuple(point) for point in area.get_paths()[0].vertices} == {(0.1, 1), (0.1, 3), (1, 4), (1, 8)}
+    assert not comparison.band(axes, [0.1, 1], [[1, 4], [3, np.nan]], "#0072B2", "sgd")
 
 
 # ---- the pictures

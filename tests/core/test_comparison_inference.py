@@ -13,6 +13,7 @@ from scipy import stats
 
 import chainrule as cr
 from chainrule.comparison.inference import (
+    corrected,
     critical_deviates,
     extreme_deviates,
     holm,
@@ -79,6 +80,15 @@ def test_holms_p_values_are_those_of_their_definition(p_values: list[float]) -> 
     for rank, index in enumerate(ascending):
         expected[index] = max(min(1.0, (m - j) * p_values[ascending[j]]) for j in range(rank + 1))
     assert holm(p_values) == pytest.approx(expected)
+
+
+def test_what_was_not_tested_makes_no_other_test_weaker() -> None:
+    assert holm([0.02, None, 0.04, None]) == [0.04, None, 0.04, None]
+    clear, none, close = paired([1, 2, 4], [0.5, 1.4, 3.6]), paired([1], [2]), paired([1, 2, 4], [0.9, 2.4, 3.6])
+    tests = corrected([close, None, none, clear])
+    assert [test and test.p_holm for test in tests] == [close.p, None, None, 2 * (clear.p or 0)]
+    assert [test and test.told_apart for test in tests] == [False, None, False, True]
+    assert clear.p_holm == clear.p, "alone"
 
 
 def power(n: int, d_z: float, level: float) -> float:

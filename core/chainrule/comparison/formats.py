@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+from itertools import zip_longest
 from typing import Any
 
 from chainrule.comparison.groups import Comparison, Group
@@ -53,15 +54,12 @@ def as_csv(comparison: Comparison) -> str:
     writer = csv.writer(text, lineterminator="\n")
     tested = ("difference", "difference_low", "difference_high", "d_z", "common_seeds", "p", "p_holm")
     writer.writerow([*comparison.by, "metric", *FIGURES, "left_out", *tested])
-    pairs = {pair.other: pair for pair in comparison.pairs}
-    for position, group in enumerate(comparison.groups):
-        pair = pairs.get(position)
-        test = pair.paired if pair else None
+    for group, test in zip_longest(comparison.groups, [None, *comparison.pairs]):
         figures = [getattr(group.summary, name, None) for name in FIGURES]
         figures[0] = len(group.runs)
         row: list[Any] = [*group.settings.values(), comparison.metric, *figures, len(group.left_out)]
-        row += [test.difference, test.low, test.high, test.d_z, test.n, test.p] if test else [None] * 6
-        writer.writerow([*row, pair.p if pair else None])
+        row += [test.difference, test.low, test.high, test.d_z, test.n, test.p, test.p_holm] if test else [None] * 7
+        writer.writerow(row)
     return text.getvalue()
 
 
@@ -84,11 +82,10 @@ def as_json(comparison: Comparison) -> str:
     pairs = [
         {
             "best": group_name(comparison, comparison.groups[0]),
-            "other": group_name(comparison, comparison.groups[pair.other]),
-            **(dataclasses.asdict(pair.paired) if pair.paired else {"n": 0}),
-            "p_holm": pair.p,
+            "other": group_name(comparison, group),
+            **(dataclasses.asdict(test) if test else {"n": 0, "p_holm": None}),
         }
-        for pair in comparison.pairs
+        for group, test in zip(comparison.groups[1:], comparison.pairs)
     ]
     whole = {
         **{name: getattr(comparison, name) for name in ("title", "metric", "goal", "by", "beside")},

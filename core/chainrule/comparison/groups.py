@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chainrule.comparison.inference import Paired, Summary, holm, outliers, paired, summary
+from chainrule.comparison.inference import Paired, Summary, corrected, outliers, paired, summary
 from chainrule.comparison.runs import Found, StoredRun
 from chainrule.errors import TrackingError, UnknownName, did_you_mean
 from chainrule.registry.goals import goal_of
@@ -47,19 +47,12 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """The best group against another, by the position of that. ``p``: with Holm's correction for all pairs."""
-
-    other: int
-    paired: Paired | None
-    p: float | None
-
-
-@dataclass(frozen=True)
 class Comparison:
     """What ``chainrule compare`` found.
 
-    ``by``: the params that tell the groups apart; ``beside``: those that differ with them. ``groups``: the best first.
+    ``by``: the params that tell the groups apart; ``beside``: those that differ with them. ``groups``: the best first;
+    ``pairs``: by how much the best one is above each of the next ones, in their order, None without a seed in common.
+    ``others``: how many runs of other programs were found and left out.
     """
 
     title: str
@@ -68,7 +61,7 @@ class Comparison:
     by: tuple[str, ...]
     beside: tuple[str, ...]
     groups: tuple[Group, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Paired | None, ...]
     others: int
 
     @property
@@ -168,15 +161,11 @@ def _group(settings: dict[str, str | None], runs: Sequence[StoredRun], metric: s
     return Group(settings, tuple(ordered), values, known, tuple(outliers(values)), tuple(left_out))
 
 
-def _pairs(groups: Sequence[Group]) -> tuple[Pair, ...]:
+def _pairs(groups: Sequence[Group]) -> tuple[Paired | None, ...]:
     best, *others = groups
     tested: list[Paired | None] = []
     for other in (group for group in others[:PAIRS] if group.runs):
         common = [seed for seed in best.by_seed if seed in other.by_seed]
         first, second = ([group.by_seed[seed] for seed in common] for group in (best, other))
         tested.append(paired(first, second) if common else None)
-    corrected = iter(holm([test.p for test in tested if test is not None and test.p is not None]))
-    return tuple(
-        Pair(position, test, next(corrected) if test is not None and test.p is not None else None)
-        for position, test in enumerate(tested, 1)
-    )
+    return tuple(corrected(tested))

@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import overload
 
 import numpy as np
 
 from chainrule.errors import ConfigError
 
 LEVEL = 0.05
+"""What p is held against; intervals are those of 95 % to go with it."""
 POWER = 0.8
 OUTLIER_LEVEL = 0.01
 """Of a sweep's many groups, few are to be named where nothing is wrong."""
@@ -37,8 +39,9 @@ class Paired:
     """What n seeds that both groups have in common say of the difference between them.
 
     ``difference`` is the mean of first minus second, ``low`` to ``high`` its 95 % interval, ``d_z`` Cohen's measure of
-    its size (the difference over its standard deviation), ``p`` of the paired t test. Where every seed has the same
-    difference, or there is one seed only, nothing is known of its spread: None.
+    its size (the difference over its standard deviation), ``p`` of the paired t test, ``p_holm`` the same corrected for
+    all tests that were made with this one (see ``corrected``). Where every seed has the same difference, or there is
+    one seed only, nothing is known of its spread: None.
     """
 
     n: int
@@ -47,10 +50,28 @@ class Paired:
     high: float | None = None
     d_z: float | None = None
     p: float | None = None
+    p_holm: float | None = None
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the difference is more than the seeds' spread explains."""
+        return self.p_holm is not None and self.p_holm < LEVEL
 
 
 def summary(values: Sequence[float]) -> Summary:
-    """Mean, standard deviation (of a sample: divided by n - 1) and interval of at least one value."""
+    """Mean, standard deviation (of a sample: divided by n - 1) and 95 % interval of the mean, by Student's t.
+
+    Args:
+        values: at least one, in any unit, which the results have too.
+
+    Raises:
+        statistics.StatisticsError: there is none.
+
+    Example:
+        >>> known = summary([1, 2, 3])
+        >>> f"{known.mean:.2f} ({known.low:.2f} to {known.high:.2f})"
+        '2.00 (-0.48 to 4.48)'
+    """
     n, mean = len(values), statistics.mean(values)
     if n == 1:
         return Summary(n, mean)
@@ -60,7 +81,18 @@ def summary(values: Sequence[float]) -> Summary:
 
 
 def paired(first: Sequence[float], second: Sequence[float]) -> Paired:
-    """Compare two groups by their values for the same seeds, in the same order; at least one."""
+    """Compare two groups by their values for the same seeds: the paired t test, two-sided.
+
+    Args:
+        first, second: a value for each seed, in the same order; at least one.
+
+    Raises:
+        ValueError: one has more values than the other. statistics.StatisticsError: there is none.
+
+    Reference:
+        Student (1908), "The probable error of a mean", Biometrika 6(1).
+        Cohen (1988), "Statistical power analysis for the behavioral sciences", for $d_z$.
+    """
     from scipy.special import stdtr
 
     differences = [a - b for a, b in zip(first, second, strict=True)]
@@ -69,27 +101,56 @@ def paired(first: Sequence[float], second: Sequence[float]) -> Paired:
         return Paired(known.n, known.mean)
     d_z = known.mean / known.sd
     p = 2 * float(stdtr(known.n - 1, -abs(d_z) * math.sqrt(known.n)))
-    return Paired(known.n, known.mean, known.low, known.high, d_z, p)
+    return Paired(known.n, known.mean, known.low, known.high, d_z, p, p)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The same, corrected for that several were looked at: Holm (1979), "A simple sequentially rejective multiple test
-    procedure".
+@overload
+def corrected(tests: Sequence[Paired]) -> list[Paired]: ...
+@overload
+def corrected(tests: Sequence[Paired | None]) -> list[Paired | None]: ...
+def corrected(tests: Sequence[Paired | None]) -> Sequence[Paired | None]:
+    """The same, each with its ``p_holm`` for that all of them were made; None where two groups have no seed in common.
 
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
+    Reference:
+        Holm (1979): see ``holm``.
     """
-    corrected, highest = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        highest = max(highest, min(1.0, p_values[index] * (len(p_values) - rank)))
-        corrected[index] = highest
-    return corrected
+    p_values = holm([None if test is None else test.p for test in tests])
+    return [None if test is None else replace(test, p_holm=p) for test, p in zip(tests, p_values)]
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    r"""The same, corrected for that several were looked at: $p_{(j)}$, the j-th smallest of $m$, becomes
+    $\max_{i \le j} \min(1, (m - i + 1) \, p_{(i)})$. None, where there was no test, stays None and does not count.
+
+    Reference:
+        Holm (1979), "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6(2).
+
+    Example:
+        >>> holm([0.01, 0.04, None, 0.03])
+        [0.03, 0.06, None, 0.06]
+    """
+    tested = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    highest = 0.0
+    for rank, (p, index) in enumerate(tested):
+        highest = max(highest, min(1.0, p * (len(tested) - rank)))
+        adjusted[index] = highest
+    return adjusted
 
 
 def seeds_needed(d_z: float, tests: int = 1) -> int:
     """About how many common seeds would show a difference of this size four times in five.
 
-    The normal approximation with Guenther's (1981) correction for t, at the level of the hardest of so many tests.
+    The normal approximation with Guenther's correction for t, at the level of the hardest of so many tests.
+
+    Args:
+        d_z: the difference over its standard deviation; of either sign, not 0.
+
+    Raises:
+        ZeroDivisionError: no number of seeds shows that there is no difference.
+
+    Reference:
+        Guenther (1981), "Sample size formulas for normal theory t tests", The American Statistician 35(4).
     """
     normal = statistics.NormalDist()
     z = normal.inv_cdf(1 - LEVEL / tests / 2)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.comparison.groups import Comparison
+from chainrule.comparison.inference import summary
 from chainrule.comparison.wording import group_name
 from chainrule.contract.arrays import Array
 from chainrule.pictures.page import GREY, INK, PALETTE, drawable, new_page, place_axes, scale_by_decades, spans_decades
@@ -16,6 +17,7 @@ from chainrule.words import cut, in_words
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
 
 MOST_CURVES = len(PALETTE) - 1  # black is for text
 MOST_ROWS = 40
@@ -34,13 +36,7 @@ def by_group(comparison: Comparison) -> Figure:
     axes = place_axes(figure, 2.75, 0.5, 5.05, height)
     axes.grid(visible=False, axis="y")
     for row, (group, color) in enumerate(zip(groups, _colors(len(groups)))):
-        known = group.summary
-        assert known is not None
-        if known.low is not None and known.high is not None:
-            axes.barh(row, known.high - known.low, 0.56, known.low, color=color, alpha=0.25, linewidth=0)
-            axes.plot([known.mean] * 2, [row - 0.35, row + 0.35], color=color, linewidth=2)
-        heights = row + np.linspace(-0.2, 0.2, known.n) if known.n > 1 else [row]  # equal values beside one another
-        axes.plot(group.values, heights, "o", color=color, markersize=4.5, markeredgecolor="white", markeredgewidth=0.6)
+        heights = strip(axes, row, group.values, color)
         for index in group.outliers:
             name, place = f"seed {group.runs[index].seed}", (group.values[index], heights[index])
             axes.annotate(name, place, (5, 0), textcoords="offset points", va="center", fontsize=7, color=INK)
@@ -68,17 +64,8 @@ def curves(comparison: Comparison, name: str, series: Sequence[Sequence[Mapping[
         there = [run for run in runs if run]
         if not there:
             continue
-        epochs, values = _aligned(there)
-        count = np.isfinite(values).sum(axis=0)
-        total = np.nansum(values, axis=0)
-        mean = np.divide(total, count, out=np.full(len(epochs), np.nan), where=count > 0)
-        whole = count == len(there)
-        axes.fill_between(epochs, *_range(values), color=color, alpha=0.15, linewidth=0)
-        axes.plot(
-            epochs, np.where(whole, mean, np.nan), color=color, linewidth=1.6, label=group_name(comparison, group)
-        )
-        if not whole.all():
-            axes.plot(epochs, mean, color=color, linewidth=1, linestyle=":")
+        epochs, values = aligned(there)
+        if not band(axes, epochs, values, color, group_name(comparison, group)):
             caption = f"{few}mean and band over seeds; dotted: over those that still train"
         drawn.append(values[np.isfinite(values)])
     figure.texts[1].set_text(caption)
@@ -93,8 +80,56 @@ def curves(comparison: Comparison, name: str, series: Sequence[Sequence[Mapping[
     return figure
 
 
-def _aligned(runs: Sequence[Mapping[int, float]]) -> tuple[Array, Array]:
-    """Epochs, and a row for each run: NaN after its end. Of long runs not every epoch is recorded."""
+def strip(axes: Axes, row: float, values: Sequence[float], color: str) -> Array:
+    """Draw a group along a row: each seed a point, their mean a line, its 95 % interval a bar.
+
+    Args:
+        row: where, upwards; it is about 0.7 high.
+        values: at least one; of a single one there is neither line nor bar.
+
+    Returns:
+        How high each point lies, in the order of the values: they are beside one another, as some may be equal.
+    """
+    known = summary(values)
+    if known.low is not None and known.high is not None:
+        axes.barh(row, known.high - known.low, 0.56, known.low, color=color, alpha=0.25, linewidth=0)
+        axes.plot([known.mean] * 2, [row - 0.35, row + 0.35], color=color, linewidth=2)
+    heights = row + (np.linspace(-0.2, 0.2, known.n) if known.n > 1 else np.zeros(1))
+    axes.plot(values, heights, "o", color=color, markersize=4.5, markeredgecolor="white", markeredgewidth=0.6)
+    return heights
+
+
+def band(axes: Axes, epochs: ArrayLike, values: ArrayLike, color: str, label: str, **line: Any) -> bool:
+    """Draw the mean over seeds as a line, and a band from the lowest to the highest of them.
+
+    Args:
+        epochs: shape (points,), or whatever else is drawn to the right.
+        values: shape (seeds, points): NaN where a seed has none. There the mean of the others is a dotted line.
+        line: more that matplotlib's ``plot`` takes.
+
+    Returns:
+        Whether each seed has a value at every point, so that nothing is dotted.
+    """
+    points, rows = np.asarray(epochs, float), drawable(values)
+    count = np.isfinite(rows).sum(axis=0)
+    mean = np.divide(np.nansum(rows, axis=0), count, out=np.full(len(points), np.nan), where=count > 0)
+    whole = count == len(rows)
+    axes.fill_between(points, *_range(rows), color=color, alpha=0.15, linewidth=0)
+    axes.plot(points, np.where(whole, mean, np.nan), color=color, label=label, **{"linewidth": 1.6, **line})
+    if not whole.all():
+        axes.plot(points, mean, color=color, linewidth=1, linestyle=":")
+    return bool(whole.all())
+
+
+def aligned(runs: Sequence[Mapping[int, float]]) -> tuple[Array, Array]:
+    """Curves of several runs on one scale, for ``band``; of long ones not every epoch is recorded.
+
+    Args:
+        runs: at least one, each with a value for at least one epoch.
+
+    Returns:
+        Epochs, shape (points,), at most 500 of them; and values, shape (runs, points): NaN after a run's end.
+    """
     last = max(max(run) for run in runs)
     epochs = np.unique(np.linspace(min(min(run) for run in runs), last, POINTS).round())
     rows = [np.interp(epochs, list(run), drawable(list(run.values())), right=np.nan) for run in runs]

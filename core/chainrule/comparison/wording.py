@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from chainrule.comparison.groups import Comparison, Group, Pair
-from chainrule.comparison.inference import LEVEL, seeds_needed
-from chainrule.words import listed, number
+from chainrule.comparison.groups import Comparison, Group
+from chainrule.comparison.inference import Paired, seeds_needed
+from chainrule.words import listed, number, p_value
 
 NAMED = 5
 """So many runs of one sort are named; of more there is the number."""
@@ -64,26 +64,25 @@ def _pairs(comparison: Comparison) -> Iterator[str]:
             f"Best: {group_name(comparison, best)}. By how much, over the seeds in common with each of the next ones "
             "(95 % intervals, p of paired t tests by Holm's method, Cohen's d_z):"
         )
-        for pair in comparison.pairs:
-            other = group_name(comparison, comparison.groups[pair.other])
-            yield f"{other}: {_verdict(comparison, pair)}"
+        for group, test in zip(comparison.groups[1:], comparison.pairs):
+            yield f"{group_name(comparison, group)}: {_verdict(comparison, test)}"
 
 
-def _verdict(comparison: Comparison, pair: Pair) -> str:
-    test = pair.paired
+def _verdict(comparison: Comparison, test: Paired | None) -> str:
     if test is None:
         return "no seed in common. A test needs two or more, better five."
     sign = 1 if comparison.goal == "max" else -1
     gain = number(sign * test.difference)
     if test.n == 1:
         return f"{gain} with the one seed in common, which may be chance. A test needs two or more, better five."
-    if test.d_z is None or pair.p is None or test.low is None or test.high is None:
+    if test.d_z is None or test.p_holm is None or test.low is None or test.high is None:
         equal = "equal" if test.difference == 0 else gain
         return f"{equal} with each of {test.n} seeds. No spread, so no test."
     low, high = sorted((sign * test.low, sign * test.high))
-    p = "p < 0.0001" if pair.p < 1e-4 else f"p {pair.p:.2g}"
-    told = f"{gain} ({number(low)} to {number(high)}), {p}, d_z {sign * test.d_z:.2g}, {test.n} seeds"
-    if pair.p < LEVEL:
+    told = (
+        f"{gain} ({number(low)} to {number(high)}), p {p_value(test.p_holm)}, d_z {sign * test.d_z:.2g}, {test.n} seeds"
+    )
+    if test.told_apart:
         return f"{told}."
     needed = _many(seeds_needed(test.d_z, len(comparison.pairs))) if test.d_z else "ever more"
     return f"{told}: too few to tell. To show a difference like this takes about {needed}."

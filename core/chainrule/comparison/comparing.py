@@ -1,0 +1,59 @@
+"""Comparing what a store has: runs that are found by a name or a filter, grouped; and their learning curves."""
+
+from __future__ import annotations
+
+from chainrule.comparison.groups import Comparison, Group, grouped
+from chainrule.comparison.runs import by_epoch, find, names
+from chainrule.tracking.store import connect, usable
+from chainrule.tracking.uris import absolute_uri, default_uri
+
+
+def compare(
+    which: str | None = None, where: str | None = None, metric: str | None = None, uri: str | None = None
+) -> Comparison:
+    """The runs of a sweep or an experiment, grouped and compared.
+
+    Args:
+        which: its name; None for the latest sweep, or, with a filter, for all runs.
+        where: a filter as MLflow's search takes it: ``params.optimizer.lr = '0.01'``.
+        metric: None for a test metric that all have.
+        uri: the store; None for the default one.
+
+    Raises:
+        UnknownName: there is no such sweep, experiment or metric. ConfigError: MLflow does not understand the filter.
+        TrackingError: the store cannot be used, or no run is found that has finished.
+    """
+    uri = store_of(uri)
+    with usable(uri):
+        return grouped(find(connect(uri), which, where), metric)
+
+
+def learning_curves(group: Group, metric: str, uri: str | None = None) -> list[dict[int, float]]:
+    """A metric by epoch, of each run of a group that counts, in their order; empty where a run does not have it.
+
+    Args:
+        metric: its whole name: ``validation/loss``.
+        uri: the store that the group is from; None for the default one.
+
+    Raises:
+        TrackingError: the store cannot be used.
+    """
+    uri = store_of(uri)
+    with usable(uri):
+        client = connect(uri)
+        return [by_epoch(client, run.run_id, metric) for run in group.runs]
+
+
+def named() -> list[str]:
+    """What can be compared: the experiments and sweeps of the default store.
+
+    Raises:
+        TrackingError: the store cannot be used.
+    """
+    with usable(default_uri()):
+        return names(connect(default_uri()))
+
+
+def store_of(given: str | None) -> str:
+    """The URI of a store, which is the default one for None."""
+    return absolute_uri(given) if given else default_uri()

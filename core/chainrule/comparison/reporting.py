@@ -1,0 +1,80 @@
+"""All that ``chainrule compare`` leaves of a comparison: what it prints, its files, its run in MLflow."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from chainrule.comparison.as_run import EXPERIMENT, log_comparison, side_by_side
+from chainrule.comparison.comparing import learning_curves, store_of
+from chainrule.comparison.formats import as_csv, as_json, markdown, show
+from chainrule.comparison.groups import Comparison
+from chainrule.comparison.pictures import MOST_CURVES, by_group, curves
+from chainrule.pictures.page import save
+from chainrule.words import redacted
+
+FORMATS: dict[str, Callable[[Comparison], str]] = {
+    ".csv": as_csv,
+    ".json": as_json,
+    ".md": markdown,
+}
+"""By the ending of their files."""
+SIDE_BY_SIDE = 10
+"""Columns of MLflow's page that people can still read."""
+
+
+def report(comparison: Comparison, uri: str | None, form: str | None, logged: bool) -> None:
+    """Show it, draw it, and log it.
+
+    Args:
+        uri: the store; None for the default one.
+        form: one of ``FORMATS``, which then is all that goes to stdout; None for a table for people.
+        logged: whether it becomes a run in MLflow.
+
+    Raises:
+        TrackingError: the store cannot be used.
+    """
+    uri = store_of(uri)
+    if form is None:
+        show(comparison)
+    else:
+        print(FORMATS[form](comparison), end="")
+    folder = Path("outputs") / EXPERIMENT / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+    write(comparison, folder, uri)
+    beside = sys.stdout if form is None else sys.stderr
+    print(f"files    {folder}", file=beside)
+    if logged:
+        print(f"MLflow   {log_comparison(comparison, folder.absolute(), uri)}", file=beside)
+    print(f"compare  {_link(comparison, uri)}", file=beside)
+
+
+def write(comparison: Comparison, folder: Path, uri: str) -> None:
+    """Put the pictures and the table in every format into a folder."""
+    folder.mkdir(parents=True)
+    save(by_group(comparison), folder / "groups.png")
+    for ending, form in FORMATS.items():
+        (folder / f"comparison{ending}").write_text(form(comparison), encoding="utf-8")
+    metric = _followed(comparison)
+    if metric is not None:
+        series = [learning_curves(group, metric, uri) for group in comparison.counted[:MOST_CURVES]]
+        save(curves(comparison, metric, series), folder / "curves.png")
+
+
+def _followed(comparison: Comparison) -> str | None:
+    """The metric by epoch that goes with the one that is compared: of validation, or else of training."""
+    name = comparison.metric.rpartition("/")[2]
+    known = {key for group in comparison.counted for run in group.runs for key in run.metrics}
+    return next((key for key in (f"validation/{name}", f"train/{name}") if key in known), None)
+
+
+def _link(comparison: Comparison, uri: str) -> str:
+    """MLflow's page with the runs side by side; of many, one of each of the best groups."""
+    runs = [run for group in comparison.counted for run in group.runs]
+    if len(runs) > SIDE_BY_SIDE:
+        runs = [group.runs[0] for group in comparison.counted[:SIDE_BY_SIDE]]
+    page = side_by_side(runs)
+    if uri.startswith("http"):
+        return f"{redacted(uri.rstrip('/'))}/{page}"
+    return f"http://127.0.0.1:5000/{page} (while chainrule ui runs)"
