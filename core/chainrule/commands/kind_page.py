@@ -1,4 +1,4 @@
-"""The contract of a kind of component, as a page to read. All of it stands in ``components.py``."""
+"""The contract of a kind of component, as a page to read. All of it stands in ``contract/kinds.py``."""
 
 from __future__ import annotations
 
