@@ -12,29 +12,9 @@ comes to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from study import Accuracies, arguments, edges, mean, publish, rate, seeds_and_curves, tuned
 
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-from study import (
-    accuracies,
-    arguments,
-    differences,
-    draw_curve,
-    draw_seeds,
-    edges,
-    interval,
-    log_scale,
-    mean,
-    p_value,
-    publish,
-    rate,
-    tuned,
-    verdict,
-)
-
-from chainrule.comparison.groups import Group
-from chainrule.pictures.page import PALETTE
+from chainrule.comparison import Group
 
 SETTINGS = [
     "experiment=mnist_classic",
@@ -69,46 +49,23 @@ def main() -> None:
             tried[name] = tuned("activations", options.seeds, settings, "optimizer.lr", RATES)
             initial[name] = initializer
     tried = dict(sorted(tried.items(), key=lambda named: mean(named[1])))
-    right = {name: accuracies(group) for name, group in tried.items()}
-    best, *others = tried
-    behind = differences(right[best], {name: right[name] for name in others})
+    best = next(iter(tried))
+    tests = Accuracies.of(tried, best)
     rows = [
-        [
-            name,
-            initial[name],
-            f"{rate(group):g}",
-            f"{mean(group):.4f}",
-            interval(right[name]),
-            str(behind.get(name, "")),
-            p_value(behind[name].p) if name in behind else "",
-        ]
+        [name, initial[name], f"{rate(group):g}", f"{mean(group):.4f}", *tests.cells(name)]
         for name, group in tried.items()
     ]
     rates = edges({name: rate(group) for name, group in tried.items()}, dict.fromkeys(tried, RATES), "rate")
+    drawn = {f"{name}, rate {rate(tried[name]):g}": tried[name] for name in dict.fromkeys([best, *DRAWN])}
     publish(
         options.results,
         "activations",
-        ["activation", "initializer", "rate", "validation loss", "test accuracy, %", "from the first, points", "p"],
+        ["activation", "initializer", "rate", "validation loss", *Accuracies.columns("the first")],
         rows,
-        figure(tried, right),
+        seeds_and_curves(tests, drawn, "At the best learning rate"),
         note=f"Rates tried: {', '.join(f'{rate:g}' for rate in RATES)}. {rates} {NOTE}",
-        conclusion=verdict(best, right[best], behind),
+        conclusion=tests.verdict,
     )
-
-
-def figure(tried: Mapping[str, Group], right: Mapping[str, Sequence[float]]) -> Figure:
-    drawing = Figure(figsize=(11, 4.5), layout="constrained")
-    seeds, curves = drawing.subplots(1, 2)
-    draw_seeds(seeds, right)
-    seeds.set(xlabel="test accuracy (%)", title="Each seed, and the 95 % interval of their mean")
-    best = next(iter(tried))
-    for color, name in zip(PALETTE, dict.fromkeys([best, *DRAWN])):
-        draw_curve(curves, tried[name], "validation/loss", color, f"{name}, rate {rate(tried[name]):g}")
-    curves.set(xlabel="epoch", ylabel="validation loss", title="At the best learning rate")
-    curves.xaxis.set_major_locator(MaxNLocator(integer=True))
-    log_scale(curves)
-    curves.legend()
-    return drawing
 
 
 if __name__ == "__main__":

@@ -15,14 +15,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-from study import Difference, arguments, differences, draw_curve, edges, interval, log_scale, mean, publish, rate, sweep
+from study import (
+    arguments,
+    differences,
+    draw_curve,
+    edges,
+    finish_curves,
+    interval,
+    mean,
+    publish,
+    rate,
+    sweep,
+)
 
-from chainrule.comparison.groups import Group
-from chainrule.comparison.runs import by_epoch
+from chainrule.comparison import Group, Paired, learning_curves
 from chainrule.pictures.page import PALETTE
-from chainrule.tracking.store import connect
-from chainrule.tracking.uris import default_uri
 
 LOSS = "train/loss"
 COMMON = [
@@ -102,8 +109,7 @@ def fastest(part: Part, seeds: int, overrides: Sequence[str]) -> Best:
 
 def losses(group: Group, epoch: int) -> list[float]:
     """Of each seed, in the first epoch (0) or the last one (-1)."""
-    client = connect(default_uri())
-    return [list(by_epoch(client, run.run_id, LOSS).values())[epoch] for run in group.runs]
+    return [list(curve.values())[epoch] for curve in learning_curves(group, LOSS)]
 
 
 def cells(part: Part, best: Best) -> list[list[str]]:
@@ -116,13 +122,13 @@ def cells(part: Part, best: Best) -> list[list[str]]:
             f"{rate(group):g}",
             interval(losses(group, 0), 3),
             interval(losses(group, -1), 4),
-            f"{behind[name].paired.difference:+.4f}" if name in behind else "",
+            f"{behind[name].difference:+.4f}" if name in behind else "",
         ]
         for name, group in best.items()
     ]
 
 
-def beside_adam(best: Best) -> dict[str, Difference]:
+def beside_adam(best: Best) -> dict[str, Paired]:
     """How much higher the others' last losses are than Adam's, seed by seed."""
     others = {name: losses(group, -1) for name, group in best.items() if name != "adam"}
     return differences(losses(best["adam"], -1), others)
@@ -136,7 +142,7 @@ def told(best: Best) -> str:
     """How Adam does, and what the seeds can tell of the others."""
     kinds: dict[str, list[str]] = {"faster": [], "too close for the seeds to tell": [], "slower": []}
     for name, other in beside_adam(best).items():
-        slower = "slower" if other.paired.difference > 0 else "faster"
+        slower = "slower" if other.difference > 0 else "faster"
         kind = slower if other.told_apart else "too close for the seeds to tell"
         kinds[kind].append(f"{name} ({mean(best[name]):.4f})")
     rest = [f"{kind}: {' and '.join(names)}" for kind, names in kinds.items() if names]
@@ -149,10 +155,7 @@ def figure(found: Sequence[Best]) -> Figure:
     for axes, part, best in zip(drawing.subplots(1, 2), PARTS, found, strict=True):
         for name, group in best.items():
             draw_curve(axes, group, LOSS, COLOURS[name], f"{name}, {rate(group):g}")
-        axes.set(xlabel="epoch", ylabel="training loss", title=part.network)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        log_scale(axes)
-        axes.legend()
+        finish_curves(axes, part.network, "training loss")
     return drawing
 
 

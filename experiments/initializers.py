@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from study import arguments, percent, publish, runs
+from study import BLUE, GREEN, ORANGE, PURPLE, VERMILLION, arguments, percent, publish, runs, shown
 
 import chainrule as cr
+from chainrule.pictures.page import GREY
 
 WIDTH = 100
 HIDDEN = 30  # layers that signals go through
@@ -37,12 +38,12 @@ INITIALIZERS: dict[str, Any] = {
     "normal, std 0.2": {"name": "normal", "std": 0.2},
 }
 STYLES = {
-    "he_normal": {"color": "#0072B2"},
-    "glorot_normal": {"color": "#D55E00"},
-    "lecun_normal": {"color": "#E69F00", "linestyle": "--"},  # much the same as the one before, and as the next one
-    "orthogonal": {"color": "#009E73", "linestyle": ":"},
-    "normal, std 0.01": {"color": "#999999"},
-    "normal, std 0.2": {"color": "#CC79A7"},
+    "he_normal": {"color": BLUE},
+    "glorot_normal": {"color": VERMILLION},
+    "lecun_normal": {"color": ORANGE, "linestyle": "--"},  # much the same as the one before, and as the next one
+    "orthogonal": {"color": GREEN, "linestyle": ":"},
+    "normal, std 0.01": {"color": GREY},
+    "normal, std 0.2": {"color": PURPLE},
 }
 ACTIVATIONS = ("relu", "tanh")
 NETWORKS = 10  # before training, of each kind
@@ -219,7 +220,7 @@ def learned(results: list[cr.Result]) -> int:
 
 
 def between(epochs: Sequence[float]) -> str:
-    first, last = (f"{epoch:.0f}" if epoch < math.inf else "never" for epoch in (min(epochs), max(epochs)))
+    first, last = map(shown, (min(epochs), max(epochs)))
     return first if first == last else f"{first} to {last}"
 
 

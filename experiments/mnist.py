@@ -15,7 +15,7 @@ import statistics
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from study import arguments, percent, publish, runs
+from study import BLUE, GREEN, VERMILLION, arguments, percent, publish, runs
 
 import chainrule as cr
 
@@ -24,7 +24,7 @@ EXPERIMENTS = {
     "mnist": "784-512-512-10, dropout, Adam, cosine",
     "mnist_cnn": "conv 32 5x5, pool, conv 64 5x5, pool, 128-10, dropout, Adam, cosine",
 }
-COLOURS = {"mnist_classic": "#0072B2", "mnist": "#D55E00", "mnist_cnn": "#009E73"}
+COLOURS = {"mnist_classic": BLUE, "mnist": VERMILLION, "mnist_cnn": GREEN}
 
 
 def main() -> None:

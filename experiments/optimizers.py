@@ -13,25 +13,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from study import (
-    accuracies,
+    Accuracies,
     arguments,
-    differences,
     draw_curve,
     edges,
-    interval,
+    finish_curves,
     log_scale,
     mean,
-    p_value,
     publish,
     rate,
     sweep,
     values,
-    verdict,
 )
 
-from chainrule.comparison.groups import Group
+from chainrule.comparison import Group, band
 from chainrule.pictures.page import PALETTE
 
 SETTINGS = ["experiment=mnist_classic", "trainer.epochs=5", "callbacks=[]"]
@@ -55,29 +51,26 @@ def main() -> None:
         settings = [*SETTINGS, f"optimizer={name}", f"optimizer.lr={','.join(map(str, rates))}"]
         grids[name] = sweep("optimizers", options.seeds, [*settings, *options.overrides])
     grids = dict(sorted(grids.items(), key=lambda grid: mean(grid[1][0])))
-    right = {name: accuracies(grid[0]) for name, grid in grids.items()}
-    best, *others = grids
-    behind = differences(right[best], {name: right[name] for name in others})
+    best = {name: grid[0] for name, grid in grids.items()}
+    tests = Accuracies.of(best, base=next(iter(best)))
     rows = [
         [
             name,
             ", ".join(f"{tried:g}" for tried in RATES[name]),
-            f"{rate(grid[0]):g}",
-            f"{mean(grid[0]):.4f}",
-            interval(right[name]),
-            str(behind.get(name, "")),
-            p_value(behind[name].p) if name in behind else "",
+            f"{rate(group):g}",
+            f"{mean(group):.4f}",
+            *tests.cells(name),
         ]
-        for name, grid in grids.items()
+        for name, group in best.items()
     ]
     publish(
         options.results,
         "optimizers",
-        ["optimizer", "rates", "best", "validation loss", "test accuracy, %", "from the first, points", "p"],
+        ["optimizer", "rates", "best", "validation loss", *Accuracies.columns("the first")],
         rows,
         figure(grids),
-        note=f"{edges({name: rate(grid[0]) for name, grid in grids.items()}, RATES, 'rate')} {NOTE}",
-        conclusion=verdict(best, right[best], behind),
+        note=f"{edges({name: rate(group) for name, group in best.items()}, RATES, 'rate')} {NOTE}",
+        conclusion=tests.verdict,
     )
 
 
@@ -86,17 +79,14 @@ def figure(grids: Mapping[str, Sequence[Group]]) -> Figure:
     sensitivity, curves = drawing.subplots(1, 2)
     for color, name in zip(PALETTE, RATES):
         grid = sorted(grids[name], key=rate)
-        rates, losses = [rate(group) for group in grid], [values(group, "validation/loss") for group in grid]
-        sensitivity.fill_between(rates, [*map(min, losses)], [*map(max, losses)], color=color, alpha=0.15, linewidth=0)
-        sensitivity.plot(rates, [mean(group) for group in grid], "o-", color=color, markersize=4, label=name)
+        losses = zip(*(values(group, "validation/loss") for group in grid))
+        band(sensitivity, [rate(group) for group in grid], list(losses), color, name, marker="o", markersize=4)
         draw_curve(curves, grids[name][0], "validation/loss", color, f"{name}, {rate(grids[name][0]):g}")
-    for axes in (sensitivity, curves):
-        axes.set(ylabel="validation loss")
-        log_scale(axes)
-        axes.legend()
-    sensitivity.set(xscale="log", xlabel="learning rate", title="After the last epoch, by learning rate")
-    curves.set(xlabel="epoch", title="At the best learning rate")
-    curves.xaxis.set_major_locator(MaxNLocator(integer=True))
+    sensitivity.set(xlabel="learning rate", ylabel="validation loss", title="After the last epoch, by learning rate")
+    sensitivity.set_xscale("log")
+    log_scale(sensitivity)
+    sensitivity.legend()
+    finish_curves(curves, "At the best learning rate")
     return drawing
 
 

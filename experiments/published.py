@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter
-from study import arguments, interval, publish, runs
+from study import BLUE, VERMILLION, arguments, interval, publish, runs
 
 import chainrule as cr
 
@@ -271,12 +271,12 @@ def figure(found: dict[str, Found]) -> Figure:
     for place, row in zip(places, ROWS.values(), strict=True):
         axes.axhspan(place - 0.5, place + 0.5, color="black", alpha=0.04 * (place % 2), lw=0)
         low, high = 100 - row.accuracy - WITHIN, 100 - row.accuracy + WITHIN
-        axes.plot([low, high], [place, place], color="#0072B2", alpha=0.25, lw=12, solid_capstyle="butt")
-    axes.plot([100 - row.accuracy for row in ROWS.values()], places, "D", color="#0072B2", label="published, ± 0.5")
+        axes.plot([low, high], [place, place], color=BLUE, alpha=0.25, lw=12, solid_capstyle="butt")
+    axes.plot([100 - row.accuracy for row in ROWS.values()], places, "D", color=BLUE, label="published, ± 0.5")
     for place, name in enumerate(ROWS):
         errors = [100 - value for value in found[name].values]
         label = "ours, each seed" if place == 0 else None
-        axes.plot(errors, [place] * len(errors), "o", color="#D55E00", alpha=0.6, label=label)
+        axes.plot(errors, [place] * len(errors), "o", color=VERMILLION, alpha=0.6, label=label)
         for seed, digits in found[name].missed.items():
             text = f"never learns\n{', '.join(map(str, digits))}"
             axes.annotate(

@@ -12,32 +12,25 @@ and how the validation loss rises where nothing is done.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import yaml
-from matplotlib.figure import Figure
 from study import (
-    Difference,
-    accuracies,
+    Accuracies,
     arguments,
-    differences,
-    draw_curve,
-    draw_seeds,
     edges,
     in_words,
     interval,
-    log_scale,
-    p_value,
     publish,
+    seeds_and_curves,
     sweep,
     tuned,
     values,
 )
 
 import chainrule as cr
-from chainrule.comparison.groups import Group
-from chainrule.pictures.page import PALETTE
+from chainrule.comparison import Group
 
 SETTINGS = [
     "experiment=mnist_classic",
@@ -89,8 +82,7 @@ def main() -> None:
         else:
             [found] = sweep("regularization", options.seeds, settings)
         tried[name] = found
-    right = {name: accuracies(group) for name, group in tried.items()}
-    gained = differences(right["none"], {name: right[name] for name in tried if name != "none"})
+    tests = Accuracies.of(tried, base="none")
     test_losses = {name: statistics.mean(losses(group, "test")) for name, group in tried.items()}
     strengths = {name: strength(name, group) for name, group in tried.items() if name != "none"}
     rows = [
@@ -100,9 +92,7 @@ def main() -> None:
             f"{strengths[name]:g}" if name in strengths else "",
             f"{validation_loss(group):.3f}",
             f"{test_losses[name]:.3f}",
-            interval(right[name]),
-            str(gained.get(name, "")),
-            p_value(gained[name].p) if name in gained else "",
+            *tests.cells(name),
         ]
         for name, group in tried.items()
     ]
@@ -110,11 +100,11 @@ def main() -> None:
     publish(
         options.results,
         "regularization",
-        ["remedy", "strengths", "best", "validation loss", "test loss", "test accuracy, %", "from none, points", "p"],
+        ["remedy", "strengths", "best", "validation loss", "test loss", *Accuracies.columns("none")],
         rows,
-        figure(tried, right),
+        seeds_and_curves(tests, {name: tried[name] for name in DRAWN}, "At the best strength"),
         note=f"{edges(strengths, grids, 'strength')} {NOTE}",
-        conclusion=conclusion(right["none"], gained, test_losses),
+        conclusion=conclusion(tests, test_losses),
     )
 
 
@@ -137,27 +127,13 @@ def losses(group: Group, split: str) -> list[float]:
     return [float(loss.forward(result.network.predict(x), y)) for result in results]
 
 
-def conclusion(none: Sequence[float], gained: Mapping[str, Difference], test_losses: Mapping[str, float]) -> str:
-    best_first = sorted(gained, key=lambda name: -gained[name].paired.difference)
+def conclusion(tests: Accuracies, test_losses: Mapping[str, float]) -> str:
     least = min(test_losses, key=lambda name: test_losses[name])
     return (
-        f"Without a remedy, {interval(none)} % of the test images are right. "
-        f"{in_words({name: gained[name] for name in best_first})}. The test loss is least with {least}, "
+        f"Without a remedy, {interval(tests.right['none'])} % of the test images are right. "
+        f"{in_words(tests.best_first)}. The test loss is least with {least}, "
         f"{test_losses[least]:.3f}; without a remedy it is {test_losses['none']:.3f}"
     )
-
-
-def figure(tried: Mapping[str, Group], right: Mapping[str, Sequence[float]]) -> Figure:
-    drawing = Figure(figsize=(11, 4.5), layout="constrained")
-    seeds, curves = drawing.subplots(1, 2)
-    draw_seeds(seeds, right)
-    seeds.set(xlabel="test accuracy (%)", title="Each seed, and the 95 % interval of their mean")
-    for color, name in zip(PALETTE, DRAWN):
-        draw_curve(curves, tried[name], "validation/loss", color, name)
-    curves.set(xlabel="epoch", ylabel="validation loss", title="At the best strength")
-    log_scale(curves)
-    curves.legend()
-    return drawing
 
 
 if __name__ == "__main__":

@@ -36,11 +36,11 @@ from matplotlib.figure import Figure
 from peers import MODULES, Work, missing, peer
 from peers.measure import Timing, in_own_process, machine, time_works
 from peers.stopwatch import kinds_of_work
-from study import publish
+from study import BLUE, GREEN, ORANGE, PURPLE, VERMILLION, publish
 
 import chainrule as cr
 
-COLOURS = dict(zip(MODULES, ["#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7"]))
+COLOURS = dict(zip(MODULES, [BLUE, VERMILLION, ORANGE, GREEN, PURPLE]))
 RATES = {"sgd": 0.01, "adam": 0.001}
 
 

@@ -13,12 +13,11 @@ import statistics
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from study import arguments, percent, publish, runs
+from study import BLUE, GREEN, ORANGE, arguments, percent, publish, runs
 
 import chainrule as cr
 
 HIDDEN = ("[2]", "[4]", "[8]", "[16]", "[64]", "[64,64]")
-COLOURS = ("#0072B2", "#E69F00", "#009E73")
 
 
 def main() -> None:
@@ -48,7 +47,7 @@ def figure(results: dict[str, list[cr.Result]]) -> Figure:
     test = cr.make("dataset", "spirals").load().test
     side = np.linspace(-1.4, 1.4, 200)
     grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-    colours = ListedColormap(COLOURS)
+    colours = ListedColormap([BLUE, ORANGE, GREEN])
     for axes, (hidden, found) in zip(drawing.subplots(2, 3).flat, results.items()):
         classes = found[0].network.predict(grid).argmax(axis=1).reshape(len(side), len(side))
         axes.imshow(classes, extent=(-1.4, 1.4, -1.4, 1.4), origin="lower", cmap=colours, alpha=0.35)

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import argparse
 import io
-import statistics
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 import chainrule as cr
-from chainrule.comparison.groups import Group
-from chainrule.comparison.inference import LEVEL, Paired, holm, paired, summary
-from chainrule.comparison.runs import by_epoch
-from chainrule.pictures.page import BLUE
-from chainrule.tracking.store import connect
-from chainrule.tracking.uris import default_uri
+from chainrule.comparison import (
+    Group,
+    Paired,
+    aligned,
+    band,
+    corrected,
+    learning_curves,
+    paired,
+    strip,
+    summary,
+)
+from chainrule.pictures.page import PALETTE
+from chainrule.words import p_value
+
+BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, *_ = PALETTE
 
 ROOM = Path(__file__).resolve().parent
 RESULTS = ROOM / "results"
@@ -114,11 +122,6 @@ def values(group: Group, metric: str) -> list[float]:
     return [run.metrics[metric] for run in group.runs]
 
 
-def accuracies(group: Group) -> list[float]:
-    """Of the test images, in percent, one for each seed."""
-    return [100 * accuracy for accuracy in values(group, "test/accuracy")]
-
-
 def rate(group: Group) -> float:
     """The learning rate."""
     return float(group.runs[0].params["optimizer.lr"])
@@ -135,85 +138,103 @@ def edges(best: Mapping[str, float], grids: Mapping[str, Sequence[float]], what:
 def interval(numbers: Sequence[float], places: int = 2) -> str:
     """Mean and 95 % interval of it: ``97.62 (97.50 to 97.74)``."""
     known = summary(numbers)
-    between = known.low is not None and known.high is not None
-    return f"{known.mean:.{places}f}" + (f" ({known.low:.{places}f} to {known.high:.{places}f})" if between else "")
+    between = "" if known.low is None else f" ({known.low:.{places}f} to {known.high:.{places}f})"
+    return f"{known.mean:.{places}f}{between}"
+
+
+def differences(base: Sequence[float], others: Mapping[str, Sequence[float]]) -> dict[str, Paired]:
+    """By how much the others are above ``base``, seed by seed."""
+    return dict(zip(others, corrected([paired(other, base) for other in others.values()])))
+
+
+def points(other: Paired) -> str:
+    """The difference in percentages: ``+0.30``."""
+    return f"{other.difference:+.2f}"
 
 
 @dataclass(frozen=True)
-class Difference:
-    """Of something from what it is held against, in points of a percentage, over the seeds that both have.
+class Accuracies:
+    """Of the test images, in percent, of each seed; ``differences``: those of the others from ``base``, in points."""
 
-    ``p``: of the paired t test, corrected by Holm's method for all that are held against the same. None: of one seed,
-    or where all seeds differ alike, there is no test.
-    """
+    base: str
+    right: Mapping[str, Sequence[float]]
+    differences: Mapping[str, Paired]
 
-    paired: Paired
-    p: float | None
+    @classmethod
+    def of(cls, groups: Mapping[str, Group], base: str) -> Accuracies:
+        right = {
+            name: [100 * accuracy for accuracy in values(group, "test/accuracy")] for name, group in groups.items()
+        }
+        others = {name: measured for name, measured in right.items() if name != base}
+        return cls(base, right, differences(right[base], others))
+
+    @staticmethod
+    def columns(base: str) -> list[str]:
+        """What ``cells`` stand under; ``base``: in words."""
+        return ["test accuracy, %", f"from {base}, points", "p"]
+
+    def cells(self, name: str) -> list[str]:
+        """Its accuracy, how much that differs from the base's, and p."""
+        other = self.differences.get(name)
+        if other is None:
+            return [interval(self.right[name]), "", ""]
+        between = "" if other.low is None else f" ({other.low:+.2f} to {other.high:+.2f})"
+        return [interval(self.right[name]), f"{points(other)}{between}", p_value(other.p_holm)]
 
     @property
-    def told_apart(self) -> bool:
-        """Whether it is more than the seeds' spread explains."""
-        return self.p is not None and self.p < LEVEL
+    def best_first(self) -> dict[str, Paired]:
+        return dict(sorted(self.differences.items(), key=lambda named: -named[1].difference))
 
     @property
-    def points(self) -> str:
-        return f"{self.paired.difference:+.2f}"
-
-    def __str__(self) -> str:
-        low, high = self.paired.low, self.paired.high
-        return self.points if low is None or high is None else f"{self.points} ({low:+.2f} to {high:+.2f})"
+    def verdict(self) -> str:
+        """Of the base, where it is the one with the lowest validation loss, and what the seeds can tell of its lead."""
+        right = f"{interval(self.right[self.base])} % of the test images right"
+        return f"{self.base} has the lowest validation loss, and {right}. {in_words(self.differences)}"
 
 
-def differences(base: Sequence[float], others: Mapping[str, Sequence[float]]) -> dict[str, Difference]:
-    """Of the percentages of others from those of ``base``, seed by seed."""
-    tests = {name: paired(other, base) for name, other in others.items()}
-    corrected = iter(holm([test.p for test in tests.values() if test.p is not None]))
-    return {name: Difference(test, None if test.p is None else next(corrected)) for name, test in tests.items()}
-
-
-def in_words(others: Mapping[str, Difference]) -> str:
+def in_words(others: Mapping[str, Paired]) -> str:
     """Which of the differences are more than the seeds' spread explains, and which are not."""
     told = []
     for size, apart in (("more", True), ("no more", False)):
-        names = [f"{name} ({other.points})" for name, other in others.items() if other.told_apart == apart]
+        names = [f"{name} ({points(other)})" for name, other in others.items() if other.told_apart == apart]
         if names:
             told.append(f"by {size} than the seeds' spread: {', '.join(names)}")
     return f"From that differ, in points, {'; '.join(told)}"
 
 
-def verdict(best: str, accuracy: Sequence[float], others: Mapping[str, Difference]) -> str:
-    """Of the one with the lowest validation loss, and what the seeds can tell of its lead over the others."""
-    right = f"{best} has the lowest validation loss, and {interval(accuracy)} % of the test images right"
-    return f"{right}. {in_words(others)}"
-
-
-def p_value(p: float | None) -> str:
-    if p is None:
-        return "-"
-    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
-
-
 def draw_curve(axes: Axes, group: Group, metric: str, color: str, label: str) -> None:
     """The metric by epoch: the mean over seeds, and a band from the lowest to the highest."""
-    client = connect(default_uri())
-    runs = [by_epoch(client, run.run_id, metric) for run in group.runs]
-    epochs = sorted(set.intersection(*map(set, runs)))
-    curves = np.array([[run[epoch] for epoch in epochs] for run in runs])
-    axes.fill_between(epochs, curves.min(axis=0), curves.max(axis=0), color=color, alpha=0.15, linewidth=0)
-    axes.plot(epochs, curves.mean(axis=0), color=color, label=label)
+    band(axes, *aligned(learning_curves(group, metric)), color, label)
 
 
 def draw_seeds(axes: Axes, measured: Mapping[str, Sequence[float]]) -> None:
-    """A row for each name, the first at the top: a dot for each seed, and the 95 % interval of their mean."""
+    """A row for each name, the first at the top: a dot for each seed, their mean, and the 95 % interval of it."""
     for row, numbers in enumerate(measured.values()):
-        known = summary(numbers)
-        if known.low is not None and known.high is not None:
-            axes.barh(row, known.high - known.low, 0.5, known.low, color=BLUE, alpha=0.25)
-        axes.plot(numbers, [row] * len(numbers), "o", color=BLUE, markersize=4, markeredgecolor="white")
+        strip(axes, row, numbers, BLUE)
     axes.use_sticky_edges = False  # of bars, which would leave no room beside the outermost
     axes.set_yticks(range(len(measured)), list(measured))
     axes.invert_yaxis()
     axes.grid(alpha=0.3)
+
+
+def finish_curves(axes: Axes, title: str, ylabel: str = "validation loss") -> None:
+    """Of losses by epoch: the titles, a log scale, a legend."""
+    axes.set(xlabel="epoch", ylabel=ylabel, title=title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    log_scale(axes)
+    axes.legend()
+
+
+def seeds_and_curves(accuracies: Accuracies, drawn: Mapping[str, Group], title: str) -> Figure:
+    """The test accuracy of each seed; and, of the groups that are drawn, the validation loss by epoch."""
+    drawing = Figure(figsize=(11, 4.5), layout="constrained")
+    seeds, curves = drawing.subplots(1, 2)
+    draw_seeds(seeds, accuracies.right)
+    seeds.set(xlabel="test accuracy (%)", title="Each seed, and the 95 % interval of their mean")
+    for color, (label, group) in zip(PALETTE, drawn.items()):
+        draw_curve(curves, group, "validation/loss", color, label)
+    finish_curves(curves, title)
+    return drawing
 
 
 def log_scale(axes: Axes) -> None:
@@ -227,9 +248,14 @@ def log_scale(axes: Axes) -> None:
 
 def percent(fractions: Iterable[float]) -> str:
     """Mean and standard deviation: ``98.41 ± 0.05 %``."""
-    values = [100 * fraction for fraction in fractions]
-    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.2f}{spread} %"
+    known = summary([100 * fraction for fraction in fractions])
+    spread = "" if known.sd is None else f" ± {known.sd:.2f}"
+    return f"{known.mean:.2f}{spread} %"
+
+
+def shown(epoch: float) -> str:
+    """``never`` where it is infinite."""
+    return f"{epoch:.0f}" if epoch < math.inf else "never"
 
 
 def publish(

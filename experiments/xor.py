@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 from matplotlib.figure import Figure
-from study import arguments, percent, publish, runs
+from study import BLUE, arguments, percent, publish, runs, shown
 
 import chainrule as cr
 
@@ -47,10 +47,6 @@ def row(name: str, results: list[cr.Result]) -> list[str]:
     return [name, EXPERIMENTS[name], f"{solved} of {len(results)}", percent(accuracies), counts]
 
 
-def shown(epoch: float) -> str:
-    return f"{epoch:.0f}" if epoch < math.inf else "never"
-
-
 def solved_at(result: cr.Result) -> float:
     """The epoch from which on all four patterns are right."""
     wrong = [epoch for epoch, value in enumerate(result.history["validation/binary_accuracy"], start=1) if value < 1]
@@ -65,7 +61,7 @@ def figure(results: dict[str, list[cr.Result]]) -> Figure:
     grid = np.stack(np.meshgrid(side, side), axis=-1)
     for (losses, plane), (name, found) in zip(axes, results.items()):
         for result in found:
-            losses.plot(result.history["train/loss"], color="#0072B2", alpha=0.4, linewidth=1)
+            losses.plot(result.history["train/loss"], color=BLUE, alpha=0.4, linewidth=1)
         losses.set(title=f"{name}: {len(found)} seeds", xlabel="epoch", ylabel="training loss", yscale="log")
         probability = found[0].network.predict(grid.reshape(-1, 2)).reshape(len(side), len(side))
         plane.contourf(side, side, probability, levels=np.linspace(0, 1, 21), cmap="RdBu_r")

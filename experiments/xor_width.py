@@ -17,7 +17,7 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
-from study import arguments, publish
+from study import BLUE, VERMILLION, arguments, publish, shown
 
 import chainrule as cr
 from chainrule.tracking.tracking import Tracking
@@ -102,10 +102,6 @@ def rows(epochs: dict[int, list[float]]) -> list[list[str]]:
     ]
 
 
-def shown(epoch: float) -> str:
-    return f"{epoch:.0f}" if epoch < math.inf else "never"
-
-
 def law(width: int) -> float:
     """Chauvin's, of the presentations that it takes."""
     return 280 - 33 * math.log2(width)
@@ -135,21 +131,21 @@ def figure(epochs: dict[int, list[float]]) -> Figure:
     drawing = Figure(figsize=(10, 4.5), layout="constrained")
     share, times = drawing.subplots(1, 2, width_ratios=[1, 1.5])
     names = [str(width) for width in epochs]
-    bars = share.bar(names, [100 * solved(found) / len(found) for found in epochs.values()], color="#0072B2")
+    bars = share.bar(names, [100 * solved(found) / len(found) for found in epochs.values()], color=BLUE)
     share.bar_label(bars, [str(solved(found)) for found in epochs.values()])
     share.set(xlabel="hidden units", ylabel="% of the seeds", ylim=(0, 110), title="solved")
 
     rng = np.random.default_rng(0)
     for place, found in enumerate(epochs.values()):
         done = [epoch for epoch in found if epoch < math.inf]
-        times.scatter(rng.uniform(place - 0.25, place + 0.25, len(done)), done, s=8, alpha=0.5, color="#0072B2")
+        times.scatter(rng.uniform(place - 0.25, place + 0.25, len(done)), done, s=8, alpha=0.5, color=BLUE)
     times.plot([median(found) for found in epochs.values()], "_", ms=26, mew=2.5, color="black", label="median")
     places = range(1, len(epochs))
     times.plot(
         places,
         [law(width) for width in WIDTHS[1:]],
         "--",
-        color="#D55E00",
+        color=VERMILLION,
         label="280 - 33 log2 H (Chauvin, settings of his own)",
     )
     times.set(xticks=range(len(epochs)), xticklabels=names, xlim=(-0.5, len(epochs) - 0.5), xlabel="hidden units")

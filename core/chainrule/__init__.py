@@ -1,6 +1,6 @@
 """Neural networks written from scratch in NumPy, as an experiment framework made of plugins.
 
-Everything public is here, or, for tests and for studies, in ``chainrule.testing`` and ``chainrule.comparison``; a
+Everything public is here or, for tests and studies, in ``chainrule.testing`` and ``chainrule.comparison``; a
 plugin imports nothing else of chainrule. Neither Hydra nor MLflow is imported until ``train``.
 """
 

@@ -1,7 +1,7 @@
 """From a component's signature to the config node that Hydra composes, and the options that are not components.
 
 So ``optimizer=adam optimizer.lr=0.01`` needs no YAML, and help, TAB and type checks know third-party components too.
-What a node cannot check (``Literal``, nested components) is checked when the component is built; see ``signature``.
+What a node cannot check (``Literal``, nested components) is checked when it is built: ``contract/fields.py``.
 """
 
 from __future__ import annotations

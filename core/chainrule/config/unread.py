@@ -1,7 +1,7 @@
 """A config holds what a run reads, and nothing else.
 
 Hydra adds every key that has a ``+`` before it, and every key of a file. One that is misspelt would be recorded with
-the run, and change nothing. The fields of components are checked when they are made (``signature``).
+the run, and change nothing. The fields of components are checked when they are made (``contract/fields.py``).
 """
 
 from __future__ import annotations

@@ -53,8 +53,8 @@ def test_names_are_written_as_words(capsys):
         (0.999949, "0.9999"),
         (1.0, "1"),
         (1234.5678, "1235"),
-        (2e30, "2.000e+30"),
-        (-2e30, "-2.000e+30"),
+        (2e30, "2e+30"),
+        (-12345.678, "-1.235e+04"),
     ],
 )
 def test_numbers_have_four_digits(capsys, value, shown):
