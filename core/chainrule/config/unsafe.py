@@ -41,7 +41,7 @@ TEXT = (
     *("hydra.job.name", "hydra.job.override_dirname", "hydra.job.env_set."),
 )
 PLAIN = re.compile(r"\$\{hydra[.:](job\.(name|num|id)|run\.dir|sweep\.(dir|subdir)|runtime\.(cwd|output_dir))\}")
-# The name of a search's study may hold the run's own, of which keys.refuse_name makes sure that it is text. It cannot
+# The name of a search's study may hold the run's own, of which unread.refuse_name makes sure that it is text. It cannot
 # where that holds one of Hydra's values, known in the job alone.
 STUDY, NAME = "hydra.sweeper.study_name", "${name}"
 # Options of launchers and sweepers that name a function to import or a command to run.

@@ -92,9 +92,11 @@ def require_known(cls: type, name: str, values: Mapping[str, Any]) -> None:
 
 
 def fit_fields(component: Any) -> None:
-    """Fit each field of a new component to its type: here, and nowhere else, wherever its values came from.
+    """Fit each field of a new component to its type: the one check of it, wherever the values came from.
 
-    A field that keeps its default is as it should be.
+    What Hydra does before, by the types of a config node, is to read text (``0.1`` of an environment variable) as what
+    it stands for; what it cannot read, it refuses before a sweep begins. A field that keeps its default is as it should
+    be.
 
     Raises:
         FieldError: a value does not fit; names the field.

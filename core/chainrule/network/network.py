@@ -89,7 +89,8 @@ class Network:
 
     @property
     def steps(self) -> list[Step]:
-        """What the network is, in order; all that walk it (summary, trace, an exporter) walk this list."""
+        """What the network is, in order; all that walk it (summary, trace, an exporter) walk this list. A layer with
+        layers of its own is one step, which holds a ``Stack`` with steps of its own."""
         return self._stack.steps
 
     @property

@@ -46,7 +46,7 @@ class Blueprint:
 
 
 class LayerScope:
-    """What a layer may do while it is built (see ``components.Scope``); of it, random numbers remain afterwards."""
+    """What a layer may do while it is built (see ``contract.kinds.Scope``); of it, random numbers remain afterwards."""
 
     def __init__(self, name: str, blueprint: Blueprint) -> None:
         self.name = name

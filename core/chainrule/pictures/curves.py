@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Epochs: TypeAlias = Mapping[str, Sequence[float]]
+MOST_EPOCHS = 1000  # points of a curve
+
 
 def curves(history: Epochs, title: str) -> Figure:
     """The loss by epoch, and beside it up to two other metrics. The epoch of the lowest validation loss is marked."""
@@ -35,10 +38,6 @@ def curves(history: Epochs, title: str) -> Figure:
     for i, name in enumerate(panels):
         draw_curve(place_axes(figure, i * width + 0.75, 0.5, width - 0.95, 2.5), history, name)
     return figure
-
-
-Epochs: TypeAlias = Mapping[str, Sequence[float]]
-MOST_EPOCHS = 1000  # points of a curve
 
 
 def draw_curve(axes: Axes, history: Epochs, name: str) -> None:

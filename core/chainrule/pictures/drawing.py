@@ -21,7 +21,7 @@ from chainrule.pictures.confusion import confusion_matrix
 from chainrule.pictures.curves import Epochs, curves
 from chainrule.pictures.page import save
 from chainrule.pictures.predictions import predictions
-from chainrule.pictures.regression import fit, predicted_vs_true
+from chainrule.pictures.regression import fitted_line, predicted_vs_true
 from chainrule.pictures.said import Predict
 from chainrule.process.garbage import searched_later
 from chainrule.words import in_words
@@ -63,7 +63,7 @@ def figures(
     if not regression and shape == (2,):
         yield "decision_boundary", decision_boundary(data, predict, title)
     if regression and shape == (1,) and data.classes == 1:
-        yield "fit", fit(data, predict, title)
+        yield "fit", fitted_line(data, predict, title)
     if regression:
         yield "predicted_vs_true", predicted_vs_true(data, predict, title)
     for metric, (split, array) in of_last_split(arrays).items():

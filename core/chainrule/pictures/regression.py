@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def fit(data: Data, predict: Predict, title: str) -> Figure:
+def fitted_line(data: Data, predict: Predict, title: str) -> Figure:
     """The data along its one input, and what the network says there."""
     low, high = data_range(np.concatenate([split.x for split in data.splits.values()]), 0.05)
     line = np.linspace(low, high, 400)

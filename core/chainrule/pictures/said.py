@@ -12,6 +12,7 @@ from chainrule.contract.data import Data, Split
 from chainrule.words import cut
 
 Predict: TypeAlias = Callable[[Array], Array]
+MOST_POINTS = 2000  # of a scatter
 MOST_PREDICTED = 10_000  # samples that are searched for mistakes
 
 
@@ -57,6 +58,3 @@ def data_range(x: Array, margin: float) -> tuple[Array, Array]:
 
 def feature_name(data: Data, column: int) -> str:
     return cut(data.feature_names[column], 40) if data.feature_names else f"x{column + 1}"
-
-
-MOST_POINTS = 2000  # of a scatter

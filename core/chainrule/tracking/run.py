@@ -1,4 +1,9 @@
-"""One run that is being recorded."""
+"""One run that is being recorded: buffered metrics, artifacts, status.
+
+``mlflow.start_run`` records an interrupted run as finished, or leaves it running; a value logged by itself costs 3 ms,
+and 0.1 ms in a batch; a server that stops answering blocks. So the life of a run is owned here, values wait in a
+buffer, and what the store does not take is kept in a file of the run's folder while training goes on.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +39,10 @@ from chainrule.tracking.tags import (
     status_of,
 )
 from chainrule.words import redacted
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 2.0
 
 
 class Run:
@@ -204,7 +213,3 @@ class NoRun:
 
     def text(self, text: str, name: str) -> None:
         """Recorded nowhere."""
-
-
-FLUSH_SECONDS = 2.0
-log = logging.getLogger(__name__)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+Point = tuple[float, int, int]  # value, milliseconds, step
+POINTS = 1000
+
 
 class Series:
     """The points of one metric that wait to be sent, each ``(value, milliseconds, step)``.
@@ -34,7 +37,3 @@ class Series:
 
     def clear(self) -> None:
         self._waiting = []
-
-
-Point = tuple[float, int, int]
-POINTS = 1000

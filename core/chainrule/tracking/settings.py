@@ -22,6 +22,7 @@ SETTINGS = {
 
 
 def configure() -> None:
+    """Set them, and what else MLflow brings that would be seen."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it warns of each try that failed

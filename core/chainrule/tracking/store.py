@@ -1,7 +1,7 @@
-"""Where runs are recorded: MLflow's tracking store, found, created and served.
+"""Where runs are recorded: MLflow's tracking store, found and created.
 
-Importing MLflow takes a second, and a new SQLite store another: both happen inside functions, and ``in_thread`` lets
-them happen while something else is done. Whatever is wrong with a store is one ``TrackingError`` that names its URI.
+Importing MLflow takes a second, and a new SQLite store another: both happen inside functions, so that a thread can do
+them beside something else. Whatever is wrong with a store is one ``TrackingError`` that names its URI.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from chainrule.tracking.settings import configure
 from chainrule.tracking.sqlite import check_sqlite, make_sqlite, patient
 from chainrule.tracking.uris import artifact_root, sqlite_path
 from chainrule.words import cut, redacted
+
+NO_ANSWER = ("ConnectionError", "ConnectTimeout", "ReadTimeout")
 
 
 def connect(uri: str) -> Any:
@@ -86,9 +88,6 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return redacted(cut(" ".join(str(error).split()) or type(error).__name__, 300))
-
-
-NO_ANSWER = ("ConnectionError", "ConnectTimeout", "ReadTimeout")
 
 
 def find_run(client: Any, run_id: str) -> Any:

@@ -1,9 +1,4 @@
-"""The life of one MLflow run: buffered metrics, artifacts, status.
-
-``mlflow.start_run`` records an interrupted run as finished, or leaves it running; a value logged by itself costs 3 ms,
-and 0.1 ms in a batch; a server that stops answering blocks. So the life of a run is owned here, values wait in a
-buffer, and what the store does not take is kept in a file of the run's folder while training goes on.
-"""
+"""One experiment of one store, in which runs are recorded, or none; and what the config group ``tracking`` chooses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The loop over epochs and batches: the learning rate, the updates, the history, what callbacks hear.
+"""The loop over epochs and batches: the learning rate, the updates, the history, what callbacks hear, and whatever must
+be kept for a training to go on, as a checkpoint would.
 
-What may not live here: where results are kept or shown.
+What may not live here: how a run is described, recorded or shown.
 """

@@ -437,7 +437,7 @@ def test_a_constant_feature_and_unequal_scales_are_drawn(tmp_path):
 
 def test_the_fit_is_the_prediction_along_the_input():
     data = line_data()
-    axes = regression.fit(data, np.tanh, "a run").axes[0]
+    axes = regression.fitted_line(data, np.tanh, "a run").axes[0]
     shown = lines(axes)
     np.testing.assert_array_equal(shown["train"], np.hstack(data.train))
     np.testing.assert_array_equal(shown["test"], np.hstack(data.test))
