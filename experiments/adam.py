@@ -28,8 +28,7 @@ from study import (
     sweep,
 )
 
-from chainrule.comparison import Group, Paired, learning_curves
-from chainrule.pictures.page import PALETTE
+from chainrule.comparison import PALETTE, Group, Paired, learning_curves
 
 LOSS = "train/loss"
 COMMON = [

@@ -23,7 +23,7 @@ from matplotlib.ticker import MaxNLocator
 from study import BLUE, GREEN, ORANGE, PURPLE, VERMILLION, arguments, percent, publish, runs, shown
 
 import chainrule as cr
-from chainrule.pictures.page import GREY
+from chainrule.comparison import GREY
 
 WIDTH = 100
 HIDDEN = 30  # layers that signals go through

@@ -27,8 +27,7 @@ from study import (
     values,
 )
 
-from chainrule.comparison import Group, band
-from chainrule.pictures.page import PALETTE
+from chainrule.comparison import PALETTE, Group, band
 
 SETTINGS = ["experiment=mnist_classic", "trainer.epochs=5", "callbacks=[]"]
 RATES = {

@@ -18,18 +18,18 @@ from rich.table import Table
 
 import chainrule as cr
 from chainrule.comparison import (
+    PALETTE,
     Group,
     Paired,
     aligned,
     band,
     corrected,
     learning_curves,
+    p_value,
     paired,
     strip,
     summary,
 )
-from chainrule.pictures.page import PALETTE
-from chainrule.words import p_value
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, *_ = PALETTE
 

@@ -23,7 +23,7 @@ from chainrule.contract.kinds import (
     Schedule,
 )
 from chainrule.contract.parameters import Buffer, Parameter, Parameters
-from chainrule.contract.training import Training
+from chainrule.contract.training import TrainedNetwork, Training
 from chainrule.errors import (
     ChainruleError,
     ConfigError,
@@ -99,6 +99,7 @@ __all__ = [
     "SweepError",
     "Task",
     "TrackingError",
+    "TrainedNetwork",
     "Trainer",
     "Training",
     "UnknownName",

@@ -129,4 +129,9 @@ def did_you_mean(name: object, known: Iterable[str], most: int = 12) -> str:
 
 def debugging() -> bool:
     """Whether people want to see tracebacks: ``CHAINRULE_DEBUG=1``."""
-    return os.environ.get("CHAINRULE_DEBUG", "") not in ("", "0")
+    return switched_on("CHAINRULE_DEBUG")
+
+
+def switched_on(variable: str) -> bool:
+    """Whether an environment variable is set, and not to 0."""
+    return os.environ.get(variable, "") not in ("", "0")

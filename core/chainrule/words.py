@@ -26,6 +26,22 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
+def one_line(text: object) -> str:
+    """
+    >>> one_line("two   words")
+    'two words'
+    """
+    return " ".join(str(text).split())
+
+
+def error_in_words(error: BaseException) -> str:
+    """
+    >>> error_in_words(ValueError("no")), error_in_words(KeyboardInterrupt())
+    ('ValueError: no', 'KeyboardInterrupt')
+    """
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
 def number(value: float | None) -> str:
     """With four digits; nothing for None.
 

@@ -9,9 +9,7 @@ job of a sweep merges its config files anew (see ``SafeLoader``). ``nothing``: a
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import gc
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -24,17 +22,12 @@ def pauses() -> None:
         "made_to_stay": contextlib.nullcontext,
         "searched_later": contextlib.nullcontext,
         "own_process": lambda: None,
+        "not_searched_at_exit": lambda: None,
     }
     for name, module in [*sys.modules.items()]:
         if name.startswith("chainrule."):
             for function in instead.keys() & vars(module).keys():
                 setattr(module, function, instead[function])
-    register = atexit.register
-
-    def register_others(function: Any, *given: Any) -> Any:
-        return function if function is gc.freeze else register(function, *given)
-
-    atexit.register = register_others
 
 
 def merged_files() -> None:

@@ -40,19 +40,12 @@ ROOMS = list(ARROWS)
 
 
 def imported(path: Path) -> Iterator[tuple[str, ast.stmt]]:
-    """Every module that a file imports when it runs, in functions too; what only type checkers read is left out."""
-
-    def walk(node: ast.AST) -> Iterator[tuple[str, ast.stmt]]:
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            return
+    """Every module that a file imports: in functions too, and what only type checkers read."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield node.module or "", node
-        for inner in ast.iter_child_nodes(node):
-            yield from walk(inner)
-
-    return walk(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def room_of(path: Path) -> str:

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
     from chainrule.testing import Outcome
 
-
 STATUSES = ("passed", "failed", "not applicable")
-
-
 NAME = "check"
 
 

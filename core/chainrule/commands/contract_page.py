@@ -8,10 +8,10 @@ import textwrap
 from collections.abc import Iterator
 
 from chainrule.contract.kinds import KINDS, Callback, Component
-from chainrule.contract.training import Training
+from chainrule.contract.training import TrainedNetwork, Training
 
 INDENT = "    "
-GIVEN = {Callback: Training}
+GIVEN: dict[type[Component], tuple[type, ...]] = {Callback: (Training, TrainedNetwork)}
 """What the methods of a kind are given that is to be read too."""
 CLASS_VARIABLE, INNER = re.compile(r"ClassVar\[(.*)\]"), r"\1"
 
@@ -25,8 +25,7 @@ def contract(kind: str) -> str:
     parts = [f"{kind}: {inspect.getdoc(base)}"]
     parts += ["To write:", *written] if written else []
     parts += ["May be written, set or called:", *others] if others else []
-    if base in GIVEN:
-        given = GIVEN[base]
+    for given in GIVEN.get(base, ()):
         parts += [f"{given.__name__}: {inspect.getdoc(given)}", *dict(members_of(given)).values()]
     shared = [textwrap.indent(inspect.getdoc(Component) or "", INDENT), *dict(members_of(Component)).values()]
     return "\n\n".join([*parts, "Every component:", *shared])

@@ -19,6 +19,7 @@ from chainrule.errors import ChainruleError, debugging
 from chainrule.process.garbage import own_process
 from chainrule.process.signals import Terminated
 from chainrule.registry.provenance import own_version
+from chainrule.words import error_in_words
 
 COMMANDS = {command.NAME: command for command in (train, plugins, check, new, compare, reproduce, ui, resend)}
 
@@ -78,7 +79,7 @@ def _failed(error: BaseException, status: int) -> int:
         sys.stderr.write("chainrule: interrupted\n")
     else:
         known = isinstance(error, ChainruleError)
-        text = str(error) if known else f"{type(error).__name__}: {error} (CHAINRULE_DEBUG=1 shows where)"
+        text = str(error) if known else f"{error_in_words(error)} (CHAINRULE_DEBUG=1 shows where)"
         sys.stderr.write(f"chainrule: {text}\n")
     return status
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import importlib.metadata
 import importlib.util
 import keyword
 import re
@@ -26,8 +27,6 @@ from chainrule.words import with_article
 TEMPLATES = Path(__file__).parent / "templates"
 CONFIG_WORDS = ("none", "null", "true", "false", "nan", "inf")
 """What stands for something else in a config."""
-
-
 NAME = "new"
 
 

@@ -21,7 +21,6 @@ from chainrule.registry.registry import Entry, registry
 if TYPE_CHECKING:
     from rich.table import Table
 
-
 NAME = "plugins"
 
 

@@ -21,8 +21,8 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train again, and print both runs side by side; the exit status: 0 where all is equal."""
-    from chainrule.runs.report import show_reproduction
     from chainrule.runs.reproduce import reproduce
+    from chainrule.runs.reproduction_report import show_reproduction
 
     with ended_by_signals():
         reproduction = reproduce(options.run_id, options.uri, options.threads)

@@ -22,10 +22,14 @@ from chainrule.comparison.inference import (
 from chainrule.comparison.pictures import aligned, band, strip
 from chainrule.comparison.reporting import FORMATS, report
 from chainrule.comparison.runs import Found, StoredRun, find
+from chainrule.pictures.page import GREY, PALETTE
+from chainrule.words import p_value
 
 __all__ = [
     "FORMATS",
+    "GREY",
     "LEVEL",
+    "PALETTE",
     "Comparison",
     "Found",
     "Group",
@@ -43,6 +47,7 @@ __all__ = [
     "learning_curves",
     "named",
     "outliers",
+    "p_value",
     "paired",
     "report",
     "seeds_needed",

@@ -153,5 +153,5 @@ def _limit(axes: Axes, values: Sequence[float]) -> None:
     """Show all seeds; the intervals of two or three of them may be so wide that nothing else would be seen."""
     low, high = min(values), max(values)
     room = 0.5 * (high - low) or 0.05 * abs(high) or 1.0
-    redacted = axes.get_xlim()
-    axes.set_xlim(max(redacted[0], low - room), min(redacted[1], high + room))
+    left, right = axes.get_xlim()
+    axes.set_xlim(max(left, low - room), min(right, high + room))

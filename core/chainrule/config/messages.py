@@ -20,6 +20,7 @@ from yaml import MarkedYAMLError, YAMLError  # type: ignore[import-untyped]
 
 from chainrule.config.nodes import GROUPS, MANY
 from chainrule.errors import ChainruleError, ConfigError, FieldError, UnknownName, did_you_mean
+from chainrule.words import one_line
 
 COMPOSING = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, LookupError)
 """What may go wrong while Hydra composes a config, because of what stands in it."""
@@ -48,7 +49,7 @@ def explained(error: Exception) -> Exception:
             found = re.search(pattern, str(error))
             if found:
                 return meaning(*found.groups())
-        return ConfigError(_on_one_line(error))
+        return ConfigError(one_line(error))
     return error
 
 
@@ -72,7 +73,7 @@ def in_a_config(error: Exception) -> Exception:
             key="hydra.sweeper.study_name",
         )
     told = explained(error)
-    return told if isinstance(told, ChainruleError) else ConfigError(_on_one_line(error))
+    return told if isinstance(told, ChainruleError) else ConfigError(one_line(error))
 
 
 def _unreadable(error: OverrideParseException) -> str:
@@ -286,7 +287,3 @@ def _groups() -> list[str]:
 def _chain(error: BaseException | None) -> list[BaseException]:
     """An error, and those that led to it."""
     return [] if error is None else [error, *_chain(error.__cause__ or error.__context__)]
-
-
-def _on_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

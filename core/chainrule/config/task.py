@@ -16,6 +16,7 @@ from chainrule.config.loader import plain_of
 from chainrule.config.mailbox import Ended, Mailbox
 from chainrule.config.messages import explained
 from chainrule.errors import ChainruleError, ConfigError
+from chainrule.words import error_in_words
 
 
 class TaskFunction:
@@ -63,7 +64,7 @@ class TaskFunction:
 
 
 def _why(error: Exception) -> str:
-    return str(error) if isinstance(error, ChainruleError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, ChainruleError) else error_in_words(error)
 
 
 def _key(override: str) -> str:

@@ -71,11 +71,12 @@ class Component:
         super().__init_subclass__(**arguments)
         own = vars(cls).get("__post_init__")
         if own is not None:
-            cls.__post_init__ = _types_first(own)  # type: ignore[assignment,method-assign]
+            cls.__post_init__ = _fitted_first(own)  # type: ignore[assignment,method-assign]
 
     def __post_init__(self) -> None:
         """Fits fields to their types, before a component's own ``__post_init__`` looks at their values."""
-        fit_fields(self)
+        if type(self).__post_init__ is Component.__post_init__:
+            fit_fields(self)
 
     def require(self, field: str, condition: bool, expected: str) -> None:
         """Refuse a bad value: ``self.require("rate", 0 <= self.rate < 1, "at least 0 and less than 1")``.
@@ -105,10 +106,11 @@ class Component:
         return array
 
 
-def _types_first(own: Callable[[Any], None]) -> Callable[[Any], None]:
+def _fitted_first(own: Callable[[Any], None]) -> Callable[[Any], None]:
     @functools.wraps(own)
     def __post_init__(self: Any) -> None:
-        fit_fields(self)
+        if type(self).__post_init__ is __post_init__:  # not where a subclass's own calls this one
+            fit_fields(self)
         own(self)
 
     return __post_init__

@@ -2,10 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from chainrule.contract.arrays import Array
+from chainrule.contract.parameters import Buffer, Parameters, Snapshot
+
+
+class TrainedNetwork(Protocol):
+    """A network, while it is trained. ``Network`` is one, and has more."""
+
+    @property
+    def parameters(self) -> Parameters:
+        """All trained numbers, ``theta``, and their gradients, ``grad``, which both may be written to; iterating gives
+        each by name."""
+
+    @property
+    def buffers(self) -> Sequence[Buffer]:
+        """What is kept and saved, and not trained."""
+
+    @property
+    def components(self) -> Sequence[Any]:
+        """Its layers, activations, initializers and loss."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+
+    @property
+    def prediction(self) -> Array:
+        """What the output layer gives for the running batch: ``(batch, *output_shape)``; valid until the next one."""
+
+    def predict(self, x: Any, batch_size: int = 256) -> Array:
+        """What the output layer gives, without training: ``(n, *output_shape)``, a new array."""
+
+    def trace(self, x: Any) -> list[tuple[str, Array]]:
+        """What each step gives, without training, by name: a copy each."""
+
+    def snapshot(self) -> Snapshot:
+        """A copy of all that it has learned."""
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Take back what ``snapshot`` kept."""
+
+    def save(self, path: str | Path) -> None:
+        """Write it to a safetensors file."""
 
 
 class Training(Protocol):
@@ -16,13 +60,12 @@ class Training(Protocol):
     """
 
     @property
-    def network(self) -> Any:
-        """The ``Network``, trained in place: ``parameters.theta`` and ``parameters.grad`` may be written to, and
-        ``snapshot`` and ``restore`` keep and take back all that it has learned."""
+    def network(self) -> TrainedNetwork:
+        """The network, trained in place."""
 
     @property
     def optimizer(self) -> Any:
-        """The ``Optimizer``."""
+        """The ``Optimizer``: the rule by which gradients move it."""
 
     @property
     def epoch(self) -> int:

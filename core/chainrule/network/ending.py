@@ -57,6 +57,8 @@ class FusedEnding:
     def __init__(self, loss: Loss, activation: Activation) -> None:
         self._loss = loss
         self._activation = activation
+        self._logits: Array | None = None
+        self._prediction: Array | None = None
 
     def forward(self, logits: Array, target: Array) -> float:
         self._logits, self._prediction = logits, None
@@ -70,13 +72,12 @@ class FusedEnding:
         if self._prediction is None:
             self._prediction = self._loss.activated()
         if self._prediction is None:
+            assert self._logits is not None, "there is no prediction before the first forward"
             self._prediction = self._activation.forward(self._logits)
         return self._prediction
 
     def output(self, logits: Array) -> Array:
         return self._activation.forward(logits)
-
-    _prediction: Array | None
 
 
 def ending_of(loss: Loss, last: Step) -> Ending | FusedEnding:

@@ -24,7 +24,6 @@ from chainrule.words import cut
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
 FEW = 12  # distinct inputs that are labelled one by one
 GRID = 160  # points of the plane, each way
 

@@ -16,7 +16,6 @@ from chainrule.words import cut
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
 PER_ROW = 8  # images
 
 

@@ -6,6 +6,7 @@ import makes 200,000 objects, none of them garbage; a picture makes 20,000, whic
 
 from __future__ import annotations
 
+import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,11 @@ def own_process() -> None:
     """Say that this process is this program's: of all that is there, and of what imports make, nothing is ever searched
     again. In a process of somebody else some of it may yet become garbage."""
     gc.freeze()
+
+
+def not_searched_at_exit() -> None:
+    """Let Python not look through all objects once more as it ends."""
+    atexit.register(gc.freeze)
 
 
 @contextmanager

@@ -10,8 +10,6 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import FieldError
-
 POOL = re.compile(r"(?P<name>\S+ \S+?)(?: (?P<kernels>.+))?, (?P<threads>\d+) threads?")
 """One library in a text of ``blas``; older ones do not have its kernels."""
 
@@ -31,16 +29,10 @@ def blas() -> str:
 
 @contextlib.contextmanager
 def blas_threads(number: int | None) -> Iterator[None]:
-    """Let matrix products take this many threads inside; None leaves it to the library.
-
-    Raises:
-        FieldError: it is less than 1.
-    """
+    """Let matrix products take this many threads inside, 1 or more; None leaves it to the library."""
     if number is None:
         yield
         return
-    if number < 1:
-        raise FieldError(f"got {number}, expected a whole number, 1 or more", key="trainer.threads")
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(number, user_api="blas"):
@@ -59,8 +51,8 @@ def _pool(pool: dict[str, Any]) -> str:
     return f"{pool['internal_api']} {pool['version']}{kernels}, {pool['num_threads']} threads"
 
 
-def in_thread(work: Callable[[], str]) -> Future[str]:
-    """Begin ``work``; ``result()`` waits for it, and gives what it returned or raised."""
+def in_thread(name: str, work: Callable[[], str]) -> Future[str]:
+    """Begin ``work`` in a thread of that name; ``result()`` waits for it, and gives what it returned or raised."""
     future: Future[str] = Future()
 
     def do() -> None:
@@ -69,5 +61,5 @@ def in_thread(work: Callable[[], str]) -> Future[str]:
         except BaseException as error:
             future.set_exception(error)
 
-    threading.Thread(target=do, name="mlflow").start()
+    threading.Thread(target=do, name=name).start()
     return future

@@ -13,6 +13,7 @@ belongs to what was asked for.
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -25,8 +26,9 @@ from typing import Any
 
 import pluggy
 
-from chainrule.errors import PluginError
+from chainrule.errors import PluginError, switched_on
 from chainrule.registry.hooks import GROUP, Hooks
+from chainrule.words import error_in_words, one_line
 
 WARNED = "CHAINRULE_WARNED_PLUGINS"
 
@@ -95,10 +97,10 @@ def isolated(plugin: Plugin) -> Iterator[None]:
         with contextlib.redirect_stdout(sys.stderr):
             yield
     except (Exception, SystemExit) as error:  # a module that is a script may end the program
-        reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-        plugin.error = " ".join(reason.split())
+        reason = str(error) if isinstance(error, PluginError) else error_in_words(error)
+        plugin.error = one_line(reason)
         message = f"plugin {plugin.id} ({plugin.distribution} {plugin.version}) is left out: {plugin.error}"
-        if os.environ.get("CHAINRULE_STRICT_PLUGINS", "") not in ("", "0"):
+        if switched_on("CHAINRULE_STRICT_PLUGINS"):
             raise PluginError(message) from error
         _warn_once(plugin, f"{message} [see: chainrule plugins]")
     plugin.seconds += time.perf_counter() - start

@@ -7,8 +7,8 @@ from typing import Any
 import pluggy
 
 GROUP = "chainrule"
-hookspec = pluggy.HookspecMarker("chainrule")
-hookimpl = pluggy.HookimplMarker("chainrule")
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
 
 
 class Hooks:

@@ -62,6 +62,8 @@ def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
     with within("trainer"):
         require_count("epochs", options["epochs"])
         batch_size = require_count("batch_size", options["batch_size"])
+        if options["threads"] is not None:
+            require_count("threads", options["threads"])
     return Trainer(
         network,
         optimizer=config["optimizer"],

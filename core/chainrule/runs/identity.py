@@ -14,7 +14,7 @@ from chainrule.process.threads import blas
 from chainrule.registry.provenance import provenance
 from chainrule.registry.registry import registry
 from chainrule.tracking.environment import numerics
-from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, SWEEP, component_tags
+from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, SWEEP, UNRECORDED, component_tags
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job
@@ -42,7 +42,7 @@ def config_digest(config: Mapping[str, Any], data: Data, components: Mapping[str
     shown = {entry.name for entry in registry() if issubclass(entry.cls, Callback) and entry.cls.display}
     callbacks = [[name, spec] for name, spec in (config.get("callbacks") or {}).items() if spec["name"] not in shown]
     whole = {
-        **{key: value for key, value in config.items() if key not in ("name", "objective", "tracking")},
+        **{key: value for key, value in config.items() if key not in ("name", *UNRECORDED)},
         "callbacks": callbacks,  # a list: their order may matter
         "trainer": {key: value for key, value in config["trainer"].items() if key != "threads"},  # BLAS knows them
         "data": data.digest,

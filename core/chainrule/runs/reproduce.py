@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.config.nodes import TrackingOptions, TrainerOptions
+from chainrule.contract.arguments import require_count
 from chainrule.errors import TrackingError
 from chainrule.process.threads import blas, blas_threads
 from chainrule.registry.provenance import require_installed
@@ -94,6 +95,8 @@ def reproduce(run_id: str, uri: str | None = None, threads: int | None = None) -
     """
     from chainrule.config.jobs import Job
 
+    if threads is not None:
+        require_count("threads", threads)
     uri = resolved(uri)
     with usable(uri):
         client = connect(uri)

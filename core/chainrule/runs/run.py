@@ -60,6 +60,9 @@ def run(job: Job) -> Result:
     check_objective(job, data, trainer)
     used = [dataset, model, *network.components, *trainer.components, *callbacks]
 
+    if job.sweep is None:  # else the sweep has done it
+        tracking.close_orphans()
+
     with blas_threads(config["trainer"]["threads"]):
         tags = describe(job, data, used)
         earlier = tracking.finished(tags[CONFIG_DIGEST]) if config["tracking"]["reuse"] else None

@@ -9,15 +9,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from chainrule.errors import SweepError, TrackingError
-from chainrule.runs.report import job_name, run_and_report, show_failures
+from chainrule.errors import SweepError, TrackingError, debugging
+from chainrule.runs.report import run_and_report
 from chainrule.words import duration, number, relative
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Sweep
     from chainrule.config.mailbox import Ended
     from chainrule.tracking.tracking import Tracking
-
 
 LOOK_SECONDS = 0.1
 
@@ -161,3 +160,23 @@ class Supervisor:
                 tracking.close_orphans()  # of workers that are gone
         if self._trackings and self.ended:
             sys.stderr.write("the sweep was cut short; with tracking.reuse=true it goes on where it was\n")
+
+
+def show_failures(failed: Sequence[Ended]) -> None:
+    """A table to stderr: which jobs failed, and why; with tracebacks where they were asked for."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if debugging():
+        sys.stderr.write("".join(ended.trace for ended in failed))
+    table = Table(title=f"{len(failed)} failed", title_style="bold", title_justify="left")
+    for heading in ("job", "overrides", "why"):
+        table.add_column(heading, overflow="fold")
+    for ended in failed:
+        table.add_row(str(ended.number), Text(job_name(ended)), Text(ended.failed or ""))
+    Console(stderr=True, highlight=False).print(table)
+
+
+def job_name(ended: Ended) -> str:
+    return ",".join(ended.overrides) or f"job {ended.number}"

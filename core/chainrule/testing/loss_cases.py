@@ -19,7 +19,7 @@ CLASSES = 3
 DRAWS = 100
 
 
-class Case(NamedTuple):
+class LossCase(NamedTuple):
     """What a loss is given for one task: logits, the prediction that the output's activation makes of them, targets."""
 
     task: Task
@@ -49,7 +49,7 @@ def outputs_of(loss: Loss) -> dict[Task, tuple[int, str]]:
     return found
 
 
-def cases(subject: Subject, index: int = 0, dtype: str = "float64", logits: Array | None = None) -> Iterator[Case]:
+def cases(subject: Subject, index: int = 0, dtype: str = "float64", logits: Array | None = None) -> Iterator[LossCase]:
     """One for each task that the loss takes; the same for the same index. No error lies close to a kink."""
     loss = subject.make()
     for task, (units, name) in outputs_of(loss).items():
@@ -63,7 +63,7 @@ def cases(subject: Subject, index: int = 0, dtype: str = "float64", logits: Arra
             error = prediction - target
             if logits is not None or all(np.abs(error - kink).min() > MARGIN for kink in subject.kinks):
                 break
-        yield Case(task, activation, z.astype(dtype), prediction, target.astype(dtype))
+        yield LossCase(task, activation, z.astype(dtype), prediction, target.astype(dtype))
 
 
 def _signs(shape: tuple[int, ...]) -> Array:

@@ -13,7 +13,7 @@ from chainrule.registry.registry import registry
 from chainrule.testing.arrays import STABLE, close, distance, extremes, is_finite_number, strictly
 from chainrule.testing.bench import BATCH
 from chainrule.testing.kit import CheckFailed, check, expect
-from chainrule.testing.loss_cases import CLASSES, Case, cases, fuses, outputs_of
+from chainrule.testing.loss_cases import CLASSES, LossCase, cases, fuses, outputs_of
 from chainrule.testing.numeric import ATTEMPTS, AgainstDifferences, not_smooth, numeric_gradient, require_equal
 from chainrule.testing.subject import Subject
 
@@ -94,7 +94,7 @@ def _compare_gradients(subject: Subject, fused: bool) -> None:
             raise not_smooth()
 
 
-def _is_fused(subject: Subject, case: Case) -> bool:
+def _is_fused(subject: Subject, case: LossCase) -> bool:
     return registry().name_of(case.activation) == cast(type[Loss], subject.cls).fuses_with
 
 

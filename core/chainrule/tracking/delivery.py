@@ -13,6 +13,7 @@ from typing import Any
 from chainrule.errors import TrackingError
 from chainrule.process.signals import signals_wait
 from chainrule.tracking.store import connect, reason, usable
+from chainrule.tracking.tags import PROGRAM
 
 SLOW_SECONDS = 1.0
 
@@ -96,7 +97,7 @@ def _deliver(client: Any, run_id: str, record: Mapping[str, Any]) -> None:
                 tags=[RunTag(*item) for item in tags.items()],
             )
         case {"dataset": name, "digest": digest, "source": source}:
-            made_by = json.dumps({"tags": {"mlflow.source.name": source}})
+            made_by = json.dumps({"tags": {PROGRAM: source}})
             used_for = InputTag("mlflow.data.context", "training")
             inputs = [DatasetInput(Dataset(name, digest, "code", made_by), [used_for])]
             try:

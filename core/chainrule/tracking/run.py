@@ -38,7 +38,7 @@ from chainrule.tracking.tags import (
     nonfinite_tag,
     status_of,
 )
-from chainrule.words import redacted
+from chainrule.words import error_in_words, one_line, redacted
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class Run:
             self._line.open()
             status = status_of(error)
             if error is not None:
-                self.tag(ERROR, " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": "))
+                self.tag(ERROR, one_line(error_in_words(error)))
             if status == "FAILED":
                 self.text("".join(traceback.format_exception(error)), "traceback.txt")
             self._flush(last=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-Point = tuple[float, int, int]  # value, milliseconds, step
+Measured = tuple[float, int, int]  # value, milliseconds, step
 POINTS = 1000
 
 
@@ -15,8 +15,8 @@ class Series:
 
     def __init__(self) -> None:
         self.last: tuple[float, int] | None = None  # value and step
-        self._waiting: list[tuple[int, Point]] = []
-        self._left_out: Point | None = None
+        self._waiting: list[tuple[int, Measured]] = []
+        self._left_out: Measured | None = None
         self._count = 0
         self._stride = 1
 
@@ -30,7 +30,7 @@ class Series:
         self._count += 1
         self.last = (value, step)
 
-    def take(self, last: bool) -> list[Point]:
+    def take(self, last: bool) -> list[Measured]:
         """What waits; with the last one, if it was left out and is asked for."""
         points = [point for _, point in self._waiting]
         return [*points, self._left_out] if last and self._left_out else points

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import logging
 import os
 import sys
+
+from chainrule.process.garbage import not_searched_at_exit
 
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -27,4 +27,4 @@ def configure() -> None:
         os.environ.setdefault(name, value)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it warns of each try that failed
     if "mlflow" not in sys.modules:
-        atexit.register(gc.freeze)  # or Python looks for garbage among all of MLflow's objects once more as it ends
+        not_searched_at_exit()  # MLflow's many objects

@@ -15,7 +15,7 @@ from chainrule.process.garbage import made_to_stay
 from chainrule.tracking.settings import configure
 from chainrule.tracking.sqlite import check_sqlite, make_sqlite, patient
 from chainrule.tracking.uris import artifact_root, sqlite_path
-from chainrule.words import cut, redacted
+from chainrule.words import cut, one_line, redacted
 
 NO_ANSWER = ("ConnectionError", "ConnectTimeout", "ReadTimeout")
 
@@ -87,7 +87,7 @@ def reason(error: BaseException) -> str:
         link = link.__cause__ or link.__context__
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return redacted(cut(" ".join(str(error).split()) or type(error).__name__, 300))
+    return redacted(cut(one_line(error) or type(error).__name__, 300))
 
 
 def find_run(client: Any, run_id: str) -> Any:

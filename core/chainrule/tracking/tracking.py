@@ -34,14 +34,8 @@ class Tracking:
         self._warming: Future[str] | None = None
 
     def warm_up(self) -> None:
-        """Begin, in a thread, what takes seconds: MLflow's import and a new store; then close orphans."""
-
-        def work() -> str:
-            experiment_id = prepare_store(self.uri, self.experiment)
-            self._close_orphans(experiment_id)
-            return experiment_id
-
-        self._warming = in_thread(work)
+        """Begin, in a thread, what takes seconds: MLflow's import and a new store."""
+        self._warming = in_thread("mlflow", lambda: prepare_store(self.uri, self.experiment))
 
     def prepare(self) -> str:
         """Make sure that store and experiment are there; the experiment's id.
@@ -57,9 +51,7 @@ class Tracking:
         Raises:
             TrackingError: the store cannot be used.
         """
-        self._close_orphans(self.prepare())
-
-    def _close_orphans(self, experiment_id: str) -> None:
+        experiment_id = self.prepare()
         with usable(self.uri):
             close_orphans(connect(self.uri), experiment_id)
 

@@ -10,7 +10,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule import Array, Callback, ConfigError, Goal, Network, NonFiniteError, Training, did_you_mean, goal_of
+from chainrule import (
+    Array,
+    Callback,
+    ConfigError,
+    Goal,
+    NonFiniteError,
+    TrainedNetwork,
+    Training,
+    did_you_mean,
+    goal_of,
+)
 
 NOTHING_YET = {"best": None, "epoch": 0, "waited": 0, "snapshot": None}
 
@@ -149,7 +159,7 @@ def _advice(trainer: Training) -> str:
     return f"Try a smaller learning rate (it is {trainer.learning_rate:g}), or scale the data"
 
 
-def _first_non_finite(network: Network, x: Array) -> str:
+def _first_non_finite(network: TrainedNetwork, x: Array) -> str:
     """The first step of a forward pass in which something is not finite, in words."""
     with np.errstate(all="ignore"):  # what it would warn of is what is looked for
         outputs = network.trace(x)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Array, Callback, Network, Training
+from chainrule import Array, Callback, TrainedNetwork, Training
 
 NOTHING_YET: dict[str, Any] = {"average": [], "count": 0, "trained": []}
 
@@ -81,12 +81,12 @@ class WeightAverage(Callback):
         put(trainer.network, self._average)
 
 
-def arrays(network: Network) -> list[Array]:
+def arrays(network: TrainedNetwork) -> list[Array]:
     """All that training changes: the network's own arrays."""
     return [network.parameters.theta, *(buffer.value for buffer in network.buffers)]
 
 
-def put(network: Network, values: Sequence[Array]) -> None:
+def put(network: TrainedNetwork, values: Sequence[Array]) -> None:
     for own, value in zip(arrays(network), values, strict=True):
         own[...] = value
 

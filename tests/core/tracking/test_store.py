@@ -270,8 +270,8 @@ def test_pages_on_a_port_that_is_taken(uri):
 @pytest.mark.slow
 def test_a_store_that_others_write_to_for_seconds_is_waited_for(tmp_path, monkeypatch):
     path = tmp_path / "mlflow.db"
-    sqlite._make_sqlite(path)
-    check = sqlite._check_sqlite
+    sqlite.make_sqlite(path)
+    check = sqlite.check_sqlite
     with contextlib.closing(sqlite3.connect(path, check_same_thread=False)) as other:
         held = threading.Timer(7, other.commit)  # SQLAlchemy by itself would wait 5 seconds
 
@@ -280,7 +280,7 @@ def test_a_store_that_others_write_to_for_seconds_is_waited_for(tmp_path, monkey
             other.execute("BEGIN EXCLUSIVE")
             held.start()
 
-        monkeypatch.setattr(sqlite, "_check_sqlite", locked_right_after)
+        monkeypatch.setattr(store, "check_sqlite", locked_right_after)
         assert store.connect(f"sqlite:///{path}").search_experiments()
         held.join()
 
