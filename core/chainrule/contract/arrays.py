@@ -1,4 +1,4 @@
-"""The names that annotations share: arrays, shapes, tasks; and the streams of randomness that one seed gives."""
+"""The names that annotations share: arrays, shapes, tasks; the streams of randomness that one seed gives; batches."""
 
 from __future__ import annotations
 

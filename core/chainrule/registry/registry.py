@@ -1,7 +1,4 @@
-"""Kind and name to component, with where it came from. Built on first use from all installed plugins.
-
-``make`` turns what people write (an instance, a name, ``{name: ..., ...}``) into a component.
-"""
+"""Kind and name to component, with where it came from. Built on first use from all installed plugins."""
 
 from __future__ import annotations
 

@@ -282,7 +282,7 @@ def test_a_component_that_is_not_installed(run, client, reproduce):
 
 def test_a_number_of_threads_that_is_none(run, reproduce, capsys):
     status, said = reproduce(run.info.run_id, "--threads", "0")
-    assert (status, said) == (2, "chainrule: trainer.threads: got 0, expected a whole number, 1 or more")
+    assert (status, said) == (2, "chainrule: threads: got 0, expected a whole number, 1 or more")
     with pytest.raises(SystemExit, match="2"):
         main(["reproduce", "--threads", "x", "abc"])
     assert "invalid int value: 'x'" in capsys.readouterr().err

@@ -333,7 +333,7 @@ def test_a_run_whose_process_is_gone_becomes_killed(tmp_path: Path, runs: Runs) 
     for name, told in tags.items():
         runs.client.create_run(experiment, tags={"process": told}, run_name=name)
     runs.client.create_run(experiment, run_name="another program's")
-    tracking.prepare()
+    tracking.close_orphans()
     found = {name: run.info.status for name, run in runs.named().items()}
     assert found == {"dead": "KILLED", "alive": "RUNNING", "elsewhere": "RUNNING", "another program's": "RUNNING"}
     assert runs.named()["dead"].data.tags["error"] == "its process was killed"
