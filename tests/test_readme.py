@@ -353,14 +353,6 @@ def test_the_experiments_of_the_first_page_are_those_that_there_are() -> None:
     assert sorted(named) == sorted(path.stem for path in config_folder().glob("experiment/*.yaml"))
 
 
-def test_the_modules_of_core_are_those_that_there_are() -> None:
-    named = [name for row in table(REPOSITORY / "core" / "README.md", "module") for name in row[0].split(", ")]
-    core = REPOSITORY / "core" / "chainrule"
-    files = {path.name for path in core.glob("*.py")} - {"__init__.py", "__main__.py"}
-    files |= {f"{path.name}/" for path in core.iterdir() if path.is_dir() and path.name != "__pycache__"}  # comparison/
-    assert sorted(named) == sorted(f"`{file}`" for file in files)
-
-
 def test_the_built_in_components_are_those_that_are_registered() -> None:
     rows = table(REPOSITORY / "plugins" / "README.md", "kind")
     named = {kind: sorted(names.split(", ")) for kind, _, names in rows}

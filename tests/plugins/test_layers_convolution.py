@@ -295,7 +295,7 @@ def test_a_kernel_larger_than_the_image_is_refused():
     [
         ({"filters": 0}, "filters: got 0, must be at least 1 (Conv2d)"),
         ({"kernel": 0}, "kernel: got 0, must be at least 1: a number, or height and width (Conv2d)"),
-        ({"kernel": (3, 3, 3)}, "kernel: got (3, 3, 3), must be at least 1: a number, or height and width (Conv2d)"),
+        ({"kernel": (3, 3, 3)}, "kernel: got [3, 3, 3], must be at least 1: a number, or height and width (Conv2d)"),
         ({"stride": 0}, "stride: got 0, must be at least 1 (Conv2d)"),
         ({"padding": "full"}, 'padding: got "full", expected "valid" or "same" (Conv2d)'),
         ({"dilation": 0}, "dilation: got 0, must be at least 1 (Conv2d)"),

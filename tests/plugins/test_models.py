@@ -73,7 +73,7 @@ def test_gradient_check_of_an_mlp():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"hidden": [8, 0]}, "hidden: got (8, 0), must be sizes of at least 1 (MLP)"),
+        ({"hidden": [8, 0]}, "hidden: got [8, 0], must be sizes of at least 1 (MLP)"),
         ({"dropout": 1.0}, "dropout: got 1.0, must be at least 0 and less than 1 (MLP)"),
         ({"dropout": -0.5}, "dropout: got -0.5, must be at least 0 and less than 1 (MLP)"),
         ({"activation": "rellu"}, 'activation: there is no activation "rellu". Did you mean "relu"?'),

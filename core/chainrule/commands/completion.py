@@ -42,7 +42,7 @@ def complete(arguments: list[str], commands: Sequence[str]) -> int:
 
 
 def _hydra_completion(arguments: list[str]) -> int:
-    from chainrule.config.hydra import hydra_command
+    from chainrule.config.command_line import hydra_command
     from chainrule.runs.sweep import Supervisor
 
     hydra_command(arguments, lambda job: None, Supervisor())

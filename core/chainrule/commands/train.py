@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: list[str]) -> int:
     """Train, sweep or show, as Hydra's command line says; the exit status."""
-    from chainrule.config.hydra import hydra_command
+    from chainrule.config.command_line import hydra_command
     from chainrule.config.jobs import Failure
     from chainrule.runs.report import run_and_report
     from chainrule.runs.sweep import Supervisor

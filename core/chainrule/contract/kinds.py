@@ -86,6 +86,7 @@ class Component:
         """
         if not condition:
             value = getattr(self, field)
+            value = list(value) if isinstance(value, tuple) else value  # as configs write it
             raise FieldError(f"got {value!r}, must be {expected} ({type(self).__name__})", key=field)
 
     def work(self, name: str, shape: Shape, dtype: Any) -> Array:

@@ -40,7 +40,7 @@ def train(overrides: Sequence[str] = (), config_dir: str | None = None) -> Resul
         ConfigError: the config is wrong; the message names the key and what would be right.
         Whatever else ended the run; its status in MLflow is then FAILED.
     """
-    from chainrule.config.hydra import run_once
+    from chainrule.config.command_line import run_once
 
     result: Result = run_once(overrides, run, config_dir)
     return result

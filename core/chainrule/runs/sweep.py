@@ -35,7 +35,7 @@ def sweep(overrides: Sequence[str], config_dir: str | None = None) -> str:
         ConfigError: a config is wrong; the message names the key and what would be right.
         SweepError: jobs failed; the others have run.
     """
-    from chainrule.config.hydra import run_sweep
+    from chainrule.config.command_line import run_sweep
 
     supervisor = Supervisor()
     run_sweep(overrides, run_and_report, supervisor, config_dir)

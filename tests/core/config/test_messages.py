@@ -161,7 +161,7 @@ model=sequential model.layers={name:dense}
 model.hidden=[a]
     model.hidden.0: got "a", expected a whole number
 model.hidden=[0]
-    model.hidden: got (0,), must be sizes of at least 1
+    model.hidden: got [0], must be sizes of at least 1
 model.dropout=1
     model.dropout: got 1.0, must be at least 0 and less than 1
 schedule=step schedule.every=0

@@ -8,7 +8,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.config import hydra, loader, unsafe
+from chainrule.config import command_line, loader, unsafe
 from chainrule.errors import UnsafeConfig
 
 MARK = "mark.log"
@@ -424,7 +424,7 @@ def test_a_config_that_would_run_code_is_refused_before_hydra_acts_on_it(folder,
 @pytest.mark.parametrize(("text", "key"), RUNS_CODE.values(), ids=RUNS_CODE)
 def test_each_of_these_would_run_code_if_it_were_not_refused(attack, monkeypatch, text, key):
     """Else the test above would show nothing."""
-    monkeypatch.setattr(hydra, "SafeLoader", ConfigLoaderImpl)
+    monkeypatch.setattr(command_line, "SafeLoader", ConfigLoaderImpl)
     _, code_ran = attack(text)
     assert code_ran
 

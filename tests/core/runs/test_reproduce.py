@@ -176,7 +176,8 @@ def test_where_the_new_run_fails_what_differs_is_said_before(client, caplog):
     client.set_tag(first.run_id, "numpy.version", "1.0")
     with pytest.raises(cr.NonFiniteError):
         cr.reproduce(first.run_id)
-    assert caplog.messages == [f"numpy: recorded was 1.0, here it is {np.__version__}"]
+    said = [record.getMessage() for record in caplog.records if record.name == "chainrule.runs.reproduce"]
+    assert said == [f"numpy: recorded was 1.0, here it is {np.__version__}"]
 
 
 def test_another_number_of_threads_is_named(program_in, folder):
