@@ -308,7 +308,7 @@ def test_bad_fields_are_refused(fields, message):
 
 
 def test_a_kernel_of_an_empty_list_is_refused():
-    with pytest.raises(cr.FieldError, match=r"^kernel: got \(\), must be"):
+    with pytest.raises(cr.FieldError, match=r"^kernel: got \[\], must be"):
         Conv2d(1, kernel=())
 
 
