@@ -4,7 +4,9 @@ Everything public is here or, for tests and studies, in ``chainrule.testing`` an
 plugin imports nothing else of chainrule. Neither Hydra nor MLflow is imported until ``train``.
 """
 
-from chainrule.comparison import Comparison, compare
+import importlib as _importlib
+import typing as _typing
+
 from chainrule.contract.arrays import Array, Shape, Task, stream
 from chainrule.contract.data import Data, Split, split_indices
 from chainrule.contract.kinds import (
@@ -47,16 +49,43 @@ from chainrule.network.stack import Stack
 from chainrule.registry.goals import Goal, goal_of
 from chainrule.registry.hooks import hookimpl
 from chainrule.registry.making import make, spec_of
-from chainrule.registry.provenance import own_version as _own_version
 from chainrule.registry.registry import Entry, Registry, registry
-from chainrule.runs.reproduce import Reproduction, reproduce
-from chainrule.runs.result import Result, load_run
-from chainrule.runs.run import train
-from chainrule.runs.sweep import sweep
 from chainrule.training.history import History
 from chainrule.training.trainer import Trainer
 
-__version__ = _own_version()
+if _typing.TYPE_CHECKING:
+    from chainrule.comparison import Comparison, compare
+    from chainrule.runs.reproduce import Reproduction, reproduce
+    from chainrule.runs.result import Result, load_run
+    from chainrule.runs.run import train
+    from chainrule.runs.sweep import sweep
+
+    __version__: str
+
+_LATER = {
+    "Comparison": "chainrule.comparison",
+    "compare": "chainrule.comparison",
+    "Reproduction": "chainrule.runs.reproduce",
+    "reproduce": "chainrule.runs.reproduce",
+    "Result": "chainrule.runs.result",
+    "load_run": "chainrule.runs.result",
+    "train": "chainrule.runs.run",
+    "sweep": "chainrule.runs.sweep",
+}
+"""What is loaded when it is first asked for: a network that is built by hand needs neither runs nor comparisons."""
+
+
+def __getattr__(name: str) -> _typing.Any:
+    if name == "__version__":
+        from chainrule.registry.provenance import own_version
+
+        return own_version()
+    if name in _LATER:
+        return getattr(_importlib.import_module(_LATER[name]), name)
+    if name in ("comparison", "testing"):  # public modules, which need not be imported by themselves
+        return _importlib.import_module(f"chainrule.{name}")
+    raise AttributeError(f"module 'chainrule' has no attribute '{name}'")
+
 
 __all__ = [
     "KINDS",

@@ -69,7 +69,7 @@ def test_each_name_can_be_imported_and_is_documented(name: str) -> None:
 
 def test_what_is_public_of_the_package_is_in_all() -> None:
     public = {name for name, thing in vars(cr).items() if not name.startswith("_") and not inspect.ismodule(thing)}
-    assert public == set(cr.__all__)
+    assert public | {*cr._LATER} == set(cr.__all__)
 
 
 @pytest.mark.parametrize("name", [name for name in cr.__all__ if inspect.isclass(getattr(cr, name))])

@@ -11,7 +11,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from chainrule.commands import check, compare, new, plugins, reproduce, resend, train, ui
 from chainrule.commands.completion import complete
@@ -59,13 +59,21 @@ def _run(arguments: list[str]) -> int:
     return command(options)
 
 
+class ShowVersion(argparse.Action):
+    """Reads the distribution's metadata only where it is asked for."""
+
+    def __call__(self, *given: Any, **more: Any) -> None:
+        print(f"chainrule {own_version()}")
+        raise SystemExit(0)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="chainrule",
         description="Neural networks written from scratch in NumPy: train them, sweep, compare in MLflow.",
         epilog='TAB completion: eval "$(chainrule -sc install=bash)". Tracebacks: CHAINRULE_DEBUG=1.',
     )
-    parser.add_argument("-V", "--version", action="version", version=f"chainrule {own_version()}")
+    parser.add_argument("-V", "--version", action=ShowVersion, nargs=0, help="show program's version number and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS.values():
         command.add(commands)
