@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import sqlite3
+import threading
 import uuid
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from chainrule.tracking.uris import artifact_root, sqlite_uri
 
 WAIT_SECONDS = 20
 """How long a SQLite store that another process writes to is waited for: as long as MLflow does within a session."""
+_MAKING = threading.Lock()
+"""Alembic, which makes the tables, keeps what it is about in globals; a run that was refused may still be at it."""
 
 
 def check_sqlite(path: Path) -> None:
@@ -51,7 +54,7 @@ def make_sqlite(path: Path) -> None:
 
 def _make_tables(path: Path, artifact_root: str) -> None:
     configure()
-    with made_to_stay():
+    with _MAKING, made_to_stay():
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
         SqlAlchemyStore(sqlite_uri(path), artifact_root).engine.dispose()  # type: ignore[no-untyped-call]
