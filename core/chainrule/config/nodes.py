@@ -38,7 +38,7 @@ class TrainerOptions:
     epochs: int = 20
     batch_size: int = 32
     shuffle: bool = True
-    threads: int | None = None  # of the matrix products; null: as many as the BLAS library takes by itself
+    threads: int | None = None  # of the matrix products; null: as many as pay, which is tried before the first epoch
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -19,21 +20,23 @@ def blas() -> str:
 
     For example ``"openblas 0.3.31 SkylakeX, 2 threads"``.
     """
-    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+    return "; ".join(sorted({_pool(pool) for pool in _pools()}))
 
-    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    # SciPy may bring another, which is there once somebody has imported it; matrix products are NumPy's.
-    own = [pool for pool in pools if {"numpy", "numpy.libs"} & {*Path(pool["filepath"]).parts}]
-    return "; ".join(sorted({_pool(pool) for pool in own or pools}))
+
+def blas_limit() -> int:
+    """How many threads it takes by itself: of all cores that the process may use, or as ``OMP_NUM_THREADS`` says."""
+    return min(cores(), max((pool["num_threads"] for pool in _pools()), default=1))
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager
-def blas_threads(number: int | None) -> Iterator[None]:
-    """Let matrix products take this many threads inside, 1 or more; None leaves it to the library."""
-    if number is None:
-        yield
-        return
-    from threadpoolctl import threadpool_limits
+def blas_threads(number: int) -> Iterator[None]:
+    """Let matrix products take this many threads inside, 1 or more."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(number, user_api="blas"):
         yield
@@ -44,6 +47,15 @@ def libraries_in(text: str) -> tuple[set[str], set[str], set[str]]:
     found = [pool for pool in map(POOL.fullmatch, text.split("; ")) if pool]
     names, kernels, threads = ({pool[part] for pool in found if pool[part]} for part in ("name", "kernels", "threads"))
     return names, kernels, threads
+
+
+def _pools() -> list[dict[str, Any]]:
+    from threadpoolctl import threadpool_info
+
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    # SciPy may bring another, which is there once somebody has imported it; matrix products are NumPy's.
+    own = [pool for pool in pools if {"numpy", "numpy.libs"} & {*Path(pool["filepath"]).parts}]
+    return own or pools
 
 
 def _pool(pool: dict[str, Any]) -> str:

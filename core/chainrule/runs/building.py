@@ -12,6 +12,7 @@ from chainrule.errors import ConfigError, UnknownName, did_you_mean, within
 from chainrule.network.network import Network
 from chainrule.registry.making import make
 from chainrule.registry.registry import registry
+from chainrule.runs.threads import require_threads
 from chainrule.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
         require_count("epochs", options["epochs"])
         batch_size = require_count("batch_size", options["batch_size"])
         if options["threads"] is not None:
-            require_count("threads", options["threads"])
+            require_threads(options["threads"])
     return Trainer(
         network,
         optimizer=config["optimizer"],

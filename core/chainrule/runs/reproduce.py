@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.config.nodes import TrackingOptions, TrainerOptions
-from chainrule.contract.arguments import require_count
 from chainrule.errors import TrackingError
-from chainrule.process.threads import blas, blas_threads
+from chainrule.process.threads import blas, blas_threads, cores
 from chainrule.registry.provenance import require_installed
 from chainrule.runs.building import load_data
 from chainrule.runs.changes import changes, threads_of
 from chainrule.runs.identity import weights_digest
 from chainrule.runs.result import Result
 from chainrule.runs.run import run
+from chainrule.runs.threads import require_threads
 from chainrule.tracking.environment import environment
 from chainrule.tracking.store import connect, find_run, usable
 from chainrule.tracking.tags import (
@@ -86,7 +86,7 @@ def reproduce(run_id: str, uri: str | None = None, threads: int | None = None) -
     Args:
         run_id: as ``Result.run_id`` and MLflow's pages give it.
         uri: the store; None for ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working directory.
-        threads: of the matrix products; None for as many as the run had.
+        threads: of the matrix products; None for as many as the run had, if there are so many cores here.
 
     Raises:
         TrackingError: there is no such run or store, it has not finished, or its config was not recorded.
@@ -96,7 +96,7 @@ def reproduce(run_id: str, uri: str | None = None, threads: int | None = None) -
     from chainrule.config.jobs import Job
 
     if threads is not None:
-        require_count("threads", threads)
+        require_threads(threads)
     uri = resolved(uri)
     with usable(uri):
         client = connect(uri)
@@ -107,7 +107,7 @@ def reproduce(run_id: str, uri: str | None = None, threads: int | None = None) -
     require_installed(components_of(tags))
 
     trainer = config["trainer"]
-    trainer["threads"] = threads if threads is not None else trainer["threads"] or threads_of(tags)
+    trainer["threads"] = threads or min(trainer["threads"] or threads_of(tags) or 1, cores())
     differ = changes(tags, _tags_here(config))
     try:
         result = run(Job(config, [], (FOLDER / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}").absolute()))

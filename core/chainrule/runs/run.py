@@ -20,6 +20,7 @@ from chainrule.process.threads import blas_threads
 from chainrule.runs.building import build_callbacks, build_network, build_trainer, check_objective, load_data
 from chainrule.runs.identity import describe, run_name, weights_digest
 from chainrule.runs.result import Result, loaded
+from chainrule.runs.threads import candidates, chosen_threads
 from chainrule.tracking.tags import CONFIG_DIGEST, WEIGHTS_DIGEST, params_of
 from chainrule.tracking.tracking import tracking_of
 from chainrule.training.history import best_epoch
@@ -63,11 +64,15 @@ def run(job: Job) -> Result:
     if job.sweep is None:  # else the sweep has done it
         tracking.close_orphans()
 
-    with blas_threads(config["trainer"]["threads"]):
-        tags = describe(job, data, used)
-        earlier = tracking.finished(tags[CONFIG_DIGEST]) if config["tracking"]["reuse"] else None
+    threads = config["trainer"]["threads"]
+    for number in candidates(threads) if config["tracking"]["reuse"] else ():
+        with blas_threads(number):
+            earlier = tracking.finished(describe(job, data, used)[CONFIG_DIGEST])
         if earlier is not None:
             return take_over(job, earlier, tracking)
+
+    with blas_threads(chosen_threads(threads, network, data, trainer.batch_size)):
+        tags = describe(job, data, used)
         with tracking.run(
             name=run_name(job),
             params=params_of(config),

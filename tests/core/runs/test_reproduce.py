@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 
 import chainrule as cr
 from chainrule.commands.main import main
+from chainrule.process.threads import cores
 from chainrule.runs.changes import changes, threads_of
 from chainrule.tracking.store import prepare_store
 
@@ -193,10 +194,17 @@ def test_another_number_of_threads_is_named(program_in, folder):
 def test_without_a_number_of_threads_in_the_config_it_takes_as_many_as_the_run_had(client):
     first = cr.train(SHORT)
     tag = client.get_run(first.run_id).data.tags["blas"]
-    client.set_tag(first.run_id, "blas", re.sub(r"\d+ threads", "3 threads", tag))
+    client.set_tag(first.run_id, "blas", re.sub(r"\d+ threads", "2 threads", tag))
     again = cr.reproduce(first.run_id)
     assert again.differences == {}
-    assert yaml.safe_load((again.result.folder / "config.yaml").read_text())["trainer"]["threads"] == 3
+    assert yaml.safe_load((again.result.folder / "config.yaml").read_text())["trainer"]["threads"] == 2
+
+
+def test_a_run_with_more_threads_than_there_are_cores_here_is_reproduced_with_those(client):
+    first = cr.train(SHORT)
+    tag = client.get_run(first.run_id).data.tags["blas"]
+    client.set_tag(first.run_id, "blas", re.sub(r"\d+ threads", "99 threads", tag))
+    assert cr.reproduce(first.run_id).differences == {"threads": ("99", str(cores()))}
 
 
 @pytest.fixture
