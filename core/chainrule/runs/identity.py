@@ -11,10 +11,10 @@ from chainrule.contract.data import Data
 from chainrule.contract.kinds import Callback, Component
 from chainrule.network.network import Network
 from chainrule.process.threads import blas
+from chainrule.registry.effects import without_effect
 from chainrule.registry.provenance import provenance
-from chainrule.registry.registry import registry
 from chainrule.tracking.environment import numerics
-from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, SWEEP, UNRECORDED, component_tags
+from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, SWEEP, component_tags, flattened
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job
@@ -36,15 +36,14 @@ def describe(job: Job, data: Data, used: Sequence[Component]) -> dict[str, str]:
 def config_digest(config: Mapping[str, Any], data: Data, components: Mapping[str, str]) -> str:
     """SHA-256 of all that can change a result to its last bit, and of nothing else.
 
-    The config, less what says how a run is named, recorded, compared and shown; the data; who supplied the components,
-    in which versions; the libraries that compute, and the threads that they take now.
+    The config, less what is without effect; the data; who supplied the components, in which versions; the libraries
+    that compute, and the threads that they take now.
     """
-    shown = {entry.name for entry in registry() if issubclass(entry.cls, Callback) and entry.cls.display}
-    callbacks = [[name, spec] for name, spec in (config.get("callbacks") or {}).items() if spec["name"] not in shown]
+    flat = flattened(config)
+    idle = without_effect(flat)
     whole = {
-        **{key: value for key, value in config.items() if key not in ("name", *UNRECORDED)},
-        "callbacks": callbacks,  # a list: their order may matter
-        "trainer": {key: value for key, value in config["trainer"].items() if key != "threads"},  # BLAS knows them
+        "config": {key: value for key, value in flat.items() if key not in idle},
+        "callbacks": [key for key in config.get("callbacks") or {} if f"callbacks.{key}.name" not in idle],  # in order
         "data": data.digest,
         "components": dict(components),
         "libraries": [blas(), numerics()],
