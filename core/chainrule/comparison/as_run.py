@@ -14,8 +14,7 @@ from chainrule.comparison.wording import group_name
 from chainrule.tracking.environment import environment
 from chainrule.tracking.pages import page_of, way_to
 from chainrule.tracking.store import connect, prepare_store, usable
-from chainrule.tracking.tags import KEY_LENGTH, KIND, TAG_LENGTH
-from chainrule.words import cut
+from chainrule.tracking.tags import KIND, NAME_LENGTH, TAG_LENGTH, capped, stored
 
 EXPERIMENT = "comparisons"
 
@@ -38,10 +37,8 @@ def log_comparison(comparison: Comparison, folder: Path, uri: str) -> str:
             "runs": ",".join(ids),
             "mlflow.note.content": note(comparison),
         }
-        tags = {name: cut(text, TAG_LENGTH) for name, text in tags.items()}
-        run = client.create_run(
-            experiment, tags=tags, run_name=cut(f"{comparison.title}: {comparison.metric}", KEY_LENGTH)
-        )
+        name = stored(f"{comparison.title}: {comparison.metric}", NAME_LENGTH)
+        run = client.create_run(experiment, None, capped(tags, TAG_LENGTH), name)
         status = "FAILED"
         try:
             client.log_artifacts(run.info.run_id, str(folder))

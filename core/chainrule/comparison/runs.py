@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.errors import ConfigError, TrackingError, UnknownName, did_you_mean
-from chainrule.tracking.tags import ERROR, KIND, SWEEP, nonfinite_in, reused_tag, reusing_sweeps
+from chainrule.tracking.tags import ERROR, KIND, NAME_LENGTH, SWEEP, nonfinite_in, reused_tag, reusing_sweeps, stored
 
 PAGE = 1000
 
@@ -56,8 +56,8 @@ def find(client: Any, which: str | None = None, where: str | None = None) -> Fou
     conditions = [""]
     if which is None:
         title = f"runs where {where}"
-    elif which in experiments:
-        title, ids = f"experiment {which}", [experiments[which]]
+    elif stored(which, NAME_LENGTH) in experiments:
+        title, ids = f"experiment {which}", [experiments[stored(which, NAME_LENGTH)]]
     elif _is_sweep(client, ids, which):
         title, conditions = f"sweep {which}", _of_sweep(which)
     else:

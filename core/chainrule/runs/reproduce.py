@@ -29,7 +29,9 @@ from chainrule.tracking.store import connect, find_run, usable
 from chainrule.tracking.tags import (
     BLAS,
     DATASET_DIGEST,
+    TAG_LENGTH,
     WEIGHTS_DIGEST,
+    capped,
     components_of,
     key_of,
     nonfinite_in,
@@ -199,4 +201,4 @@ def _tags_here(config: Mapping[str, Any]) -> dict[str, str]:
     """What the tags of the new run would be, but for those of its components."""
     digest = load_data(config)[1].digest
     with blas_threads(config["trainer"]["threads"]):
-        return {**environment(Path.cwd()), BLAS: blas(), DATASET_DIGEST: digest}
+        return capped({**environment(Path.cwd()), BLAS: blas(), DATASET_DIGEST: digest}, TAG_LENGTH)

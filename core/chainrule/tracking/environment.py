@@ -13,7 +13,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from chainrule.tracking.tags import COMMIT, DIRTY, OF_THE_CALL, PROCESSOR, VERSION
+from chainrule.tracking.tags import COMMIT, DIRTY, NAME_LENGTH, OF_THE_CALL, PROCESSOR, VERSION, stored
 from chainrule.words import redacted
 
 
@@ -67,6 +67,6 @@ def _commit(directory: Path) -> dict[str, str]:
 
 def _user() -> str:
     try:
-        return getpass.getuser()
+        return stored(getpass.getuser(), NAME_LENGTH)
     except (OSError, KeyError):  # no such user in a container
         return "unknown"

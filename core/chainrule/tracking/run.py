@@ -27,8 +27,8 @@ from chainrule.tracking.series import Series
 from chainrule.tracking.store import connect, reason, usable
 from chainrule.tracking.tags import (
     DATASET_DIGEST,
-    DIGEST_LENGTH,
     ERROR,
+    NAME_LENGTH,
     PARAM_LENGTH,
     PROCESS,
     PROGRAM,
@@ -36,7 +36,9 @@ from chainrule.tracking.tags import (
     capped,
     key_of,
     nonfinite_tag,
+    short_digest,
     status_of,
+    stored,
 )
 from chainrule.words import error_in_words, one_line, redacted
 
@@ -77,13 +79,14 @@ class Run:
         tags = {**environment(Path.cwd()), PROCESS: process(), DATASET_DIGEST: dataset[1], **tags}
         with usable(self._uri), signals_wait():
             client = connect(self._uri)
-            created = client.create_run(experiment_id, tags=capped(tags, TAG_LENGTH), run_name=name)
+            created = client.create_run(experiment_id, None, capped(tags, TAG_LENGTH), stored(name, NAME_LENGTH))
             self.run_id = created.info.run_id
             self.where = way_to(self._uri, created.info)
             self._line = Line(client, created.info.run_id)
             self._unsent = self._folder / f"unsent-{self.run_id}.jsonl"
         self._send({"params": capped(params, PARAM_LENGTH), "metrics": [], "tags": {}})
-        self._send({"dataset": dataset[0], "digest": dataset[1][:DIGEST_LENGTH], "source": tags[PROGRAM]})
+        program = stored(tags[PROGRAM], TAG_LENGTH)
+        self._send({"dataset": dataset[0], "digest": short_digest(dataset[1]), "source": program})
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Record values at a step. They reach the store in batches, every two seconds.
@@ -122,7 +125,7 @@ class Run:
 
     def text(self, text: str, name: str) -> None:
         """Record a text as a file of that name."""
-        self._send({"text": text, "name": name})
+        self._send({"text": text.encode(errors="replace").decode(), "name": name})
 
     def finish(self, error: BaseException | None = None) -> None:
         """Give the run its status, and send what waits. Done once; signals wait for it.

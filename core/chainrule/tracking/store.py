@@ -14,6 +14,7 @@ from chainrule.errors import ChainruleError, TrackingError
 from chainrule.process.garbage import made_to_stay
 from chainrule.tracking.settings import configure
 from chainrule.tracking.sqlite import check_sqlite, make_sqlite, patient
+from chainrule.tracking.tags import NAME_LENGTH, stored
 from chainrule.tracking.uris import artifact_root, sqlite_path
 from chainrule.words import cut, one_line, redacted
 
@@ -45,6 +46,7 @@ def prepare_store(uri: str, experiment: str) -> str:
     Raises:
         TrackingError: the store cannot be used, or the experiment was deleted.
     """
+    experiment = stored(experiment, NAME_LENGTH)
     with usable(uri):
         path = sqlite_path(uri)
         if path is not None and not path.exists():

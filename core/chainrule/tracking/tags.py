@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from chainrule.words import cut, redacted
+from chainrule.words import redacted
 
 PARAM_LENGTH, TAG_LENGTH, DIGEST_LENGTH, KEY_LENGTH = 6000, 8000, 36, 250  # what MLflow takes
+NAME_LENGTH = 250  # of runs, experiments, users: MLflow checks nothing, but a strict database does
 
 SWEEP = "sweep"  # what the runs of one sweep share
 CONFIG_DIGEST = "config_digest"  # of all that can change the result
@@ -81,13 +83,20 @@ def nonfinite_point(text: str) -> tuple[int, float]:
 
 
 def reused_tag(sweep: str) -> str:
-    """The tag of runs that a sweep took over; ``SWEEP`` itself names the one that made them. Its value: when."""
-    return key_of(f"{REUSED}{sweep}")
+    """The tag of runs that a sweep took over; ``SWEEP`` itself names the one that made them. Another one for each."""
+    key = key_of(f"{REUSED}{sweep}")
+    return key if key == f"{REUSED}{sweep}" else key_of(f"{REUSED}{_digest(sweep)}")
+
+
+def reused_text(sweep: str, when: int) -> str:
+    """What stands in it: when, in milliseconds, and the sweep by its whole name, which no key may be able to hold."""
+    return f"{when} {sweep}"
 
 
 def reusing_sweeps(tags: Mapping[str, str]) -> list[tuple[str, int]]:
-    """The sweeps that took a run over, and when, in milliseconds."""
-    return [(name.removeprefix(REUSED), int(when)) for name, when in tags.items() if name.startswith(REUSED)]
+    """The inverse: the sweeps that took a run over, and when."""
+    texts = [text.partition(" ") for name, text in tags.items() if name.startswith(REUSED)]
+    return [(sweep, int(when)) for when, _, sweep in texts]
 
 
 def status_of(error: BaseException | None) -> str:
@@ -103,15 +112,44 @@ def status_of(error: BaseException | None) -> str:
 
 @functools.cache
 def key_of(name: str) -> str:
-    """The nearest name that MLflow takes for a metric, a parameter or a tag.
+    """The nearest name that MLflow takes for a metric, a parameter or a tag; of a long one, no two have the same.
 
     >>> key_of("test/top@5[k=1]")
     'test/top_5_k_1_'
     """
-    parts = re.sub(r"[^/\w.\- ]", "_", name)[:KEY_LENGTH].split("/")
-    return "/".join(part for part in parts if part not in ("", ".", "..")) or "_"
+    key = "/".join(part for part in re.sub(r"[^/\w.\- ]", "_", name).split("/") if part not in ("", ".", ".."))
+    if len(key) > KEY_LENGTH:
+        mark = f"_{_digest(name)}"
+        key = key[: KEY_LENGTH - len(mark)] + mark
+    return key or "_"
+
+
+def stored(text: str, length: int) -> str:
+    """A text as every store takes it: without passwords, and with nothing that no database holds.
+
+    One that is cut for that, or changed, ends with an ellipsis and a digest of the whole: what tells runs apart is read
+    from the store, where two texts are equal only if they were so before.
+
+    >>> stored("gradient", 20), stored("stochastic gradient descent", 20)
+    ('gradient', 'sto…f928c5927973a978')
+    """
+    whole = redacted(text)
+    kept = re.sub(r"[\0\ud800-\udfff]", "\ufffd", whole)  # PostgreSQL takes no NUL, and UTF-8 no half of a pair
+    if kept == whole and len(whole) <= length:
+        return whole
+    mark = f"…{_digest(whole)}"
+    return kept[: length - len(mark)] + mark
+
+
+def short_digest(digest: str) -> str:
+    """As MLflow takes a dataset's: the beginning of a SHA-256 tells it apart, of any other text only all of it."""
+    return digest[:DIGEST_LENGTH] if re.fullmatch("[0-9a-f]{64}", digest) else stored(digest, DIGEST_LENGTH)
 
 
 def capped(values: Mapping[str, Any], length: int) -> dict[str, str]:
-    """Values as a store takes them: no password in them, and cut to that length."""
-    return {key_of(name): cut(redacted(str(value)), length) for name, value in values.items()}
+    """Names and values as a store takes them."""
+    return {key_of(name): stored(str(value), length) for name, value in values.items()}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]

@@ -14,7 +14,7 @@ from chainrule.process.threads import in_thread
 from chainrule.tracking.orphans import close_orphans
 from chainrule.tracking.run import NoRun, Run
 from chainrule.tracking.store import connect, prepare_store, usable
-from chainrule.tracking.tags import CONFIG_DIGEST, reused_tag
+from chainrule.tracking.tags import CONFIG_DIGEST, reused_tag, reused_text
 from chainrule.tracking.uris import resolved
 
 
@@ -73,7 +73,7 @@ class Tracking:
     def reused_by(self, sweep: str, run_id: str) -> None:
         """Note that a finished run belongs to a further sweep."""
         with usable(self.uri):
-            connect(self.uri).set_tag(run_id, reused_tag(sweep), str(int(time.time() * 1000)))
+            connect(self.uri).set_tag(run_id, reused_tag(sweep), reused_text(sweep, int(time.time() * 1000)))
 
     @contextlib.contextmanager
     def run(

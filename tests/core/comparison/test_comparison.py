@@ -30,6 +30,8 @@ from chainrule.comparison.pictures import by_group, curves
 from chainrule.comparison.runs import Found, StoredRun
 from chainrule.comparison.wording import findings, headings
 from chainrule.tracking.store import prepare_store
+from chainrule.tracking.tags import params_of
+from chainrule.tracking.tracking import Tracking
 
 METRIC = "test/accuracy"
 
@@ -441,6 +443,18 @@ def test_no_record_leaves_mlflow_as_it_is(store: Store, program: Callable[..., A
     assert "MLflow" not in done.out
     assert {e.name for e in store.client.search_experiments()} == {"Default", "digits"}
     assert len(list(store.folder.glob("outputs/comparisons/*/curves.png"))) == 1
+
+
+def test_groups_that_differ_beyond_what_the_store_holds_are_two(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    columns = [f"column {number}" for number in range(1000)]
+    for seed, features in ((0, [*columns, "a"]), (1, [*columns, "a"]), (0, [*columns, "b"]), (1, [*columns, "b"])):
+        params = params_of({"seed": seed, "dataset": {"features": features}})
+        with Tracking(uri, "wide" * 100).run(name="", params=params, tags={}, dataset=("", ""), folder=tmp_path) as run:
+            run.log({"test/loss": seed}, step=1)
+    compared = compare("wide" * 100, uri=uri)
+    assert compared.by == ("dataset.features",)
+    assert [len(group.runs) for group in compared.groups] == [2, 2]
 
 
 def test_the_note_of_many_runs_is_as_long_as_mlflow_takes() -> None:

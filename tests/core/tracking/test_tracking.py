@@ -1,5 +1,6 @@
 """The life of a run, read back from a real SQLite store."""
 
+import hashlib
 import json
 import logging
 import re
@@ -123,10 +124,55 @@ def test_limits_are_those_of_the_installed_mlflow():
     assert tags.KEY_LENGTH == validation.MAX_ENTITY_KEY_LENGTH
 
 
-def test_long_values_are_cut_with_an_ellipsis(record):
-    run = record(params={"layers": "x" * 7000}, tags={"note": "y" * 9000})
-    assert run.data.params["layers"] == "x" * 5999 + "…"
-    assert run.data.tags["note"] == "y" * 7999 + "…"
+def test_what_is_cut_ends_with_a_digest_of_the_whole(record):
+    """Else two values that differ beyond the cut would be one."""
+    long = {"params": 7000, "tags": 9000, "name": 300, "digest": 50}
+    ends = {key: {end: end * length for end in "xy"} for key, length in long.items()}
+    runs = {}
+    for end in "xy":
+        p, t, n, d = ("a" * 8000 + ends[key][end] for key in long)
+        runs[end] = record(params={"layers": p, "k" * 300 + end: 1}, tags={"note": t}, name=n, dataset=("xor", d))
+        [given] = runs[end].inputs.dataset_inputs
+        stored = {6000: runs[end].data.params["layers"], 8000: runs[end].data.tags["note"]}
+        stored |= {250: runs[end].info.run_name, 36: given.dataset.digest}
+        for (length, text), whole in zip(stored.items(), (p, t, n, d)):
+            assert text == "a" * (length - 17) + "…" + hashlib.sha256(whole.encode()).hexdigest()[:16]
+    keys = [{key for key in run.data.params if key != "layers"} for run in runs.values()]
+    assert keys[0] != keys[1]
+    assert all(len(key) == 250 and key.startswith("k" * 233 + "_") for [key] in keys)
+
+
+def test_two_sweeps_with_nearly_one_name_are_two():
+    names = ["a@b", "a_b", "a/b", "z" * 255, "z" * 254 + "y", "2026-11-29_00-37-09-123456"]
+    keys = [tags.reused_tag(name) for name in names]
+    assert len(set(keys)) == len(names)
+    assert keys[-1] == "sweep.2026-11-29_00-37-09-123456"
+    texts = {key: tags.reused_text(name, 7) for key, name in zip(keys, names)}
+    assert tags.reusing_sweeps(texts) == [(name, 7) for name in names]
+
+
+def test_text_that_no_database_holds_is_changed_and_stays_told_apart(uri, record):
+    """A NUL, which PostgreSQL refuses, and half a character, which UTF-8 cannot write: of a file name on Linux."""
+
+    def during(run):
+        run.text("\udcff", "notes.txt")
+
+    runs = [record(during, name=f"n{odd}", params={"p": odd}) for odd in "\0\udcff"]
+    shown = [run.data.params["p"] for run in runs]
+    assert [text[:2] for text in shown] == ["\ufffd…"] * 2
+    assert shown[0] != shown[1]
+    assert [run.info.run_name[:3] for run in runs] == ["n\ufffd…"] * 2
+    assert MlflowClient(uri).list_artifacts(runs[0].info.run_id)[0].path == "notes.txt"
+
+
+def test_a_command_line_of_any_length_is_recorded(uri, record, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(sys, "argv", ["chainrule", "train", "x" * 100_000])
+    environment.cache_clear()
+    run = record()
+    environment.cache_clear()
+    assert len(run.data.tags["mlflow.source.name"]) == 8000
+    assert run.inputs.dataset_inputs
+    assert not caplog.text
 
 
 def test_more_params_than_one_request_takes(record):
@@ -138,7 +184,11 @@ def test_names_that_mlflow_refuses_are_changed_to_ones_that_it_takes(uri, record
     run = record(
         lambda run: run.log(dict.fromkeys(names, 1.0), step=0), params=dict.fromkeys(names, 1), tags={"a@b": "1"}
     )
-    taken = {"top_5", "a_b", "layers_0_", "a/b", "x", "abs", "tail", "_", "é_", "k" * 250, "x" * 249}
+
+    def long(name):
+        return f"{name[:233]}_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+    taken = {"top_5", "a_b", "layers_0_", "a/b", "x", "abs", "tail", "_", "é_", long("k" * 300), long("x" * 249 + "/y")}
     assert set(run.data.metrics) == taken
     assert set(run.data.params) == taken
     assert run.data.tags["a_b"] == "1"
