@@ -191,33 +191,61 @@ def test_first_step_of_adam_is_the_learning_rate_whatever_the_gradient():
     np.testing.assert_allclose(path[0], [-0.25, 0.25, -0.25], rtol=1e-4)
 
 
-def test_nesterov_is_the_papers_method_seen_from_the_point_ahead():
-    """Sutskever et al. 2013, equations 3 and 4, run as they stand: our theta is their theta + mu v."""
-    curvature, mu, rate = np.array([1.0, 10.0, 50.0]), 0.9, 0.01
-    theta, v = np.array([1.0, -2.0, 3.0]), np.zeros(3)
-    ahead = []
-    for _ in range(50):
+CONSTANT = [0.01] * 50
+CHANGING = [*np.linspace(0.001, 0.02, 20), *[0.002] * 20, 0.0, *[0.02] * 9]  # warm-up, a tenfold cut, a stop, a jump
+
+
+def papers_nesterov(curvature, theta, mu, rates):
+    """Sutskever et al. 2013, equations 3 and 4, as they stand; the points ahead, theta + mu v."""
+    v = np.zeros_like(theta)
+    for rate in rates:
         v = mu * v - rate * curvature * (theta + mu * v)
         theta = theta + v
-        ahead.append(theta + mu * v)
-    ours = run(
-        cr.make("optimizer", "nesterov", momentum=mu), [1.0, -2.0, 3.0], lambda t, step: curvature * t, [rate] * 50
-    )
-    np.testing.assert_allclose(ours, ahead, rtol=1e-10, atol=1e-14)
+        yield theta + mu * v
 
 
-def test_momentum_is_polyaks_heavy_ball():
+def papers_momentum(curvature, theta, mu, rates):
+    """Sutskever et al. 2013, equations 1 and 2, as they stand."""
+    v = np.zeros_like(theta)
+    for rate in rates:
+        v = mu * v - rate * curvature * theta
+        theta = theta + v
+        yield theta
+
+
+def heavy_ball(curvature, x, beta, rates):
     """Polyak 1964: x' = x - alpha f'(x) + beta (x - x_before), which has no speed in it."""
-    curvature, beta, alpha = np.array([1.0, 30.0]), 0.8, 0.02
-    before = x = np.array([1.0, -2.0])
-    path = []
-    for _ in range(50):
+    before = x
+    for alpha in rates:
         before, x = x, x - alpha * curvature * x + beta * (x - before)
-        path.append(x)
-    ours = run(
-        cr.make("optimizer", "momentum", momentum=beta), [1.0, -2.0], lambda t, step: curvature * t, [alpha] * 50
-    )
-    np.testing.assert_allclose(ours, path, rtol=1e-10, atol=1e-14)
+        yield x
+
+
+@pytest.mark.parametrize(
+    ("name", "paper"), [("nesterov", papers_nesterov), ("momentum", papers_momentum), ("momentum", heavy_ball)]
+)
+@pytest.mark.parametrize(
+    ("inside", "rates", "same"),
+    [(False, CONSTANT, True), (True, CONSTANT, True), (True, CHANGING, True), (False, CHANGING, False)],
+)
+def test_the_path_of_momentum_is_the_papers_with_the_rate_in_the_velocity(name, paper, inside, rates, same):
+    curvature, start, beta = np.array([1.0, 10.0, 30.0]), np.array([1.0, -2.0, 3.0]), 0.9
+    optimizer = cr.make("optimizer", name, momentum=beta, lr_in_velocity=inside)
+    ours = run(optimizer, start, lambda theta, step: curvature * theta, rates)
+    theirs = np.array(list(paper(curvature, start, beta, rates)))
+    if same:
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-14)
+    else:
+        assert np.abs(ours - theirs).max() > 0.1
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_rate_cut_to_a_tenth_brakes_at_once_or_lets_the_ball_roll_on(inside):
+    """A gradient of 1 until the cut, and 0 from there on: what is left is the speed, 10 x 0.1 at full speed."""
+    rates = [0.1] * 200 + [0.01]
+    optimizer = cr.make("optimizer", "momentum", momentum=0.9, lr_in_velocity=inside)
+    path = run(optimizer, [0.0], lambda theta, step: [float(step <= 200)], rates)
+    assert path[-2, 0] - path[-1, 0] == pytest.approx(0.9 if inside else 0.09, rel=1e-6)
 
 
 def test_nadam_is_adam_where_nothing_is_remembered():

@@ -17,11 +17,19 @@ class Momentum(Optimizer):
     Update:
         $v = \beta v + grad$
         $\theta = \theta - lr \, v$
+        with lr_in_velocity:
+        $v = \beta v + lr \, grad$
+        $\theta = \theta - v$
+
+    While lr is constant, both are one path. Where a schedule changes it, the first, which is PyTorch's, multiplies all
+    of the speed by today's rate: a rate cut to a tenth brakes at once. In the second, the papers', each gradient keeps
+    the rate of its own step: the ball rolls on, and slows down over some $1 / (1 - \beta)$ steps.
 
     Args:
         lr: the learning rate, above 0 and finite; default 0.01.
         momentum: beta, what is left of the speed at each step, at least 0 and less than 1; default 0.9.
         weight_decay: the strength of decoupled decay of weights, at least 0 and finite; default 0.
+        lr_in_velocity: whether gradients are multiplied by lr as they enter the speed; default false.
 
     Raises:
         FieldError: a value is out of range.
@@ -29,6 +37,9 @@ class Momentum(Optimizer):
     Reference:
         Polyak (1964), "Some methods of speeding up the convergence of iteration methods", USSR Computational
         Mathematics and Mathematical Physics 4.
+        With lr in the velocity: Sutskever, Martens, Dahl, Hinton (2013), "On the importance of initialization and
+        momentum in deep learning", ICML, equations 1 and 2; Goodfellow, Bengio, Courville (2016), "Deep Learning",
+        algorithm 8.2; so do Keras and scikit-learn. Without: the note of torch.optim.SGD names the difference.
 
     Example:
         >>> import numpy as np, chainrule as cr
@@ -43,7 +54,10 @@ class Momentum(Optimizer):
     lr: float = 0.01
     momentum: float = 0.9
     weight_decay: float = 0.0
+    lr_in_velocity: bool = False
     slots = ("v",)
+
+    check_examples = ({}, {"lr_in_velocity": True})
 
     def __post_init__(self) -> None:
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
@@ -53,32 +67,45 @@ class Momentum(Optimizer):
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         v = slots["v"]
         v *= self.momentum
-        v += grad
-        theta -= np.multiply(lr, v, out=self.work("move", v.shape, v.dtype))
+        if self.lr_in_velocity:
+            grad *= lr
+            v += grad
+            theta -= v
+        else:
+            v += grad
+            theta -= np.multiply(lr, v, out=self.work("move", v.shape, v.dtype))
 
 
 @dataclass
 class Nesterov(Optimizer):
     r"""Momentum that looks ahead: it takes the slope where the speed is about to carry it, and so brakes in time.
 
-    In the paper the slope is taken at a point ahead of the parameters. Here, as is usual, theta is that point: the
-    same path, one step of speed further on, and the gradient is needed at theta alone.
+    In the paper the slope is taken at a point ahead of the parameters. Here, as is usual, theta is that point, one step
+    of speed further on, and the gradient is needed at theta alone.
 
     Update:
         $v = \beta v + grad$
         $\theta = \theta - lr \, (grad + \beta v)$
+        with lr_in_velocity:
+        $v = \beta v + lr \, grad$
+        $\theta = \theta - (lr \, grad + \beta v)$
+
+    While lr is constant, both are the paper's path. Where a schedule changes it, the second alone is; the first, which
+    is PyTorch's, multiplies all of the speed by today's rate, as momentum does. beta is constant in both.
 
     Args:
         lr: the learning rate, above 0 and finite; default 0.01.
         momentum: beta, what is left of the speed at each step, at least 0 and less than 1; default 0.9.
         weight_decay: the strength of decoupled decay of weights, at least 0 and finite; default 0.
+        lr_in_velocity: whether gradients are multiplied by lr as they enter the speed; default false.
 
     Raises:
         FieldError: a value is out of range.
 
     Reference:
         Sutskever, Martens, Dahl, Hinton (2013), "On the importance of initialization and momentum in deep learning",
-        equations 3 and 4.
+        ICML, equations 3 and 4; their theta is our $\theta + \beta v$, and their v our $-v$. With lr in the velocity:
+        so do Keras and scikit-learn. Without: the note of torch.optim.SGD.
 
     Example:
         >>> import numpy as np, chainrule as cr
@@ -92,7 +119,10 @@ class Nesterov(Optimizer):
     lr: float = 0.01
     momentum: float = 0.9
     weight_decay: float = 0.0
+    lr_in_velocity: bool = False
     slots = ("v",)
+
+    check_examples = ({}, {"lr_in_velocity": True})
 
     def __post_init__(self) -> None:
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
@@ -102,8 +132,11 @@ class Nesterov(Optimizer):
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         v = slots["v"]
         v *= self.momentum
+        if self.lr_in_velocity:
+            grad *= lr
         v += grad
         move = np.multiply(self.momentum, v, out=self.work("move", v.shape, v.dtype))
         move += grad
-        move *= lr
+        if not self.lr_in_velocity:
+            move *= lr
         theta -= move
