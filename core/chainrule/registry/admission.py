@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import sys
 from typing import Any
 
 from chainrule.contract.fields import fields_of
@@ -48,11 +49,21 @@ def check_class(cls: type[Component]) -> None:
         if written is getattr(base, method, None):
             raise PluginError(f"{who} does not write {method}({', '.join(arguments)})")
         try:
-            inspect.signature(written).bind(None, *arguments)
+            _signature(written).bind(None, *arguments)
         except TypeError:
             raise PluginError(
-                f"{who}: {method}{inspect.signature(written)} must take (self, {', '.join(arguments)})"
+                f"{who}: {method}{_signature(written)} must take (self, {', '.join(arguments)})"
             ) from None
+
+
+def _signature(method: Any) -> inspect.Signature:
+    """What it takes. Python 3.14 evaluates annotations when they are asked for, also those that only a type checker
+    can: as text they are left alone."""
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format
+
+        return inspect.signature(method, annotation_format=Format.STRING)
+    return inspect.signature(method)
 
 
 def _is_method(attribute: Any) -> bool:

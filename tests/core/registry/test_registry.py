@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -420,6 +423,61 @@ def test_a_method_may_take_more_where_it_has_defaults() -> None:
             return z * scale
 
     Registrar(ACME).add(Lenient)
+
+
+FOR_TYPE_CHECKERS = """
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import chainrule as cr
+
+if TYPE_CHECKING:
+    from nowhere import Shape, Tensor
+
+
+@dataclass
+class Typed(cr.Layer):
+    before: cr.Activation | None = None
+    after: Later | None = None
+
+    def build(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def forward(self, x: Tensor, training: bool) -> Tensor:
+        return x
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy
+
+
+@dataclass
+class Later(cr.Activation):
+    def forward(self, z: Tensor) -> Tensor:
+        return z
+
+    def backward(self, da: Tensor) -> Tensor:
+        return da
+
+
+@dataclass
+class Short(Later):
+    def backward(self) -> Tensor: ...
+"""
+
+
+def test_annotations_may_name_what_comes_later_and_what_only_type_checkers_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lazy = "" if sys.version_info >= (3, 14) else "from __future__ import annotations\n"
+    (tmp_path / "typed_for_checkers.py").write_text(lazy + FOR_TYPE_CHECKERS)
+    monkeypatch.syspath_prepend(tmp_path)
+    parts = importlib.import_module("typed_for_checkers")
+    registrar = Registrar(ACME)
+    registrar.add(parts.Typed)
+    kinds = {field.name: field.kind for field in registrar.entries["layer", "typed"].fields}
+    assert kinds == {"before": "activation", "after": "activation"}
+    with pytest.raises(cr.PluginError, match=re.escape("backward(self) -> 'Tensor' must take (self, da)")):
+        registrar.add(parts.Short)
 
 
 def test_a_mapping_in_a_field_is_kept_as_given() -> None:
