@@ -129,7 +129,8 @@ def _act(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any], w
     elif options.info:
         hydra.show_info(options.info, config_name, overrides)
     elif options.shell_completion:
-        hydra.shell_completion(config_name, overrides)
+        with _unchecked_help():  # Hydra parses the line so far, too
+            hydra.shell_completion(config_name, overrides)
     elif _sweeps(hydra, options):
         run_jobs(hydra, overrides, run, watcher)
     else:
@@ -198,12 +199,28 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _parser() -> argparse.ArgumentParser:
     """Hydra's, with our name and version."""
-    parser = get_args_parser()
+    with _unchecked_help():
+        parser = get_args_parser()
     parser.prog, parser.usage = "chainrule train", "chainrule train [OPTIONS] [OVERRIDES]"
     for action in parser._actions:
         if isinstance(action, argparse._VersionAction):
             action.version, action.help = f"chainrule {own_version()}", "Show chainrule's version and exit"
     return parser
+
+
+@contextlib.contextmanager
+def _unchecked_help() -> Iterator[None]:
+    """Python 3.14 reads each help text as its option is added, and one of Hydra 1.3's is no text before it is shown."""
+    parser: Any = argparse.ArgumentParser
+    check = getattr(parser, "_check_help", None)
+    if check is None:  # an older Python
+        yield
+        return
+    parser._check_help = lambda self, action: None  # Hydra 1.4 does the same
+    try:
+        yield
+    finally:
+        parser._check_help = check
 
 
 def _shown_options() -> argparse.ArgumentParser:

@@ -72,14 +72,14 @@ def test_the_help_of_train_names_no_option_that_is_refused_and_links_no_page_of_
 
 def test_every_hydra_option_is_taken_or_refused_with_the_reason(program):
     """An option that is new in Hydra must be thought about."""
-    from hydra._internal.utils import get_args_parser
+    from chainrule.config.command_line import _parser
 
     known = {
         *("help", "hydra_help", "version", "overrides", "cfg", "resolve", "package", "run", "multirun"),
         *("shell_completion", "config_dir", "info"),
     }
     refused = {"config_path", "config_name", "experimental_rerun"}
-    assert {action.dest for action in get_args_parser()._actions} == known | refused
+    assert {action.dest for action in _parser()._actions} == known | refused
     for option in refused:
         ran = program("train", f"--{option.replace('_', '-')}=x")
         assert ran.status == 2
