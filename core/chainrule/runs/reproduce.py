@@ -25,6 +25,7 @@ from chainrule.runs.result import Result
 from chainrule.runs.run import run
 from chainrule.runs.threads import require_threads
 from chainrule.tracking.environment import environment
+from chainrule.tracking.reading import missing_file
 from chainrule.tracking.store import connect, find_run, usable
 from chainrule.tracking.tags import (
     BLAS,
@@ -134,11 +135,8 @@ def _config(client: Any, run: Any) -> dict[str, Any]:
     """The composed config of a run; it is to be tracked nowhere now, and to draw nothing."""
     from omegaconf import OmegaConf
 
-    if "config.yaml" not in {artifact.path for artifact in client.list_artifacts(run.run_id)}:
-        raise TrackingError(
-            f"the run {run.run_id} has no artifact config.yaml, from which it could be trained again: it is no run of "
-            "chainrule train, or its files did not reach the store (chainrule resend sends what was kept)"
-        )
+    if missing := missing_file(client, run, "config.yaml"):
+        raise TrackingError(missing)
     loaded = OmegaConf.load(client.download_artifacts(run.run_id, "config.yaml"))
     config: dict[str, Any] = OmegaConf.to_container(loaded)  # type: ignore[assignment]
     changed = {"enabled": False, "reuse": False, "figures": False, "run_name": run.run_name}

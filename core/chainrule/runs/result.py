@@ -10,6 +10,9 @@ from chainrule.network.network import Network
 from chainrule.tracking.reading import read_run
 from chainrule.training.history import History
 
+WEIGHTS = "model/weights.safetensors"
+"""Below a run's folder, and its artifacts."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -41,14 +44,15 @@ def load_run(run_id: str, uri: str | None = None) -> Result:
         uri: the store; None for ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working directory.
 
     Raises:
-        TrackingError: there is no such run or store. UnknownName: the network needs a component that is not installed.
+        TrackingError: there is no such run or store, or its weights are not there any more; says where they should be.
+        UnknownName: the network needs a component that is not installed.
     """
     return loaded(run_id, uri, None)
 
 
 def loaded(run_id: str, uri: str | None, folder: Path | None) -> Result:
-    record = read_run(run_id, uri, folder)
-    network = load_network(record.folder / "model" / "weights.safetensors")
+    record = read_run(run_id, uri, folder, needs=WEIGHTS)
+    network = load_network(record.folder / WEIGHTS)
     history = History()
     for values in record.epochs:
         history.append(values)

@@ -19,7 +19,7 @@ from chainrule.pictures.drawing import draw_all
 from chainrule.process.threads import blas_threads
 from chainrule.runs.building import build_callbacks, build_network, build_trainer, check_objective, load_data
 from chainrule.runs.identity import describe, run_name, weights_digest
-from chainrule.runs.result import Result, loaded
+from chainrule.runs.result import WEIGHTS, Result, loaded
 from chainrule.runs.threads import candidates, chosen_threads
 from chainrule.tracking.tags import CONFIG_DIGEST, WEIGHTS_DIGEST, params_of
 from chainrule.tracking.tracking import tracking_of
@@ -67,7 +67,7 @@ def run(job: Job) -> Result:
     threads = config["trainer"]["threads"]
     for number in candidates(threads) if config["tracking"]["reuse"] else ():
         with blas_threads(number):
-            earlier = tracking.finished(describe(job, data, used)[CONFIG_DIGEST])
+            earlier = tracking.finished(describe(job, data, used)[CONFIG_DIGEST], WEIGHTS)
         if earlier is not None:
             return take_over(job, earlier, tracking)
 
@@ -109,9 +109,10 @@ def run(job: Job) -> Result:
 
 def take_over(job: Job, run_id: str, tracking: Any) -> Result:
     """The result of an equal run that has finished, with its files in the folder of this job."""
+    result = dataclasses.replace(loaded(run_id, tracking.uri, job.folder), name=run_name(job), reused=True)
     if job.sweep is not None:
         tracking.reused_by(job.sweep, run_id)
-    return dataclasses.replace(loaded(run_id, tracking.uri, job.folder), name=run_name(job), reused=True)
+    return result
 
 
 class EpochLog(Callback):

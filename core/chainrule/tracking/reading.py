@@ -10,7 +10,8 @@ from typing import Any
 from chainrule.errors import TrackingError
 from chainrule.tracking.pages import way_to
 from chainrule.tracking.store import connect, find_run, usable
-from chainrule.tracking.uris import resolved
+from chainrule.tracking.uris import place, resolved
+from chainrule.words import redacted
 
 PER_EPOCH = ("train/", "validation/", "learning_rate", "seconds", "examples_per_second")
 
@@ -30,15 +31,16 @@ class RunRecord:
     link: str
 
 
-def read_run(run_id: str, uri: str | None = None, folder: Path | None = None) -> RunRecord:
+def read_run(run_id: str, uri: str | None = None, folder: Path | None = None, *, needs: str | None = None) -> RunRecord:
     """The record of a run.
 
     Args:
         uri: the store; None for the default one.
         folder: where its artifacts are to be copied to; None for where they are, or a temporary one.
+        needs: an artifact that has to be there, ``"model/weights.safetensors"``.
 
     Raises:
-        TrackingError: there is no such run or store, or it has not ended.
+        TrackingError: there is no such run or store, it has not ended, or the artifact is missing.
     """
     uri = resolved(uri)
     with usable(uri):
@@ -46,6 +48,8 @@ def read_run(run_id: str, uri: str | None = None, folder: Path | None = None) ->
         run = find_run(client, run_id)
         if run.info.end_time is None:
             raise TrackingError(f"the run {run_id} has not ended: its status is {run.info.status}")
+        if needs is not None and (missing := missing_file(client, run.info, needs)):
+            raise TrackingError(missing)
         histories = {key: client.get_metric_history(run_id, key) for key in run.data.metrics if _per_epoch(key)}
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -53,6 +57,19 @@ def read_run(run_id: str, uri: str | None = None, folder: Path | None = None) ->
     seconds = (run.info.end_time - run.info.start_time) / 1000
     link = way_to(uri, run.info)
     return RunRecord(run.info.run_name, dict(run.data.metrics), _by_epoch(histories), files, seconds, link)
+
+
+def missing_file(client: Any, run: Any, name: str) -> str | None:
+    """What is to be said of an artifact that a run does not have; None where it is there."""
+    if name in {artifact.path for artifact in client.list_artifacts(run.run_id, name.rpartition("/")[0] or None)}:
+        return None
+    folder = redacted(run.artifact_uri)
+    if folder.startswith("file:"):
+        folder = str(place(folder))
+    return (
+        f"the run {run.run_id} has no file {name} in {folder}: it was removed or left behind (bring it back), it never "
+        "reached the store (chainrule resend sends what was kept), or this is no run of chainrule train"
+    )
 
 
 def _per_epoch(key: str) -> bool:

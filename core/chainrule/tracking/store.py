@@ -12,6 +12,7 @@ from typing import Any
 
 from chainrule.errors import ChainruleError, TrackingError
 from chainrule.process.garbage import made_to_stay
+from chainrule.tracking.moved import follow
 from chainrule.tracking.settings import configure
 from chainrule.tracking.sqlite import check_sqlite, make_sqlite, patient
 from chainrule.tracking.tags import NAME_LENGTH, stored
@@ -30,6 +31,7 @@ def connect(uri: str) -> Any:
     path = sqlite_path(uri)
     if path is not None:
         check_sqlite(path)
+        follow(path)
     configure()
     with made_to_stay():
         from mlflow.tracking import MlflowClient

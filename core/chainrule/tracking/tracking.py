@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -12,10 +13,15 @@ from typing import Any
 from chainrule.process.signals import ended_by_signals
 from chainrule.process.threads import in_thread
 from chainrule.tracking.orphans import close_orphans
+from chainrule.tracking.reading import missing_file
 from chainrule.tracking.run import NoRun, Run
 from chainrule.tracking.store import connect, prepare_store, usable
 from chainrule.tracking.tags import CONFIG_DIGEST, reused_tag, reused_text
 from chainrule.tracking.uris import resolved
+
+log = logging.getLogger(__name__)
+EQUALS = 20
+"""So many equal runs, the latest first, are looked at for one to reuse."""
 
 
 def tracking_of(options: Mapping[str, Any]) -> Tracking | NoTracking:
@@ -55,20 +61,26 @@ class Tracking:
         with usable(self.uri):
             close_orphans(connect(self.uri), experiment_id)
 
-    def finished(self, config_digest: str) -> str | None:
+    def finished(self, config_digest: str, needs: str) -> str | None:
         """The id of a run of this experiment that is equal in all that can change its result, and has finished.
+
+        One whose artifact ``needs`` is gone does not count; where there is none but such, a warning says so.
 
         Raises:
             TrackingError: the store cannot be used.
         """
         experiment_id = self.prepare()
+        equal = f"tags.{CONFIG_DIGEST} = '{config_digest}' and attributes.status = 'FINISHED'"
+        missing = None
         with usable(self.uri):
-            found = connect(self.uri).search_runs(
-                [experiment_id],
-                f"tags.{CONFIG_DIGEST} = '{config_digest}' and attributes.status = 'FINISHED'",
-                max_results=1,
-            )
-        return found[0].info.run_id if found else None
+            client = connect(self.uri)
+            for run in client.search_runs([experiment_id], equal, max_results=EQUALS):
+                missing = missing_file(client, run.info, needs)
+                if missing is None:
+                    return str(run.info.run_id)
+        if missing is not None:
+            log.warning("An equal run had finished, but cannot be reused: %s", missing)
+        return None
 
     def reused_by(self, sweep: str, run_id: str) -> None:
         """Note that a finished run belongs to a further sweep."""
@@ -121,7 +133,7 @@ class NoTracking:
     def close_orphans(self) -> None:
         """Nothing was recorded."""
 
-    def finished(self, config_digest: str) -> None:
+    def finished(self, config_digest: str, needs: str) -> None:
         """Nothing was recorded."""
 
     def reused_by(self, sweep: str, run_id: str) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import urllib.parse
+import urllib.request
 from pathlib import Path
 
 from chainrule.errors import TrackingError
 
 NO_SCHEME = ("databricks", "databricks-uc", "uc")
 SQLITE = "sqlite:///"
+ARTIFACTS = "mlartifacts"
 
 
 def default_uri() -> str:
@@ -56,4 +58,9 @@ def sqlite_uri(path: Path) -> str:
 
 def artifact_root(path: Path) -> str:
     """Where the artifacts of a SQLite store lie: beside it."""
-    return (path.parent / "mlartifacts").as_uri()
+    return (path.parent / ARTIFACTS).as_uri()
+
+
+def place(address: str) -> Path:
+    """The path of a ``file:`` URI."""
+    return Path(urllib.request.url2pathname(urllib.parse.urlsplit(address).path))

@@ -278,7 +278,7 @@ def test_a_run_without_its_config(client, reproduce):
     client.set_terminated(other)
     status, said = reproduce(other)
     assert status == 2
-    assert said.startswith(f"chainrule: the run {other} has no artifact config.yaml, from which it could be trained")
+    assert said.startswith(f"chainrule: the run {other} has no file config.yaml in /")
 
 
 def test_a_component_that_is_not_installed(run, client, reproduce):
