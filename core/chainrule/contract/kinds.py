@@ -233,6 +233,9 @@ class Loss(Component):
         fuses_with: the name of the last activation that this loss can take over, working from its input, the logits:
             then ``forward_logits`` and ``backward_logits`` are to be written too. Such a loss, where it is not for
             regression, takes probabilities: predictions outside 0 to 1 are refused.
+        of_differences: true where it depends on $prediction - target$ alone, and predictions may be any number. Then
+            the targets of a regression can be standardized for it, where the dataset says so; any other loss, of
+            counts or positive numbers say, is given them as they are.
     """
 
     kind = "loss"
@@ -241,6 +244,7 @@ class Loss(Component):
     integer_targets: ClassVar[bool] = False
     default_for: ClassVar[tuple[Task, ...]] = ()
     fuses_with: ClassVar[str | None] = None
+    of_differences: ClassVar[bool] = False
 
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         """How a network should end: the number of output units, and the name of their activation.

@@ -34,10 +34,11 @@ class TrainedNetwork(Protocol):
 
     @property
     def prediction(self) -> Array:
-        """What the output layer gives for the running batch: ``(batch, *output_shape)``; valid until the next one."""
+        """What the output layer gives for the running batch, ``(batch, *output_shape)``, in the targets' units; valid
+        until the next one."""
 
     def predict(self, x: Any, batch_size: int = 256) -> Array:
-        """What the output layer gives, without training: ``(n, *output_shape)``, a new array."""
+        """What the output layer gives, without training, in the targets' units: ``(n, *output_shape)``, a new array."""
 
     def trace(self, x: Any) -> list[tuple[str, Array]]:
         """What each step gives, without training, by name: a copy each."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from chainrule.contract.arrays import Task
+from chainrule.contract.arrays import Array, Task, batches
 from chainrule.contract.kinds import Metric
 from chainrule.errors import ConfigError, within
+from chainrule.network.targets import Targets
 from chainrule.registry.making import own
 from chainrule.registry.registry import registry
 
@@ -28,3 +29,27 @@ def metrics_for(task: Task | None, given: Sequence[Any] | None) -> list[Metric]:
                     f"take {', '.join(suited)}"
                 )
     return made
+
+
+class Measured(Protocol):
+    """A network, as far as it is measured."""
+
+    @property
+    def prediction(self) -> Array: ...
+    def compute_loss(self, x: Array, target: Array, training: bool) -> float: ...
+
+
+def measured(
+    network: Measured, x: Array, targets: Targets, metrics: Sequence[Metric], batch_size: int = 256
+) -> dict[str, Any]:
+    """The loss and each metric over all of what ``Network.pair`` gave, by name, without training."""
+    total = 0.0
+    for metric in metrics:
+        metric.reset()
+    for rows in batches(len(x), batch_size):
+        batch = targets.rows(rows)
+        total += network.compute_loss(x[rows], batch.loss, training=False) * len(batch.loss)
+        for metric in metrics:
+            metric.update(network.prediction, batch.metric)
+    named = {registry().name_of(metric): metric.compute() for metric in metrics}
+    return {"loss": total / len(x), **named}

@@ -22,18 +22,17 @@ from chainrule.contract.arguments import (
     require_shape,
 )
 from chainrule.contract.arrays import Array, Shape, Task, batches, stream
-from chainrule.contract.kinds import Activation, Layer, Loss, Metric
+from chainrule.contract.kinds import Activation, Layer, Loss
 from chainrule.contract.parameters import Parameters, Snapshot
 from chainrule.errors import ConfigError, FieldError, within
 from chainrule.network.ending import TASKS, ending_of, tasks_of
 from chainrule.network.files import write
-from chainrule.network.measuring import metrics_for
+from chainrule.network.measuring import measured, metrics_for
 from chainrule.network.stack import Blueprint, Stack, Step
 from chainrule.network.summary import summary_of
-from chainrule.network.targets import Targets, as_inputs, as_numbers, prepared, task_of
+from chainrule.network.targets import Targets, as_inputs, as_numbers, prepared, required_scale, task_of
 from chainrule.registry.making import fresh, spec_of
 from chainrule.registry.provenance import provenance, require_registered
-from chainrule.registry.registry import registry
 
 
 class Network:
@@ -46,6 +45,9 @@ class Network:
         seed: 0 or more; of the initial values and of the layers' randomness.
         dtype: ``"float32"`` or ``"float64"``.
         task: ``"binary"``, ``"multiclass"`` or ``"regression"``; where it is not given, the first targets tell.
+        target_scale: by which the loss is given the targets of a regression standardized: a list of means and one of
+            standard deviations, as ``Data.target_scale`` gives them. ``prediction``, ``predict`` and metrics are in the
+            targets' units all the same (in float64); what the layers give, the loss and its gradient are not.
 
     Raises:
         ConfigError: a layer is unknown, has a bad field, or does not fit the shape before it; ``key`` is its position.
@@ -65,6 +67,7 @@ class Network:
         seed: int = 0,
         dtype: str = "float32",
         task: Task | None = None,
+        target_scale: Sequence[Sequence[float]] | None = None,
     ) -> None:
         if not require_list("layers", layers, "a list of layers"):
             raise ConfigError("a network needs at least one layer", key="layers")
@@ -86,6 +89,9 @@ class Network:
         self._streams = blueprint.streams
         self.parameters.initialize(stream(self.seed, "initialization"))
         self._ending = ending_of(self.loss, self.steps[-1])
+        self.target_scale = None if target_scale is None else required_scale(target_scale, self.output_shape)
+        if self.target_scale and self.task != "regression":
+            raise FieldError(f'needs task="regression", got {task!r}', key="target_scale")
 
     @property
     def steps(self) -> list[Step]:
@@ -129,8 +135,9 @@ class Network:
 
     @property
     def prediction(self) -> Array:
-        """What the output layer gives for the batch of the last ``compute_loss``; valid until the next one."""
-        return self._ending.prediction
+        """What the output layer gives for the batch of the last ``compute_loss``, in the targets' units; valid until
+        the next one."""
+        return self._in_units(self._ending.prediction)
 
     def compute_gradient(self) -> None:
         """The backward pass: writes the gradient of the last ``compute_loss`` into ``parameters.grad``."""
@@ -151,35 +158,23 @@ class Network:
     # ---- use
 
     def predict(self, x: Any, batch_size: int = 256) -> Array:
-        """What the output layer gives: ``(n, *output_shape)``, a new array."""
+        """What the output layer gives, in the targets' units: ``(n, *output_shape)``, a new array."""
         batch_size = require_count("batch_size", batch_size)
         x = self.inputs(x)
         result = np.empty((len(x), *self.output_shape), self.dtype)
         for rows in batches(len(x), batch_size):
             result[rows] = self._ending.output(self._stack.forward(x[rows], training=False))
-        return result
+        return self._in_units(result)
+
+    def _in_units(self, output: Array) -> Array:
+        return output if self.target_scale is None else self.target_scale.in_units(output)
 
     def evaluate(self, x: Any, y: Any, metrics: Sequence[Any] = (), batch_size: int = 256) -> dict[str, Any]:
         """The loss and each metric over all of ``(x, y)``, by name, without training."""
         batch_size = require_count("batch_size", batch_size)
         require_list("metrics", metrics)
         inputs, targets = self.pair(x, y)
-        return self.evaluate_prepared(inputs, targets, metrics_for(self.task, metrics), batch_size)
-
-    def evaluate_prepared(
-        self, x: Array, targets: Targets, metrics: Sequence[Metric], batch_size: int = 256
-    ) -> dict[str, Any]:
-        """``evaluate`` for what ``inputs`` and ``targets`` gave."""
-        total = 0.0
-        for metric in metrics:
-            metric.reset()
-        for rows in batches(len(x), batch_size):
-            batch = targets.rows(rows)
-            total += self.compute_loss(x[rows], batch.loss, training=False) * len(batch.loss)
-            for metric in metrics:
-                metric.update(self.prediction, batch.metric)
-        named = {registry().name_of(metric): metric.compute() for metric in metrics}
-        return {"loss": total / len(x), **named}
+        return measured(self, inputs, targets, metrics_for(self.task, metrics), batch_size)
 
     def trace(self, x: Any) -> list[tuple[str, Array]]:
         """What each step gives for ``x`` (a copy each), by name, without training."""
@@ -210,7 +205,7 @@ class Network:
         y = as_numbers(y)
         if self.task is None:
             self.task = task_of(y, self.output_shape, tasks_of(self.loss, self.output_shape))
-        return prepared(y, self.task, self.output_shape, self.dtype, self.loss.integer_targets)
+        return prepared(y, self.task, self.output_shape, self.dtype, self.loss.integer_targets, self.target_scale)
 
     def pair(self, x: Any, y: Any, which: str = "given") -> tuple[Array, Targets]:
         """``inputs(x)`` and ``targets(y)``, as many of the one as of the other; ``which`` is what messages call them.
@@ -255,6 +250,7 @@ class Network:
             "seed": self.seed,
             "dtype": self.dtype.name,
             "task": self.task,
+            "target_scale": self.target_scale,
         }
 
     def __reduce__(self) -> Any:
@@ -290,7 +286,7 @@ class Network:
 
     def summary(self) -> str:
         """A table: each layer, the shape of its output, and its number of parameters."""
-        return summary_of(self.input_shape, self.steps, self.loss, self.dtype.name)
+        return summary_of(self.input_shape, self.steps, self.loss, self.dtype.name, self.target_scale)
 
 
 def _restored(parts: dict[str, Any], snapshot: Snapshot, random_state: dict[str, Any]) -> Network:

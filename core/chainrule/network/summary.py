@@ -6,13 +6,15 @@ import io
 from collections.abc import Sequence
 
 from chainrule.contract.arrays import Shape
+from chainrule.contract.data import TargetScale
 from chainrule.contract.kinds import Loss
 from chainrule.network.stack import Step
 from chainrule.registry.registry import registry
+from chainrule.words import number
 
 
-def summary_of(input_shape: Shape, steps: Sequence[Step], loss: Loss, dtype: str) -> str:
-    """Each step, the shape of its output, and its number of parameters."""
+def summary_of(input_shape: Shape, steps: Sequence[Step], loss: Loss, dtype: str, scale: TargetScale | None) -> str:
+    """Each step, the shape of its output, and its number of parameters; then the scale of the targets, if any."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -30,4 +32,9 @@ def summary_of(input_shape: Shape, steps: Sequence[Step], loss: Loss, dtype: str
     fused = f" (fused with {loss.fuses_with})" if steps[-1].fused else ""
     total = f"{sum(sizes):,} parameters, {dtype}, loss {registry().name_of(loss)}{fused}"
     lines = [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
-    return "\n".join([*lines, total])
+    return "\n".join([*lines, total, *([_standardized(scale)] if scale else [])])
+
+
+def _standardized(scale: TargetScale) -> str:
+    mean, std = (", ".join(number(value) for value in values) for values in scale)
+    return f"targets standardized by mean {mean}, standard deviation {std}"

@@ -9,7 +9,8 @@ import numpy as np
 
 from chainrule.contract.arguments import real_numbers, require_labels
 from chainrule.contract.arrays import Array, Shape, Task
-from chainrule.errors import DataError, ShapeError
+from chainrule.contract.data import TargetScale
+from chainrule.errors import DataError, FieldError, ShapeError
 from chainrule.words import sizes
 
 
@@ -46,12 +47,38 @@ def as_numbers(y: Any) -> Array:
     return real_numbers("targets", y, ": give each class as a whole number from 0")
 
 
-def prepared(y: Array, task: Task, output_shape: Shape, dtype: np.dtype[Any], integer_targets: bool) -> Targets:
+def required_scale(given: Any, output_shape: Shape) -> TargetScale:
+    """The scale of targets for a network with that output.
+
+    Raises:
+        FieldError: it is no pair of means and standard deviations, one of each for each output.
+    """
+    expected = f"{sizes(output_shape)} finite means, and as many standard deviations above 0"
+    try:
+        scale = TargetScale(*(tuple(float(number) for number in numbers) for numbers in given))
+        if any((len(numbers),) != output_shape or not np.isfinite(numbers).all() for numbers in scale):
+            raise ValueError
+        if min(scale.std) <= 0:
+            raise ValueError
+    except (TypeError, ValueError):
+        raise FieldError(f"got {given!r}, expected {expected}", key="target_scale") from None
+    return scale
+
+
+def prepared(
+    y: Array,
+    task: Task,
+    output_shape: Shape,
+    dtype: np.dtype[Any],
+    integer_targets: bool,
+    scale: TargetScale | None = None,
+) -> Targets:
     """``y`` for a network with that output.
 
     Args:
         y: integer classes ``(n,)``, one-hot or probabilities ``(n, classes)``, or numbers shaped as the output.
         integer_targets: whether the loss takes classes as they are.
+        scale: by which the loss is given them standardized; metrics have them in their unit, in float64.
 
     Raises:
         DataError: labels out of range. ShapeError: targets that do not fit the output.
@@ -59,7 +86,7 @@ def prepared(y: Array, task: Task, output_shape: Shape, dtype: np.dtype[Any], in
     if task == "multiclass":
         return _classes(y, output_shape, dtype, integer_targets)
     with np.errstate(over="ignore"):  # as for inputs
-        target = y.astype(dtype)
+        target = y.astype(np.float64 if scale else dtype)
     if target.ndim == 1 and output_shape == (1,):
         target = target[:, None]  # never broadcast (n,) against (n, 1)
     if target.shape[1:] != output_shape:
@@ -67,7 +94,7 @@ def prepared(y: Array, task: Task, output_shape: Shape, dtype: np.dtype[Any], in
     within = (target >= 0) & (target <= 1)  # false for nan
     if task == "binary" and not within.all():
         raise DataError(f"targets of a binary task must be 0 or 1, got {target[~within][0]:g}")
-    return Targets(target, target)
+    return Targets(scale.standardized(target).astype(dtype) if scale else target, target)
 
 
 def _classes(y: Array, output_shape: Shape, dtype: np.dtype[Any], integer_targets: bool) -> Targets:

@@ -34,8 +34,9 @@ def build_network(config: Mapping[str, Any], data: Data) -> tuple[Model, Network
     with within("model"):
         model: Model = make("model", config["model"])
         layers = model.build(data.input_shape, units, activation)
+    scale = data.target_scale if loss.of_differences else None
     try:
-        return model, Network(layers, data.input_shape, loss, config["seed"], config["dtype"], data.task)
+        return model, Network(layers, data.input_shape, loss, config["seed"], config["dtype"], data.task, scale)
     except ConfigError as error:
         if error.key.startswith("layers"):
             error.key = f"model.{error.key}"

@@ -121,6 +121,28 @@ def check_mean_over_batch(subject: Subject) -> None:
         )
 
 
+@check("loss", when=lambda cls: cast(type[Loss], cls).of_differences)
+def check_of_differences(subject: Subject) -> None:
+    """Of a regression, predictions and targets that are all larger by 1 have the same loss, and any number is to be had
+    as a prediction."""
+    for case in cases(subject):
+        if case.task != "regression":
+            continue
+        loss, target = subject.make(), case.targets(subject.make())
+        value = float(loss.forward(case.prediction.copy(), target.copy()))
+        moved = float(loss.forward(case.prediction + 1, target + 1))
+        expect(
+            abs(moved - value) <= 1e-9 * max(abs(value), 1),
+            f"the loss is {value:.6g}, and {moved:.6g} where predictions and targets are all larger by 1",
+            "leave of_differences out: it says that the loss depends on prediction - target alone",
+        )
+        expect(
+            close(case.prediction, case.logits),
+            f"for a regression, output() names {registry().name_of(case.activation)}, which does not give any number",
+            "leave of_differences out, as standardized targets lie on both sides of 0, or name linear",
+        )
+
+
 @check("loss", when=fuses)
 def check_fused_equals_unfused(subject: Subject) -> None:
     """From the logits come the same loss, gradient and prediction as through the activation, to 1e-12."""

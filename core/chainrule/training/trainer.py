@@ -19,7 +19,7 @@ from chainrule.contract.arrays import Array, batches, stream
 from chainrule.contract.kinds import Callback, Component, Metric, Optimizer, Regularizer, Schedule
 from chainrule.contract.training import Training
 from chainrule.errors import ContractError, FieldError, within
-from chainrule.network.measuring import metrics_for
+from chainrule.network.measuring import measured, metrics_for
 from chainrule.network.network import Network
 from chainrule.network.rehearsal import rehearse
 from chainrule.network.targets import Targets
@@ -188,8 +188,8 @@ class Trainer:
         if self.regularizer is not None:
             self.metrics["train/penalty"] = float(self.regularizer.penalty(self._weights))
         if held_out is not None:
-            measured = self.network.evaluate_prepared(*held_out, [fresh(metric) for metric in self._followed])
-            self.metrics |= {f"validation/{name}": value for name, value in measured.items()}
+            held = measured(self.network, *held_out, [fresh(metric) for metric in self._followed])
+            self.metrics |= {f"validation/{name}": value for name, value in held.items()}
         self.metrics |= {
             "learning_rate": self.learning_rate,
             "seconds": seconds,
@@ -222,7 +222,7 @@ class Trainer:
         """The loss and every metric, those that give an array too, over all of ``(x, y)``, by name."""
         inputs, targets = self.network.pair(x, y)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # as in fit
-            return self.network.evaluate_prepared(inputs, targets, [fresh(metric) for metric in self.all_metrics()])
+            return measured(self.network, inputs, targets, [fresh(metric) for metric in self.all_metrics()])
 
     def running(self) -> dict[str, float]:
         """The loss and metrics of the running epoch, as far as it has come: NaN before its first batch."""

@@ -36,7 +36,9 @@ class Csv(Dataset):
     $x' = (x - mean) / std$ (standard), $x' = (x - min) / (max - min)$ (minmax)
 
     A column that is constant there becomes 0. Outside the training rows minmax may leave 0 to 1. Figures mark the name
-    of a feature that was scaled. The targets of a regression are not scaled, so that errors are in their own unit.
+    of a feature that was scaled. A regression is learned in standard deviations of the target from its mean, by the
+    training rows: a loss is then without unit (a mean squared error of 1 is what the mean itself gives), while
+    predictions, all other metrics and figures are in the unit of the file.
 
     Shapes:
         x: (rows, features) in all
@@ -52,6 +54,8 @@ class Csv(Dataset):
         separator: between cells, one character, or "tab"; default a comma. On the command line a semicolon needs
             quotes within quotes, as in ``"dataset.separator=';'"``.
         scale: standard (the default), minmax or none.
+        standardize_targets: whether a regression is learned so; default true. A loss for which that makes no sense,
+            such as one of counts, is given the targets as they are all the same.
         validation_fraction: of the rows that are not for testing, from 0 up to but not 1; default 0.2.
         test_fraction: of all rows, from 0 up to but not 1; default 0.2.
         seed: of the split, 0 or more; default 0. It is not the seed of the training.
@@ -72,6 +76,7 @@ class Csv(Dataset):
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     separator: str = ","
     scale: Scale = "standard"
+    standardize_targets: bool = True
     validation_fraction: float = 0.2
     test_fraction: float = 0.2
     seed: int = 0
@@ -117,7 +122,10 @@ class Csv(Dataset):
                 f'{table.path}: class "{class_names[missing]}" is in none of the {len(train.y)} rows for training; '
                 "try another seed of the dataset, smaller fractions, or more rows of that class"
             )
-        return Data(train, task, validation, test, class_names, names_scaled(self.scale, features))
+        feature_names = names_scaled(self.scale, features)
+        return Data(
+            train, task, validation, test, class_names, feature_names, standardize_targets=self.standardize_targets
+        )
 
     def _targets(self, table: Table, names: Sequence[str]) -> tuple[Array, Task, Sequence[str]]:
         """Targets, task and class names."""

@@ -37,6 +37,10 @@ class Npz(Dataset):
 
     $x' = (x - mean) / std$ (standard), $x' = (x - min) / (max - min)$ (minmax)
 
+    A regression is learned in standard deviations of the target from its mean, by the training samples: a loss is then
+    without unit (a mean squared error of 1 is what the mean itself gives), while predictions, all other metrics and
+    figures are in the unit of the file.
+
     A feature that is constant there becomes 0; figures call scaled features of a table x1 (scaled), and so on. What is
     not finite or beyond 1e19, whose square float32 cannot hold, is an error. A file never runs code: pickled Python
     objects in it are refused.
@@ -51,6 +55,8 @@ class Npz(Dataset):
         task: binary, multiclass, regression, or auto (the default): integers and one-hot rows are classes (binary where
             there are two), other floats a regression. For classes that are floats, such as 0.0 and 1.0, give the task.
         scale: standard, minmax or none (the default).
+        standardize_targets: whether a regression is learned so; default true. A loss for which that makes no sense,
+            such as one of counts, is given the targets as they are all the same.
         validation_fraction: of the samples that are not for testing, from 0 up to but not 1; default 0.2.
         test_fraction: of all samples, from 0 up to but not 1; default 0.2.
         seed: of the split, 0 or more; default 0. It is not the seed of the training.
@@ -67,6 +73,7 @@ class Npz(Dataset):
     path: str
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     scale: Scale = "none"
+    standardize_targets: bool = True
     validation_fraction: float = 0.2
     test_fraction: float = 0.2
     seed: int = 0
@@ -109,7 +116,14 @@ class Npz(Dataset):
         columns = range(train.x.shape[1]) if train.x.ndim == 2 else ()
         feature_names = names_scaled(self.scale, [f"x{column + 1}" for column in columns])
         if not classes:
-            return Data(train, "regression", validation, test, feature_names=feature_names)
+            return Data(
+                train,
+                "regression",
+                validation,
+                test,
+                feature_names=feature_names,
+                standardize_targets=self.standardize_targets,
+            )
 
         count = 1 + max(int(part.y.max()) for part in given.values())
         missing = missing_class(train.y, count)

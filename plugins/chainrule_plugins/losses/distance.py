@@ -35,6 +35,7 @@ class MeanSquaredError(Loss):
     """
 
     default_for = ("regression",)
+    of_differences = True
 
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         if task == "binary":
@@ -72,6 +73,8 @@ class HalfSquaredError(Loss):
         >>> cr.make("loss", "half_squared_error").forward(np.array([[1.0, 2.0]]), np.array([[0.0, 0.0]]))
         2.5
     """
+
+    of_differences = True
 
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         if task == "binary":
@@ -112,6 +115,7 @@ class MeanAbsoluteError(Loss):
         1.5
     """
 
+    of_differences = True
     check_kinks = (0.0,)
 
     def output(self, task: Task, classes: int) -> tuple[int, str]:
@@ -149,7 +153,8 @@ class Huber(Loss):
         prediction, target: (batch, *outputs)
 
     Args:
-        delta: where an error begins to be large, above 0 and finite; default 1.0.
+        delta: where an error begins to be large, above 0 and finite, in standard deviations of the target where the
+            dataset standardizes it, else in its unit; default 1.0.
 
     Raises:
         FieldError: delta is out of range.
@@ -166,6 +171,7 @@ class Huber(Loss):
 
     delta: float = 1.0
 
+    of_differences = True
     check_examples = ({}, {"delta": 0.3})
 
     @property

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.preprocessing import StandardScaler
 
 import chainrule as cr
+from chainrule.contract.data import TargetScale
 
 X = np.arange(12, dtype=np.float64).reshape(4, 3)
 Y = np.array([0, 1, 2, 1])
@@ -131,3 +133,40 @@ def test_another_seed_splits_otherwise() -> None:
 def test_fractions_beyond_the_whole_are_refused() -> None:
     with pytest.raises(cr.DataError, match=r"fractions \[0\.7, 0\.6\] make up more than the whole"):
         cr.split_indices(10, [0.7, 0.6], seed=0)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        [[1990.0, 3.0], [2001.0, -5.0], [2020.0, 0.5], [2003.0, 1.0]],
+        [1e9, 1e9 + 1, 1e9 + 2, 1e9 + 7],
+        [1e18, 2e18, -3e18],
+        [1e-6, 3e-6, 2e-6],
+        [3, 5, 8],
+    ],
+)
+def test_targets_are_standardized_as_scikit_learn_does_and_back(y: Any) -> None:
+    columns = np.array(y).reshape(len(y), -1)
+    scaler = StandardScaler().fit(columns.astype(float))
+    scale = TargetScale.of(np.array(y))
+    np.testing.assert_allclose(scale.mean, scaler.mean_, rtol=1e-12)
+    np.testing.assert_allclose(scale.std, scaler.scale_, rtol=1e-6)  # scikit-learn's own rounds at 1e9
+    np.testing.assert_allclose(scale.standardized(columns).std(axis=0), 1, rtol=1e-7)
+    np.testing.assert_allclose(scale.in_units(scale.standardized(columns)), columns, rtol=1e-15)
+
+
+def test_a_constant_target_becomes_0_and_the_smallest_do_not_vanish() -> None:
+    constant = TargetScale.of(np.full(10, 0.1))
+    assert constant.std == (1.0,)
+    assert np.abs(constant.standardized(np.full((10, 1), 0.1))).max() < 1e-15
+    small = np.array([[1e-200], [3e-200]])  # the squares are 0 in float64
+    np.testing.assert_allclose(TargetScale.of(small).standardized(small), [[-1], [1]])
+
+
+def test_the_scale_is_that_of_the_training_targets_of_a_regression_that_wants_one() -> None:
+    train, test = cr.Split(X, np.array([10.0, 20.0, 30.0, 20.0])), cr.Split(X, np.array([0.0, 0.0, 1e6, 0.0]))
+    whole = cr.Data(train, "regression", test=test, standardize_targets=True)
+    assert whole.target_scale == TargetScale.of(train.y)
+    assert cr.Data(train, "regression").target_scale is None
+    assert whole.train.y.tolist() == [10, 20, 30, 20]
+    assert data(standardize_targets=True).target_scale is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -153,3 +155,91 @@ def test_what_is_refused(y: Any, task: cr.Task, output: cr.Shape, error: type[Ex
 )
 def test_the_task_that_targets_look_like(y: Any, output: cr.Shape, task: str) -> None:
     assert task_of(y, output, ()) == task
+
+
+# ---- targets that are standardized
+
+YEARS = np.array([1990.0, 2003.0, 2020.0, 2007.0])
+INPUTS = np.array([[0.0, 1.0], [1.0, 0.5], [2.0, -1.0], [1.0, 2.0]])
+
+
+def scaled_network(scale: object = ([2000.0], [10.0]), **changes: Any) -> cr.Network:
+    parts = {"layers": [{"name": "dense", "units": 1}], "loss": "mse", "task": "regression", "seed": 3}
+    return cr.Network(input_shape=(2,), target_scale=scale, **{**parts, **changes})
+
+
+def test_the_loss_is_given_standardized_targets_and_all_else_is_in_units() -> None:
+    network = scaled_network()
+    targets = network.targets(YEARS)
+    assert targets.loss.ravel().tolist() == [-1, np.float32(0.3), 2, np.float32(0.7)]
+    assert targets.loss.dtype == F32
+    assert targets.metric.ravel().tolist() == YEARS.tolist()
+
+    plain = cr.Network([{"name": "dense", "units": 1}], (2,), "mse", seed=3, task="regression")
+    output = plain.predict(INPUTS).astype(float)  # the same weights
+    np.testing.assert_array_equal(network.predict(INPUTS), 2000 + 10 * output)
+    measured = network.evaluate(INPUTS, YEARS, ["mean_absolute_error"])
+    assert measured["mean_absolute_error"] == pytest.approx(np.abs(2000 + 10 * output[:, 0] - YEARS).mean(), rel=1e-12)
+    assert measured["loss"] == pytest.approx(np.mean((output[:, 0] - (YEARS - 2000) / 10) ** 2), rel=1e-6)
+    assert network.trace(INPUTS)[-1][1].tolist() == plain.predict(INPUTS).tolist()
+
+
+def test_a_number_of_a_billion_keeps_its_last_digit() -> None:
+    y = 1e9 + np.array([0.0, 1.0, 2.0, 3.0])
+    network = scaled_network(([1e9 + 1.5], [1.118]))
+    network.parameters["0.dense.W"].value = np.zeros((2, 1))
+    assert network.evaluate(INPUTS, y, ["mean_absolute_error"])["mean_absolute_error"] == 1.0
+    assert network.predict(INPUTS).ravel().tolist() == [1e9 + 1.5] * 4
+
+
+def test_the_gradient_is_that_of_the_standardized_loss() -> None:
+    network = scaled_network(
+        layers=[{"name": "dense", "units": 3, "activation": "tanh"}, {"name": "dense", "units": 1}]
+    )
+    assert max(cr.gradient_check(network, INPUTS, YEARS).values()) < 1e-6
+    plain = network.copy()
+    plain.target_scale = None
+    loss, gradient = network.loss_and_gradient(INPUTS, YEARS)
+    same, expected = plain.loss_and_gradient(INPUTS, (YEARS - 2000) / 10)
+    assert loss == pytest.approx(same, rel=1e-6)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-5)
+
+
+def test_the_scale_goes_with_the_network(tmp_path: Path) -> None:
+    network = scaled_network()
+    network.save(tmp_path / "years.safetensors")
+    for again in (
+        cr.load_network(tmp_path / "years.safetensors"),
+        network.copy(),
+        network.copy("float64"),
+        pickle.loads(pickle.dumps(network)),
+        cr.Network(**network.architecture()),
+    ):
+        assert again.target_scale == ((2000.0,), (10.0,))
+    assert cr.load_network(tmp_path / "years.safetensors").predict(INPUTS).tolist() == network.predict(INPUTS).tolist()
+    assert network.summary().endswith("targets standardized by mean 2000, standard deviation 10")
+    assert "standardized" not in scaled_network(None).summary()
+
+
+def test_several_targets_have_a_scale_each() -> None:
+    layers = [{"name": "dense", "units": 2}]
+    network = scaled_network(([0.0, 100.0], [1.0, 50.0]), layers=layers)
+    assert network.targets(np.array([[2.0, 200.0]])).loss.tolist() == [[2, 2]]
+
+
+@pytest.mark.parametrize(
+    ("scale", "changes"),
+    [
+        (([0.0, 1.0], [1.0, 1.0]), {}),
+        (([0.0], [0.0]), {}),
+        (([0.0], [-1.0]), {}),
+        (([np.nan], [1.0]), {}),
+        ([1.0, 2.0], {}),
+        (([0.0], [1.0], [2.0]), {}),
+        (([0.0], [1.0]), {"task": None}),
+        (([0.0], [1.0]), {"task": "binary"}),
+    ],
+)
+def test_a_scale_that_does_not_fit_is_refused(scale: Any, changes: dict[str, Any]) -> None:
+    with pytest.raises(cr.FieldError, match="target_scale"):
+        scaled_network(scale, **changes)

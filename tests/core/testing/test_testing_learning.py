@@ -21,6 +21,7 @@ breaks = Breakages()
 class Cube(cr.Loss):
     """Errors to the third power: $loss = sum |p - t|^3 / (batch outputs)$."""
 
+    of_differences = True
     check_kinks = (0.0,)
 
     def output(self, task: cr.Task, classes: int) -> tuple[int, str]:
@@ -133,6 +134,23 @@ class Rounded(Surprise):
 class WholeNumbersOnly(Surprise):
     def _one_hot(self, target: cr.Array, like: cr.Array) -> cr.Array:
         return super()._one_hot(target, like) * (1 if target.ndim == 1 else 0.5)
+
+
+@breaks("of_differences", says="the loss is .*, and .* where predictions and targets are all larger by 1")
+class Relative(Cube):
+    def forward(self, prediction: cr.Array, target: cr.Array) -> float:
+        self.scale = np.maximum(np.abs(target), 0.5)
+        self.error = (prediction - target) / self.scale
+        return float((np.abs(self.error) ** 3).mean())
+
+    def backward(self) -> cr.Array:
+        return super().backward() / self.scale
+
+
+@breaks("of_differences", says="output\\(\\) names softplus, which does not give any number")
+class PositiveOnly(Cube):
+    def output(self, task: cr.Task, classes: int) -> tuple[int, str]:
+        return super().output(task, classes)[0], "softplus"
 
 
 @breaks("keeps_dtype", says="backward gives float64 for a prediction of float32")
