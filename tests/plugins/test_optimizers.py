@@ -341,6 +341,39 @@ def test_float32_is_computed_in_float32_and_nothing_else_is_kept(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("size", [1e18, 1e30])
+def test_float32_moves_as_float64_however_large_and_many_the_gradients(name, size):
+    """Adam's sum of squares passed float32's end after 400 gradients of 1e18, and no weight moved again."""
+    optimizer = cr.make("optimizer", name)
+    gradient = lambda theta, step: [size if step <= 600 else 1.0, -1.0]  # noqa: E731
+    narrow, wide = (run(optimizer, np.zeros(2), gradient, [0.01] * 650, dtype) for dtype in ("float32", "float64"))
+    np.testing.assert_allclose(narrow[[0, 1, 598, 649]], wide[[0, 1, 598, 649]], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "lr", "steps"),
+    [
+        ("rmsprop", {}, 0.01, 600),
+        ("adadelta", {}, 1.0, 1300),
+        *[(name, {"beta2": 0.9}, 0.01, 600) for name in ("adam", "adamw", "nadam")],
+    ],
+)
+@pytest.mark.parametrize("size", [1e20, 1e30, np.inf])
+def test_one_huge_gradient_is_forgotten_in_time(name, fields, lr, steps, size):
+    """Even an infinite one, of a backward pass that overflowed: then the loss is what tells of it."""
+    gradient = lambda theta, step: [size if step == 1 else 1.0]  # noqa: E731
+    path = run(cr.make("optimizer", name, **fields), [0.0], gradient, [lr] * (steps + 200), "float32")
+    assert np.isfinite(path).all()
+    assert path[-101, 0] - path[-1, 0] > 0.1
+
+
+@pytest.mark.parametrize("name", ["adagrad", "adam", "nadam", "rmsprop", "adadelta"])
+def test_float64_has_an_end_too(name):
+    path = run(cr.make("optimizer", name), [0.0], lambda theta, step: [1e200], [0.01] * 10)
+    assert (np.diff(path[:, 0]) < 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_gradients_of_any_size_give_finite_steps(name, dtype):
     """No warning, which would be an error here, and nothing infinite."""

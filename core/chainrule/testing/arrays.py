@@ -62,14 +62,14 @@ def extremes(shape: Shape, dtype: str, largest: float = 1e4) -> Iterator[tuple[s
 
 
 @contextlib.contextmanager
-def strictly(where: str) -> Iterator[None]:
+def strictly(where: str, mend: str = STABLE) -> Iterator[None]:
     """Make a failure of every warning, NumPy's of overflow and of invalid values too."""
     with warnings.catch_warnings(), np.errstate(over="raise", divide="raise", invalid="raise"):
         warnings.simplefilter("error")
         try:
             yield
         except (FloatingPointError, Warning) as error:
-            raise CheckFailed(f"{where}, NumPy warns: {error}", STABLE) from None
+            raise CheckFailed(f"{where}, NumPy warns: {error}", mend) from None
 
 
 @contextlib.contextmanager

@@ -16,6 +16,10 @@ from chainrule.testing.subject import Subject
 SHAPE = (4, 3)
 STEPS = 6
 IN_SLOTS = "keep all state in slots, arrays of zeros at first that slots = (...) names, and count steps by step"
+BOUNDED = (
+    "float32 ends at 3.4e38: cut off gradients before they are squared, np.clip(grad, -1e15, 1e15, out=grad), or take "
+    "the squares in float64; as the root of their sum divides the gradients, the step stays what it was"
+)
 
 
 class Descent:
@@ -213,3 +217,26 @@ def check_finite_at_extremes(subject: Subject) -> None:
             with strictly(where):
                 run.go(STEPS, grad=np.where(run.curvature > 1, size, -size))
             expect(bool(np.isfinite(run.theta).all()), f"{where}, theta becomes infinite or NaN", STABLE)
+
+
+@check("optimizer")
+def check_huge_gradients(subject: Subject) -> None:
+    """In float32, gradients of 1e19 and 1e30 and what follows them move theta as they do in float64."""
+    for size in (1e19, 1e30):
+        moves = []
+        for dtype in ("float32", "float64"):
+            run = descent(subject, dtype=dtype)
+            before, signs = run.theta.copy(), np.where(run.curvature > 1, 1.0, -1.0)
+            where = f"for {dtype} gradients of size {size:g}"
+            with strictly(where, BOUNDED):
+                run.go(STEPS, grad=signs * size).go(STEPS, grad=signs)
+            lost = [name for name, slot in run.slots.items() if not np.isfinite(slot).all()]
+            expect(not lost, f"{where}, {', '.join(lost)} in slots is infinite or NaN from then on", BOUNDED)
+            moves.append(run.theta - before)
+        given, right = (float(np.abs(move).max()) for move in moves)
+        expect(
+            distance(*moves) <= 0.01 * right,
+            f"{STEPS} gradients of size {size:g} and {STEPS} of 1 move theta by up to {given:.3g} in float32, and by "
+            f"{right:.3g} in float64",
+            BOUNDED,
+        )

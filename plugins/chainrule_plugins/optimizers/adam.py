@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, Optimizer
+from chainrule_plugins.optimizers._squares import bound
 
 
 @dataclass
@@ -29,6 +30,10 @@ class Adam(Optimizer):
         $\hat m = a M$ with $a = (1 - \beta_1) / (1 - \beta_1^t)$
         $\sqrt{\hat v} = c \sqrt{V}$ with $c = \sqrt{(1 - \beta_2) / (1 - \beta_2^t)}$
         $\theta = \theta - lr \, a M / (c \sqrt{V} + eps) = \theta - (lr \, a / c) \, M / (\sqrt{V} + eps / c)$
+
+    A gradient $10^k$ times as large as those that follow stays in v for long: its weight hardly moves for some
+    $2 k \ln 10 / (1 - \beta_2)$ steps, 4,600 for each k. clip_norm and clip_value spare it that. What is beyond 2.2e15
+    in float32, or 7.1e145 in float64, counts as that, so that no sum of squares becomes infinite.
 
     Args:
         lr: the learning rate, above 0 and finite; default 0.001.
@@ -67,6 +72,7 @@ class Adam(Optimizer):
         self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
+        bound(grad)
         M, V = slots["m"], slots["v"]
         a = (1 - self.beta1) / (1 - self.beta1**step)
         c = math.sqrt((1 - self.beta2) / (1 - self.beta2**step))
@@ -172,6 +178,7 @@ class NAdam(Optimizer):
         self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
+        bound(grad)
         M, V = slots["m"], slots["v"]
         a = (1 - self.beta1) / (1 - self.beta1**step)
         b = self.beta1 * (1 - self.beta1**step) / (1 - self.beta1 ** (step + 1))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, Optimizer
+from chainrule_plugins.optimizers._squares import bound
 
 
 @dataclass
@@ -50,6 +51,7 @@ class AdaGrad(Optimizer):
         self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
+        bound(grad)
         v, scratch = slots["v"], self.work("scratch", grad.shape, grad.dtype)
         v += np.multiply(grad, grad, out=scratch)
         np.sqrt(v, out=scratch)
@@ -102,6 +104,7 @@ class RMSProp(Optimizer):
         self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
+        bound(grad)
         v, scratch = slots["v"], self.work("scratch", grad.shape, grad.dtype)
         v *= self.rho
         np.multiply(1 - self.rho, grad, out=scratch)
@@ -159,6 +162,7 @@ class AdaDelta(Optimizer):
         self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
+        bound(grad)
         v, u = slots["v"], slots["u"]
         move, scratch = (self.work(name, grad.shape, grad.dtype) for name in ("move", "scratch"))
         self._mean_square(v, grad, scratch)

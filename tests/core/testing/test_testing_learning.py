@@ -236,6 +236,7 @@ class Scaled(Ball):
 
     def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
         assert theta.ndim == 2
+        grad = grad.astype(np.float64)  # whose squares float32 may not hold
         theta -= lr * np.linalg.norm(theta) * grad / (np.linalg.norm(grad) + 1e-12)
 
 
@@ -259,7 +260,9 @@ class Climbs(Ball):
 
 
 @breaks(
-    "blockwise_equals_whole", says="after 6 steps, updating block by block differs from updating the whole vector by 0"
+    "blockwise_equals_whole",
+    also=("huge_gradients",),
+    says="after 6 steps, updating block by block differs from updating the whole vector by 0",
 )
 class WholeNorm(Ball):
     def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
@@ -332,6 +335,28 @@ class SignByDivision(Ball):
     def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
         with np.errstate(invalid="ignore") if theta.dtype == np.float64 else np.errstate():
             theta -= np.nan_to_num(lr * grad / np.abs(grad))
+
+
+@breaks("huge_gradients", says=r"for float32 gradients of size 1e\+19, NumPy warns: overflow encountered in")
+class Squares(Ball):
+    def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
+        v = slots["v"]
+        v += grad * grad
+        theta -= lr * grad / (np.sqrt(v) + 1e-8)
+
+
+@breaks("huge_gradients", says=r"for float32 gradients of size 1e\+19, v in slots is infinite or NaN from then on")
+class SquaresInSilence(Squares):
+    def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
+        with np.errstate(over="ignore"):
+            super().update(theta, grad, slots, step, lr)
+
+
+@breaks("huge_gradients", says=r"move theta by up to 0.3 in float32, and by 0.[4-6]\d* in float64")
+class Forgets(Ball):
+    def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
+        with np.errstate(over="ignore"):
+            theta -= lr * grad / (np.sqrt(grad * grad) + 1e-8)
 
 
 # ---- initializers
