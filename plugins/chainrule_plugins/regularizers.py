@@ -47,7 +47,8 @@ class L1(Regularizer):
         self.require("strength", 0 <= self.strength < math.inf, "at least 0 and finite")
 
     def penalty(self, theta: Array) -> float:
-        return self.strength * float(np.abs(theta).sum())
+        total = float(np.abs(theta).sum())
+        return self.strength * (total if math.isfinite(total) else float(np.abs(theta).sum(dtype=np.float64)))
 
     def add_gradient(self, theta: Array, grad: Array) -> None:
         # sign(0) = 0: at the kink, a weight of zero is left there.
@@ -90,7 +91,11 @@ class L2(Regularizer):
         self.require("strength", 0 <= self.strength < math.inf, "at least 0 and finite")
 
     def penalty(self, theta: Array) -> float:
-        return self.strength / 2 * float(np.dot(theta, theta))
+        total = float(np.vdot(theta, theta))
+        if not math.isfinite(total):  # in float32, and slower
+            wide = theta.astype(np.float64)
+            total = float(np.vdot(wide, wide))
+        return self.strength / 2 * total
 
     def add_gradient(self, theta: Array, grad: Array) -> None:
         grad += np.multiply(theta, self.strength, out=self.work("pull", theta.shape, theta.dtype))

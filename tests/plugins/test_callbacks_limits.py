@@ -53,6 +53,23 @@ def test_clip_norm_shortens_and_keeps_the_direction(limit):
         np.testing.assert_allclose(clipped, given * min(1, limit / norm), rtol=1e-14)
 
 
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 1e30), ("float32", 3e38), ("float64", 1e200)])
+def test_a_gradient_whose_square_overflows_is_clipped_to_its_length(dtype, size):
+    after = Watch()
+    trainer(network(dtype)).fit((X, Y), 1, callbacks=[Gradient([3 * size / 4, -size]), "clip_norm", after])
+    expected = np.resize([0.75, -1.0], after.grads[0].size)
+    np.testing.assert_allclose(after.grads[0], expected / np.linalg.norm(expected), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 1e20), ("float32", 1e38), ("float64", 1e200)])
+def test_weights_whose_squares_overflow_are_held_and_not_wiped_out(dtype, size):
+    net, column = network(dtype), np.array([[3.0], [4.0], [0.0]])
+    net.parameters["0.dense.W"].value = column * [0.0, 0.1, size / 4, -size / 4]
+    trainer(net, lr=1e-300, batch_size=20).fit((X, Y), 1, callbacks=[{"name": "max_norm", "limit": 5.0}])
+    held = net.parameters["0.dense.W"].value
+    np.testing.assert_allclose(held, column * [0.0, 0.1, 1.0, -1.0], rtol=1e-6, atol=1e-30)
+
+
 @pytest.mark.parametrize("limit", [1e-3, 0.05, 1e3])
 def test_clip_value_cuts_off_each_number(limit):
     before, after = Watch(), Watch()

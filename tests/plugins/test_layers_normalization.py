@@ -35,6 +35,40 @@ def numeric_dx(forward, x, dy, h=1e-5):
     return dx
 
 
+@pytest.mark.parametrize("layer", BOTH)
+@pytest.mark.parametrize(
+    ("dtype", "size"), [("float32", 1e18), ("float32", 1e30), ("float32", 3e37), ("float64", 1e200)]
+)
+def test_numbers_whose_squares_overflow_are_normalized_as_others(layer, dtype, size):
+    """The output does not depend on their unit, the gradient is in its inverse; beside them stand ones of size 1, and a
+    constant feature. A thousand samples: a sum may overflow where its mean does not."""
+    ones, dy = sample(1000, 5).astype(dtype), sample(1000, 5, seed=1).astype(dtype)
+    factors = np.full((1000, 5), size)
+    factors[:, :2] = 1 if layer is BatchNorm else size
+    ones[:, 0] = 3 if layer is BatchNorm else ones[:, 0]
+    huge, plain = (built(layer(eps=1e-12), (5,), dtype) for _ in range(2))
+    with np.errstate(over="ignore", invalid="ignore"):  # as in training
+        y = huge.forward((ones * factors).astype(dtype), training=True)
+    tolerance = 1e-4 if dtype == "float32" else 1e-9
+    np.testing.assert_allclose(y, plain.forward(ones, training=True), rtol=tolerance, atol=tolerance)
+    dx, plain_dx = huge.backward(dy), plain.backward(dy)
+    assert np.isfinite(dx).all()
+    if layer is BatchNorm:
+        np.testing.assert_allclose(dx[:, 1], plain_dx[:, 1], rtol=1e-3, atol=tolerance)
+    np.testing.assert_allclose(dx[:, 2:] * size, plain_dx[:, 2:], rtol=1e-3, atol=tolerance)
+
+
+def test_the_running_variance_forgets_what_has_overflowed():
+    """One batch of 1e20 left it infinite for ever, and every prediction was beta."""
+    layer = built(BatchNorm(), (3,), "float32")
+    x = sample(64, 3).astype("float32")
+    with np.errstate(over="ignore", invalid="ignore"):
+        layer.forward(x * np.float32(1e20), training=True)
+    for _ in range(1000):
+        layer.forward(x, training=True)
+    np.testing.assert_allclose(layer.running_var.value, x.var(axis=0, ddof=1), rtol=1e-4)
+
+
 # ---- batch_norm
 
 

@@ -26,6 +26,13 @@ def test_penalties():
     assert cr.make("regularizer", "l2", strength=0.1).penalty(theta) == pytest.approx(0.1 / 2 * 25)
 
 
+def test_penalties_of_weights_whose_sum_float32_cannot_hold():
+    theta = np.full(4, 2e38, "float32")
+    with np.errstate(over="ignore"):  # as in training
+        assert cr.make("regularizer", "l1", strength=0.1).penalty(theta) == pytest.approx(8e37)
+    assert cr.make("regularizer", "l2", strength=0.1).penalty(theta) == pytest.approx(8e75)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_gradient_is_that_of_the_penalty_and_is_added(name):
     regularizer, theta, h = cr.make("regularizer", name, strength=0.3), weights(), 1e-3

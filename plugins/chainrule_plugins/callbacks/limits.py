@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Callback, Training
+from chainrule import Array, Callback, Training
 
 
 @dataclass
@@ -44,6 +44,8 @@ class ClipNorm(Callback):
         grad = trainer.network.parameters.grad
         # Summed in float64: where gradients explode, their squares would overflow float32.
         norm = math.sqrt(np.einsum("i,i->", grad, grad, dtype=np.float64))
+        if not math.isfinite(norm):
+            norm = float(_large_lengths(grad))
         if norm > self.limit:
             grad *= self.limit / norm
 
@@ -123,4 +125,14 @@ class MaxNorm(Callback):
             if parameter.decay and len(parameter.shape) >= 2:
                 W = parameter.value.reshape(-1, parameter.shape[-1])  # a view: parameters are contiguous
                 lengths = np.sqrt(np.einsum("ij,ij->j", W, W))
+                if not np.isfinite(lengths).all():
+                    lengths = _large_lengths(W)
                 W *= self.limit / np.maximum(lengths, self.limit)
+
+
+def _large_lengths(columns: Array) -> Array:
+    """The length of each, where the squares leave the dtype: of numbers divided by the largest of them."""
+    unit = np.abs(columns).max(axis=0)
+    unit = np.where(unit == 0, 1, unit)
+    lengths: Array = unit * np.linalg.norm(columns / unit, axis=0)
+    return lengths

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, Layer, Shape, ShapeError
+from chainrule_plugins.layers._moments import all_finite, large_moments
 from chainrule_plugins.layers._sums import feature_products, feature_sums
 
 
@@ -89,11 +90,17 @@ class BatchNorm(Layer):
             mean = feature_sums(rows) / len(rows)
             centered = np.subtract(rows, mean, out=self.x_hat)
             var = feature_products(centered, centered) / len(rows)
+            self.std = np.sqrt(var + self.eps)
+            if not all_finite(var):
+                mean, self.std = (moment[0] for moment in large_moments(rows, 0, self.eps))
+                centered = np.subtract(rows, mean, out=self.x_hat)
+                # The running variance would stay infinite for ever; a large number is forgotten like any other.
+                var = np.square(np.minimum(self.std, math.sqrt(np.finfo(var.dtype).max) / 2))
             self._gather(mean, var, len(rows))
         else:
             mean, var = self.running_mean.value, self.running_var.value
             centered = np.subtract(rows, mean, out=self.x_hat)
-        self.std = np.sqrt(var + self.eps)
+            self.std = np.sqrt(var + self.eps)
         np.divide(centered, self.std, out=self.x_hat)
         np.multiply(x_hat, self.gamma.value, out=y)
         y += self.beta.value
@@ -182,6 +189,9 @@ class LayerNorm(Layer):
         centered = np.subtract(x, x.mean(axis=-1, keepdims=True), out=self.x_hat)
         var = np.square(centered, out=y).mean(axis=-1, keepdims=True)
         self.std = np.sqrt(var + self.eps)
+        if not all_finite(var):
+            mean, self.std = large_moments(x, -1, self.eps)
+            np.subtract(x, mean, out=centered)
         np.divide(centered, self.std, out=self.x_hat)
         np.multiply(self.x_hat, self.gamma.value, out=y)
         y += self.beta.value
