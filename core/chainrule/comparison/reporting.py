@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from chainrule.comparison.as_run import EXPERIMENT, log_comparison, side_by_side
@@ -54,13 +55,13 @@ def report(comparison: Comparison, uri: str | None, form: str | None, logged: bo
 def write(comparison: Comparison, folder: Path, uri: str) -> None:
     """Put the pictures and the table in every format into a folder."""
     folder.mkdir(parents=True)
-    save(by_group(comparison), folder / "groups.png")
+    save(partial(by_group, comparison), folder / "groups.png")
     for ending, form in FORMATS.items():
         (folder / f"comparison{ending}").write_text(form(comparison), encoding="utf-8")
     metric = _followed(comparison)
     if metric is not None:
         series = [learning_curves(group, metric, uri) for group in comparison.counted[:MOST_CURVES]]
-        save(curves(comparison, metric, series), folder / "curves.png")
+        save(partial(curves, comparison, metric, series), folder / "curves.png")
 
 
 def _followed(comparison: Comparison) -> str | None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainrule.contract.arrays import Array
+from chainrule.pictures.lettering import fitted, told_apart, widest
 from chainrule.pictures.page import BLUE, color_bar, new_page, place_axes
-from chainrule.words import cut
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,12 +25,13 @@ def array_metric(array: Array, class_names: Sequence[str], title: str, name: str
         color_bar(figure, image, 5.5, 0.5, 4.4, name)
         return figure
     by_class = len(class_names) == len(array)
-    labels = [cut(c, 16) for c in class_names] if by_class else []
-    bottom = 0.5 + 0.05 * max(map(len, labels), default=0)
+    ticks = range(0, len(array), -(-len(array) // 40)) if by_class else range(0)
+    labels = told_apart([class_names[i] for i in ticks], 1.4, 8.5)
+    bottom = 0.55 + 0.71 * widest(labels, 8.5)
     figure = new_page(6.4, 3.2 + bottom, title)
-    axes = place_axes(figure, 0.75, bottom, 5.45, 2.6)
+    axes = place_axes(figure, 0.95, bottom, 5.25, 2.6)
     axes.bar(np.arange(len(array)), array, color=BLUE)
-    axes.set(ylabel=name, xlabel="class" if by_class else "index")
+    axes.set(ylabel=fitted(name, 2.6, 10), xlabel="class" if by_class else "index")
     if by_class:
-        axes.set_xticks(range(len(array)), labels, rotation=45, ha="right", rotation_mode="anchor", parse_math=False)
+        axes.set_xticks(ticks, labels, rotation=45, ha="right", rotation_mode="anchor")
     return figure

@@ -9,7 +9,8 @@ import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.contract.data import Data
-from chainrule.pictures.page import GREY, INK, as_rgb_values, class_colors, new_page, place_axes
+from chainrule.pictures.lettering import told_apart, widest
+from chainrule.pictures.page import GREY, INK, as_rgb_values, class_colors, legend_beside, new_page, place_axes
 from chainrule.pictures.said import (
     MOST_POINTS,
     Predict,
@@ -19,7 +20,6 @@ from chainrule.pictures.said import (
     feature_name,
     train_and_shown,
 )
-from chainrule.words import cut
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,8 +49,8 @@ def decision_boundary(data: Data, predict: Predict, title: str) -> Figure:
     ratio = (high[1] - low[1]) / (high[0] - low[0])
     ratio = ratio if 1 / 3 < ratio < 3 else 1.0  # true to scale, unless that would make a strip of it
     width, height = min(4.6, 4.6 / ratio), min(4.6, 4.6 * ratio)
-    labels = [f"class {cut(name, 20)}" for name in data.class_names]
-    beside = 0.55 + max(map(len, [*labels, "validation"])) * 0.066
+    labels = [f"class {name}" for name in told_apart(data.class_names, 1.6, 8.5)]
+    beside = 0.55 + widest([*labels, "validation"], 8.5)
     explained = "; in each circle its target, below it the probability given to that" if few else ""
     figure = new_page(0.75 + width + beside, height + 1.2, title, accuracies(data, predict) + explained)
     axes = place_axes(figure, 0.75, 0.5, width, height)
@@ -78,7 +78,7 @@ def decision_boundary(data: Data, predict: Predict, title: str) -> Figure:
             axes.scatter(x[:, 0], x[:, 1], s=20, marker=marker, color=colors[y], edgecolors=edge, linewidths=0.6)
             handles.append(Line2D([], [], color=GREY, marker=marker, markeredgecolor=edge, linestyle="", markersize=6))
             labels.append(name)
-    axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.02, 1.01), fontsize=8.5, frameon=False)
+    legend_beside(axes, handles, labels)
     return figure
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from chainrule.pictures.lettering import fitted
 from chainrule.pictures.page import (
     GREY,
     SPLIT_COLORS,
@@ -73,7 +74,9 @@ def draw_curve(axes: Axes, history: Epochs, name: str) -> None:
         scale_by_decades(axes)
     epochs = max(len(values) for values in history.values())
     room = max(0.3, 0.03 * epochs)
-    axes.set(xlabel=f"epoch (not finite: {'; '.join(gaps)})" if gaps else "epoch", ylabel=in_words(name))
+    axes.set(
+        xlabel=f"epoch (not finite: {'; '.join(gaps)})" if gaps else "epoch", ylabel=fitted(in_words(name), 2.5, 10)
+    )
     axes.set_xlim(1 - room, epochs + room)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
 

@@ -7,7 +7,8 @@ twice, and an artist costs half a millisecond. Nothing in a file depends on the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 def draw_all(
     folder: Path, history: Epochs, data: Data, predict: Predict, title: str, arrays: Mapping[str, Array]
 ) -> list[Path]:
-    """Draw what suits the data, and return the paths of the PNG files.
+    """Draw what suits the data, and return the paths of the PNG files. One that cannot be drawn is left out, with a
+    warning.
 
     Args:
         folder: where they go.
@@ -42,35 +44,34 @@ def draw_all(
         title: the run's name, at the top of each picture.
         arrays: array-valued metrics, by name: ``"test/confusion_matrix"``.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
     with searched_later():
-        for name, figure in figures(history, data, predict, title, arrays):
-            paths.append(folder / f"{name}.png")
-            save(figure, paths[-1])
-    return paths
+        named = figures(history, data, predict, title, arrays)
+        return [path for name, draw in named.items() if save(draw, path := folder / f"{name}.png")]
 
 
 def figures(
     history: Epochs, data: Data, predict: Predict, title: str, arrays: Mapping[str, Array]
-) -> Iterator[tuple[str, Figure]]:
-    """The name and the figure of each picture that suits the data."""
+) -> dict[str, Callable[[], Figure]]:
+    """By its name, what draws each picture that suits the data."""
     regression, shape = data.task == "regression", data.input_shape
+    named: dict[str, Callable[[], Figure]] = {}
     if any(len(values) for values in history.values()):
-        yield "curves", curves(history, title)
+        named["curves"] = partial(curves, history, title)
     if not regression and (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))):
-        yield "predictions", predictions(history, data, predict, title)
+        named["predictions"] = partial(predictions, history, data, predict, title)
     if not regression and shape == (2,):
-        yield "decision_boundary", decision_boundary(data, predict, title)
+        named["decision_boundary"] = partial(decision_boundary, data, predict, title)
     if regression and shape == (1,) and data.classes == 1:
-        yield "fit", fitted_line(data, predict, title)
+        named["fit"] = partial(fitted_line, data, predict, title)
     if regression:
-        yield "predicted_vs_true", predicted_vs_true(data, predict, title)
+        named["predicted_vs_true"] = partial(predicted_vs_true, data, predict, title)
     for metric, (split, array) in of_last_split(arrays).items():
         if array.shape == (data.classes, data.classes) and np.issubdtype(array.dtype, np.integer):
-            yield metric, confusion_matrix(array, data.class_names, title, split)
+            named[metric] = partial(confusion_matrix, array, data.class_names, title, split)
         elif array.ndim in (1, 2):
-            yield metric, array_metric(array, data.class_names, title, f"{split} {in_words(metric)}".strip())
+            words = f"{split} {in_words(metric)}".strip()
+            named[metric] = partial(array_metric, array, data.class_names, title, words)
+    return named
 
 
 def of_last_split(arrays: Mapping[str, Array]) -> dict[str, tuple[str, Array]]:

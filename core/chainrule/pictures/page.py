@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from chainrule.contract.arrays import Array
-from chainrule.words import cut
+from chainrule.errors import debugging
+from chainrule.pictures.lettering import DPI, fitted
+from chainrule.words import error_in_words, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import Formatter
 
 
 # The colours of Okabe and Ito (2008), which colour-blind readers can tell apart; those that differ most come first.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 BLUE, VERMILLION, INK, GREY = "#0072B2", "#D55E00", "#222222", "#666666"
 SPLIT_COLORS = {"train": BLUE, "validation": VERMILLION}
-DPI = 100
+log = logging.getLogger(__name__)
 
 
 def new_page(width: float, height: float, title: str, caption: str = "") -> Figure:
     """A white page, in inches, with the title and a line of text below it at the top."""
-    from matplotlib.figure import Figure
+    from chainrule.pictures.sheet import Sheet
 
-    figure = Figure((width, height), dpi=DPI, facecolor="white")
+    figure = Sheet((width, height), dpi=DPI, facecolor="white")
     left, title_top, caption_top = 0.12 / width, 1 - 0.1 / height, 1 - 0.34 / height
-    shown = cut(title, int(width / 0.098))
-    figure.text(left, title_top, shown, va="top", fontsize=11, fontweight="bold", color=INK, parse_math=False)
-    figure.text(left, caption_top, caption, va="top", fontsize=8.5, color=GREY, parse_math=False)
+    shown = fitted(title, width - 0.24, 11, "bold")
+    figure.text(left, title_top, shown, va="top", fontsize=11, fontweight="bold", color=INK)
+    figure.text(left, caption_top, caption, va="top", fontsize=8.5, color=GREY)
     return figure
 
 
@@ -41,17 +46,37 @@ def place_axes(figure: Figure, left: float, bottom: float, width: float, height:
     axes = figure.add_axes((left / page[0], bottom / page[1], width / page[0], height / page[1]))
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8.5)
-    axes.xaxis.label.set_parse_math(False)
-    axes.yaxis.label.set_parse_math(False)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(plain_numbers())
     axes.grid(color="#E4E4E4", linewidth=0.6)
     axes.set_axisbelow(True)
     return axes
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(draw: Callable[[], Figure], path: Path) -> bool:
+    """Draw a figure into a PNG file. Whatever goes wrong there is a warning, as no picture is worth what it shows.
+
+    Returns:
+        Whether there is a file.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    try:
+        drawn = io.BytesIO()
+        FigureCanvasAgg(draw()).print_png(drawn, metadata={"Software": None})  # type: ignore[no-untyped-call]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(drawn.getvalue())
+    except Exception as error:
+        log.warning("%s is not drawn: %s", path.name, one_line(error_in_words(error)), exc_info=debugging())
+        return False
+    return True
+
+
+def plain_numbers() -> Formatter:
+    """Numbers beside an axis that are no formulas, whatever Matplotlib's settings say."""
+    from matplotlib.ticker import ScalarFormatter
+
+    return ScalarFormatter(useMathText=False, usetex=False)
 
 
 def spans_decades(numbers: Array) -> bool:
@@ -60,12 +85,13 @@ def spans_decades(numbers: Array) -> bool:
     return len(positive) > 0 and bool(numbers.min() >= 0 and positive.max() / 100 > positive.min())
 
 
-def scale_by_decades(axes: Axes) -> None:
+def scale_by_decades(axes: Axes, along: Literal["x", "y"] = "y") -> None:
     from matplotlib.ticker import FuncFormatter, NullLocator
 
-    axes.set_yscale("log", nonpositive="mask")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))  # the usual 10^n is slow to typeset
-    axes.yaxis.set_minor_locator(NullLocator())
+    axis = {"x": axes.xaxis, "y": axes.yaxis}[along]
+    {"x": axes.set_xscale, "y": axes.set_yscale}[along]("log", nonpositive="mask" if along == "y" else "clip")
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))  # the usual 10^n is slow to typeset
+    axis.set_minor_locator(NullLocator())
 
 
 def drawable(values: Any) -> Array:
@@ -82,8 +108,22 @@ def legend_above(axes: Axes) -> None:
     )  # fmt: skip
 
 
-def color_bar(figure: Figure, image: Any, left: float, bottom: float, height: float, label: str) -> None:
-    bar = figure.colorbar(image, cax=place_axes(figure, left, bottom, 0.14, height))
+def legend_beside(axes: Axes, handles: Sequence[Any], labels: Sequence[str]) -> None:
+    """A legend to the right of the axes. The labels are put in later: Matplotlib leaves out what begins with "_"."""
+    legend = axes.legend(
+        handles, [" "] * len(labels), loc="upper left", bbox_to_anchor=(1.02, 1.01), fontsize=8.5, frameon=False
+    )
+    for text, label in zip(legend.get_texts(), labels):
+        text.set_text(label)
+
+
+def color_bar(
+    figure: Figure, image: Any, left: float, bottom: float, height: float, label: str, percent: bool = False
+) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    numbers = PercentFormatter(1) if percent else plain_numbers()
+    bar = figure.colorbar(image, cax=place_axes(figure, left, bottom, 0.14, height), format=numbers)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, length=2)
     bar.set_label(label, fontsize=8.5)

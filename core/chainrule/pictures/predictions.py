@@ -9,9 +9,9 @@ import numpy as np
 from chainrule.contract.arrays import Array
 from chainrule.contract.data import Data
 from chainrule.pictures.curves import Epochs, draw_curve
-from chainrule.pictures.page import BLUE, DPI, VERMILLION, as_rgb_values, new_page, place_axes
+from chainrule.pictures.lettering import DPI, told_apart
+from chainrule.pictures.page import BLUE, VERMILLION, as_rgb_values, new_page, place_axes
 from chainrule.pictures.said import MOST_PREDICTED, Predict, classified, shown_split
-from chainrule.words import cut
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,16 +51,18 @@ def predictions(history: Epochs, data: Data, predict: Predict, title: str) -> Fi
     figure = new_page(page_width, page_height + curve_height + 0.7, title, caption)
     axes = place_axes(figure, 0, curve_height, page_width, page_height)
     axes.axis("off")
+    seen = sorted({*predicted[np.concatenate(rows)], *y[np.concatenate(rows)]})
+    names = dict(zip(seen, told_apart([data.class_names[k] for k in seen], 0.75, 8)))
     places = [(row, column, i) for row, shown in enumerate(rows) for column, i in enumerate(shown)]
     for (row, column, i), image in zip(places, images):
         mark, color, frame = ("✓", BLUE, 1) if predicted[i] == y[i] else ("✗", VERMILLION, 3)
         top, left = row * step_y + 36, column * step_x + (step_x - width) // 2
         page[top - frame : top + height + frame, left - frame : left + width + frame] = 255 * as_rgb_values([color])[0]
         page[top : top + height, left : left + width] = image
-        said, true = (cut(data.class_names[k], 11) for k in (predicted[i], y[i]))
+        said, true = names[predicted[i]], names[y[i]]
         text = f"{mark} {said} {confidence[i]:.0%}\ntrue: {true}"
         at = (left + width / 2, top - 4)
-        axes.text(*at, text, ha="center", va="bottom", fontsize=8, color=color, parse_math=False)
+        axes.text(*at, text, ha="center", va="bottom", fontsize=8, color=color)
     axes.imshow(page, extent=(0, page.shape[1], page.shape[0], 0), aspect="auto", interpolation="nearest")
     if curve_height:
         draw_curve(place_axes(figure, 0.75, 0.5, page_width - 1.0, curve_height - 0.8), history, "loss")

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.contract.data import Data, Split
-from chainrule.words import cut
+from chainrule.pictures.lettering import fitted
 
 Predict: TypeAlias = Callable[[Array], Array]
 MOST_POINTS = 2000  # of a scatter
@@ -57,4 +57,5 @@ def data_range(x: Array, margin: float) -> tuple[Array, Array]:
 
 
 def feature_name(data: Data, column: int) -> str:
-    return cut(data.feature_names[column], 40) if data.feature_names else f"x{column + 1}"
+    """As the label of an axis."""
+    return fitted(data.feature_names[column], 3.0, 10) if len(data.feature_names) else f"x{column + 1}"

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from mlflow.entities import Metric, Param
@@ -23,12 +24,13 @@ from mlflow.tracking import MlflowClient
 
 import chainrule as cr
 from chainrule import comparison
-from chainrule.comparison import compare, runs
+from chainrule.comparison import compare, pictures, runs
 from chainrule.comparison.as_run import TAG_LENGTH, note
 from chainrule.comparison.groups import PAIRS, Comparison, grouped, telling_apart
 from chainrule.comparison.pictures import by_group, curves
 from chainrule.comparison.runs import Found, StoredRun
 from chainrule.comparison.wording import findings, headings
+from chainrule.pictures.page import save
 from chainrule.tracking.store import prepare_store
 from chainrule.tracking.tags import params_of
 from chainrule.tracking.tracking import Tracking
@@ -521,12 +523,86 @@ def test_the_mean_is_drawn_for_as_long_as_all_seeds_train_and_dotted_beyond(stor
     assert beyond.get_linestyle() == ":"
 
 
-def test_wide_intervals_of_two_seeds_do_not_hide_the_points(store: Store) -> None:
-    store.add(0, 0.8), store.add(1, 0.9)
-    [axes] = by_group(store.compared("digits")).axes
+def arrows(axes: Axes) -> list[tuple[str, float]]:
+    return [(line.get_marker(), line.get_ydata()[0]) for line in axes.lines if line.get_marker() in ("<", ">")]
+
+
+@pytest.mark.parametrize("best", [0.9, 0.97, 0.999])
+def test_intervals_end_inside_the_axes(best: float) -> None:
+    """Also beyond 1, which no accuracy is."""
+    compared = of_rates(
+        [[best + shift / 1000 for shift in (-9, 1, -1, 1, 1)], [best - shift / 50 for shift in range(5)]]
+    )
+    [axes] = by_group(compared).axes
     low, high = axes.get_xlim()
-    assert 0.7 < low < 0.8
-    assert 0.9 < high < 1.0
+    room = 0.03 * (high - low)
+    for group in compared.groups:
+        assert group.summary is not None
+        assert low + room < group.summary.low < group.summary.high < high - room
+    assert not arrows(axes)
+
+
+def test_wide_intervals_of_two_seeds_do_not_hide_the_points() -> None:
+    """They are cut where the seeds have a third of the width, and arrows at the edge of their row say so."""
+    figure = by_group(of_rates([[0.95, 0.951, 0.952], [0.8, 0.9]]))
+    [axes] = figure.axes
+    low, high = axes.get_xlim()
+    assert low < 0.66
+    assert high > 0.952
+    assert (0.952 - 0.8) / (high - low) > 0.3
+    assert arrows(axes) == [("<", 1), (">", 1)]
+    assert "arrow: it goes on" in figure.texts[1].get_text()
+
+
+def test_a_loss_that_is_a_thousand_times_the_others_leaves_them_their_room(store: Store) -> None:
+    """By decades; there an interval may begin below 0, which is nowhere."""
+    for seed in range(3):
+        store.add(seed, metrics={"test/loss": 0.1 + seed / 100}, optimizer__lr=0.1)
+        store.add(seed, metrics={"test/loss": 1000.0 * (1 + seed)}, optimizer__lr=9.0)
+    [axes] = by_group(store.compared("digits", metric="test/loss")).axes
+    assert axes.get_xscale() == "log"
+    best = axes.lines[1].get_xdata()
+    places = axes.transAxes.inverted().transform(axes.transData.transform([(x, 0) for x in best]))[:, 0]
+    assert np.ptp(places) > 0.01
+    assert arrows(axes) == [("<", 1)]
+
+
+def test_a_seed_far_out_is_named_inside_the_page() -> None:
+    figure = by_group(of_rates([[0.9 + seed / 1000 for seed in range(9)] + [0.99], [0.8, 0.81, 0.82]]))
+    figure.draw_without_rendering()
+    [named] = figure.axes[0].texts
+    assert named.get_text() == "seed 9"
+    assert named.get_window_extent().x1 < figure.bbox.width
+
+
+@pytest.mark.parametrize("name", ["$x^{$", "_hidden", "猫" * 30, "a\tb", ""])
+def test_any_text_may_be_the_name_of_a_group_or_a_sweep(name: str, tmp_path: Path) -> None:
+    """No run has ended with such a name for its figures to be lost in the comparison."""
+    named = [
+        StoredRun(f"{place:032}", "1", "FINISHED", 0, "0", {"dataset.target": target}, {METRIC: 0.5}, {}, None)
+        for place, target in enumerate((name, "b"))
+    ]
+    compared = grouped(Found(name, tuple(named), 0))
+    series = [[{1: 0.5, 2: 0.6}], [{1: 0.5, 2: 0.7}]]
+    for draw in (lambda: by_group(compared), lambda: curves(compared, "validation/accuracy", series)):
+        assert save(draw, tmp_path / "picture.png")
+    assert len(curves(compared, "validation/accuracy", series).axes[0].get_legend().get_texts()) == 2
+
+
+def test_a_picture_that_cannot_be_drawn_fails_no_comparison(
+    store: Store, program: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.add(0, 0.5)
+
+    def broken(*given: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(pictures, "strip", broken)
+    assert program("compare", "digits", "--no-record").status == 0
+    assert caplog.messages == ["groups.png is not drawn: MemoryError"]
+    assert {path.name for path in store.folder.glob("outputs/comparisons/*/*")} == {
+        "comparison.csv", "comparison.json", "comparison.md", "curves.png",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("count", [1, 9, 60])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chainrule import Data, Split
-from chainrule.pictures import array_metric, boundary, confusion, curves, drawing, predictions, regression
+from chainrule.pictures import array_metric, boundary, confusion, curves, drawing, page, predictions, regression
 from chainrule.pictures.page import PALETTE
 
 NAN, INF = float("nan"), float("inf")
@@ -165,13 +165,52 @@ def test_matplotlib_is_imported_only_when_something_is_drawn():
 def test_the_title_stands_on_each_picture_as_it_is():
     """Shortened where the page is too narrow; dollar signs are no formulas."""
     title = "loss=$x^{$ " + "optimizer.lr=0.001 " * 20
-    for _, figure in drawing.figures(HISTORY, image_data(), reader(), title, {"test/confusion_matrix": np.eye(3)}):
+    arrays = {"test/confusion_matrix": np.eye(3, dtype=int)}
+    for draw in drawing.figures(HISTORY, image_data(), reader(), title, arrays).values():
+        figure = draw()
         shown = figure.texts[0].get_text()
         assert title.startswith(shown.removesuffix("…"))
         figure.draw_without_rendering()
         box = figure.texts[0].get_window_extent()
         assert box.x0 > 0
         assert box.x1 < figure.bbox.width
+
+
+# ---- what goes wrong
+
+
+@pytest.mark.parametrize("error", [ValueError("no\nway"), MemoryError(), UserWarning("a warning that became one")])
+def test_a_picture_that_cannot_be_drawn_is_one_warning_and_the_others_are_there(tmp_path, caplog, error):
+    """Here, because what it shows cannot be told; the curves do not ask."""
+
+    def predict(x):
+        raise error
+
+    paths = drawing.draw_all(
+        tmp_path, HISTORY, blobs(3), predict, "a run", {"test/confusion_matrix": np.eye(3, dtype=int)}
+    )
+    assert [path.name for path in paths] == ["curves.png", "confusion_matrix.png"]
+    assert {*tmp_path.iterdir()} == {*paths}
+    words = " ".join(f"{type(error).__name__}: {error}".rstrip(": ").split())
+    assert caplog.messages == [f"decision_boundary.png is not drawn: {words}"]
+
+
+@pytest.mark.parametrize(
+    "array", [np.array([None, None]), np.array([1j, 2j]), np.ones((0, 3)), np.array([["a", "b"]]), np.array([10**400])]
+)
+def test_an_array_of_any_kind_fails_nothing(tmp_path, caplog, array):
+    paths = drawing.draw_all(tmp_path, HISTORY, blobs(3), nearest_corner(3), "a run", {"test/odd": array})
+    assert {path.stem for path in paths} - {"odd"} == {"curves", "decision_boundary"}
+    assert len(caplog.messages) == ("odd" not in {path.stem for path in paths})
+
+
+def test_a_folder_that_cannot_be_written_fails_nothing(tmp_path, caplog):
+    (tmp_path / "figures").write_text("a file")
+    assert drawing.draw_all(tmp_path / "figures", HISTORY, image_data(), reader(), "a run", {}) == []
+    assert [message.split(":")[0] for message in caplog.messages] == [
+        "curves.png is not drawn",
+        "predictions.png is not drawn",
+    ]
 
 
 # ---- curves
@@ -484,24 +523,61 @@ def test_the_confusion_matrix_shows_counts_shares_and_accuracy():
     counts = np.array([[30, 10], [0, 2000]])
     figure = confusion.confusion_matrix(counts, ["cat", "dog"], "a run", "test")
     axes = figure.axes[0]
-    np.testing.assert_array_equal(axes.images[0].get_array(), [[0.75, 0.25], [0, 1]])
+    np.testing.assert_array_equal(axes.images[0].get_array().filled(NAN), [[NAN, 0.25], [NAN, NAN]])
     cells = {text.get_position(): text.get_text() for text in axes.texts}
-    assert cells == {(0, 0): "30", (1, 0): "10", (0, 1): "0", (1, 1): "2,000"}
+    recall = {(1.02, 1.01): "recall, %", (1.02, 0): "75.0", (1.02, 1): "100.0"}
+    assert cells == {(0, 0): "30", (1, 0): "10", (1, 1): "2,000"} | recall
     assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "dog"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["cat", "dog"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted class", "true class")
     assert figure.texts[1].get_text() == "test accuracy 99.5% (2,030 of 2,040)"
 
 
-@pytest.mark.parametrize(("n", "numbers"), [(2, 4), (10, 100), (11, 110), (20, 380), (21, 0), (100, 0)])
+@pytest.mark.parametrize(("n", "numbers"), [(2, True), (20, True), (21, False), (100, False)])
 def test_up_to_20_classes_have_numbers(n, numbers):
-    """Over 10 classes, zeros are left out."""
-    figure = confusion.confusion_matrix(1 - np.eye(n, dtype=int), [], "a run")
-    assert len(figure.axes[0].texts) == numbers
-    assert max(figure.get_size_inches()) < 11
+    """Of mistakes that were not made there is none; the diagonal has its zeros."""
+    counts = np.tri(n, dtype=int) - np.eye(n, dtype=int)
+    figure = confusion.confusion_matrix(counts, [], "a run")
+    in_cells = [text.get_text() for text in figure.axes[0].texts if text.get_position()[0] != 1.02]
+    assert sorted(in_cells) == (["0"] * n + ["1"] * (n * (n - 1) // 2) if numbers else [])
+    assert max(figure.get_size_inches()) < 12
 
 
-@pytest.mark.parametrize("names", [["a", "b"], ["a very long name of a class", "$_{$"], ["_", "é" * 40]])
+@pytest.mark.parametrize("n", [2, 10, 100])
+def test_mistakes_are_what_one_sees_in_a_confusion_matrix(tmp_path, n):
+    """Also where one in a thousand is wrong, and beside a class that is always wrong: full colours are theirs alone."""
+    counts = np.diag(np.full(n, 1000))
+    counts[0, 1] = 1
+
+    def vivid(counts):
+        confusion_matrix = confusion.confusion_matrix(counts, [], "a run", "test")
+        confusion_matrix.axes[-1].set_visible(n < 0)  # the colour bar
+        page.save(lambda: confusion_matrix, tmp_path / "matrix.png")
+        pixels = matplotlib.image.imread(tmp_path / "matrix.png")[..., :3]
+        return np.mean(np.ptp(pixels, axis=-1) > 0.2) * np.prod(pixels.shape[:2]) / 1e4  # square inches
+
+    cell = {2: 1.3**2, 10: 0.55**2, 100: 0.065**2}[n]
+    assert vivid(counts) == pytest.approx(cell, rel=0.25)
+    if n > 2:
+        counts[1] = np.roll(counts[1], 1)
+        assert vivid(counts) == pytest.approx(2 * cell, rel=0.25)
+
+
+def test_without_a_mistake_nothing_is_coloured():
+    figure = confusion.confusion_matrix(np.diag([3, 0, 5]), ["a", "b", "c"], "a run", "test")
+    assert len(figure.axes) == 1
+    assert figure.axes[0].images[0].get_array().mask.all()
+    assert [text.get_text() for text in figure.axes[0].texts][-3:] == ["100.0", "-", "100.0"]
+
+
+def test_of_many_classes_the_most_frequent_mistake_is_said():
+    counts = np.diag(np.full(30, 9))
+    counts[7, 3] = 1_200
+    caption = confusion.confusion_matrix(counts, [f"kind {k}" for k in range(30)], "a run", "test").texts[1].get_text()
+    assert caption == "test accuracy 18.4% (270 of 1,470); most often kind 7 is taken for kind 3, 1,200 times"
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["W" * 40, "$_{$"], ["_", "猫" * 40]])
 def test_no_class_name_leaves_the_page(names):
     figure = confusion.confusion_matrix(np.zeros((2, 2), int), names, "a run", "test")
     figure.draw_without_rendering()
@@ -516,8 +592,8 @@ def test_no_class_name_leaves_the_page(names):
 def test_of_several_splits_the_test_is_shown(tmp_path):
     """Under the metric's own name."""
     arrays = {"test/confusion_matrix": np.eye(2, dtype=int), "validation/confusion_matrix": np.ones((2, 2), int)}
-    named = dict(drawing.figures({}, xor_data(), solved_xor, "a run", arrays))
-    assert named["confusion_matrix"].texts[1].get_text() == "test accuracy 100.0% (2 of 2)"
+    named = drawing.figures({}, xor_data(), solved_xor, "a run", arrays)
+    assert named["confusion_matrix"]().texts[1].get_text() == "test accuracy 100.0% (2 of 2)"
 
 
 def test_any_other_array_is_shown_too(tmp_path):

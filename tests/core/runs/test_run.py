@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 
 import chainrule as cr
 from chainrule.config.nodes import config_folder, store_nodes
+from chainrule.pictures import boundary
 from chainrule.tracking.store import prepare_store
 from chainrule.tracking.tags import flattened
 
@@ -432,6 +433,33 @@ def test_data_of_ones_own_with_classes(train, store, folder):
     [run] = store.runs("attributes.run_name = 'classes'")
     assert run.data.metrics["test/binary_accuracy"] > 0.9
     assert run.data.tags["component.loss.binary_cross_entropy"]
+
+
+def test_names_of_classes_and_columns_are_no_formulas(train, store, folder, caplog):
+    rows = np.random.default_rng(0).normal(size=(90, 2))
+    table = "".join(f"{a:.4f},{b:.4f},{('$', '$$', '$0-$25k')[i % 3]}\n" for i, (a, b) in enumerate(rows))
+    (folder / "prices.csv").write_text(f"$x$,a_{{,range\n{table}")
+    options = ["dataset=csv", "dataset.path=prices.csv", "dataset.target=range", "tracking.run_name='$x^{$'"]
+    ran = train(*options, *QUICK, "tracking.figures=true")
+    assert ran.status == 0, ran.err
+    run = store.runs()[-1]
+    assert run.info.status == "FINISHED"
+    figures = {"figures/curves.png", "figures/decision_boundary.png"}
+    assert store.artifacts(run, "figures") >= figures
+    assert not caplog.messages
+
+
+def test_a_picture_that_cannot_be_drawn_fails_no_run(train, store, monkeypatch, caplog):
+    def broken(said):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(boundary, "leads", broken)
+    ran = train("tracking.run_name=undrawn", *QUICK, "tracking.figures=true")
+    assert ran.status == 0, ran.err
+    [run] = store.runs("attributes.run_name = 'undrawn'")
+    assert run.info.status == "FINISHED"
+    assert caplog.messages == ["decision_boundary.png is not drawn: MemoryError: no room"]
+    assert store.artifacts(run, "figures") == {"figures/curves.png"}
 
 
 def test_data_of_ones_own_with_numbers(train, store, folder):
