@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 DPI = 100
 OWN_FONT = "DejaVu Sans"  # comes with Matplotlib
 MISSING = "□"
+REGULAR, BOLD = 400, 700  # weights
 LONGEST = 300  # letters that are looked at
 UNSEEN = ("Cc", "Cf", "Cs")  # Unicode's categories: control characters, marks of direction and joiners, half letters
 Shorten: TypeAlias = Callable[[str, int], str]
@@ -39,10 +40,10 @@ def draw_as_it_is(text: Text) -> None:
         more = fonts().families(text.get_text())
         if more:
             text.set_fontfamily([*text.get_fontfamily(), *more])
-            text.set_fontweight("normal")  # other fonts may have no bold letters
+            text.set_fontweight(REGULAR)  # other fonts may have no bold letters
 
 
-def fitted(text: object, inches: float, size: float, weight: str = "normal", shorten: Shorten = cut) -> str:
+def fitted(text: object, inches: float, size: float, weight: int = REGULAR, shorten: Shorten = cut) -> str:
     """It on one line, cut to the room that there is.
 
     Args:
@@ -84,14 +85,14 @@ def told_apart(names: Sequence[object], inches: float, size: float) -> list[str]
     return shown
 
 
-def width(text: str, size: float, weight: str = "normal") -> float:
+def width(text: str, size: float, weight: int = REGULAR) -> float:
     """In inches, of one line of letters of so many points."""
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.font_manager import FontProperties
 
     more = fonts().families(text)
     family = [*FontProperties().get_family(), *more]
-    letters = FontProperties(family=family, size=size, weight="normal" if more else weight)
+    letters = FontProperties(family=family, size=size, weight=REGULAR if more else weight)
     measure = RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]
     wide, _, _ = measure.get_text_width_height_descent(text, letters, ismath=False)  # type: ignore[no-untyped-call]
     return float(wide) / DPI
@@ -143,13 +144,13 @@ class Fonts:
         return {letter: self._family[letter] for letter in text if letter in letters}
 
     def _search(self, letters: set[str]) -> None:
-        usual = _outlined(_file(None, "normal"), letters) & _outlined(_file(None, "bold"), letters)
+        usual = _outlined(_file(None, REGULAR), letters) & _outlined(_file(None, BOLD), letters)
         found = dict.fromkeys(usual, "")
         known = {family for family in self._family.values() if family}
         for font in _others(known) if found.keys() < letters else ():
             has = _outlined(font.fname, letters - found.keys())
             if has:  # and is what Matplotlib takes for that family
-                found |= dict.fromkeys(_outlined(_file(font.name, "normal"), has), font.name)
+                found |= dict.fromkeys(_outlined(_file(font.name, REGULAR), has), font.name)
                 if found.keys() == letters:
                     break
         lost = sorted(letters - found.keys())
@@ -162,7 +163,7 @@ class Fonts:
         self._family |= found | dict.fromkeys(lost)
 
 
-def _file(family: str | None, weight: str) -> str:
+def _file(family: str | None, weight: int) -> str:
     """The one that Matplotlib takes for that family; None: for that of its settings."""
     from matplotlib.font_manager import FontProperties, findfont
 
@@ -198,7 +199,9 @@ def _others(known: Set[str]) -> Iterator[FontEntry]:
 
 def _upright(font: FontEntry) -> bool:
     last_resort = font.name.startswith("Last Resort")  # Matplotlib's, of boxes for every letter that there is
-    return font.style == "normal" and font.weight == 400 and font.stretch == "normal" and not last_resort
+    slanted = font.style in ("italic", "oblique")
+    odd = str(font.stretch).endswith(("condensed", "expanded"))
+    return font.weight == REGULAR and not (slanted or odd or last_resort)
 
 
 def _sober(name: str) -> tuple[bool, bool, bool]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.errors import debugging
-from chainrule.pictures.lettering import DPI, fitted
+from chainrule.pictures.lettering import BOLD, DPI, fitted
 from chainrule.words import error_in_words, one_line
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def new_page(width: float, height: float, title: str, caption: str = "") -> Figu
 
     figure = Sheet((width, height), dpi=DPI, facecolor="white")
     left, title_top, caption_top = 0.12 / width, 1 - 0.1 / height, 1 - 0.34 / height
-    shown = fitted(title, width - 0.24, 11, "bold")
-    figure.text(left, title_top, shown, va="top", fontsize=11, fontweight="bold", color=INK)
+    shown = fitted(title, width - 0.24, 11, BOLD)
+    figure.text(left, title_top, shown, va="top", fontsize=11, fontweight=BOLD, color=INK)
     figure.text(left, caption_top, caption, va="top", fontsize=8.5, color=GREY)
     return figure
 
