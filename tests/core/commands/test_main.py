@@ -1,5 +1,6 @@
 """The commands beside ``train``, and what all of them share. Their answers: test_listing, test_completion."""
 
+import argparse
 import contextlib
 import io
 import os
@@ -68,6 +69,23 @@ def test_the_help_of_train_names_no_option_that_is_refused_and_links_no_page_of_
     assert "--multirun,-m" in options
     for absent in ("--config-path", "--config-name", "--experimental-rerun", "--shell-completion", "https://"):
         assert absent not in options
+
+
+def test_options_are_taken_and_completed_where_argparse_reads_each_help_text_as_it_is_added(program, monkeypatch):
+    """What Python 3.14 does by itself: one of Hydra 1.3's texts is none yet."""
+    add = argparse.ArgumentParser._add_action
+
+    def check_and_add(parser, action):
+        parser._check_help(action)
+        return add(parser, action)
+
+    monkeypatch.setattr(argparse.ArgumentParser, "_check_help", lambda _, action: "%" in (action.help or ""), False)
+    monkeypatch.setattr(argparse.ArgumentParser, "_add_action", check_and_add)
+    assert "experiment: digits" in program("train", "--help").out
+    offered = program("-sc", "query=bash", COMP_LINE="chainrule train opt").out.split()
+    assert offered == ["optimizer.", "optimizer="]
+    with pytest.raises(TypeError):
+        argparse.ArgumentParser().add_argument("--odd", help=object())
 
 
 def test_every_hydra_option_is_taken_or_refused_with_the_reason(program):
