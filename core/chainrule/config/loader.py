@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -13,11 +13,15 @@ from hydra.conf import HydraConf
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ResultDefault
 from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from chainrule.config.mailbox import Mailbox
 from chainrule.config.messages import null_group
+from chainrule.config.nodes import is_field
 from chainrule.config.unread import refuse_changed_component, refuse_name, refuse_unread
 from chainrule.config.unsafe import refuse_code, refuse_packages
 
@@ -70,7 +74,6 @@ class SafeLoader(ConfigLoaderImpl):
             prepare: is given the config of each job before the first of them starts.
             here: whether the jobs run in this process; it then has their configs at hand, for which others wait 20 ms.
         """
-        mailbox.open()
         self.repository = KeptFiles(self.repository)  # type: ignore[assignment]
         self._mailbox, self._prepare, self._at_hand = mailbox, prepare, {} if here else None
         self._merged = {}
@@ -119,8 +122,25 @@ class SafeLoader(ConfigLoaderImpl):
             self._prepare(config)
         return config
 
-    def load_configuration(self, *args: Any, **kwargs: Any) -> DictConfig:
-        config = super().load_configuration(*args, **kwargs)
+    def composed(self, master_config: DictConfig, sweep_overrides: Sequence[str]) -> DictConfig:
+        """The config of a job that is not to be run."""
+        return super().load_sweep_config(master_config, list(sweep_overrides))
+
+    def load_configuration(
+        self, config_name: str | None, overrides: list[str], run_mode: RunMode, *more: Any, **options: Any
+    ) -> DictConfig:
+        def compose(these: list[str]) -> DictConfig:
+            return super(SafeLoader, self).load_configuration(config_name, these, run_mode, *more, **options)
+
+        try:
+            config = compose(overrides)
+        except HydraException:
+            if run_mode is not RunMode.MULTIRUN:
+                raise
+            beside = _beside_what_is_swept(compose, overrides)
+            if beside is None:
+                raise
+            config = beside
         plain = plain_of(config)
         refuse_code(plain)
         if config.hydra.job.config_name == PRIMARY:  # none for Hydra's own help
@@ -149,6 +169,24 @@ class SafeLoader(ConfigLoaderImpl):
         if primary is not None:
             refuse_packages(plain_of(OmegaConf.select(primary.config, "hydra.searchpath")))
         super()._process_config_searchpath(config_name, parsed_overrides, repo)
+
+
+def _beside_what_is_swept(compose: Callable[[list[str]], DictConfig], overrides: list[str]) -> DictConfig | None:
+    """Hydra composes a sweep as a whole without what is swept, where fields of what is swept have no place yet.
+
+    It is composed without these too; each job's config holds them. None if no option of a group is swept.
+    """
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    fields = [override for override in parsed if is_field(override.key_or_group)]
+    config = compose([str(override.input_line) for override in parsed if override not in fields])
+    swept = {override.key_or_group for override in parsed if override.is_sweep_override()}
+    swept |= {str(key).lstrip("+") for key in config.hydra.sweeper.get("params") or {}}
+    of_swept = [o for o in fields if "experiment" in swept or o.key_or_group.partition(".")[0] in swept]
+    if not of_swept:
+        return None
+    config = compose([str(override.input_line) for override in parsed if override not in of_swept])
+    config.hydra.overrides.task = [o.input_line for o in parsed if not o.is_hydra_override()]
+    return config
 
 
 def options_of(repository: IConfigRepository, group: str) -> Iterator[str]:

@@ -251,6 +251,10 @@ def _ambiguous(key: str, values: str) -> ConfigError:
     )
 
 
+def _added_twice(key: str) -> ConfigError:
+    return ConfigError("it is there already: leave out the + before it", key=key)
+
+
 def _no_mapping(where: str, value: str) -> ConfigError:
     group = where.rpartition("/")[0]
     if group == "experiment":
@@ -268,6 +272,7 @@ def _no_list(where: str) -> ConfigError:
 MEANINGS: dict[str, Callable[..., ConfigError]] = {
     r"In '([^']+)': Could not override '(\w+)@": without_package,
     r"(?:In '([^']+)': )?Could not override '([^']+)'\.\s+No match in the defaults list": _unknown_group,
+    r"Could not append to config\. An item is already at '(.*)'": _added_twice,
     r"Ambiguous value for argument '(.*?)=(.*)'": _ambiguous,
     r"In '([^']+)': [\s\S]*is not a subclass of \w+\. value: (.*)": _no_mapping,
     r"In '([^']+)': [\s\S]*Cannot merge DictConfig with ListConfig": _no_list,

@@ -31,6 +31,16 @@ MANY = ("metrics", "callbacks")
 """Groups of which several options are taken at once, each under its own name."""
 
 
+def is_field(key: str) -> bool:
+    """Whether an override is of a component's field, which other components of its group may not have.
+
+    >>> is_field("optimizer.lr"), is_field("optimizer"), is_field("trainer.epochs")
+    (True, False, False)
+    """
+    group, dot, _ = key.lstrip("+~").partition(".")
+    return bool(dot) and group in GROUPS.values()
+
+
 @dataclass
 class TrainerOptions:
     """``trainer``: how long and how to train."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from chainrule.config.jobs import Job, Sweep, Watcher
 from chainrule.config.loader import PRIMARY, SafeLoader, plain_of
 from chainrule.config.mailbox import Mailbox
+from chainrule.config.misfits import refuse_misfits
 from chainrule.config.task import TaskFunction
 from chainrule.errors import ConfigError
 from chainrule.registry.goals import Goal, goal_of
@@ -38,6 +40,10 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
     assert isinstance(loader, SafeLoader)
     here = master.hydra.launcher._target_.endswith(".BasicLauncher")
     loader.begin(mailbox, lambda config: watcher.prepare(_tracking_of(config)), here)
+    given = plain_of(master.hydra.overrides.task)
+    params = [f"{key}={value}" for key, value in (plain_of(options.get("params")) or {}).items()]
+    refuse_misfits(loader, [*params, *given], functools.partial(loader.composed, master))
+    mailbox.open()
     callbacks = Callbacks(master)
     callbacks.on_multirun_start(config=master, config_name=PRIMARY)
     sweeper = Plugins.instance().instantiate_sweeper(
@@ -50,7 +56,7 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
     sweep = Sweep(folder, mailbox, objective, goal, lambda: options.get("n_trials") or loader.kept)
     try:
         with watcher.watch(sweep):
-            sweeper.sweep(arguments=plain_of(master.hydra.overrides.task))
+            sweeper.sweep(arguments=given)
     finally:
         mailbox.close()
     callbacks.on_multirun_end(config=master, config_name=PRIMARY)
