@@ -25,6 +25,7 @@ from chainrule.config.jobs import Failure, Job, Watcher
 from chainrule.config.loader import PRIMARY, SafeLoader
 from chainrule.config.messages import COMPOSING, in_a_config
 from chainrule.config.nodes import GROUPS, config_folder, store_nodes
+from chainrule.config.quoting import with_quotes
 from chainrule.config.sweep import run_jobs
 from chainrule.config.task import TaskFunction
 from chainrule.errors import ConfigError
@@ -183,7 +184,7 @@ def _refuse_taken_names(folder: Path) -> None:
 
 def _with_default(overrides: Sequence[str]) -> list[str]:
     named = any(override.lstrip("+").startswith(("experiment=", "dataset=")) for override in overrides)
-    return list(overrides) if named else [DEFAULT, *overrides]
+    return [*([] if named else [DEFAULT]), *map(with_quotes, overrides)]
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError  # type: ignore[import-untyped]
 
 from chainrule.config.nodes import GROUPS, MANY
+from chainrule.config.quoting import as_typed, holds_text, in_shell
 from chainrule.errors import ChainruleError, ConfigError, FieldError, UnknownName, did_you_mean
 from chainrule.words import one_line
 
@@ -29,7 +30,7 @@ DISTRIBUTION = "chainrule"
 EXTRA = re.compile(r"([\w.-]+).*; *extra == ['\"]([\w-]+)['\"]")
 """A requirement of an extra, as metadata has it: ``hydra-joblib-launcher<2,>=1.2; extra == 'parallel'``."""
 CLOSING = {"[": "]", "{": "}"}
-SPECIAL = re.compile(r"[\s()\[\]{},;:'\"]")  # what Hydra's grammar gives a meaning to
+SPECIAL = re.compile(r"[\s()\[\]{},:='\"]")  # what Hydra's grammar gives a meaning to
 WORDS = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
 
 
@@ -84,12 +85,13 @@ def _unreadable(error: OverrideParseException) -> str:
     end = CLOSING.get(value[:1])
     if end and value.count(value[0]) > value.count(end):
         return f"it ends within a bracket; where there are blanks, put all of it in quotes: '{error.override} ...{end}'"
+    if not key.isascii():
+        return "no key has such letters"
+    if value.startswith("="):
+        return f"write one =, as {key}={value.lstrip('=')}"
     if SPECIAL.search(value):
-        inner = "['...']" if value.startswith("[") else f"'{value}'"
-        return (
-            "text with blanks, commas, semicolons or brackets needs quotes of its own within the shell's: "
-            f'"{key}={inner}"'
-        )
+        typed = f"\"{key}=['...']\"" if value.startswith("[") else as_typed(key, value)
+        return f"text with =, commas, brackets or quotes needs quotes of its own within the shell's: {typed}"
     return reason.partition(" expecting")[0]
 
 
@@ -246,8 +248,10 @@ def _unknown_group(file: str | None, group: str) -> ConfigError:
 
 
 def _ambiguous(key: str, values: str) -> ConfigError:
+    text = f", for one text {as_typed(key, values)}" if holds_text(key) and "'" not in values else ""
     return ConfigError(
-        f"got {values}; to sweep over these values add -m, to give a list write '{key}=[{values}]'", key=key
+        f"got {values}; to sweep over these values add -m, to give a list write {in_shell(f'{key}=[{values}]')}{text}",
+        key=key,
     )
 
 

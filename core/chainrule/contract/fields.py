@@ -132,7 +132,10 @@ def fit(annotation: Any, value: Any) -> Any:
         TypeError: it does not fit; the message says what would.
     """
     if not _fits(annotation, value):
-        raise TypeError(f"got {as_written(value)}, expected {expected(annotation)}")
+        scalar = value is None or isinstance(value, (bool, int, float))
+        text = scalar and _component_kind(annotation) is None and _fits(annotation, str(value))
+        hint = f"; in quotes of its own, '{as_written(value)}', it is text" if text else ""
+        raise TypeError(f"got {as_written(value)}, expected {expected(annotation)}{hint}")
     return _converted(annotation, value)
 
 

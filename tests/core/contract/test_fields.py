@@ -135,7 +135,7 @@ def test_what_fits(annotation: Any, value: Any, result: Any) -> None:
         (float, None, "got null, expected a number"),
         (bool, 1, "got 1, expected true or false"),
         (bool, "yes", 'got "yes", expected true or false'),
-        (str, 1, "got 1, expected text"),
+        (str, 1, "got 1, expected text; in quotes of its own, '1', it is text"),
         (Literal["same", "valid"], "sme", 'got "sme", expected "same" or "valid"'),
         (Literal[1, 2], True, "got true, expected 1 or 2"),
         (Literal[1, 2], 1.0, "got 1.0, expected 1 or 2"),
@@ -337,7 +337,7 @@ def refusal(annotation: Any, value: Any) -> str | None:
 def test_a_refusal_names_the_value_and_what_is_expected(typed: tuple[Any, Any], other: tuple[Any, Any]) -> None:
     annotation, value = typed[0], other[1]
     message = refusal(annotation, value)
-    assert message is None or (message.startswith("got ") and message.endswith(f", expected {expected(annotation)}"))
+    assert message is None or (message.startswith("got ") and f", expected {expected(annotation)}" in message)
 
 
 @given(typed_values())
