@@ -4,6 +4,7 @@ import contextlib
 import io
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,21 @@ def inside(folder: Path, settings: dict[str, str]) -> Iterator[None]:
         for handler in set(logging.root.handlers) - set(handlers):
             handler.close()
         logging.root.handlers, logging.root.level = handlers, level
+
+
+@pytest.fixture
+def signals_at_default() -> Iterator[None]:
+    """Signals act here, and in what is started here, as below a terminal: nohup leaves SIGHUP ignored, and a shell
+    SIGINT for what it runs in the background, which the program rightly keeps."""
+    acting = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGHUP: signal.SIG_DFL,
+        signal.SIGTERM: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in acting.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

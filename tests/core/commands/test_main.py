@@ -128,6 +128,7 @@ def test_an_interrupt_is_one_line(program, monkeypatch):
     assert (ran.status, ran.err) == (130, "chainrule: interrupted\n")
 
 
+@pytest.mark.usefixtures("signals_at_default")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130)])
 def test_a_signal_before_the_run_is_recorded_leaves_nothing_behind(program, tmp_path, monkeypatch, number, status):
     monkeypatch.setattr("chainrule.runs.report.run", lambda job: signal.raise_signal(number))

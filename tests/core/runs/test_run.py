@@ -509,6 +509,7 @@ def measured(store, name):
     return any("train/loss" in run.data.metrics for run in store.runs(f"attributes.run_name = '{name}'"))
 
 
+@pytest.mark.usefixtures("signals_at_default")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_in_the_middle_of_a_run_records_it_as_killed(folder, store, number, status):
     name = f"signal{int(number)}"

@@ -12,7 +12,10 @@ from chainrule.process.signals import Terminated, ended_by_signals, signals_wait
 from chainrule.tracking.store import prepare_store
 
 # MLflow's own models use a loader strategy that SQLAlchemy 2.1 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
+    pytest.mark.usefixtures("signals_at_default"),
+]
 
 
 @pytest.fixture(scope="module")
