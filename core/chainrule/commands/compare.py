@@ -13,7 +13,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(NAME, help="runs by what differs: mean and interval over seeds, best first")
     parser.add_argument("which", nargs="?", metavar="SWEEP|EXPERIMENT", help="by name (default: the latest sweep)")
     parser.add_argument("--where", metavar="FILTER", help="only such runs: \"params.optimizer.name = 'adam'\"")
-    parser.add_argument("--metric", metavar="NAME", help="test/accuracy, say (default: a test metric that all have)")
+    parser.add_argument("--metric", metavar="NAME", help="what to rank by (default: the objective of the runs)")
     forms = parser.add_mutually_exclusive_group()
     for option, form in {"--csv": ".csv", "--json": ".json", "--markdown": ".md"}.items():
         printed = "print this; the rest goes to stderr"

@@ -16,7 +16,7 @@ def compare(
     Args:
         which: its name; None for the latest sweep, or, with a filter, for all runs.
         where: a filter as MLflow's search takes it: ``params.optimizer.lr = '0.01'``.
-        metric: None for a test metric that all have.
+        metric: by which groups are ranked and tested; None for the objective of the runs (``grouped`` has more).
         uri: the store; None for the default one.
 
     Raises:

@@ -25,9 +25,10 @@ def show(comparison: Comparison) -> None:
     console = Console(highlight=False)
     table = Table()
     names = headings(comparison.by)
-    titles = [*names, *_titles(comparison)]
-    for title in titles:
-        table.add_column(Text(title), justify="left" if title in names else "right", overflow="fold")
+    for title in [*names, *_titles(comparison)]:
+        table.add_column(
+            Text(title.replace("/", "/\n")), justify="left" if title in names else "right", overflow="fold"
+        )
     for group in comparison.groups:
         table.add_row(*map(Text, _cells(comparison, group)))
     console.print(heading(comparison), style="bold", markup=False)
@@ -49,16 +50,22 @@ def markdown(comparison: Comparison) -> str:
 
 
 def as_csv(comparison: Comparison) -> str:
-    """A row for each group: its params, n, mean, standard deviation, interval, and the test of the best against it."""
+    """A row for each group: its params, n, mean, standard deviation, interval, the test of the best against it; then
+    mean and standard deviation of each further metric.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     tested = ("difference", "difference_low", "difference_high", "d_z", "common_seeds", "p", "p_holm")
-    writer.writerow([*comparison.by, "metric", *FIGURES, "left_out", *tested])
+    further = [f"{name}{kind}" for name in comparison.further for kind in ("", "_sd")]
+    writer.writerow([*comparison.by, "metric", *FIGURES, "left_out", *tested, *further])
     for group, test in zip_longest(comparison.groups, [None, *comparison.pairs]):
         figures = [getattr(group.summary, name, None) for name in FIGURES]
         figures[0] = len(group.runs)
         row: list[Any] = [*group.settings.values(), comparison.metric, *figures, len(group.left_out)]
         row += [test.difference, test.low, test.high, test.d_z, test.n, test.p, test.p_holm] if test else [None] * 7
+        for name in comparison.further:
+            known = group.further.get(name)
+            row += [known.mean, known.sd] if known else [None, None]
         writer.writerow(row)
     return text.getvalue()
 
@@ -70,6 +77,7 @@ def as_json(comparison: Comparison) -> str:
             "settings": group.settings,
             **{name: getattr(group.summary, name, None) for name in FIGURES},
             "n": len(group.runs),
+            "further": {name: dataclasses.asdict(known) for name, known in group.further.items()},
             "seeds": {run.seed: {"run": run.run_id, "value": value} for run, value in zip(group.runs, group.values)},
             "outliers": [group.runs[index].seed for index in group.outliers],
             "left_out": [
@@ -88,7 +96,7 @@ def as_json(comparison: Comparison) -> str:
         for group, test in zip(comparison.groups[1:], comparison.pairs)
     ]
     whole = {
-        **{name: getattr(comparison, name) for name in ("title", "metric", "goal", "by", "beside")},
+        **{name: getattr(comparison, name) for name in ("title", "metric", "objective", "goal", "by", "beside")},
         "groups": groups,
         "pairs": pairs,
         "other_runs": comparison.others,
@@ -101,7 +109,8 @@ def _titles(comparison: Comparison) -> list[str]:
     """A single seed has no spread; where nothing was left out, nobody needs to see a column of zeros."""
     repeated = any(len(group.runs) > 1 for group in comparison.groups)
     left_out = any(group.left_out for group in comparison.groups)
-    return ["n", "mean", *(["sd", "95 % interval"] if repeated else []), *(["left out"] if left_out else [])]
+    spread, without = ["sd", "95 % interval"] if repeated else [], ["left out"] if left_out else []
+    return ["n", comparison.metric, *spread, *without, *comparison.further]
 
 
 def _cells(comparison: Comparison, group: Group) -> list[str]:
@@ -109,9 +118,10 @@ def _cells(comparison: Comparison, group: Group) -> list[str]:
     interval = f"{number(known.low)} to {number(known.high)}" if known and known.n > 1 else ""
     cells = {
         "n": str(len(group.runs)),
-        "mean": number(known.mean) if known else "",
+        comparison.metric: number(known.mean) if known else "",
         "sd": number(known.sd) if known else "",
         "95 % interval": interval,
         "left out": str(len(group.left_out) or ""),
+        **{name: number(group.further[name].mean) if name in group.further else "" for name in comparison.further},
     }
     return [*map(setting, group.settings.values()), *(cells[title] for title in _titles(comparison))]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chainrule.comparison.inference import Paired, Summary, corrected, outliers, paired, summary
 from chainrule.comparison.runs import Found, StoredRun
 from chainrule.errors import TrackingError, UnknownName, did_you_mean
-from chainrule.registry.goals import Goal, goal_of
-from chainrule.registry.registry import registry
+from chainrule.registry.goals import OBJECTIVE, Goal, goal_of, judging
 
 PAIRS = 5
 """The best group is tested against so many of the next ones: each further test makes all of them weaker."""
@@ -31,7 +30,8 @@ class Group:
     """Runs that differ in nothing but their seed.
 
     ``runs``: those that count, one for each seed; ``values``: the metric's, in the same order; ``outliers``: the
-    positions of those that stand far out. ``summary`` is None where no run counts.
+    positions of those that stand far out. ``summary`` is None where no run counts. ``further``: the metrics that stand
+    beside it, of those runs that have them.
     """
 
     settings: dict[str, str | None]
@@ -40,6 +40,7 @@ class Group:
     summary: Summary | None
     outliers: tuple[int, ...]
     left_out: tuple[LeftOut, ...]
+    further: dict[str, Summary]
 
     @property
     def by_seed(self) -> dict[str, float]:
@@ -50,13 +51,17 @@ class Group:
 class Comparison:
     """What ``chainrule compare`` found.
 
-    ``by``: the params that tell the groups apart; ``beside``: those that differ with them. ``groups``: the best first;
-    ``pairs``: by how much the best one is above each of the next ones, in their order, None without a seed in common.
-    ``others``: how many runs of other programs were found and left out.
+    ``metric``: by which the groups are ranked and tested; ``objective``: by which their runs were to be judged;
+    ``further``: the metrics that stand beside it, and rank nothing. ``by``: the params that tell the groups apart;
+    ``beside``: those that differ with them. ``groups``: the best first; ``pairs``: by how much the best one
+    is above each of the next ones, in their order, None without a seed in common. ``others``: how many runs of other
+    programs were found and left out.
     """
 
     title: str
     metric: str
+    objective: str
+    further: tuple[str, ...]
     goal: Goal
     by: tuple[str, ...]
     beside: tuple[str, ...]
@@ -74,7 +79,8 @@ def grouped(found: Found, metric: str | None = None) -> Comparison:
     """Group runs by what differs between them, and compare the groups.
 
     Args:
-        metric: None for ``chosen_metric``.
+        metric: by which they are ranked; None for the objective of most of them. Where that was not measured, as in
+            data without validation samples, it is the same one of training: never one of test data unless asked.
 
     Raises:
         UnknownName: no run has that metric. TrackingError: no run has finished.
@@ -85,7 +91,9 @@ def grouped(found: Found, metric: str | None = None) -> Comparison:
         told = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
         raise TrackingError(f"{found.title}: of {len(found.runs)} runs none has finished ({told})")
     known = {name for run in finished for name in (*run.metrics, *run.unreal)}
-    metric = chosen_metric(finished) if metric is None else metric
+    objectives = Counter(run.objective or OBJECTIVE for run in finished)
+    objective = objectives.most_common(1)[0][0]
+    metric = judging(objective, known) if metric is None else metric
     if metric not in known:
         raise UnknownName(f'no run has a metric "{metric}". {did_you_mean(metric, known, 30)}', key="--metric")
 
@@ -94,27 +102,18 @@ def grouped(found: Found, metric: str | None = None) -> Comparison:
     for run in found.runs:
         together[tuple(run.params.get(key) for key in by)].append(run)
     goal = goal_of(metric)
-    groups = [_group(dict(zip(by, values)), runs, metric) for values, runs in together.items()]
+    further = tuple(name for name in _beside(known, objective) if name != metric)
+    groups = [_group(dict(zip(by, values)), runs, metric, further) for values, runs in together.items()]
     groups.sort(key=lambda group: [value or "" for value in group.settings.values()])  # of equal ones
     groups.sort(key=lambda group: (group.summary is None, goal.gain(0.0, group.summary.mean) if group.summary else 0))
-    return Comparison(found.title, metric, goal, by, beside, tuple(groups), _pairs(groups), found.others)
+    pairs = _pairs(groups)
+    return Comparison(found.title, metric, objective, further, goal, by, beside, tuple(groups), pairs, found.others)
 
 
-def chosen_metric(runs: Sequence[StoredRun]) -> str:
-    """A test metric that as many runs as possible have; of several the first that is registered, the loss at last.
-
-    Without any test metric the same of validation, or of training.
-    """
-    counts: defaultdict[str, int] = defaultdict(int)
-    for run in runs:
-        for name in {*run.metrics, *run.unreal}:
-            counts[name] += 1
-    order = [*registry().names("metric"), "loss"]
-    for split in ("test", "validation", "train"):
-        there = [name for name in (f"{split}/{metric}" for metric in order) if name in counts]
-        if there:
-            return max(there, key=lambda name: counts[name])
-    return max(counts, key=lambda name: counts[name], default="loss")
+def _beside(known: Iterable[str], objective: str) -> list[str]:
+    """The objective, and what was measured of test data, its loss first."""
+    names = [name for name in known if name == objective or name.startswith("test/")]
+    return sorted(names, key=lambda name: (name != objective, name != "test/loss", name))
 
 
 def telling_apart(settings: Sequence[Mapping[str, str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -141,7 +140,7 @@ def telling_apart(settings: Sequence[Mapping[str, str]]) -> tuple[tuple[str, ...
     return tuple(by), tuple(key for key in differ if key not in by)
 
 
-def _group(settings: dict[str, str | None], runs: Sequence[StoredRun], metric: str) -> Group:
+def _group(settings: dict[str, str | None], runs: Sequence[StoredRun], metric: str, further: Sequence[str]) -> Group:
     """Of runs with the same settings and seed, the latest one that finished with the metric counts."""
     counted: dict[str, StoredRun] = {}
     left_out = []
@@ -157,7 +156,9 @@ def _group(settings: dict[str, str | None], runs: Sequence[StoredRun], metric: s
     ordered = sorted(counted.values(), key=lambda run: (len(run.seed), run.seed))
     values = tuple(run.metrics[metric] for run in ordered)
     known = summary(values) if values else None
-    return Group(settings, tuple(ordered), values, known, tuple(outliers(values)), tuple(left_out))
+    beside = {name: [run.metrics[name] for run in ordered if name in run.metrics] for name in further}
+    summaries = {name: summary(there) for name, there in beside.items() if there}
+    return Group(settings, tuple(ordered), values, known, tuple(outliers(values)), tuple(left_out), summaries)
 
 
 def _pairs(groups: Sequence[Group]) -> tuple[Paired | None, ...]:

@@ -8,14 +8,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.errors import ConfigError, TrackingError, UnknownName, did_you_mean
-from chainrule.tracking.tags import ERROR, KIND, NAME_LENGTH, SWEEP, nonfinite_in, reused_tag, reusing_sweeps, stored
+from chainrule.tracking.tags import (
+    ERROR,
+    KIND,
+    NAME_LENGTH,
+    SWEEP,
+    nonfinite_in,
+    objective_of,
+    reused_tag,
+    reusing_sweeps,
+    stored,
+)
 
 PAGE = 1000
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """One run of ``chainrule train`` as the store has it. ``unreal``: metrics that were infinite or not a number."""
+    """One run of ``chainrule train`` as the store has it.
+
+    ``unreal``: metrics that were infinite or not a number. ``objective``: the metric by which it is judged, None where
+    none was named.
+    """
 
     run_id: str
     experiment_id: str
@@ -26,6 +40,7 @@ class StoredRun:
     metrics: dict[str, float]
     unreal: dict[str, str]
     error: str | None
+    objective: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,7 @@ def find(client: Any, which: str | None = None, where: str | None = None) -> Fou
         title = title if which is None else f"{title} where {where}"
     found = [run for condition in conditions for run in _search(client, ids, condition, where)]
     found = list({run.info.run_id: run for run in found}.values())  # a sweep may have reused a run of its own
-    runs = [_stored(run) for run in found if "seed" in run.data.params]
+    runs = [_stored(run, which) for run in found if "seed" in run.data.params]
     others = sum("seed" not in run.data.params and KIND not in run.data.tags for run in found)
     if not runs:
         raise TrackingError(f"{title}: no run of chainrule train is recorded")
@@ -133,7 +148,7 @@ def _of_sweep(name: str) -> list[str]:
     return [f"tags.{SWEEP} = '{name}'", f"tags.`{reused_tag(name)}` LIKE '%'"]
 
 
-def _stored(run: Any) -> StoredRun:
+def _stored(run: Any, sweep: str | None) -> StoredRun:
     tags = run.data.tags
     return StoredRun(
         run.info.run_id,
@@ -145,4 +160,5 @@ def _stored(run: Any) -> StoredRun:
         dict(run.data.metrics),
         nonfinite_in(tags),
         tags.get(ERROR),
+        objective_of(tags, sweep),
     )

@@ -47,10 +47,25 @@ def heading(comparison: Comparison) -> str:
 
 def findings(comparison: Comparison) -> list[str]:
     """What there is to say beside the table, a sentence or two each."""
-    said = [*_pairs(comparison), *_outliers(comparison), *_left_out(comparison)]
+    said = [*_judging(comparison), *_pairs(comparison), *_outliers(comparison), *_left_out(comparison)]
     if comparison.beside:
         said.append(f"With these, other params differ: {listed(comparison.beside, 12)}.")
     return said
+
+
+def _judging(comparison: Comparison) -> Iterator[str]:
+    """Where it is not what the runs were to be judged by, or no sound way to judge them."""
+    metric, objective = comparison.metric, comparison.objective
+    if metric.startswith("test/") and metric != objective and len(comparison.counted) > 1:
+        yield (
+            "Ranked by test data: what is chosen by it has none left to say how good it is. "
+            f"The objective: --metric {objective}."
+        )
+    elif metric.startswith("train/") and objective not in (metric, *comparison.further):
+        yield (
+            f"No run measured the objective, {objective}. {metric} says how well they fit what they were trained on, "
+            "and no more. Another metric: --metric NAME."
+        )
 
 
 def _pairs(comparison: Comparison) -> Iterator[str]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from chainrule.config.mailbox import Mailbox
-from chainrule.registry.goals import Goal
 
 
 @dataclass(frozen=True)
@@ -26,10 +25,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """What a job of a sweep gave: its metrics, and what is to be said of it, on one line."""
+    """What a job of a sweep gave.
 
-    metrics: Mapping[str, float]
+    ``text``: what is to be said of it, on one line; ``figures``: the metrics in it. ``judged``: that of them by which
+    it is told apart from the others, None for none. ``run_id``: None for an untracked run.
+    """
+
     text: str
+    figures: Mapping[str, float]
+    judged: str | None
+    run_id: str | None
     reused: bool = False
 
 
@@ -44,14 +49,13 @@ class Failure:
 class Sweep:
     """A sweep, while its jobs run.
 
-    ``objective``: the metric by which its jobs are told apart, None for none, and its ``goal``.
+    ``objective``: the metric by which its jobs are told apart, None for none.
     ``jobs()``: how many there will be, as far as is known now.
     """
 
     folder: Path
     mailbox: Mailbox
     objective: str | None
-    goal: Goal
     jobs: Callable[[], int]
 
     @property

@@ -13,7 +13,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +27,25 @@ DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 class Ended:
     """How a job ended.
 
-    ``overrides``: those in which it differs from the others. ``text``: what it measured, on one line, and ``objective``
-    by number. ``failed``: why it did not come to its end, None where it did; ``trace``: where. ``reused``: whether an
-    equal run had finished before.
+    ``overrides``: those in which it differs from the others. ``failed``: why it did not come to its end, None where it
+    did; ``trace``: where. ``folder``: its files'. The others are those of ``jobs.Done``.
     """
 
     number: int
     overrides: tuple[str, ...]
     text: str = ""
-    objective: float | None = None
+    figures: dict[str, float] = field(default_factory=dict)
+    judged: str | None = None
+    run_id: str | None = None
+    reused: bool = False
+    folder: str = ""
     failed: str | None = None
     trace: str = ""
-    reused: bool = False
+
+    @property
+    def objective(self) -> float | None:
+        """The value of the metric by which it is judged."""
+        return self.figures.get(self.judged) if self.judged is not None else None
 
     def __float__(self) -> float:
         """The objective: a search takes what a job returns for a number, and tells why it is none."""

@@ -21,7 +21,7 @@ from chainrule.config.mailbox import Mailbox
 from chainrule.config.misfits import refuse_misfits
 from chainrule.config.task import TaskFunction
 from chainrule.errors import ConfigError
-from chainrule.registry.goals import Goal, goal_of
+from chainrule.registry.goals import goal_of
 
 
 def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], watcher: Watcher) -> None:
@@ -31,9 +31,8 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
     master = hydra.compose_config(PRIMARY, [*overrides, "hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
     options, objective = master.hydra.sweeper, master.get("objective")
     searches = not options._target_.endswith(".BasicSweeper")
-    goal = goal_of(objective) if objective else Goal.MIN
     if searches:
-        _check_direction(options, objective, goal)
+        _check_direction(options, objective)
     folder = Path(master.hydra.runtime.cwd, master.hydra.sweep.dir).resolve()
     mailbox = Mailbox(folder)
     loader = hydra.config_loader
@@ -53,7 +52,7 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
     )
     if searches:  # whose jobs are composed one by one, by some launchers in the worker alone
         watcher.prepare(_tracking_of(master))
-    sweep = Sweep(folder, mailbox, objective, goal, lambda: options.get("n_trials") or loader.kept)
+    sweep = Sweep(folder, mailbox, objective, lambda: options.get("n_trials") or loader.kept)
     try:
         with watcher.watch(sweep):
             sweeper.sweep(arguments=given)
@@ -62,12 +61,12 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
     callbacks.on_multirun_end(config=master, config_name=PRIMARY)
 
 
-def _check_direction(sweeper: DictConfig, objective: str | None, goal: Goal) -> None:
+def _check_direction(sweeper: DictConfig, objective: str | None) -> None:
     """A search whose direction is not that of its objective would find the worst."""
     if objective is None:
         raise ConfigError("a search needs it: the metric to improve", key="objective")
     direction = getattr(sweeper.get("direction"), "name", sweeper.get("direction"))
-    fitting = f"{goal}imize"
+    fitting = f"{goal_of(objective)}imize"
     if isinstance(direction, str) and direction != fitting:
         raise ConfigError(f'got "{direction}", but {objective} is to be {fitting}d', key="hydra.sweeper.direction")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -59,8 +60,7 @@ class TaskFunction:
             )
         if self._mailbox is None:
             return result
-        objective = result.metrics.get(plain["objective"])
-        return self._mailbox.tell(Ended(hydra.job.num, differs, result.text, objective, reused=result.reused))
+        return self._mailbox.tell(Ended(hydra.job.num, differs, folder=str(folder), **dataclasses.asdict(result)))
 
 
 def _why(error: Exception) -> str:

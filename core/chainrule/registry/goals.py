@@ -1,13 +1,17 @@
-"""Which way a metric is better: the one place that knows, and that compares by it."""
+"""Which way a metric is better, and by which one a run is judged: the one place that knows, and that compares by it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from enum import StrEnum
+from typing import Any
 
 from chainrule.contract.kinds import Metric
 from chainrule.registry.registry import registry
+
+OBJECTIVE = "validation/loss"
+"""By which runs are judged that name no other metric."""
 
 
 class Goal(StrEnum):
@@ -29,7 +33,7 @@ class Goal(StrEnum):
         return a - b if self is Goal.MAX else b - a
 
     @property
-    def best(self) -> Callable[..., float]:
+    def best(self) -> Callable[..., Any]:
         """``min`` or ``max``, the function."""
         return max if self is Goal.MAX else min
 
@@ -52,3 +56,15 @@ def goal_of(name: str) -> Goal:
         assert issubclass(cls, Metric)
         return Goal(cls.goal)
     return Goal.MIN
+
+
+def judging(objective: str, measured: Container[str]) -> str:
+    """The metric by which a run is judged: the objective, or the same one of training where it was not measured.
+
+    Data without validation samples is never judged by its test samples in their place: who chooses by them has none
+    left to say how good the choice is.
+
+    >>> judging("best/validation/loss", {"train/loss", "test/loss"})
+    'train/loss'
+    """
+    return objective if objective in measured else f"train/{objective.rpartition('/')[2]}"

@@ -14,14 +14,14 @@ from chainrule.process.threads import blas
 from chainrule.registry.effects import without_effect
 from chainrule.registry.provenance import provenance
 from chainrule.tracking.environment import numerics
-from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, SWEEP, component_tags, flattened
+from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, OBJECTIVE, SWEEP, component_tags, flattened
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job
 
 
 def describe(job: Job, data: Data, used: Sequence[Component]) -> dict[str, str]:
-    """The tags by which a run is found again: its sweep, its config's digest, where each component came from.
+    """The tags by which a run is found again and judged: sweep, objective, config's digest, where components came from.
 
     Args:
         used: every component of the run.
@@ -29,6 +29,8 @@ def describe(job: Job, data: Data, used: Sequence[Component]) -> dict[str, str]:
     tags = component_tags(provenance(used))
     if job.sweep is not None:
         tags[SWEEP] = job.sweep
+    if job.config["objective"] is not None:
+        tags[OBJECTIVE] = job.config["objective"]
     working = [component for component in used if not (isinstance(component, Callback) and component.display)]
     return {**tags, BLAS: blas(), CONFIG_DIGEST: config_digest(job.config, data, provenance(working))}
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chainrule.registry.goals import judging
 from chainrule.runs.run import run
 from chainrule.words import number, relative
 
@@ -26,11 +27,14 @@ def run_and_report(job: Job) -> dict[str, float] | Done:
         if (job.folder / "model").exists():
             sys.stderr.write(f"the weights as far as they were trained are in {relative(job.folder)}\n")
         raise
-    report = Report(result.name, result.metrics)
+    report = Report(result.name, result.metrics, job.config["objective"])
     if job.sweep is not None:
         took = "reused" if result.reused else f"{result.seconds:.1f} s"
-        return Done(result.metrics, "  ".join([report.line(), took, relative(job.folder)]), result.reused)
+        text = "  ".join([result.name, in_line(report.figures), took, relative(job.folder)])
+        return Done(text, report.figures, report.judged, result.run_id, result.reused)
     report.table()
+    if report.judged is not None:
+        print(f"judged   by {judged_by(report.judged, report.objective)}: {number(result.metrics[report.judged])}")
     if result.stopped:
         print(f"stopped  {result.stopped}")
     print(f"time     {result.seconds:.1f} s{', of an equal run that had finished' if result.reused else ''}")
@@ -42,10 +46,24 @@ def run_and_report(job: Job) -> dict[str, float] | Done:
 
 @dataclass(frozen=True)
 class Report:
-    """The metrics of one run, for people."""
+    """The metrics of one run, for people. ``objective``: that by which it is to be judged, None for none."""
 
     name: str
     metrics: Mapping[str, float]
+    objective: str | None = None
+
+    @property
+    def judged(self) -> str | None:
+        """The metric by which it is judged; None for none, or where it measured neither it nor what stands for it."""
+        name = judging(self.objective, self.metrics) if self.objective is not None else None
+        return name if name in self.metrics else None
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What a line shows: that by which it is judged, then what was measured on the last split that there is."""
+        last = next((s for s in reversed(SPLITS) if any(name.startswith(f"{s}/") for name in self.metrics)), "train")
+        names = [self.judged, *(f"{last}/{name}" for name in self._measured())]
+        return {name: self.metrics[name] for name in names if name is not None and name in self.metrics}
 
     def table(self) -> None:
         """Print a row for each metric, a column for each split."""
@@ -62,12 +80,6 @@ class Report:
             table.add_row(name.replace("_", " "), *cells, *([self._best(name)] if best else []))
         Console(highlight=False).print(table)
 
-    def line(self) -> str:
-        """The name, and what was measured on the last split that there is."""
-        last = next((s for s in reversed(SPLITS) if any(name.startswith(f"{s}/") for name in self.metrics)), "train")
-        values = [(name, self.metrics.get(f"{last}/{name}")) for name in self._measured()]
-        return "  ".join([self.name, *(f"{last}/{name} {number(v)}" for name, v in values if v is not None)])
-
     def _measured(self) -> list[str]:
         """What was measured on any split, in the order of the record: loss first."""
         names = [name.partition("/")[2] for name in self.metrics if name.partition("/")[0] in SPLITS]
@@ -78,3 +90,17 @@ class Report:
         if f"best/{key}" not in self.metrics:
             return ""
         return f"{number(self.metrics[f'best/{key}'])} ({self.metrics[f'best_epoch/{key}']:.0f})"
+
+
+def in_line(figures: Mapping[str, float]) -> str:
+    """``validation/loss 0.1129  test/accuracy 0.9716``"""
+    return "  ".join(f"{name} {number(value)}" for name, value in figures.items())
+
+
+def judged_by(metric: str, objective: str | None) -> str:
+    """The metric by which runs are judged, and why, where it is not the objective that was asked for."""
+    return (
+        metric
+        if metric == objective
+        else f"{metric}, as no {(objective or '').rpartition('/')[0]} samples measure {objective}"
+    )

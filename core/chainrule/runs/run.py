@@ -111,7 +111,7 @@ def take_over(job: Job, run_id: str, tracking: Any) -> Result:
     """The result of an equal run that has finished, with its files in the folder of this job."""
     result = dataclasses.replace(loaded(run_id, tracking.uri, job.folder), name=run_name(job), reused=True)
     if job.sweep is not None:
-        tracking.reused_by(job.sweep, run_id)
+        tracking.reused_by(job.sweep, run_id, job.config["objective"])
     return result
 
 

@@ -7,10 +7,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import SweepError, TrackingError, debugging
-from chainrule.runs.report import run_and_report
+from chainrule.registry.goals import goal_of
+from chainrule.runs.ranking import best_group, best_of, comparable, groups, means, settings
+from chainrule.runs.report import in_line, judged_by, run_and_report
 from chainrule.words import duration, number, relative
 
 if TYPE_CHECKING:
@@ -51,9 +54,13 @@ class Supervisor:
 
     def __init__(self) -> None:
         self.ended: list[Ended] = []
-        self.best: Ended | None = None
         self._trackings: dict[tuple[str, str], Tracking] = {}
         self._known: set[int] = set()
+
+    @property
+    def best(self) -> Ended | None:
+        """The job with the best objective so far."""
+        return best_of(self._comparable())
 
     @property
     def failed(self) -> list[Ended]:
@@ -88,7 +95,7 @@ class Supervisor:
             for ended in sweep.mailbox.told(self._known):
                 line = self._heard(ended)
                 bar.total = sweep.jobs()
-                bar.set_postfix_str(self._counts(), refresh=False)
+                bar.set_postfix_str(", ".join(filter(None, [self._counts(), self._best_so_far()])), refresh=False)
                 with bar.external_write_mode():
                     print(line, flush=True)
                 bar.update()
@@ -120,39 +127,52 @@ class Supervisor:
 
     def _heard(self, ended: Ended) -> str:
         """The line for a job that has ended."""
-        is_best = self._is_best(ended)
-        if is_best:
-            self.best = ended
         self.ended.append(ended)
         done, jobs = len(self.ended), self.sweep.jobs()
         words = [f"{done}/{jobs}", ended.text if ended.failed is None else f"{job_name(ended)}  failed"]
-        if is_best and done > 1:
-            words.append("the best so far")
+        if done > 1 and self.best is ended:
+            words.append("the best run so far")
         if done < jobs:
             seconds = (time.monotonic() - self._start) / done * (jobs - done)
             words.append(f"{duration(seconds)} left")
         return "  ".join(words)
 
-    def _is_best(self, ended: Ended) -> bool:
-        if ended.objective is None or self.best is None or self.best.objective is None:
-            return ended.objective is not None
-        return self.sweep.goal.better(ended.objective, self.best.objective)
+    def _comparable(self) -> list[Ended]:
+        return comparable(self.ended, self.sweep.objective)
 
     def _counts(self) -> str:
-        """How many failed and were reused, where there are any, and the best."""
+        """How many failed and were reused, where there are any."""
         reused = sum(ended.reused for ended in self.ended)
-        counts = [f"{count} {what}" for count, what in ((reused, "reused"), (len(self.failed), "failed")) if count]
-        if self.best is not None:
-            counts.append(f"best {self.sweep.objective} {number(self.best.objective)} ({job_name(self.best)})")
-        return ", ".join(counts)
+        counts = ((reused, "reused"), (len(self.failed), "failed"))
+        return ", ".join(f"{count} {what}" for count, what in counts if count)
+
+    def _best_so_far(self) -> str:
+        best = self.best
+        return f"best {best.judged} {number(best.objective)} ({job_name(best)})" if best is not None else ""
 
     def _report(self) -> None:
-        """How the sweep ended: what failed and why, to stderr, then how many jobs, the best, how to find the runs."""
+        """How the sweep ended: how many jobs, the best group and the best run, how to find all of them."""
         counts = self._counts()
         print(f"jobs     {len(self.ended)}{', ' if counts else ''}{counts}")
+        self._report_best()
         print(f"files    {relative(self.sweep.folder)}")
         if self._trackings:
             print(f"compare  chainrule compare {self.sweep.name}")
+
+    def _report_best(self) -> None:
+        """Groups before runs: a single one may be the best by chance."""
+        jobs, best = self._comparable(), self.best
+        if best is None or best.judged is None:
+            return
+        print(f"judged   by {judged_by(best.judged, self.sweep.objective)}, {goal_of(best.judged).word} is better")
+        several = len(groups(jobs)) > 1
+        group = best_group(jobs)
+        if len(groups(jobs)) < len(jobs):
+            over = f"mean of {len(group)} seeds" if len(group) > 1 else "one seed"
+            words = [",".join(settings(group[0])), over, in_line(means(group))]
+            print(f"{'best' if several else 'all':9}{'  '.join(filter(None, words))}")
+        where = [f"run {best.run_id}"] if best.run_id is not None else []
+        print("best run " + "  ".join([job_name(best), in_line(best.figures), *where, relative(Path(best.folder))]))
 
     def _say_how_to_go_on(self) -> None:
         for tracking in self._trackings.values():

@@ -14,6 +14,7 @@ PARAM_LENGTH, TAG_LENGTH, DIGEST_LENGTH, KEY_LENGTH = 6000, 8000, 36, 250  # wha
 NAME_LENGTH = 250  # of runs, experiments, users: MLflow checks nothing, but a strict database does
 
 SWEEP = "sweep"  # what the runs of one sweep share
+OBJECTIVE = "objective"  # the metric by which the run is judged
 CONFIG_DIGEST = "config_digest"  # of all that can change the result
 WEIGHTS_DIGEST = "weights_digest"  # of the result
 DATASET_DIGEST = "dataset.digest"
@@ -97,6 +98,16 @@ def reusing_sweeps(tags: Mapping[str, str]) -> list[tuple[str, int]]:
     """The inverse: the sweeps that took a run over, and when."""
     texts = [text.partition(" ") for name, text in tags.items() if name.startswith(REUSED)]
     return [(sweep, int(when)) for when, _, sweep in texts]
+
+
+def objective_tag(sweep: str) -> str:
+    """The tag of the metric by which a sweep judges a run that it took over; ``OBJECTIVE`` is that of the run's own."""
+    return key_of(f"{OBJECTIVE}.{reused_tag(sweep)}")
+
+
+def objective_of(tags: Mapping[str, str], sweep: str | None = None) -> str | None:
+    """The metric by which a run is judged, in a sweep or for itself; None where none was named."""
+    return (tags.get(objective_tag(sweep)) if sweep is not None else None) or tags.get(OBJECTIVE)
 
 
 def status_of(error: BaseException | None) -> str:

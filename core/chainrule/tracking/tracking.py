@@ -16,7 +16,7 @@ from chainrule.tracking.orphans import close_orphans
 from chainrule.tracking.reading import missing_file
 from chainrule.tracking.run import NoRun, Run
 from chainrule.tracking.store import connect, prepare_store, usable
-from chainrule.tracking.tags import CONFIG_DIGEST, reused_tag, reused_text
+from chainrule.tracking.tags import CONFIG_DIGEST, objective_tag, reused_tag, reused_text
 from chainrule.tracking.uris import resolved
 
 log = logging.getLogger(__name__)
@@ -82,10 +82,12 @@ class Tracking:
             log.warning("An equal run had finished, but cannot be reused: %s", missing)
         return None
 
-    def reused_by(self, sweep: str, run_id: str) -> None:
-        """Note that a finished run belongs to a further sweep."""
+    def reused_by(self, sweep: str, run_id: str, objective: str | None) -> None:
+        """Note that a finished run belongs to a further sweep, and by which metric that one judges it."""
         with usable(self.uri):
             connect(self.uri).set_tag(run_id, reused_tag(sweep), reused_text(sweep, int(time.time() * 1000)))
+            if objective is not None:
+                connect(self.uri).set_tag(run_id, objective_tag(sweep), objective)
 
     @contextlib.contextmanager
     def run(
@@ -136,7 +138,7 @@ class NoTracking:
     def finished(self, config_digest: str, needs: str) -> None:
         """Nothing was recorded."""
 
-    def reused_by(self, sweep: str, run_id: str) -> None:
+    def reused_by(self, sweep: str, run_id: str, objective: str | None) -> None:
         """Nothing was recorded."""
 
     @contextlib.contextmanager

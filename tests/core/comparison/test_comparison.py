@@ -67,7 +67,7 @@ class Store:
             self.experiments[experiment] = prepare_store(self.uri, experiment)
             self.client = MlflowClient(self.uri)
         self.clock += 1000
-        labels = {**({"sweep": sweep} if sweep else {}), **(tags or {})}
+        labels = {"objective": METRIC, **({"sweep": sweep} if sweep else {}), **(tags or {})}
         run_id: str = self.client.create_run(self.experiments[experiment], self.clock, labels).info.run_id
         given = {key.replace("__", "."): value for key, value in params.items()}
         described = {"seed": seed, "dataset.seed": 0, "trainer.epochs": 3, **given}
@@ -101,7 +101,16 @@ def of_rates(table: Sequence[Sequence[float]]) -> Comparison:
     """Without a store: a row for each learning rate, a value for each seed."""
     found = [
         StoredRun(
-            f"{lr:016}{seed:016}", "1", "FINISHED", 0, str(seed), {"optimizer.lr": str(lr)}, {METRIC: value}, {}, None
+            f"{lr:016}{seed:016}",
+            "1",
+            "FINISHED",
+            0,
+            str(seed),
+            {"optimizer.lr": str(lr)},
+            {METRIC: value},
+            {},
+            None,
+            METRIC,
         )
         for lr, row in enumerate(table)
         for seed, value in enumerate(row)
@@ -206,8 +215,8 @@ def test_a_param_that_a_group_does_not_have_is_a_dash(store: Store, program: Cal
     store.add(0, 0.5, schedule__name="cosine")
     store.add(0, 0.4)
     table = program("compare", "digits", "--markdown").out
-    assert "| cosine | 1 | 0.5 |" in table
-    assert "| - | 1 | 0.4 |" in table
+    assert "| cosine | 1 | 0.5 | 0.5 |" in table
+    assert "| - | 1 | 0.4 | 0.6 |" in table
 
 
 def test_the_best_comes_first_by_the_metrics_own_goal(store: Store) -> None:
@@ -236,10 +245,66 @@ def test_the_numbers_are_those_of_a_computation_by_hand(store: Store) -> None:
 # ---- which metric
 
 
-def test_a_test_metric_that_all_have_goes_before_one_that_some_have(store: Store) -> None:
-    store.add(0, None, metrics={"test/loss": 1, "test/binary_accuracy": 0.5, "test/mean_absolute_error": 2})
-    store.add(1, None, metrics={"test/loss": 1, "test/accuracy": 0.5, "test/mean_absolute_error": 2})
-    assert store.compared("digits").metric == "test/mean_absolute_error"
+def judged(store: Store, objectives: Sequence[str | None], **metrics: float) -> None:
+    """A run for each objective, of a learning rate of its own; a metric falls or rises with it."""
+    for number, objective in enumerate(objectives):
+        tags = {"objective": objective} if objective else {}
+        values = {name.replace("__", "/"): value + number / 100 for name, value in metrics.items()}
+        run_id = store.add(0, None, metrics=values, tags=tags, optimizer__lr=number)
+        if objective is None:
+            store.client.delete_tag(run_id, "objective")
+
+
+@pytest.mark.parametrize("objective", ["validation/loss", "validation/binary_accuracy", "test/loss"])
+def test_groups_are_ranked_by_the_objective_of_their_runs_and_test_figures_stand_beside(
+    store: Store, program: Callable[..., Any], objective: str
+) -> None:
+    """A loss is the better the lower it is: by test accuracy the order would be the other one."""
+    judged(store, [objective] * 2, **{objective.replace("/", "__"): 0.25, "test__accuracy": 0.5})
+    compared = store.compared("digits")
+    best_first = ["1", "0"] if objective == "validation/binary_accuracy" else ["0", "1"]
+    assert (compared.metric, compared.objective, compared.further) == (objective, objective, (METRIC,))
+    assert [group.settings["optimizer.lr"] for group in compared.groups] == best_first
+    assert [group.further[METRIC].mean for group in compared.groups] == [0.5 + int(lr) / 100 for lr in best_first]
+    table = program("compare", "digits", "--markdown", "--no-record").out
+    assert f"| lr | n | {objective} | test/accuracy |" in table
+    assert "test data" not in table
+
+
+def test_who_asks_for_a_test_metric_gets_it_and_is_told_what_that_means(store: Store) -> None:
+    judged(store, ["validation/loss"] * 2, validation__loss=0.25, test__accuracy=0.5)
+    compared = store.compared("digits", metric=METRIC)
+    assert (compared.metric, compared.further) == (METRIC, ("validation/loss",))
+    assert [group.settings["optimizer.lr"] for group in compared.groups] == ["1", "0"]
+    said = "Ranked by test data: what is chosen by it has none left to say how good it is. The objective: --metric "
+    assert f"{said}validation/loss." in findings(compared)
+
+
+def test_without_validation_samples_it_is_training_and_never_the_test_set(store: Store) -> None:
+    judged(store, ["validation/loss"] * 2, train__loss=0.25, test__loss=0.5, test__accuracy=0.5)
+    compared = store.compared("digits")
+    assert (compared.metric, compared.further) == ("train/loss", ("test/loss", METRIC))
+    assert findings(compared)[0].startswith("No run measured the objective, validation/loss. train/loss says how well")
+
+
+@pytest.mark.parametrize(
+    ("objectives", "chosen"),
+    [
+        ([None, None], "validation/loss"),
+        (["validation/accuracy", "validation/accuracy", "validation/loss"], "validation/accuracy"),
+    ],
+)
+def test_runs_that_name_none_or_several_are_ranked_by_one(
+    store: Store, objectives: list[str | None], chosen: str
+) -> None:
+    judged(store, objectives, validation__loss=0.25, test__accuracy=0.5)
+    assert store.compared("digits").metric == chosen
+
+
+def test_a_sweep_that_took_runs_over_judges_them_by_its_own_objective(store: Store) -> None:
+    taken = {"sweep.later": "5000", "objective.sweep.later": "test/loss"}
+    store.add(0, 0.5, sweep="earlier", tags=taken)
+    assert [store.compared(name).metric for name in ("earlier", "later")] == [METRIC, "test/loss"]
 
 
 def test_a_metric_that_was_not_a_number_counts_as_one_that_the_run_has(store: Store) -> None:
@@ -248,19 +313,6 @@ def test_a_metric_that_was_not_a_number_counts_as_one_that_the_run_has(store: St
     compared = store.compared("digits")
     assert compared.metric == METRIC
     assert f"Not counted, 1 without {METRIC}: all runs, seed 1 (nan at step 3)." in findings(compared)
-
-
-@pytest.mark.parametrize(
-    ("there", "chosen"),
-    [
-        ({"test/loss": 1, "validation/accuracy": 1}, "test/loss"),
-        ({"validation/loss": 1, "train/accuracy": 1}, "validation/accuracy"),
-        ({"train/loss": 1}, "validation/accuracy"),
-    ],
-)
-def test_without_a_test_metric_it_is_one_of_validation(store: Store, there: dict[str, float], chosen: str) -> None:
-    store.add(0, None, metrics=there)
-    assert store.compared("digits").metric == chosen
 
 
 # ---- what does not count
@@ -278,7 +330,7 @@ def test_what_did_not_finish_is_counted_and_named(store: Store, program: Callabl
     assert "Not counted, 2 failed: lr=0.1, seed 5 (NonFiniteError: loss is nan); lr=9, seed 0." in said
     assert "Not counted, 1 killed: lr=0.1, seed 6." in said
     assert "Not counted, 1 running: lr=0.2, seed 7." in said
-    assert "| 9 | 0 |  |  |  | 1 |" in program("compare", "--markdown").out
+    assert "| 9 | 0 |  |  |  | 1 |  |" in program("compare", "--markdown").out
 
 
 def test_of_two_runs_of_one_config_and_seed_the_later_one_that_finished_counts(store: Store) -> None:
@@ -366,8 +418,8 @@ def test_the_table_is_for_people_and_fits_a_terminal(store: Store, program: Call
     assert "test/accuracy of 10 runs, higher is better" in done.out
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.out.splitlines() if line[:1] == "│"]
     assert rows == [
-        ["0.1", "5", "0.92", "0.01581", "0.9004 to 0.9396", ""],
-        ["0.2", "5", "0.806", "0.006595", "0.7978 to 0.8142", "1"],
+        ["0.1", "5", "0.92", "0.01581", "0.9004 to 0.9396", "", "0.08"],
+        ["0.2", "5", "0.806", "0.006595", "0.7978 to 0.8142", "1", "0.194"],
     ]
     assert max(map(len, done.out.partition("files ")[0].splitlines())) <= 80
 
@@ -383,6 +435,8 @@ def test_csv_and_json_hold_the_same_numbers_and_nothing_else_is_on_stdout(
     for row, group in zip(rows, known["groups"], strict=True):
         for key in ("n", "mean", "sd", "low", "high"):
             assert float(row[key]) == group[key]
+        for kind, key in (("", "mean"), ("_sd", "sd")):
+            assert float(row[f"test/loss{kind}"]) == group["further"]["test/loss"][key]
     [pair] = known["pairs"]
     assert float(rows[1]["p_holm"]) == pair["p_holm"]
     assert float(rows[1]["difference"]) == pair["difference"]
@@ -396,7 +450,10 @@ def test_markdown_is_a_table_whatever_the_values_hold(store: Store, program: Cal
     store.add(0, 0.5, dataset__path="a|b[bold].csv")
     store.add(0, 0.4, dataset__path="c.csv")
     out = program("compare", "digits", "--markdown", "--no-record").out
-    assert "| path | n | mean |\n| --- | ---: | ---: |\n| a\\|b[bold].csv | 1 | 0.5 |\n" in out
+    assert (
+        "| path | n | test/accuracy | test/loss |\n| --- | ---: | ---: | ---: |\n| a\\|b[bold].csv | 1 | 0.5 | 0.5 |\n"
+        in out
+    )
     assert "a|b[bold].csv" in program("compare", "digits", "--no-record").out
 
 

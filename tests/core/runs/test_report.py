@@ -2,7 +2,7 @@
 
 import pytest
 
-from chainrule.runs.report import Report
+from chainrule.runs.report import Report, in_line
 
 
 def cells(capsys, metrics):
@@ -61,12 +61,32 @@ def test_numbers_have_four_digits(capsys, value, shown):
     assert cells(capsys, {"test/loss": value})[1] == ["loss", shown]
 
 
+def line(metrics, objective=None):
+    return in_line(Report("seed=1", metrics, objective).figures)
+
+
 def test_the_line_of_a_job_has_what_was_measured_on_the_last_split():
     metrics = {"train/loss": 0.1, "validation/loss": 0.2, "test/loss": 0.3, "test/accuracy": 0.85, "seconds": 1.0}
-    assert Report("seed=1", metrics).line() == "seed=1  test/loss 0.3  test/accuracy 0.85"
-    assert Report("seed=1", {"train/loss": 0.1, "validation/loss": 0.2}).line() == "seed=1  validation/loss 0.2"
-    assert Report("seed=1", {"train/loss": 0.1}).line() == "seed=1  train/loss 0.1"
+    assert line(metrics) == "test/loss 0.3  test/accuracy 0.85"
+    assert line({"train/loss": 0.1, "validation/loss": 0.2}) == "validation/loss 0.2"
+    assert line({"train/loss": 0.1}) == "train/loss 0.1"
 
 
 def test_a_metric_of_another_split_is_left_out_of_the_line():
-    assert Report("a", {"train/loss": 0.1, "train/penalty": 0.2, "test/loss": 0.3}).line() == "a  test/loss 0.3"
+    assert line({"train/loss": 0.1, "train/penalty": 0.2, "test/loss": 0.3}) == "test/loss 0.3"
+
+
+@pytest.mark.parametrize(
+    ("objective", "shown"),
+    [
+        ("validation/loss", "validation/loss 0.2  test/loss 0.3  test/accuracy 0.85"),
+        ("best/validation/loss", "best/validation/loss 0.15  test/loss 0.3  test/accuracy 0.85"),
+        ("test/accuracy", "test/accuracy 0.85  test/loss 0.3"),
+        ("validation/accuracy", "train/accuracy 0.95  test/loss 0.3  test/accuracy 0.85"),
+        (None, "test/loss 0.3  test/accuracy 0.85"),
+    ],
+)
+def test_what_a_job_is_judged_by_stands_first_and_once(objective, shown):
+    """What was not measured is that of training in its place, never that of test data."""
+    metrics = {"train/loss": 0.1, "train/accuracy": 0.95, "validation/loss": 0.2, "best/validation/loss": 0.15}
+    assert line({**metrics, "test/loss": 0.3, "test/accuracy": 0.85}, objective) == shown

@@ -90,8 +90,8 @@ def test_what_has_finished_is_taken_over(program, runs, tmp_path):
     assert len(runs.all()) == 3, "only what was missing is run"
     lines = again.out.splitlines()
     assert ["reused" in line.split("  ") for line in lines[:3]] == [True, True, False]
-    assert lines[3].startswith("jobs     3, 2 reused, best validation/loss ")
-    assert lines[0].split("  ")[1:4] == first.out.splitlines()[0].split("  ")[1:4], "with what it measured"
+    assert lines[3] == "jobs     3, 2 reused"
+    assert lines[0].split("  ")[1:5] == first.out.splitlines()[0].split("  ")[1:5], "with what it measured"
     [old], [new] = names(first.out), names(again.out)
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     assert [len(comparison.compare(name, uri=uri).groups[0].runs) for name in (old, new)] == [2, 3]
@@ -270,13 +270,53 @@ def test_an_objective_that_no_run_measures_is_refused_before_training(program, t
     assert not (tmp_path / "outputs").exists()
 
 
-def test_the_best_of_a_sweep_is_that_of_its_objective(program, runs):
-    ran = program("train", "-m", *QUICK, "seed=0,1,2", "objective=test/binary_accuracy", "optimizer.lr=0.1")
-    best = max(runs.all(), key=lambda run: run.data.metrics["test/binary_accuracy"])
-    [said] = [line for line in ran.out.splitlines() if line.startswith("jobs ")]
-    assert said.startswith(f"jobs     3, best test/binary_accuracy {best.data.metrics['test/binary_accuracy']:.4g} (")
+@pytest.mark.parametrize(
+    ("objective", "goal"), [("validation/loss", min), ("best/validation/loss", min), ("test/binary_accuracy", max)]
+)
+def test_the_best_of_a_sweep_is_that_of_its_objective(program, runs, objective, goal):
+    """On every line and at its end: the best group, then the best run, each with its figures of test data."""
+    ran = program("train", "-m", *QUICK, "optimizer=sgd,adam", "seed=0,1,2", f"objective={objective}")
+    assert ran.status == 0, ran.err
+    stored = runs.all()
+
+    def shown(found: list[Any]) -> str:
+        names = dict.fromkeys([objective, "test/loss", "test/binary_accuracy"])
+        return "  ".join(f"{name} {np.mean([run.data.metrics[name] for run in found]):.4g}" for name in names)
+
+    lines = ran.out.splitlines()
+    for line, run in zip(lines, stored):  # with two or three ways to write 0.5
+        assert objective in line
+        assert f"{run.data.metrics[objective]:.4g}" in line
+    groups = [[r for r in stored if r.data.params["optimizer.name"] == name] for name in ("sgd", "adam")]
+    group = goal(groups, key=lambda found: np.mean([run.data.metrics[objective] for run in found]))
+    run = goal(stored, key=lambda run: run.data.metrics[objective])
+    optimizer = f"optimizer={group[0].data.params['optimizer.name']}"
+    assert lines[6:8] == ["jobs     6", f"judged   by {objective}, {'lower' if goal is min else 'higher'} is better"]
+    assert lines[8] == f"best     {optimizer}  mean of 3 seeds  {shown(group)}"
+    where = f"run {run.info.run_id}  multirun/xor/{names(ran.out)[0]}/{stored.index(run)}"
+    assert lines[9] == f"best run {run.info.run_name}  {shown([run])}  {where}"
+    compared = comparison.compare(uri=runs.uri)
+    assert compared.metric == objective
+    assert compared.groups[0].settings["optimizer.name"] == optimizer.partition("=")[2]
+
+
+def test_without_an_objective_nothing_is_the_best(program):
     without = program("train", "-m", *QUICK, "seed=0,1", "objective=null", "tracking=none")
-    assert "jobs     2\n" in without.out
+    assert "jobs     2\nfiles " in without.out
+    assert "best" not in without.out
+
+
+def test_data_without_validation_samples_is_judged_by_its_training(program):
+    """And not by its test samples; where some jobs have validation samples, the best is among those."""
+    data = ("dataset=moons", "model=mlp", "name=moons")
+    quick = ("trainer.epochs=1", "tracking.figures=false", "tracking=none")
+    none = program("train", *data, *quick, "dataset.validation_fraction=0")
+    assert "judged   by train/loss, as no validation samples measure validation/loss: " in none.out
+    some = program("train", "-m", *data, *quick, "dataset.validation_fraction=0,0.2")
+    first, second, *_, best, _ = some.out.splitlines()
+    assert "  train/loss " in first
+    assert second.split("  ")[2].startswith("validation/loss ")
+    assert best.startswith("best run dataset.validation_fraction=0.2  validation/loss ")
 
 
 def test_a_sweep_from_python(tmp_path, monkeypatch, capsys):
@@ -353,8 +393,9 @@ def test_jobs_and_their_parent_hear_each_other(tmp_path):
     assert exchange.kept(["seed=0"]) == config
     assert exchange.kept(["seed=1"]) is None
     known: set[int] = set()
-    assert exchange.tell(Ended(1, ("seed=1",), "text", 0.5)) == 0.5
-    assert list(exchange.told(known)) == [Ended(1, ("seed=1",), "text", 0.5)]
+    done = Ended(1, ("seed=1",), "text", {"validation/loss": 0.5, "test/loss": 0.6}, "validation/loss", "id")
+    assert exchange.tell(done) == 0.5
+    assert list(exchange.told(known)) == [done]
     nothing = exchange.tell(Ended(0, ("seed=0",), failed="why", trace="where"))
     with pytest.raises(RuntimeError, match="why"):
         float(nothing)  # as a search does
@@ -457,7 +498,7 @@ def test_two_hundred_jobs_on_two_processes_lose_nothing(store: str, tmp_path: Pa
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "jobs     200, best" in done.stdout
+    assert "jobs     200\n" in done.stdout
     assert_whole(Runs(store), 200)
 
 

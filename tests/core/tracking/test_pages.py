@@ -128,7 +128,7 @@ def test_a_comparison_leads_to_the_runs_side_by_side(
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     run = client.get_run(ways["MLflow"].split()[-1])
     page.goto(f"{base}#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?workflowType=machine_learning")
-    for heading in ("optimizer", "lr", "mean"):
+    for heading in ("optimizer", "lr", "validation/loss"):
         expect(page.get_by_role("columnheader", name=heading, exact=True)).to_be_visible(timeout=60 * SECONDS)
     picture(page, tmp_path / "comparison.png")
     link = page.get_by_role("link", name="All 4 runs side by side").evaluate("link => link.href")
