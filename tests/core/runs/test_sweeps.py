@@ -7,6 +7,7 @@ import gc
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -114,6 +115,34 @@ def test_a_single_run_is_taken_over_too(program, runs):
     assert "of an equal run that had finished" in again.out
     assert "of an equal run" not in first.out
     assert len(runs.all()) == 1
+
+
+def test_a_run_is_taken_over_where_its_project_has_moved_and_trained_again_where_files_are_gone(
+    program_in, tmp_path, caplog
+):
+    old, moved = tmp_path / "old", tmp_path / "moved"
+    old.mkdir()
+    program_in("train", *QUICK, folder=old)
+    old.rename(moved)
+    uri = f"sqlite:///{moved}/mlflow.db"
+    [first] = MlflowClient(uri).search_runs(["1"])
+    assert first.info.run_id in program_in("train", *QUICK, "tracking.reuse=true", folder=moved).out
+    assert program_in("reproduce", first.info.run_id, folder=moved).status == 0
+
+    weights = moved / "mlartifacts" / first.info.run_id / "artifacts" / "model" / "weights.safetensors"
+    weights.unlink()
+    missing = (
+        f"the run {first.info.run_id} has no file model/weights.safetensors in {weights.parents[1]}: it was removed"
+    )
+    with pytest.raises(cr.TrackingError, match=re.escape(missing)):
+        cr.load_run(first.info.run_id, uri)
+    assert program_in("train", *QUICK, "tracking.reuse=true", folder=moved).status == 0
+    [warned] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warned.startswith(f"An equal run had finished, but cannot be reused: {missing}")
+    [second] = (run for run in MlflowClient(uri).search_runs(["1"]) if run.info.run_id != first.info.run_id)
+    assert cr.load_run(second.info.run_id, uri).metrics["test/loss"] == second.data.metrics["test/loss"]
+    assert second.info.run_id in program_in("train", *QUICK, "tracking.reuse=true", folder=moved).out
+    assert not old.exists()
 
 
 def test_from_python_a_result_that_is_taken_over_is_as_the_first_was(tmp_path, monkeypatch):
