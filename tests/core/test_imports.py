@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "runs": {"config", "training", "tracking", "pictures", "network", "registry", "process", "contract"},
     "testing": {"config", "training", "network", "registry", "process", "contract"},
     "comparison": {"tracking", "pictures", "registry", "contract"},
-    "config": {"registry", "contract"},
+    "config": {"registry", "process", "contract"},
     "training": {"network", "registry", "contract"},
     "tracking": {"process"},
     "pictures": {"process", "contract"},

@@ -21,6 +21,7 @@ from chainrule.config.mailbox import Mailbox
 from chainrule.config.misfits import refuse_misfits
 from chainrule.config.task import TaskFunction
 from chainrule.errors import ConfigError
+from chainrule.process.claims import claimed
 from chainrule.registry.goals import goal_of
 
 
@@ -42,7 +43,6 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
     given = plain_of(master.hydra.overrides.task)
     params = [f"{key}={value}" for key, value in (plain_of(options.get("params")) or {}).items()]
     refuse_misfits(loader, [*params, *given], functools.partial(loader.composed, master))
-    mailbox.open()
     callbacks = Callbacks(master)
     callbacks.on_multirun_start(config=master, config_name=PRIMARY)
     sweeper = Plugins.instance().instantiate_sweeper(
@@ -53,11 +53,13 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
     if searches:  # whose jobs are composed one by one, by some launchers in the worker alone
         watcher.prepare(_tracking_of(master))
     sweep = Sweep(folder, mailbox, objective, lambda: options.get("n_trials") or loader.kept)
-    try:
-        with watcher.watch(sweep):
-            sweeper.sweep(arguments=given)
-    finally:
-        mailbox.close()
+    with claimed(folder, "sweep", "hydra.sweep.dir"):
+        mailbox.open()
+        try:
+            with watcher.watch(sweep):
+                sweeper.sweep(arguments=given)
+        finally:
+            mailbox.close()
     callbacks.on_multirun_end(config=master, config_name=PRIMARY)
 
 

@@ -17,6 +17,7 @@ from chainrule.config.loader import plain_of
 from chainrule.config.mailbox import Ended, Mailbox
 from chainrule.config.messages import explained
 from chainrule.errors import ChainruleError, ConfigError
+from chainrule.process.claims import claimed
 from chainrule.words import error_in_words
 
 
@@ -48,7 +49,8 @@ class TaskFunction:
             assert isinstance(plain, dict)
             _require(plain, hydra)
             job = Job(plain, overrides, folder, sweep, differs, self._searches)  # type: ignore[arg-type]
-            result = self._run(job)
+            with claimed(folder, "run", "hydra.sweep.subdir" if self._mailbox else "hydra.run.dir"):
+                result = self._run(job)
         except BaseException as error:
             _remove_if_empty(folder, Path(hydra.runtime.cwd))
             if not isinstance(error, Exception):  # an interrupt ends the sweep too

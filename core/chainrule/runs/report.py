@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chainrule.registry.goals import judging
+from chainrule.runs.result import WEIGHTS
 from chainrule.runs.run import run
+from chainrule.tracking.written import files_in, written
 from chainrule.words import number, relative
 
 if TYPE_CHECKING:
@@ -21,10 +23,11 @@ def run_and_report(job: Job) -> dict[str, float] | Done:
     """Do one job, and print its report; of a job in a sweep, return it as one line. Returns its metrics."""
     from chainrule.config.jobs import Done
 
+    before = files_in(job.folder)
     try:
         result = run(job)
     except KeyboardInterrupt:
-        if (job.folder / "model").exists():
+        if WEIGHTS in written(job.folder, before):
             sys.stderr.write(f"the weights as far as they were trained are in {relative(job.folder)}\n")
         raise
     report = Report(result.name, result.metrics, job.config["objective"])

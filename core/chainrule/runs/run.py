@@ -23,6 +23,7 @@ from chainrule.runs.result import WEIGHTS, Result, loaded
 from chainrule.runs.threads import candidates, chosen_threads
 from chainrule.tracking.tags import CONFIG_DIGEST, WEIGHTS_DIGEST, params_of
 from chainrule.tracking.tracking import tracking_of
+from chainrule.tracking.written import OVERRIDES, files_in
 from chainrule.training.history import best_epoch
 from chainrule.training.trainer import Trainer
 
@@ -51,6 +52,7 @@ def run(job: Job) -> Result:
     """Do one composed job."""
     start = time.perf_counter()
     config = job.config
+    before = files_in(job.folder)  # an earlier run's, whose folder this is again
     tracking = tracking_of(config["tracking"])
     tracking.warm_up()  # MLflow's import and a new store take seconds; meanwhile the data is read
 
@@ -91,7 +93,7 @@ def run(job: Job) -> Result:
                     draw_all(job.folder / "figures", history, data, network.predict, run_name(job), arrays)
             finally:  # of a run that fails or is interrupted, what there is
                 save_model(network, job.folder / "model")
-                tracked.artifacts(job.folder)
+                tracked.artifacts(job.folder, before)
 
     seconds = time.perf_counter() - start
     return Result(
@@ -151,7 +153,7 @@ def write_config(job: Job) -> None:
 
     job.folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(OmegaConf.create(job.config), job.folder / "config.yaml")
-    OmegaConf.save(OmegaConf.create(list(job.overrides)), job.folder / "overrides.yaml")
+    OmegaConf.save(OmegaConf.create(list(job.overrides)), job.folder / OVERRIDES)
 
 
 def save_model(network: Network, folder: Path) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import time
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from chainrule.errors import TrackingError
 from chainrule.process.signals import signals_wait
 from chainrule.tracking.store import connect, reason, usable
 from chainrule.tracking.tags import PROGRAM
+from chainrule.tracking.uris import sqlite_path, sqlite_uri
 
 SLOW_SECONDS = 1.0
 
@@ -25,9 +27,10 @@ class Line:
     training no more than a tenth of its time. One that refuses does so quickly, and may take the next record.
     """
 
-    def __init__(self, client: Any, run_id: str) -> None:
+    def __init__(self, client: Any, run_id: str, folder: Path) -> None:
         self._client = client
         self._run_id = run_id
+        self._folder = folder
         self.open()
 
     def open(self) -> None:
@@ -41,7 +44,7 @@ class Line:
             return self._why
         try:
             with signals_wait():  # an interrupt that falls into SQLAlchemy is lost there, and training would go on
-                _deliver(self._client, self._run_id, record)
+                _deliver(self._client, self._run_id, record, self._folder)
         except Exception as error:
             end = time.monotonic()
             if end - start > SLOW_SECONDS:
@@ -62,12 +65,26 @@ def resend(path: Path) -> int:
     """
     try:
         head, *_ = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        uri, run_id = head["uri"], head["run_id"]
+        uri, run_id = _uri_in(head, path.parent), head["run_id"]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise TrackingError(f"{path} does not hold what a run kept for later: {reason(error)}") from None
     with usable(uri):
-        line = Line(connect(uri), run_id)
+        line = Line(connect(uri), run_id, path.parent)
     return resend_by(path, line)
+
+
+def beside(uri: str, folder: Path) -> dict[str, str]:
+    """For the head of what a run keeps: the way from its folder to a SQLite store, which may move together."""
+    path = sqlite_path(uri)
+    return {} if path is None else {"store": os.path.relpath(path, folder)}
+
+
+def _uri_in(head: Mapping[str, str], folder: Path) -> str:
+    if "store" in head:
+        path = Path(os.path.normpath(folder.absolute() / head["store"]))
+        if path.exists():
+            return sqlite_uri(path)
+    return head["uri"]
 
 
 def resend_by(path: Path, line: Line) -> int:
@@ -83,8 +100,11 @@ def resend_by(path: Path, line: Line) -> int:
     )
 
 
-def _deliver(client: Any, run_id: str, record: Mapping[str, Any]) -> None:
-    """One record to the store. All of them may arrive twice: the second changes nothing."""
+def _deliver(client: Any, run_id: str, record: Mapping[str, Any], folder: Path) -> None:
+    """One record to the store; of an artifact the path is below the folder, or absolute.
+
+    All of them may arrive twice: the second changes nothing.
+    """
     from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
     from mlflow.exceptions import MlflowException
 
@@ -108,7 +128,8 @@ def _deliver(client: Any, run_id: str, record: Mapping[str, Any]) -> None:
                     raise
                 client.log_inputs(run_id, inputs)
         case {"artifact": path}:
-            client.log_artifact(run_id, path)
+            within = "" if Path(path).is_absolute() else str(PurePosixPath(path).parent)
+            client.log_artifact(run_id, str(folder.absolute() / path), within.removeprefix(".") or None)
         case {"text": text, "name": name}:
             client.log_text(run_id, text, name)
         case {"status": status, "time": milliseconds}:

@@ -20,7 +20,7 @@ from typing import Any
 from chainrule.errors import TrackingError
 from chainrule.process.liveness import process
 from chainrule.process.signals import signals_wait
-from chainrule.tracking.delivery import Line, resend_by
+from chainrule.tracking.delivery import Line, beside, resend_by
 from chainrule.tracking.environment import environment
 from chainrule.tracking.pages import way_to
 from chainrule.tracking.series import Series
@@ -40,6 +40,7 @@ from chainrule.tracking.tags import (
     status_of,
     stored,
 )
+from chainrule.tracking.written import State, written
 from chainrule.words import error_in_words, one_line, redacted
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class Run:
             created = client.create_run(experiment_id, None, capped(tags, TAG_LENGTH), stored(name, NAME_LENGTH))
             self.run_id = created.info.run_id
             self.where = way_to(self._uri, created.info)
-            self._line = Line(client, created.info.run_id)
+            self._line = Line(client, created.info.run_id, self._folder)
             self._unsent = self._folder / f"unsent-{self.run_id}.jsonl"
         self._send({"params": capped(params, PARAM_LENGTH), "metrics": [], "tags": {}})
         program = stored(tags[PROGRAM], TAG_LENGTH)
@@ -114,14 +115,15 @@ class Run:
         self._tags |= capped({name: value}, TAG_LENGTH)
 
     def artifact(self, path: Path) -> None:
-        """Record a file, or a folder under its name."""
-        self._send({"artifact": str(path.absolute())})
+        """Record a file: one of the run's folder in its place there, any other at the top."""
+        path = path.absolute()
+        folder = self._folder.absolute()
+        self._send({"artifact": (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()})
 
-    def artifacts(self, folder: Path) -> None:
-        """Record everything in a folder but what is hidden."""
-        for path in sorted(folder.iterdir()):
-            if not path.name.startswith((".", "unsent-")):
-                self.artifact(path)
+    def artifacts(self, folder: Path, before: Mapping[str, State] | None = None) -> None:
+        """Record what was written into a folder since ``files_in`` gave ``before``, else everything; no hidden file."""
+        for name in written(folder, before or {}):
+            self.artifact(folder / name)
 
     def text(self, text: str, name: str) -> None:
         """Record a text as a file of that name."""
@@ -172,7 +174,7 @@ class Run:
 
     def _keep(self, record: Mapping[str, Any], why: Exception) -> None:
         if not self._unsent.exists():
-            head = {"uri": self._uri, "run_id": self.run_id}
+            head = {"uri": self._uri, "run_id": self.run_id, **beside(self._uri, self._folder)}
             self._unsent.parent.mkdir(parents=True, exist_ok=True)
             self._unsent.touch(mode=0o600)  # a URI may hold a password
             self._unsent.write_text(json.dumps(head) + "\n", encoding="utf-8")
@@ -211,7 +213,7 @@ class NoRun:
     def artifact(self, path: Path) -> None:
         """Recorded nowhere."""
 
-    def artifacts(self, folder: Path) -> None:
+    def artifacts(self, folder: Path, before: Mapping[str, State] | None = None) -> None:
         """Recorded nowhere."""
 
     def text(self, text: str, name: str) -> None:

@@ -19,8 +19,10 @@ from safetensors.numpy import load_file
 import chainrule as cr
 from chainrule.config.nodes import config_folder, store_nodes
 from chainrule.pictures import boundary
+from chainrule.process.claims import claimed
 from chainrule.tracking.store import prepare_store
 from chainrule.tracking.tags import flattened
+from chainrule.tracking.written import files_in
 
 QUICK = ("trainer.epochs=3", "tracking.figures=false", "callbacks=[nan_guard]")
 
@@ -255,6 +257,44 @@ def test_figures_may_be_left_out(train, store):
     assert train("tracking.run_name=plain", *QUICK).status == 0
     [run] = store.runs("attributes.run_name = 'plain'")
     assert store.artifacts(run) == {"config.yaml", "overrides.yaml", "model"}
+
+
+def test_a_run_in_the_folder_of_an_earlier_one_records_what_it_wrote_itself(train, store, folder):
+    """``notes.txt`` is of the first run, or of somebody else: the second did not write it, nor any figure."""
+    place = "hydra.run.dir=one folder"
+    assert train(place, "tracking.run_name=earlier", "trainer.epochs=3", "callbacks=[]").status == 0
+    (folder / "one folder" / "notes.txt").write_text("of the first")
+    assert train(place, "tracking.run_name=later", "seed=1", *QUICK).status == 0
+    [first], [second] = (store.runs(f"attributes.run_name = '{name}'") for name in ("earlier", "later"))
+    assert store.artifacts(first, "figures") == {"figures/curves.png", "figures/decision_boundary.png"}
+    assert store.artifacts(second) == {"config.yaml", "overrides.yaml", "model"}
+    assert store.artifacts(second, "model") == {"model/weights.safetensors", "model/architecture.json"}
+    kept = {path.name for path in (folder / "one folder").iterdir()}
+    assert kept == {"config.yaml", "overrides.yaml", "model", "figures", "notes.txt"}
+    # Around another run's folder: that one's files are not its own.
+    assert train("hydra.run.dir=.", *QUICK).status == 2
+    assert train("hydra.run.dir=around", "tracking.run_name=around", *QUICK).status == 0
+    assert train("hydra.run.dir=around/inner", *QUICK).status == 0
+    assert set(files_in(folder / "around")) == {
+        "config.yaml",
+        "overrides.yaml",
+        "model/weights.safetensors",
+        "model/architecture.json",
+    }
+
+
+def test_a_folder_that_is_in_use_is_refused(train, store, folder):
+    count = len(store.runs())
+    with claimed(folder / "in use", "run", "hydra.run.dir"), claimed(folder / "swept", "sweep", "hydra.sweep.dir"):
+        alone = train("hydra.run.dir=in use", *QUICK)
+        swept = train("-m", "hydra.sweep.dir=swept", "seed=0,1", *QUICK)
+        job = train("-m", f"hydra.sweep.dir={folder}", "hydra.sweep.subdir=in use", "seed=0,1", *QUICK)
+    assert (alone.status, swept.status, job.status) == (2, 2, 1)
+    place = folder / "in use"
+    assert alone.err.startswith(f"chainrule: hydra.run.dir: the folder {place} is in use by a run that has not ended")
+    assert swept.err.startswith(f"chainrule: hydra.sweep.dir: the folder {folder / 'swept'} is in use by a sweep")
+    assert "hydra.sweep.subdir: the folder" in " ".join(job.err.split())
+    assert len(store.runs()) == count
 
 
 @pytest.fixture(scope="module")

@@ -303,6 +303,21 @@ def test_what_the_store_does_not_take_is_kept_and_sent_later(uri, record, tmp_pa
     assert [file.path for file in MlflowClient(uri).list_artifacts(run.info.run_id)] == ["figure.png"]
 
 
+def test_what_is_kept_is_sent_after_its_project_has_moved(tmp_path):
+    old, moved = tmp_path / "old", tmp_path / "moved"
+    described = {"name": "n", "params": {}, "tags": {}, "dataset": ("xor", "d"), "folder": old / "runs" / "1"}
+    with tracking.Tracking(f"sqlite:///{old}/mlflow.db", "xor").run(**described) as run:
+        run.artifact(old / "runs" / "1" / "figures" / "late.png")
+    old.rename(moved)
+    (moved / "runs" / "1" / "figures").mkdir()
+    (moved / "runs" / "1" / "figures" / "late.png").write_bytes(b"png")
+    kept = moved / "runs" / "1" / f"unsent-{run.run_id}.jsonl"
+    program = "import pathlib, sys; from chainrule.tracking.delivery import resend; resend(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", program, kept], check=True)  # MLflow remembers a run's folder in its process
+    assert not kept.exists()
+    assert (moved / "mlartifacts" / run.run_id / "artifacts" / "figures" / "late.png").exists()
+
+
 def test_only_what_did_not_arrive_stays_kept(uri, record, tmp_path):
     run = record()
     kept = tmp_path / "kept.jsonl"
