@@ -45,7 +45,7 @@ def is_field(key: str) -> bool:
 class TrainerOptions:
     """``trainer``: how long and how to train."""
 
-    epochs: int = 20
+    epochs: int | None = None  # null: until the validation loss no longer improves, as in runs/length.py
     batch_size: int = 32
     shuffle: bool = True
     threads: int | None = None  # of the matrix products; null: as many as pay, which is tried before the first epoch

@@ -405,11 +405,14 @@ class Callback(Component):
     Attributes:
         display: true where all that it does is to show something. Left out where many runs share one screen, as in a
             sweep.
+        ends_open_training: true where it ends a training that no longer improves. One whose fields all have defaults
+            is added to a run of which neither such a callback nor the number of epochs is named.
     """
 
     kind = "callback"
 
     display: ClassVar[bool] = False
+    ends_open_training: ClassVar[bool] = False
 
     def on_train_start(self, trainer: Training) -> None:
         """``fit`` begins."""

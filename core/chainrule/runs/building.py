@@ -12,6 +12,7 @@ from chainrule.errors import ConfigError, UnknownName, did_you_mean, within
 from chainrule.network.network import Network
 from chainrule.registry.making import make
 from chainrule.registry.registry import registry
+from chainrule.runs.length import open_end, open_epochs
 from chainrule.runs.threads import require_threads
 from chainrule.training.trainer import Trainer
 
@@ -62,7 +63,8 @@ def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
             metrics.append(make("metric", spec))
     options = config["trainer"]
     with within("trainer"):
-        require_count("epochs", options["epochs"])
+        if options["epochs"] is not None:
+            require_count("epochs", options["epochs"])
         batch_size = require_count("batch_size", options["batch_size"])
         if options["threads"] is not None:
             require_threads(options["threads"])
@@ -78,15 +80,23 @@ def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
     )
 
 
-def build_callbacks(config: Mapping[str, Any], quiet: bool) -> list[Callback]:
-    """The callbacks that the config names; where it is to be quiet, without those that only show something."""
-    callbacks = []
+def build_callbacks(config: Mapping[str, Any], data: Data, quiet: bool) -> list[Callback]:
+    """The callbacks that the config names; where it is to be quiet, without those that only show something. Where it
+    does not say for how many epochs, what ends the training comes first, so that those that are named have the last
+    word at its end."""
+    callbacks: list[Callback] = []
     for name, spec in (config.get("callbacks") or {}).items():
         with within(f"callbacks.{name}"):
             callback: Callback = make("callback", spec)
             if not (quiet and callback.display):
                 callbacks.append(callback)
-    return callbacks
+    return callbacks if config["trainer"]["epochs"] is not None else [*open_end(data, callbacks), *callbacks]
+
+
+def planned_epochs(config: Mapping[str, Any], data: Data, trainer: Trainer) -> int:
+    """As many as the config says, or else as suit the data."""
+    named: int | None = config["trainer"]["epochs"]
+    return open_epochs(len(data.train.x), trainer.batch_size) if named is None else named
 
 
 def check_objective(job: Job, data: Data, trainer: Trainer) -> None:

@@ -40,6 +40,8 @@ def run_and_report(job: Job) -> dict[str, float] | Done:
         print(f"judged   by {judged_by(report.judged, report.objective)}: {number(result.metrics[report.judged])}")
     if result.stopped:
         print(f"stopped  {result.stopped}")
+    for remark in result.remarks:
+        print(f"note     {remark}")
     print(f"time     {result.seconds:.1f} s{', of an equal run that had finished' if result.reused else ''}")
     print(f"files    {relative(job.folder)}")
     if result.link:

@@ -21,7 +21,8 @@ class Result:
     ``metrics`` holds the last value of each metric by name (``"test/accuracy"``), and the best ones (``"best/..."``);
     ``history`` one value per epoch. ``run_id`` is MLflow's, None for an untracked run; ``folder`` holds its files.
     ``seconds``: wall time. ``link``: the line that opens MLflow on it. ``stopped``: why it ended early, if it did.
-    ``reused``: whether it was not run again, since an equal run had finished.
+    ``reused``: whether it was not run again, since an equal run had finished. ``remarks``: what a run that was made now
+    has to say of its result, a sentence each.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Result:
     link: str | None
     stopped: str | None
     reused: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 def load_run(run_id: str, uri: str | None = None) -> Result:

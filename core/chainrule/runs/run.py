@@ -17,11 +17,19 @@ from chainrule.contract.training import Training
 from chainrule.network.network import Network
 from chainrule.pictures.drawing import draw_all
 from chainrule.process.threads import blas_threads
-from chainrule.runs.building import build_callbacks, build_network, build_trainer, check_objective, load_data
+from chainrule.runs.building import (
+    build_callbacks,
+    build_network,
+    build_trainer,
+    check_objective,
+    load_data,
+    planned_epochs,
+)
 from chainrule.runs.identity import describe, run_name, weights_digest
+from chainrule.runs.remarks import remarks_on
 from chainrule.runs.result import WEIGHTS, Result, loaded
 from chainrule.runs.threads import candidates, chosen_threads
-from chainrule.tracking.tags import CONFIG_DIGEST, WEIGHTS_DIGEST, params_of
+from chainrule.tracking.tags import CONFIG_DIGEST, REMARKS, WEIGHTS_DIGEST, params_of
 from chainrule.tracking.tracking import tracking_of
 from chainrule.tracking.written import OVERRIDES, files_in
 from chainrule.training.history import best_epoch
@@ -59,7 +67,7 @@ def run(job: Job) -> Result:
     dataset, data = load_data(config)
     model, network = build_network(config, data)
     trainer = build_trainer(config, network)
-    callbacks = build_callbacks(config, quiet=job.sweep is not None)
+    callbacks = build_callbacks(config, data, quiet=job.sweep is not None)
     check_objective(job, data, trainer)
     used = [dataset, model, *network.components, *trainer.components, *callbacks]
 
@@ -84,11 +92,14 @@ def run(job: Job) -> Result:
         ) as tracked:
             write_config(job)  # not before: a run that cannot begin leaves nothing behind
             try:
-                epochs, listening = config["trainer"]["epochs"], [*callbacks, EpochLog(tracked)]
-                history = trainer.fit(data.train, epochs, data.validation, listening)
+                epochs = planned_epochs(config, data, trainer)
+                history = trainer.fit(data.train, epochs, data.validation, [*callbacks, EpochLog(tracked)])
                 metrics, arrays = final_metrics(trainer, data)
                 tracked.summary(metrics, step=trainer.epoch)
                 tracked.tag(WEIGHTS_DIGEST, weights_digest(network))
+                remarks = remarks_on(trainer, data, metrics)
+                if remarks:
+                    tracked.tag(REMARKS, "\n".join(remarks))
                 if config["tracking"]["figures"]:
                     draw_all(job.folder / "figures", history, data, network.predict, run_name(job), arrays)
             finally:  # of a run that fails or is interrupted, what there is
@@ -106,6 +117,7 @@ def run(job: Job) -> Result:
         seconds,
         tracked.where,
         trainer.stop_reason,
+        remarks=tuple(remarks),
     )
 
 

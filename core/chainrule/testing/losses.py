@@ -123,8 +123,7 @@ def check_mean_over_batch(subject: Subject) -> None:
 
 @check("loss", when=lambda cls: cast(type[Loss], cls).of_differences)
 def check_of_differences(subject: Subject) -> None:
-    """Of a regression, predictions and targets that are all larger by 1 have the same loss, and any number is to be had
-    as a prediction."""
+    """Targets of a regression that move with their predictions have the same loss; predictions may be any number."""
     for case in cases(subject):
         if case.task != "regression":
             continue

@@ -22,6 +22,7 @@ BLAS = "blas"  # see process.threads
 PROCESSOR = "processor"
 PROCESS = "process"  # see process.liveness
 ERROR = "error"  # what ended the run
+REMARKS = "remarks"  # what it says of its own result, a line each
 COMMIT, DIRTY = "mlflow.source.git.commit", "git.dirty"
 PROGRAM = "mlflow.source.name"
 OF_THE_CALL = ("mlflow.source.type", PROGRAM, "mlflow.user")  # how the program was called, and by whom

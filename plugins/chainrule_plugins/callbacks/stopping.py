@@ -31,7 +31,8 @@ class EarlyStopping(Callback):
 
     Args:
         monitor: what is watched after each epoch, such as "validation/accuracy"; default "validation/loss".
-        patience: how many epochs in a row may bring no improvement, at least 1; default 10.
+        patience: how many epochs in a row may bring no improvement, at least 1; null (the default): a tenth of those
+            that are planned, and at least 10.
         min_delta: by how much a value must be better than the best to count as one, at least 0; default 0.
         mode: "min" or "max" says which way is better; "auto" asks the metric, and takes "min" for all else. Default
             "auto".
@@ -55,15 +56,16 @@ class EarlyStopping(Callback):
     """
 
     monitor: str = "validation/loss"
-    patience: int = 10
+    patience: int | None = None
     min_delta: float = 0.0
     mode: Literal["auto", "min", "max"] = "auto"
     restore_best: bool = True
 
+    ends_open_training = True
     check_examples = ({}, {"patience": 1, "min_delta": 0.1, "restore_best": False})
 
     def __post_init__(self) -> None:
-        self.require("patience", self.patience >= 1, "at least 1")
+        self.require("patience", self.patience is None or self.patience >= 1, "at least 1")
         self.require("min_delta", 0 <= self.min_delta < math.inf, "at least 0 and finite")
         self.load_state(NOTHING_YET)
 
@@ -87,8 +89,9 @@ class EarlyStopping(Callback):
             self._snapshot = trainer.network.snapshot() if self.restore_best else None
             return
         self._waited += 1
-        if self._waited >= self.patience:
-            trainer.stop(f"{self.monitor} has not improved for {self.patience} epoch{'s' * (self.patience > 1)}")
+        patience = max(10, trainer.epochs // 10) if self.patience is None else self.patience
+        if self._waited >= patience:
+            trainer.stop(f"{self.monitor} has not improved for {patience} epoch{'s' * (patience > 1)}")
 
     def on_train_end(self, trainer: Training) -> None:
         self._waited = 0  # should the training be taken up again

@@ -1,0 +1,109 @@
+"""What a run says of its own result, where that may mislead: it had not finished improving, or it is worth nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from chainrule.contract.arrays import Array
+from chainrule.contract.data import Data
+from chainrule.contract.kinds import Metric
+from chainrule.registry.goals import goal_of
+from chainrule.registry.making import fresh
+from chainrule.registry.registry import registry
+from chainrule.training.trainer import Trainer
+from chainrule.words import number
+
+WATCHED = "validation/loss"
+GAIN = 0.01  # by which the last tenth of the epochs must have been better than all before, to count as improving
+SOLVED = 0.01  # of the way from the trivial answer to the perfect one; what is nearer to that has no need of remarks
+
+
+class Standing(NamedTuple):
+    """How a metric stands between a trivial answer, the same for every sample, and a perfect one."""
+
+    name: str
+    value: float
+    trivial: float
+    perfect: float
+
+    @property
+    def left(self) -> float:
+        """The share of the way that is left to the perfect answer: 1 and more is no better than the trivial one. It is
+        0 where the trivial one cannot be beaten, and NaN where something is not finite."""
+        whole = abs(self.perfect - self.trivial)
+        rest = abs(self.perfect - self.value)
+        return rest / whole if whole else 0.0
+
+
+def remarks_on(trainer: Trainer, data: Data, metrics: Mapping[str, float]) -> list[str]:
+    """A sentence each; what the dataset has to say comes first. ``metrics``: as ``final_metrics`` gives them."""
+    standing = standing_of(trainer, data, metrics)
+    found = list(data.remarks)
+    if standing is not None and standing.left >= 1:
+        trivial = "the mean of the training targets" if data.task == "regression" else "the most frequent class"
+        found.append(
+            f"{standing.name} is {number(standing.value)}: no better than {number(standing.trivial)}, which one gets "
+            f"by always saying {trivial}"
+        )
+    gain = late_gain(trainer) if standing is None or standing.left >= SOLVED else None
+    if gain is not None:
+        before, after = gain
+        found.append(
+            f"{WATCHED} was still improving when the training ended ({number(before)} before the last tenth of the "
+            f"epochs, {number(after)} in it): give more than trainer.epochs={trainer.epochs}"
+        )
+    return found
+
+
+def late_gain(trainer: Trainer) -> tuple[float, float] | None:
+    """The best of what is watched before the last tenth of the epochs, and in it, where that is better by more than
+    ``GAIN``, and nothing but the number of epochs ended the training."""
+    values = [value if math.isfinite(value) else goal_of(WATCHED).worst for value in trainer.history.get(WATCHED, [])]
+    late = max(1, len(values) // 10)
+    if len(values) <= late or trainer.stop_reason is not None:
+        return None
+    before, after = (goal_of(WATCHED).best(part) for part in (values[:-late], values[-late:]))
+    return (before, after) if goal_of(WATCHED).gain(after, before) > GAIN * abs(before) else None
+
+
+def standing_of(trainer: Trainer, data: Data, metrics: Mapping[str, float]) -> Standing | None:
+    """How the first metric stands on the validation data, or else the test data; None where there is none of them."""
+    metric = next((metric for metric in trainer.all_metrics() if not metric.array), None)
+    part = "validation" if data.validation is not None else "test"
+    split = data.splits.get(part)
+    if metric is None or split is None:
+        return None
+    name = f"{part}/{registry().name_of(metric)}"
+    trivial, perfect = trivial_answer(data), answers(data, split.y)
+    target = split.y if data.task == "multiclass" else perfect
+    always = np.broadcast_to(trivial, perfect.shape)
+    return Standing(name, metrics[name], _measured(metric, always, target), _measured(metric, perfect, target))
+
+
+def trivial_answer(data: Data) -> Array:
+    """The mean of the training targets, or their most frequent class: ``(units,)``."""
+    answer = answers(data, data.train.y)
+    if data.task == "regression":
+        mean: Array = answer.mean(axis=0)
+        return mean
+    most = np.bincount(data.train.y).argmax()
+    frequent: Array = answers(data, np.array([most]))[0]
+    return frequent
+
+
+def answers(data: Data, y: Array) -> Array:
+    """What an output layer that knows ``y`` would give: ``(n, units)``."""
+    if data.task == "multiclass":
+        return np.eye(data.classes)[y]
+    return y.reshape(len(y), -1).astype(np.float64)
+
+
+def _measured(metric: Metric, prediction: Array, target: Array) -> float:
+    metric = fresh(metric)
+    metric.reset()
+    metric.update(prediction, target)
+    return float(metric.compute())
