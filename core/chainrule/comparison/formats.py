@@ -96,7 +96,9 @@ def as_json(comparison: Comparison) -> str:
         for group, test in zip(comparison.groups[1:], comparison.pairs)
     ]
     whole = {
-        **{name: getattr(comparison, name) for name in ("title", "metric", "objective", "goal", "by", "beside")},
+        **{
+            name: getattr(comparison, name) for name in ("title", "metric", "objective", "goal", "by", "beside", "idle")
+        },
         "groups": groups,
         "pairs": pairs,
         "other_runs": comparison.others,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from chainrule.comparison.inference import Paired, Summary, corrected, outliers, paired, summary
 from chainrule.comparison.runs import Found, StoredRun
 from chainrule.errors import TrackingError, UnknownName, did_you_mean
+from chainrule.registry.effects import without_effect
 from chainrule.registry.goals import OBJECTIVE, Goal, goal_of, judging
 
 PAIRS = 5
@@ -53,9 +54,9 @@ class Comparison:
 
     ``metric``: by which the groups are ranked and tested; ``objective``: by which their runs were to be judged;
     ``further``: the metrics that stand beside it, and rank nothing. ``by``: the params that tell the groups apart;
-    ``beside``: those that differ with them. ``groups``: the best first; ``pairs``: by how much the best one
-    is above each of the next ones, in their order, None without a seed in common. ``others``: how many runs of other
-    programs were found and left out.
+    ``beside``: those that differ with them; ``idle``: those that differ and make no group, as they are without effect
+    on a result. ``groups``: the best first; ``pairs``: by how much the best one is above each of the next ones, in
+    their order, None without a seed in common. ``others``: how many runs of other programs were found and left out.
     """
 
     title: str
@@ -65,6 +66,7 @@ class Comparison:
     goal: Goal
     by: tuple[str, ...]
     beside: tuple[str, ...]
+    idle: tuple[str, ...]
     groups: tuple[Group, ...]
     pairs: tuple[Paired | None, ...]
     others: int
@@ -97,7 +99,9 @@ def grouped(found: Found, metric: str | None = None) -> Comparison:
     if metric not in known:
         raise UnknownName(f'no run has a metric "{metric}". {did_you_mean(metric, known, 30)}', key="--metric")
 
-    by, beside = telling_apart([run.params for run in found.runs])
+    params = [run.params for run in found.runs]
+    idle = {key for settings in params for key in without_effect(settings)}
+    by, beside = telling_apart([{key: settings[key] for key in settings.keys() - idle} for settings in params])
     together = defaultdict(list)
     for run in found.runs:
         together[tuple(run.params.get(key) for key in by)].append(run)
@@ -106,8 +110,19 @@ def grouped(found: Found, metric: str | None = None) -> Comparison:
     groups = [_group(dict(zip(by, values)), runs, metric, further) for values, runs in together.items()]
     groups.sort(key=lambda group: [value or "" for value in group.settings.values()])  # of equal ones
     groups.sort(key=lambda group: (group.summary is None, goal.gain(0.0, group.summary.mean) if group.summary else 0))
-    pairs = _pairs(groups)
-    return Comparison(found.title, metric, objective, further, goal, by, beside, tuple(groups), pairs, found.others)
+    return Comparison(
+        found.title,
+        metric,
+        objective,
+        further,
+        goal,
+        by,
+        beside,
+        _differing(params, idle),
+        tuple(groups),
+        _pairs(groups),
+        found.others,
+    )
 
 
 def _beside(known: Iterable[str], objective: str) -> list[str]:
@@ -122,9 +137,8 @@ def telling_apart(settings: Sequence[Mapping[str, str]]) -> tuple[tuple[str, ...
     Another optimizer has other fields with other defaults; its name says it all. So names come first, then what tells
     most apart.
     """
-    keys = {key for params in settings for key in params} - {"seed"}
-    values = {key: [params.get(key) for params in settings] for key in sorted(keys)}
-    differ = [key for key, column in values.items() if len(set(column)) > 1]
+    differ = _differing(settings, {key for params in settings for key in params} - {"seed"})
+    values = {key: [params.get(key) for params in settings] for key in differ}
 
     def groups(chosen: Sequence[str]) -> int:
         return len(set(zip(*(values[key] for key in chosen)))) if chosen else 1
@@ -138,6 +152,10 @@ def telling_apart(settings: Sequence[Mapping[str, str]]) -> tuple[tuple[str, ...
             )
         )
     return tuple(by), tuple(key for key in differ if key not in by)
+
+
+def _differing(settings: Sequence[Mapping[str, str]], keys: Iterable[str]) -> tuple[str, ...]:
+    return tuple(key for key in sorted(keys) if len({params.get(key) for params in settings}) > 1)
 
 
 def _group(settings: dict[str, str | None], runs: Sequence[StoredRun], metric: str, further: Sequence[str]) -> Group:

@@ -50,6 +50,8 @@ def findings(comparison: Comparison) -> list[str]:
     said = [*_judging(comparison), *_pairs(comparison), *_outliers(comparison), *_left_out(comparison)]
     if comparison.beside:
         said.append(f"With these, other params differ: {listed(comparison.beside, 12)}.")
+    if comparison.idle:
+        said.append(f"Without effect on a result, and so no group of its own: {listed(comparison.idle, 12)}.")
     return said
 
 

@@ -195,6 +195,19 @@ def test_few_params_tell_the_groups_apart_and_the_others_are_named(store: Store)
     assert "With these, other params differ: optimizer.beta1." in findings(compared)
 
 
+def test_what_is_without_effect_on_a_result_makes_no_group(store: Store) -> None:
+    """As a sweep that began under OMP_NUM_THREADS=1 and went on with launcher=parallel, and has another name now."""
+    shown = {"callbacks__progress__name": "progress", "callbacks__progress__every": 1}
+    for seed, what in enumerate([{"trainer__threads": None, **shown}, {"trainer__threads": 1, "callbacks": {}}]):
+        store.add(seed, name="digits" if seed else "mine", optimizer__name="sgd", **what)
+    found = store.compared("digits")
+    assert values(found) == [((), (0.5, 0.5))]
+    idle = ("callbacks", "callbacks.progress.every", "callbacks.progress.name", "name", "trainer.threads")
+    assert (found.by, found.beside, found.idle) == ((), (), idle)
+    said = f"Without effect on a result, and so no group of its own: {', '.join(idle)}."
+    assert findings(found)[-1] == said
+
+
 def test_what_tells_apart_makes_as_many_groups_as_all_that_differs() -> None:
     rng = np.random.default_rng(0)
     for _ in range(200):
@@ -510,7 +523,7 @@ def test_groups_that_differ_beyond_what_the_store_holds_are_two(tmp_path: Path) 
     for seed, features in ((0, [*columns, "a"]), (1, [*columns, "a"]), (0, [*columns, "b"]), (1, [*columns, "b"])):
         params = params_of({"seed": seed, "dataset": {"features": features}})
         with Tracking(uri, "wide" * 100).run(name="", params=params, tags={}, dataset=("", ""), folder=tmp_path) as run:
-            run.log({"test/loss": seed}, step=1)
+            run.log({"validation/loss": seed}, step=1)
     compared = compare("wide" * 100, uri=uri)
     assert compared.by == ("dataset.features",)
     assert [len(group.runs) for group in compared.groups] == [2, 2]
@@ -636,7 +649,7 @@ def test_a_seed_far_out_is_named_inside_the_page() -> None:
 def test_any_text_may_be_the_name_of_a_group_or_a_sweep(name: str, tmp_path: Path) -> None:
     """No run has ended with such a name for its figures to be lost in the comparison."""
     named = [
-        StoredRun(f"{place:032}", "1", "FINISHED", 0, "0", {"dataset.target": target}, {METRIC: 0.5}, {}, None)
+        StoredRun(f"{place:032}", "1", "FINISHED", 0, "0", {"dataset.target": target}, {METRIC: 0.5}, {}, None, METRIC)
         for place, target in enumerate((name, "b"))
     ]
     compared = grouped(Found(name, tuple(named), 0))

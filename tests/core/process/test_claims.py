@@ -34,8 +34,8 @@ def test_a_folder_that_another_process_holds_is_refused_until_it_has_ended(holde
         pass
     who = f"process {holder.pid} on {socket.gethostname()}"
     assert str(caught.value) == (
-        f"hydra.run.dir: the folder {folder} is in use by a run that has not ended ({who}): give each run a folder of its "
-        "own, as the default does, or wait for the end of that one"
+        f"hydra.run.dir: the folder {folder} is in use by a run that has not ended ({who}): give each run a folder of "
+        "its own, as the default does, or wait for the end of that one"
     )
     holder.send_signal(signal.SIGKILL)
     holder.wait()
