@@ -24,8 +24,9 @@ class MLP(Model):
         hidden: the size of each hidden layer, each at least 1; default (64,). Without any it is a linear model.
         activation: of the hidden layers; any activation, default "relu".
         dropout: the rate after each hidden layer, at least 0 and less than 1; default 0.
-        initializer: of the hidden layers' weights; any initializer, default "he_normal", which suits relu. The output
-            layer keeps that of dense.
+        initializer: of the hidden layers' weights; any initializer, default "he_normal", which suits relu.
+        output_initializer: of the output layer's weights; any initializer, default "glorot_uniform", which suits a sum.
+        bias_initializer: of the biases, the output layer's too; any initializer, default "zeros".
 
     Raises:
         FieldError: a value is out of range.
@@ -44,6 +45,8 @@ class MLP(Model):
     activation: str | Mapping[str, Any] | Activation = "relu"
     dropout: float = 0.0
     initializer: str | Mapping[str, Any] | Initializer = "he_normal"
+    output_initializer: str | Mapping[str, Any] | Initializer = "glorot_uniform"
+    bias_initializer: str | Mapping[str, Any] | Initializer = "zeros"
 
     check_examples = ({}, {"hidden": (), "activation": "tanh"}, {"hidden": (5, 6), "dropout": 0.2})
     check_input_shapes = ((4,), (5, 4))
@@ -55,18 +58,20 @@ class MLP(Model):
     def build(self, input_shape: Shape, units: int, activation: str) -> list[Any]:
         layers: list[Any] = [] if len(input_shape) == 1 else ["flatten"]
         for size in self.hidden:
-            layers.append(self._hidden_layer(size))
+            layers.append(self._dense("initializer", units=size, activation=self._own("activation", "activation")))
             if self.dropout > 0:
                 layers.append({"name": "dropout", "rate": self.dropout})
-        return [*layers, {"name": "dense", "units": units, "activation": activation}]
+        return [*layers, self._dense("output_initializer", units=units, activation=activation)]
 
-    def _hidden_layer(self, units: int) -> Any:
-        with within("activation"):
-            activation = make("activation", self.activation)
-        with within("initializer"):
-            initializer = make("initializer", self.initializer)
-        # Copies, as one that was given as an instance would otherwise stand in every layer.
-        return make("layer", "dense", units=units, activation=replace(activation), initializer=replace(initializer))
+    def _dense(self, initializer: str, **fields: Any) -> Any:
+        """A dense layer whose weights start as the field of that name says."""
+        W, b = self._own("initializer", initializer), self._own("initializer", "bias_initializer")
+        return make("layer", "dense", initializer=W, bias_initializer=b, **fields)
+
+    def _own(self, kind: str, field: str) -> Any:
+        """What the field holds, made anew: one that was given as an instance would otherwise stand in every layer."""
+        with within(field):
+            return replace(make(kind, getattr(self, field)))
 
 
 @dataclass

@@ -12,6 +12,9 @@ def network(model, input_shape, units=3, activation="softmax", loss="categorical
     return cr.Network(model.build(input_shape, units, activation), input_shape, loss)
 
 
+ONE, HALF = {"name": "constant", "value": 1.0}, {"name": "constant", "value": 0.5}
+
+
 # mlp
 
 
@@ -54,6 +57,21 @@ def test_mlp_starts_as_suits_relu_and_its_output_as_suits_a_sum():
     assert 0.99 * limit < np.abs(parameters["1.dense.W"].value).max() <= limit
 
 
+def test_mlp_starts_as_it_is_told_to_biases_and_output_too():
+    made = network(
+        MLP(hidden=(4, 4), initializer=ONE, output_initializer=cr.make("initializer", "zeros"), bias_initializer=HALF),
+        (5,),
+    )
+    starts = {p.name: set(p.value.ravel().tolist()) for p in made.parameters}
+    assert starts == {f"{i}.dense.b": {0.5} for i in range(3)} | {
+        "0.dense.W": {1.0},
+        "1.dense.W": {1.0},
+        "2.dense.W": {0.0},
+    }
+    lone = network(MLP(hidden=(), output_initializer=ONE), (5,))
+    assert (lone.parameters["0.dense.W"].value == 1).all()
+
+
 def test_mlp_takes_components_with_fields_and_instances():
     relu = cr.make("activation", "leaky_relu", slope=0.3)
     given = MLP(hidden=(4, 4), activation=relu, initializer={"name": "constant", "value": 0.5})
@@ -78,6 +96,8 @@ def test_gradient_check_of_an_mlp():
         ({"dropout": -0.5}, "dropout: got -0.5, must be at least 0 and less than 1 (MLP)"),
         ({"activation": "rellu"}, 'activation: there is no activation "rellu". Did you mean "relu"?'),
         ({"initializer": "he"}, 'initializer: there is no initializer "he".'),
+        ({"output_initializer": "he"}, 'output_initializer: there is no initializer "he".'),
+        ({"bias_initializer": "he"}, 'bias_initializer: there is no initializer "he".'),
     ],
 )
 def test_mlp_refuses_what_does_not_fit(fields, message):
