@@ -74,7 +74,7 @@ class Training(Protocol):
 
     @property
     def epochs(self) -> int:
-        """How many epochs are planned."""
+        """How many epochs there are when this call of ``fit`` ends."""
 
     @property
     def step(self) -> int:
@@ -82,7 +82,7 @@ class Training(Protocol):
 
     @property
     def total_steps(self) -> int:
-        """How many updates are planned: what a schedule is given as ``total``."""
+        """How many updates are planned, by this call of ``fit`` or beyond it: what a schedule is given as ``total``."""
 
     @property
     def steps_per_epoch(self) -> int:

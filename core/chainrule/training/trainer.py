@@ -92,9 +92,9 @@ class Trainer:
         self.shuffle = shuffle
         self.history = History()
         self.epoch = 0  # of the running or last epoch, from 1
-        self.epochs = 0  # planned, all calls of fit together
+        self.epochs = 0  # to the end of the last call of fit, all of them together
         self.step = 0  # updates made
-        self.total_steps = 0  # updates planned
+        self.total_steps = 0  # updates planned, for the schedule
         self.steps_per_epoch = 0
         self.batch_index = 0  # within the epoch, from 0
         self.batch: tuple[Array, Targets] | None = None
@@ -116,6 +116,7 @@ class Trainer:
         epochs: int,
         validation: tuple[Any, Any] | None = None,
         callbacks: Sequence[Any] = (),
+        total_epochs: int | None = None,
     ) -> History:
         """Train for ``epochs`` more epochs; called again, it goes on where it ended.
 
@@ -124,6 +125,9 @@ class Trainer:
             epochs: 1 or more.
             validation: ``(x, y)``, measured after each epoch.
             callbacks: such as ``["progress"]``; without any it is silent.
+            total_epochs: what the schedule is planned for, of all calls together; by default, what they have come to.
+                A longer plan makes the rate jump: after 5 of 5 epochs a cosine is at 0, after 5 of 10 half way. Two
+                calls with ``epochs=5, total_epochs=10`` are one of 10 epochs, to the last bit.
 
         Returns:
             The history of all epochs so far: ``train/loss`` (the mean over the epoch's batches as they were met, so
@@ -134,15 +138,16 @@ class Trainer:
         Raises:
             ConfigError, DataError: what was given does not fit the network.
         """
-        epochs = require_count("epochs", epochs)
+        ending = self.epoch + require_count("epochs", epochs)
+        planned = ending if total_epochs is None else require_count("total_epochs", total_epochs, least=ending)
         x, targets = self.network.pair(*require_pair("train", train), "train")
         held_out = None
         if validation is not None:
             held_out = self.network.pair(*require_pair("validation", validation), "validation")
         self._followed = [metric for metric in self.all_metrics() if not metric.array]
         self.steps_per_epoch = math.ceil(len(x) / self.batch_size)
-        self.epochs = self.epoch + epochs
-        self.total_steps = self.step + epochs * self.steps_per_epoch
+        self.epochs = ending
+        self.total_steps = self.step + (planned - self.epoch) * self.steps_per_epoch
         self.stop_reason = None
         require_list("callbacks", callbacks)
         listeners: list[Callback] = [make("callback", callback) for callback in callbacks]

@@ -190,6 +190,30 @@ def test_fit_again_plans_further_steps_for_the_schedule() -> None:
     assert {total for _, total in totals} == {9}
 
 
+@pytest.mark.parametrize("schedule", [e.name for e in cr.registry() if e.kind == "schedule"])
+@pytest.mark.parametrize("optimizer", ["adam", {"name": "momentum", "lr_in_velocity": True}])
+def test_a_schedule_planned_for_all_calls_goes_on_as_in_one(schedule: str, optimizer: Any) -> None:
+    """With 8 of 22 samples a batch, and the last one smaller."""
+    nets = [classifier("float32", 0, "dropout") for _ in range(2)]
+    parts, whole = (trainer(net, optimizer, 8, schedule=schedule) for net in nets)
+    for epochs in (1, 4, 5):
+        in_parts = parts.fit((X, LABELS), epochs, (X, LABELS), total_epochs=10)
+        assert parts.total_steps == 30
+    in_one = whole.fit((X, LABELS), 10, (X, LABELS))
+    assert np.array_equal(nets[0].parameters.theta, nets[1].parameters.theta)
+    assert numbers_of(in_parts) == numbers_of(in_one)
+
+
+def test_a_plan_that_ends_before_the_call_does_is_refused() -> None:
+    fitted = trainer(schedule="cosine")
+    fitted.fit((X, LABELS), epochs=2, total_epochs=2)
+    with pytest.raises(cr.FieldError, match=r"^total_epochs: got 4, expected a whole number, 5 or more$"):
+        fitted.fit((X, LABELS), epochs=3, total_epochs=4)
+    assert (fitted.epoch, fitted.epochs, fitted.total_steps) == (2, 2, 6)
+    fitted.fit((X, LABELS), epochs=3, total_epochs=9)
+    assert (fitted.epoch, fitted.epochs, fitted.total_steps) == (5, 5, 27)
+
+
 def test_the_last_batch_may_be_smaller_and_counts_by_its_size() -> None:
     seen = Each(lambda t: (len(t.batch[0]), t.batch_loss))
     fitted = trainer(batch_size=8)
