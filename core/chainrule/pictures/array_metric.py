@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 def array_metric(array: Array, class_names: Sequence[str], title: str, name: str) -> Figure:
     """Any other metric that is an array: ``(n,)`` as bars, by class where there are n classes; a matrix as colours."""
+    from matplotlib.ticker import MaxNLocator
+
     if array.ndim == 2:
         figure = new_page(6.4, 5.6, title, name)
         axes = place_axes(figure, 0.75, 0.5, 4.6, 4.4)
         axes.grid(visible=False)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(integer=True))
         image = axes.imshow(array, cmap="viridis", aspect="auto")
         color_bar(figure, image, 5.5, 0.5, 4.4, name)
         return figure

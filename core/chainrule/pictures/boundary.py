@@ -50,7 +50,7 @@ def decision_boundary(data: Data, predict: Predict, title: str) -> Figure:
     ratio = ratio if 1 / 3 < ratio < 3 else 1.0  # true to scale, unless that would make a strip of it
     width, height = min(4.6, 4.6 / ratio), min(4.6, 4.6 * ratio)
     labels = [f"class {name}" for name in told_apart(data.class_names, 1.6, 8.5)]
-    beside = 0.55 + widest([*labels, "validation"], 8.5)
+    beside = 0.65 + widest([*labels, "validation"], 8.5)
     explained = "; in each circle its target, below it the probability given to that" if few else ""
     figure = new_page(0.75 + width + beside, height + 1.2, title, accuracies(data, predict) + explained)
     axes = place_axes(figure, 0.75, 0.5, width, height)

@@ -103,8 +103,8 @@ def drawable(values: Any) -> Array:
 def legend_above(axes: Axes) -> None:
     """A legend in one row above the axes, where it hides nothing."""
     axes.legend(
-        loc="lower left", bbox_to_anchor=(-0.02, 0.99), ncols=4, fontsize=8.5, frameon=False, borderpad=0.2,
-        columnspacing=1.4, handlelength=1.6,
+        loc="lower left", bbox_to_anchor=(-0.02, 0.99), ncols=4, fontsize=8, frameon=False, borderpad=0.2,
+        columnspacing=1.0, handlelength=1.3,
     )  # fmt: skip
 
 

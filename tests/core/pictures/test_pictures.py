@@ -233,6 +233,18 @@ def test_the_lowest_validation_loss_is_marked_in_every_panel():
     np.testing.assert_array_equal(lines(accuracy)["lowest loss (epoch 2): 0.6"], [[2, 0.6]])
 
 
+@pytest.mark.parametrize("epochs", [3, 12_345])
+def test_no_legend_leaves_the_page(epochs):
+    """The longest that there is: a metric of five digits and an exponent."""
+    low = np.linspace(1, 1.2345e-5, epochs)
+    history = {f"{split}/{name}": low for split in ("train", "validation") for name in ("loss", "error", "other")}
+    figure = curves.curves(history, "a run")
+    figure.draw_without_rendering()
+    for axes, after in zip(figure.axes, [*figure.axes[1:], None]):
+        end = after.get_window_extent().x0 if after else figure.bbox.width
+        assert axes.get_legend().get_window_extent().x1 < end
+
+
 def test_without_validation_nothing_is_marked():
     (axes,) = curves.curves({"train/loss": [3.0, 2.0]}, "a run").axes
     assert lines(axes).keys() == {"train"}
