@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.contract.arrays import Array
-from chainrule.pictures.lettering import BOLD, REGULAR, fitted, told_apart, widest, width
+from chainrule.pictures.lettering import fitted, told_apart, widest, width
 from chainrule.pictures.page import GREY, INK, color_bar, new_page, place_axes
 
 if TYPE_CHECKING:
@@ -88,10 +88,7 @@ def write_counts(axes: Axes, counts: Array, share: Array, cell: float) -> None:
     dark = 0.4 * share.max()  # of the scale's root, 0.63
     for i, j in np.argwhere((counts > 0) | np.eye(len(counts), dtype=bool)):
         color = "white" if share[i, j] > dark else INK
-        weight = BOLD if i != j else REGULAR
-        axes.text(
-            j, i, f"{counts[i, j]:,}", ha="center", va="center", fontsize=size, color=color, fontweight=weight
-        )  # fmt: skip
+        axes.text(j, i, f"{counts[i, j]:,}", ha="center", va="center", fontsize=size, color=color)
 
 
 def write_recall(axes: Axes, counts: Array) -> None:
