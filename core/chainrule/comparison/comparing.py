@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chainrule.comparison.groups import Comparison, Group, grouped
 from chainrule.comparison.runs import by_epoch, find, names
+from chainrule.tracking.histories import of_runs
 from chainrule.tracking.store import connect, usable
 from chainrule.tracking.uris import resolved
 
@@ -38,10 +41,15 @@ def learning_curves(group: Group, metric: str, uri: str | None = None) -> list[d
     Raises:
         TrackingError: the store cannot be used.
     """
+    return curves_of([group], metric, uri)[0]
+
+
+def curves_of(groups: Sequence[Group], metric: str, uri: str | None = None) -> list[list[dict[int, float]]]:
+    """``learning_curves`` of several groups, for which the store is asked once."""
     uri = resolved(uri)
     with usable(uri):
-        client = connect(uri)
-        return [by_epoch(client, run.run_id, metric) for run in group.runs]
+        found = of_runs(connect(uri), uri, [run.run_id for group in groups for run in group.runs], metric)
+    return [[by_epoch(found.get(run.run_id, ())) for run in group.runs] for group in groups]
 
 
 def named() -> list[str]:

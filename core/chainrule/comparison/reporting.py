@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from chainrule.comparison.as_run import EXPERIMENT, log_comparison, side_by_side
-from chainrule.comparison.comparing import learning_curves
+from chainrule.comparison.comparing import curves_of
 from chainrule.comparison.formats import as_csv, as_json, markdown, show
 from chainrule.comparison.groups import Comparison
 from chainrule.comparison.pictures import MOST_CURVES, by_group, curves
@@ -60,7 +60,7 @@ def write(comparison: Comparison, folder: Path, uri: str) -> None:
         (folder / f"comparison{ending}").write_text(form(comparison), encoding="utf-8")
     metric = _followed(comparison)
     if metric is not None:
-        series = [learning_curves(group, metric, uri) for group in comparison.counted[:MOST_CURVES]]
+        series = curves_of(comparison.counted[:MOST_CURVES], metric, uri)
         save(partial(curves, comparison, metric, series), folder / "curves.png")
 
 

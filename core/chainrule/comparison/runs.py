@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chainrule.errors import ConfigError, TrackingError, UnknownName, did_you_mean
+from chainrule.tracking.histories import Point
 from chainrule.tracking.tags import (
     ERROR,
     KIND,
@@ -108,11 +109,11 @@ def sweeps(client: Any, experiment_ids: Sequence[str]) -> Iterator[str]:
     return iter(sorted(latest, key=lambda name: latest[name], reverse=True))
 
 
-def by_epoch(client: Any, run_id: str, metric: str) -> dict[int, float]:
+def by_epoch(points: Iterable[Point]) -> dict[int, float]:
     """A metric's values by epoch; of two at one epoch the first: what training saw, not what was measured after it."""
     values: dict[int, float] = {}
-    for point in client.get_metric_history(run_id, metric):
-        values.setdefault(point.step, point.value)
+    for step, value in points:
+        values.setdefault(step, value)
     return dict(sorted(values.items()))
 
 

@@ -25,6 +25,7 @@ from chainrule.runs.result import Result
 from chainrule.runs.run import run
 from chainrule.runs.threads import require_threads
 from chainrule.tracking.environment import environment
+from chainrule.tracking.histories import Point, of_run
 from chainrule.tracking.reading import missing_file
 from chainrule.tracking.store import connect, find_run, usable
 from chainrule.tracking.tags import (
@@ -44,7 +45,6 @@ log = logging.getLogger(__name__)
 FOLDER = Path("outputs") / "reproductions"
 TIMING = ("seconds", "examples_per_second")
 """Metrics of the machine, which are no results."""
-Point = tuple[int, float]  # step and value
 
 
 @dataclass(frozen=True)
@@ -149,11 +149,7 @@ def _config(client: Any, run: Any) -> dict[str, Any]:
 
 def _recorded_points(client: Any, recorded: Any) -> dict[str, list[Point]]:
     """What the store has of each metric. A value that was no real number is a tag."""
-    points = {
-        key: [(point.step, point.value) for point in client.get_metric_history(recorded.info.run_id, key)]
-        for key in recorded.data.metrics
-        if key not in TIMING
-    }
+    points = of_run(client, recorded.info.run_id, (key for key in recorded.data.metrics if key not in TIMING))
     for metric, text in nonfinite_in(recorded.data.tags).items():
         points.setdefault(metric, []).append(nonfinite_point(text))
     return points

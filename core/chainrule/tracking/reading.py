@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import TrackingError
+from chainrule.tracking.histories import Point, of_run
 from chainrule.tracking.pages import way_to
 from chainrule.tracking.store import connect, find_run, usable
 from chainrule.tracking.uris import place, resolved
@@ -50,7 +51,7 @@ def read_run(run_id: str, uri: str | None = None, folder: Path | None = None, *,
             raise TrackingError(f"the run {run_id} has not ended: its status is {run.info.status}")
         if needs is not None and (missing := missing_file(client, run.info, needs)):
             raise TrackingError(missing)
-        histories = {key: client.get_metric_history(run_id, key) for key in run.data.metrics if _per_epoch(key)}
+        histories = of_run(client, run_id, filter(_per_epoch, run.data.metrics))
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         files = Path(client.download_artifacts(run_id, "", folder and str(folder)))
@@ -76,9 +77,9 @@ def _per_epoch(key: str) -> bool:
     return key.startswith(PER_EPOCH)
 
 
-def _by_epoch(histories: dict[str, Any]) -> list[dict[str, float]]:
+def _by_epoch(histories: dict[str, list[Point]]) -> list[dict[str, float]]:
     epochs: defaultdict[int, dict[str, float]] = defaultdict(dict)
     for key, points in histories.items():
-        for point in points:
-            epochs[point.step][key] = point.value
+        for step, value in points:
+            epochs[step][key] = value
     return [epochs[step] for step in sorted(epochs)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import inspect
 import io
 import json
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
+import sqlalchemy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
@@ -580,6 +582,35 @@ def test_each_group_has_its_points_mean_and_interval(store: Store) -> None:
         assert group.summary is not None
         ends = (group.summary.low, group.summary.high)
         assert (bar.get_x(), bar.get_x() + bar.get_width()) == pytest.approx(ends)
+
+
+def test_the_store_is_asked_as_often_for_many_runs_as_for_few(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    for count in (4, 40):
+        for seed in range(count):
+            store.add(seed, experiment=f"of {count}", lr=seed % 2)
+        with queries() as statements:
+            comparison.report(store.compared(f"of {count}"), store.uri, ".csv", logged=False)
+        asked.append(len(statements))
+    assert asked[0] == asked[1] < 80
+
+
+@contextlib.contextmanager
+def queries() -> Iterator[list[str]]:
+    """The statements that databases are sent inside."""
+    statements: list[str] = []
+
+    def sent(connection: Any, cursor: Any, statement: str, *others: Any) -> None:
+        statements.append(statement)
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", sent)
+    try:
+        yield statements
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", sent)
 
 
 def test_the_mean_is_drawn_for_as_long_as_all_seeds_train_and_dotted_beyond(store: Store) -> None:
