@@ -1,7 +1,7 @@
 """Artifacts that moved with their SQLite store: MLflow keeps absolute addresses, which lead back to the old folder.
 
-So whoever opens a store that was made in another folder, and has its ``mlartifacts`` beside it, has the addresses
-rewritten first, in one transaction. What somebody put elsewhere on purpose stays there.
+So the addresses of a store that was made in another folder, and has its artifacts beside it, are rewritten when it is
+opened, in one transaction. What somebody put elsewhere on purpose stays there.
 """
 
 from __future__ import annotations
