@@ -20,9 +20,14 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve the pages until interrupted; the exit status."""
-    from chainrule.tracking.pages import serve_ui
+    from chainrule.comparison.looking import latest_runs
+    from chainrule.tracking.pages import page_of, serve_ui
+    from chainrule.tracking.store import find_run
 
-    return serve_ui(options.run_id, options.host, options.port, options.uri)
+    def find_page(client: Any) -> str:
+        return page_of(find_run(client, options.run_id).info) if options.run_id else latest_runs(client)
+
+    return serve_ui(find_page, options.host, options.port, options.uri)
 
 
 def _port(text: str) -> int:

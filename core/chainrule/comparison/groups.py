@@ -92,12 +92,7 @@ def grouped(found: Found, metric: str | None = None) -> Comparison:
         states = [ENDED.get(run.status, "running") for run in found.runs]
         told = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
         raise TrackingError(f"{found.title}: of {len(found.runs)} runs none has finished ({told})")
-    known = {name for run in finished for name in (*run.metrics, *run.unreal)}
-    objectives = Counter(run.objective or OBJECTIVE for run in finished)
-    objective = objectives.most_common(1)[0][0]
-    metric = judging(objective, known) if metric is None else metric
-    if metric not in known:
-        raise UnknownName(f'no run has a metric "{metric}". {did_you_mean(metric, known, 30)}', key="--metric")
+    objective, metric, further = ranking(finished, metric)
 
     params = [run.params for run in found.runs]
     idle = {key for settings in params for key in without_effect(settings)}
@@ -106,7 +101,6 @@ def grouped(found: Found, metric: str | None = None) -> Comparison:
     for run in found.runs:
         together[tuple(run.params.get(key) for key in by)].append(run)
     goal = goal_of(metric)
-    further = tuple(name for name in _beside(known, objective) if name != metric)
     groups = [_group(dict(zip(by, values)), runs, metric, further) for values, runs in together.items()]
     groups.sort(key=lambda group: [value or "" for value in group.settings.values()])  # of equal ones
     groups.sort(key=lambda group: (group.summary is None, goal.gain(0.0, group.summary.mean) if group.summary else 0))
@@ -125,10 +119,24 @@ def grouped(found: Found, metric: str | None = None) -> Comparison:
     )
 
 
-def _beside(known: Iterable[str], objective: str) -> list[str]:
-    """The objective, and what was measured of test data, its loss first."""
-    names = [name for name in known if name == objective or name.startswith("test/")]
-    return sorted(names, key=lambda name: (name != objective, name != "test/loss", name))
+def ranking(runs: Sequence[StoredRun], metric: str | None = None) -> tuple[str, str, tuple[str, ...]]:
+    """By what runs are judged: the objective of most of them, the metric that ranks them, and those that stand beside.
+
+    Args:
+        runs: at least one.
+        metric: as ``grouped`` takes it.
+
+    Raises:
+        UnknownName: no run has that metric.
+    """
+    known = {name for run in runs for name in (*run.metrics, *run.unreal)}
+    objective = Counter(run.objective or OBJECTIVE for run in runs).most_common(1)[0][0]
+    metric = judging(objective, known) if metric is None else metric
+    if metric not in known:
+        raise UnknownName(f'no run has a metric "{metric}". {did_you_mean(metric, known, 30)}', key="--metric")
+    beside = [name for name in known if (name == objective or name.startswith("test/")) and name != metric]
+    beside.sort(key=lambda name: (name != objective, name != "test/loss", name))
+    return objective, metric, tuple(beside)
 
 
 def telling_apart(settings: Sequence[Mapping[str, str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -8,12 +8,14 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from chainrule.comparison.as_run import EXPERIMENT, log_comparison, side_by_side
+from chainrule.comparison.as_run import EXPERIMENT, log_comparison
 from chainrule.comparison.comparing import curves_of
 from chainrule.comparison.formats import as_csv, as_json, markdown, show
 from chainrule.comparison.groups import Comparison
+from chainrule.comparison.looking import followed, side_by_side, together
 from chainrule.comparison.pictures import MOST_CURVES, by_group, curves
 from chainrule.pictures.page import save
+from chainrule.tracking.store import connect, usable
 from chainrule.tracking.uris import resolved
 from chainrule.words import redacted
 
@@ -23,8 +25,6 @@ FORMATS: dict[str, Callable[[Comparison], str]] = {
     ".md": markdown,
 }
 """By the ending of their files."""
-SIDE_BY_SIDE = 10
-"""Columns of MLflow's page that people can still read."""
 
 
 def report(comparison: Comparison, uri: str | None, form: str | None, logged: bool) -> None:
@@ -47,9 +47,12 @@ def report(comparison: Comparison, uri: str | None, form: str | None, logged: bo
     write(comparison, folder, uri)
     beside = sys.stdout if form is None else sys.stderr
     print(f"files    {folder}", file=beside)
+    page = side_by_side(comparison)
     if logged:
-        print(f"MLflow   {log_comparison(comparison, folder.absolute(), uri)}", file=beside)
-    print(f"compare  {_link(comparison, uri)}", file=beside)
+        with usable(uri):
+            page = together(connect(uri), comparison)
+        print(f"MLflow   {log_comparison(comparison, folder.absolute(), uri, page)}", file=beside)
+    print(f"compare  {_link(page, uri)}", file=beside)
 
 
 def write(comparison: Comparison, folder: Path, uri: str) -> None:
@@ -58,25 +61,14 @@ def write(comparison: Comparison, folder: Path, uri: str) -> None:
     save(partial(by_group, comparison), folder / "groups.png")
     for ending, form in FORMATS.items():
         (folder / f"comparison{ending}").write_text(form(comparison), encoding="utf-8")
-    metric = _followed(comparison)
+    metric = followed(comparison)
     if metric is not None:
         series = curves_of(comparison.counted[:MOST_CURVES], metric, uri)
         save(partial(curves, comparison, metric, series), folder / "curves.png")
 
 
-def _followed(comparison: Comparison) -> str | None:
-    """The metric by epoch that goes with the one that is compared: of validation, or else of training."""
-    name = comparison.metric.rpartition("/")[2]
-    known = {key for group in comparison.counted for run in group.runs for key in run.metrics}
-    return next((key for key in (f"validation/{name}", f"train/{name}") if key in known), None)
-
-
-def _link(comparison: Comparison, uri: str) -> str:
-    """MLflow's page with the runs side by side; of many, one of each of the best groups."""
-    runs = [run for group in comparison.counted for run in group.runs]
-    if len(runs) > SIDE_BY_SIDE:
-        runs = [group.runs[0] for group in comparison.counted[:SIDE_BY_SIDE]]
-    page = side_by_side(runs)
+def _link(page: str, uri: str) -> str:
+    """The address of a page of MLflow's."""
     if uri.startswith("http"):
         return f"{redacted(uri.rstrip('/'))}/{page}"
     return f"http://127.0.0.1:5000/{page} (while chainrule ui runs)"

@@ -22,6 +22,8 @@ from chainrule.tracking.tags import (
 )
 
 PAGE = 1000
+RECENT = 200
+TRAINED = "params.seed LIKE '%'"
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,15 @@ def sweeps(client: Any, experiment_ids: Sequence[str]) -> Iterator[str]:
         for name, stamp in [(run.data.tags[SWEEP], run.info.start_time), *reusing_sweeps(run.data.tags)]:
             latest[name] = max(latest[name], stamp)
     return iter(sorted(latest, key=lambda name: latest[name], reverse=True))
+
+
+def recent(client: Any) -> list[StoredRun]:
+    """The latest runs of the experiment in which one was trained last, the latest first; none, where none was."""
+    ids = [experiment.experiment_id for experiment in _pages(client.search_experiments)]
+    order = ["attributes.start_time DESC"]
+    latest = client.search_runs(ids, TRAINED, max_results=1, order_by=order)
+    ids = [run.info.experiment_id for run in latest]
+    return [_stored(run, None) for run in client.search_runs(ids, TRAINED, max_results=RECENT, order_by=order)]
 
 
 def by_epoch(points: Iterable[Point]) -> dict[int, float]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +27,16 @@ from chainrule.runs.building import (
     planned_epochs,
 )
 from chainrule.runs.identity import describe, run_name, weights_digest
+from chainrule.runs.measured import Report
 from chainrule.runs.remarks import remarks_on
 from chainrule.runs.result import WEIGHTS, Result, loaded
 from chainrule.runs.threads import candidates, chosen_threads
-from chainrule.tracking.tags import CONFIG_DIGEST, REMARKS, WEIGHTS_DIGEST, params_of
+from chainrule.tracking.tags import CONFIG_DIGEST, NOTE, REMARKS, WEIGHTS_DIGEST, params_of
 from chainrule.tracking.tracking import tracking_of
 from chainrule.tracking.written import OVERRIDES, files_in
 from chainrule.training.history import best_epoch
 from chainrule.training.trainer import Trainer
+from chainrule.words import relative
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job
@@ -100,6 +103,7 @@ def run(job: Job) -> Result:
                 remarks = remarks_on(trainer, data, metrics)
                 if remarks:
                     tracked.tag(REMARKS, "\n".join(remarks))
+                tracked.tag(NOTE, note(job, metrics, tracked.run_id))
                 if config["tracking"]["figures"]:
                     draw_all(job.folder / "figures", history, data, network.predict, run_name(job), arrays)
             finally:  # of a run that fails or is interrupted, what there is
@@ -157,6 +161,18 @@ def final_metrics(trainer: Trainer, data: Data) -> tuple[dict[str, float], dict[
     arrays = {name: value for name, value in measured.items() if np.ndim(value) > 0}
     metrics = {name: float(value) for name, value in measured.items() if name not in arrays}
     return metrics, arrays
+
+
+def note(job: Job, metrics: Mapping[str, float], run_id: str | None) -> str:
+    """What MLflow shows first of a run: what came of it, the command that gives it again, its files, its curves."""
+    parts = [
+        Report(run_name(job), metrics, job.config["objective"]).markdown(),
+        f"`{shlex.join(['chainrule', 'train', *job.overrides])}`",
+        f"Files: `{relative(job.folder)}`",
+    ]
+    if job.config["tracking"]["figures"]:
+        parts.append(f"![Curves](get-artifact?path=figures/curves.png&run_uuid={run_id})")
+    return "\n\n".join(parts)
 
 
 def write_config(job: Job) -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import SweepError, TrackingError, debugging
 from chainrule.registry.goals import goal_of
+from chainrule.runs.measured import in_line, judged_by
 from chainrule.runs.ranking import best_group, best_of, comparable, groups, means, settings
-from chainrule.runs.report import in_line, judged_by, run_and_report
+from chainrule.runs.report import run_and_report
 from chainrule.words import duration, number, relative
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ import shlex
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from chainrule.errors import TrackingError
 from chainrule.process.signals import ended_by_signals
-from chainrule.tracking.store import connect, find_run, usable
+from chainrule.tracking.store import connect, usable
 from chainrule.tracking.uris import artifact_root, default_uri, resolved, sqlite_path
 from chainrule.words import redacted
 
@@ -30,31 +31,23 @@ def way_to(uri: str, run: Any) -> str:
     return f"chainrule ui {run.run_id}{other}"
 
 
-def _latest_runs(client: Any) -> str:
-    """The place of the table of runs that holds the latest one. MLflow's start page shows experiments of chatbots."""
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    latest = client.search_runs(experiments, max_results=1, order_by=["attributes.start_time DESC"])
-    return f"#/experiments/{latest[0].info.experiment_id}/runs?workflowType=machine_learning" if latest else ""
-
-
-def serve_ui(run_id: str | None, host: str, port: int, uri: str | None) -> int:
+def serve_ui(find_page: Callable[[Any], str], host: str, port: int, uri: str | None) -> int:
     """Serve MLflow's own pages on a store until interrupted; for a store that is a server, say where they are.
 
     Args:
-        run_id: show the way to the page of this run.
+        find_page: given an ``MlflowClient``, the place below MLflow's address to show the way to.
         uri: the store; None for the default.
 
     Returns:
         The exit status.
 
     Raises:
-        TrackingError: there is no such store or run, or the port is taken.
+        TrackingError: there is no such store, or the port is taken. Whatever ``find_page`` raises.
     """
     uri = resolved(uri)
     path = sqlite_path(uri)
     with usable(uri):
-        client = connect(uri)
-        page = page_of(find_run(client, run_id).info) if run_id else _latest_runs(client)
+        page = find_page(connect(uri))
     if uri.startswith("http"):
         print(f"MLflow: {redacted(uri.rstrip('/'))}/{page}")
         return 0

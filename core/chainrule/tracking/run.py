@@ -106,9 +106,14 @@ class Run:
             self._flush()
 
     def summary(self, metrics: Mapping[str, float], step: int) -> None:
-        """Record values of the end of training; those that were logged at this step as they are, are not repeated."""
-        known = {name: self._series[key_of(name)].last for name in metrics}
-        self.log({name: value for name, value in metrics.items() if known[name] != (value, step)}, step)
+        """Record values of the end of training; those that were logged at this step as they are, are not repeated.
+
+        What has no value by epoch stands at step 0: MLflow draws it as a bar, not as a curve of one point.
+        """
+        by_epoch = {name for name in metrics if self._series[key_of(name)].last is not None}
+        known = {name: self._series[key_of(name)].last for name in by_epoch}
+        self.log({name: metrics[name] for name in by_epoch if known[name] != (metrics[name], step)}, step)
+        self.log({name: value for name, value in metrics.items() if name not in by_epoch}, 0)
 
     def tag(self, name: str, value: str) -> None:
         """Set a tag; it reaches the store with the next batch."""

@@ -10,8 +10,9 @@ from typing import Any
 
 from chainrule.words import redacted
 
-PARAM_LENGTH, TAG_LENGTH, DIGEST_LENGTH, KEY_LENGTH = 6000, 8000, 36, 250  # what MLflow takes
+PARAM_LENGTH, TAG_LENGTH, KEY_LENGTH = 6000, 8000, 250  # what MLflow takes
 NAME_LENGTH = 250  # of runs, experiments, users: MLflow checks nothing, but a strict database does
+DIGEST_LENGTH = 8  # of a dataset's, as MLflow's own are: it is a column of the table of runs. The whole is a tag
 
 SWEEP = "sweep"  # what the runs of one sweep share
 OBJECTIVE = "objective"  # the metric by which the run is judged
@@ -24,6 +25,7 @@ PROCESS = "process"  # see process.liveness
 ERROR = "error"  # what ended the run
 REMARKS = "remarks"  # what it says of its own result, a line each
 COMMIT, DIRTY = "mlflow.source.git.commit", "git.dirty"
+NOTE = "mlflow.note.content"  # Markdown, on top of the run's page
 PROGRAM = "mlflow.source.name"
 OF_THE_CALL = ("mlflow.source.type", PROGRAM, "mlflow.user")  # how the program was called, and by whom
 KIND = "chainrule.kind"  # of what is no run of a training, "comparison" for one
@@ -154,8 +156,9 @@ def stored(text: str, length: int) -> str:
 
 
 def short_digest(digest: str) -> str:
-    """As MLflow takes a dataset's: the beginning of a SHA-256 tells it apart, of any other text only all of it."""
-    return digest[:DIGEST_LENGTH] if re.fullmatch("[0-9a-f]{64}", digest) else stored(digest, DIGEST_LENGTH)
+    """As a dataset's is shown: the beginning of a SHA-256 tells it apart, of any longer text only a digest of all."""
+    known = re.fullmatch("[0-9a-f]{64}", digest) or len(digest) <= DIGEST_LENGTH
+    return (digest if known else _digest(digest))[:DIGEST_LENGTH]
 
 
 def capped(values: Mapping[str, Any], length: int) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import csv
 import inspect
@@ -9,6 +10,7 @@ import io
 import json
 import re
 import shutil
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +31,7 @@ from chainrule import comparison
 from chainrule.comparison import compare, pictures, runs
 from chainrule.comparison.as_run import TAG_LENGTH, note
 from chainrule.comparison.groups import PAIRS, Comparison, grouped, telling_apart
+from chainrule.comparison.looking import latest_runs
 from chainrule.comparison.pictures import by_group, curves
 from chainrule.comparison.runs import Found, StoredRun
 from chainrule.comparison.wording import findings, headings
@@ -482,6 +485,66 @@ def test_mlflows_own_page_for_the_runs_is_named(store: Store, program: Callable[
     assert named == {"runs": ids, "experiments": [store.experiments["digits"]]}
 
 
+def test_a_comparison_that_is_recorded_names_the_page_with_its_charts(
+    store: Store, program: Callable[..., Any]
+) -> None:
+    """Which differ, by which they are ranked, and its curve; not whatever comes first in the alphabet."""
+    ids = [store.add(0, 0.5 + lr / 10, optimizer__lr=lr, optimizer__beta1=lr) for lr in range(2)]
+    out = program("compare", "digits").out
+    [key] = re.findall(
+        r"^compare +http://127.0.0.1:5000/#/experiments/1/runs\?workflowType=machine_learning&"
+        r"viewStateShareKey=(\w+)&compareRunsMode=CHART \(while chainrule ui runs\)$",
+        out,
+        re.MULTILINE,
+    )
+    state = viewed(store, key)
+    assert state["searchFilter"] == f"attributes.run_id IN ('{ids[1]}', '{ids[0]}')"
+    assert len(store.client.search_runs(["1"], state["searchFilter"])) == 2, "as MLflow's search takes it"
+    assert (state["orderByKey"], state["orderByAsc"]) == (f"metrics.`{METRIC}`", False)
+    curve, together, *bars = state["compareRunCharts"]
+    assert curve["metricKey"] == "validation/accuracy"
+    assert (together["selectedParams"], together["selectedMetrics"]) == (["optimizer.lr"], [METRIC])
+    assert [bar["metricKey"] for bar in bars] == [METRIC, "test/loss"]
+
+
+def test_runs_of_several_experiments_are_compared_by_mlflows_own_page(
+    store: Store, program: Callable[..., Any]
+) -> None:
+    for experiment in ("digits", "xor"):
+        store.add(0, 0.5, experiment=experiment, sweep="s", dataset__name=experiment)
+    assert "#/compare-runs?runs=" in program("compare", "s").out
+
+
+def test_the_table_of_runs_is_that_of_the_latest_training_with_what_matters_as_columns(
+    store: Store, program: Callable[..., Any]
+) -> None:
+    """Not that of a comparison, nor of another program's run; the view that it had before is replaced."""
+    store.add(0, 0.5, optimizer__name="sgd"), store.add(1, 0.5, optimizer__name="adam", optimizer__beta1=0.9)
+    program("compare", "digits")
+    store.client.create_run(store.client.create_experiment("another program's"))
+    place = "#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=latest"
+    for columns in (["optimizer.name", "seed"], ["optimizer.name", "dtype", "seed"]):
+        assert latest_runs(store.client) == place
+        state = viewed(store, "latest")
+        shown = [f"metrics.`{name}`" for name in (METRIC, "test/loss")] + [f"params.`{name}`" for name in columns]
+        assert state["selectedColumns"] == state["columnOrder"] == shown
+        assert (state["searchFilter"], state["orderByKey"]) == ("", "attributes.start_time")
+        store.add(0, None, status="FAILED", dtype="float64", optimizer__name="sgd")
+
+
+def test_without_any_training_it_is_mlflows_start_page(store: Store) -> None:
+    store.client = MlflowClient(store.uri)
+    assert latest_runs(store.client) == ""
+    store.add(0, None, status="RUNNING")
+    assert latest_runs(store.client).startswith("#/experiments/1/runs?")
+
+
+def viewed(store: Store, key: str) -> Any:
+    """What MLflow reads of a shared view: JSON, compressed and in base 64."""
+    text = store.client.get_experiment("1").tags[f"mlflow.sharedViewState.{key}"]
+    return json.loads(zlib.decompress(base64.b64decode(text.removeprefix("deflate;"))))
+
+
 # ---- what it leaves
 
 
@@ -532,7 +595,7 @@ def test_groups_that_differ_beyond_what_the_store_holds_are_two(tmp_path: Path) 
 
 
 def test_the_note_of_many_runs_is_as_long_as_mlflow_takes() -> None:
-    text = note(of_rates([[0.5 + lr / 100 + seed / 1000 for seed in range(5)] for lr in range(30)]))
+    text = note(of_rates([[0.5 + lr / 100 + seed / 1000 for seed in range(5)] for lr in range(30)]), "#/experiments/1")
     assert TAG_LENGTH - 1000 < len(text) <= TAG_LENGTH
     assert text.count("| 5 |") == 30
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chainrule.runs.report import Report, in_line
+from chainrule.runs.measured import Report, in_line
 
 
 def cells(capsys, metrics):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -16,6 +17,8 @@ from matplotlib.image import imread
 from mlflow.tracking import MlflowClient
 from playwright.sync_api import Page, expect, sync_playwright
 from serving import free_port, served
+
+from chainrule.comparison.looking import latest_runs
 
 pytestmark = pytest.mark.slow
 
@@ -131,11 +134,33 @@ def test_a_comparison_leads_to_the_runs_side_by_side(
     for heading in ("optimizer", "lr", "validation/loss"):
         expect(page.get_by_role("columnheader", name=heading, exact=True)).to_be_visible(timeout=60 * SECONDS)
     picture(page, tmp_path / "comparison.png")
-    link = page.get_by_role("link", name="All 4 runs side by side").evaluate("link => link.href")
-    for way in (link, base + ways["compare"].split()[0].partition("5000/")[2]):
-        page.goto("about:blank")
-        page.goto(way)
-        see(page, "Comparing 4 Runs from 1 Experiment")
+    link = page.get_by_role("link", name="The runs together: table and charts").evaluate("link => link.href")
+    way = base + ways["compare"].split()[0].partition("5000/")[2]
+    assert link == way
+    page.goto("about:blank")
+    page.goto(way)
+    expect(page.get_by_text("4 matching runs")).to_be_visible()
+    expect(page.get_by_text("What differs (5)")).to_be_visible()
+    for axis in ("optimizer.name", "optimizer.lr"):
+        expect(page.locator(".parcoords").get_by_text(axis, exact=True).first).to_be_visible()
+    expect(page.get_by_text("optimizer.beta1", exact=True)).to_have_count(0)
+    picture(page, tmp_path / "together.png")
+
+
+def test_what_opens_after_a_comparison_is_the_table_of_runs_with_what_matters(
+    page: Page, address: str, program_in: Callable[..., Any], folder: Path, tmp_path: Path
+) -> None:
+    """Neither a digest nor a source, but the objective, the test figures and what differs."""
+    assert program_in("compare", folder=folder).status == 0
+    place = latest_runs(MlflowClient(f"sqlite:///{folder}/mlflow.db"))
+    page.goto("about:blank")
+    page.goto(address.partition("#")[0] + place)
+    for heading in ("validation/loss", "test/loss", "test/accuracy", "optimizer.name", "optimizer.lr", "seed"):
+        expect(page.get_by_role("columnheader", name=heading, exact=True)).to_be_visible()
+    for heading in ("Dataset", "Source"):
+        expect(page.get_by_role("columnheader", name=heading, exact=True)).to_have_count(0)
+    expect(page.get_by_text("5 matching runs")).to_be_visible()
+    picture(page, tmp_path / "latest.png")
 
 
 def test_the_page_that_a_run_names_is_its_own(page: Page, address: str, tmp_path: Path) -> None:
@@ -143,7 +168,25 @@ def test_the_page_that_a_run_names_is_its_own(page: Page, address: str, tmp_path
     see(page, "digits")
     for name in ("optimizer.beta1", "model.hidden", "test/accuracy", "component.optimizer.adam"):
         see(page, name)
+    expect(page.get_by_text(re.compile(r"^validation/loss: [\d.]+$"))).to_be_visible()
+    expect(page.get_by_role("columnheader", name="best validation (epoch)")).to_be_visible()
+    page.get_by_role("button", name="Show more").or_(page.get_by_text("Show more")).first.click()
+    see(page, "chainrule train experiment=digits trainer.epochs=2")
+    curves = page.get_by_role("img", name="Curves")
+    expect(curves).to_be_visible()
+    page.wait_for_function("image => image.naturalWidth > 100", arg=curves.element_handle())
     picture(page, tmp_path / "run.png")
+
+
+def test_final_figures_are_bars_and_what_has_epochs_curves(page: Page, address: str, tmp_path: Path) -> None:
+    place, _, query = address.partition("?")
+    page.goto("about:blank")
+    page.goto(f"{place}/model-metrics?{query}")
+    for name, drawn in (("best/validation (2)", ".barlayer .bars"), ("train (2)", ".scatterlayer .trace")):
+        section = page.locator("[class*=collapse-item]").filter(has_text=name).first
+        section.scroll_into_view_if_needed()
+        expect(section.locator(drawn).first).to_be_visible()
+    picture(page, tmp_path / "metrics.png")
 
 
 def test_the_figures_of_a_run_are_shown(page: Page, address: str, tmp_path: Path) -> None:

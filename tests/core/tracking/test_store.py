@@ -257,13 +257,14 @@ def test_settings_are_ones_that_mlflow_knows():
 
 def test_pages_need_a_store(tmp_path):
     with pytest.raises(TrackingError, match=r"there is no store /.*/mlflow\.db yet: train something there first"):
-        pages.serve_ui(None, "127.0.0.1", 5000, None)
+        pages.serve_ui(str, "127.0.0.1", 5000, None)
     assert names_in(tmp_path) == set()
 
 
-def test_pages_of_an_unknown_run(uri):
-    with pytest.raises(TrackingError, match='there is no run "0123" in this store; chainrule ui shows what is there'):
-        pages.serve_ui("0123", "127.0.0.1", 5000, uri)
+def test_pages_of_an_unknown_run(uri, program):
+    shown = program("ui", "0123", MLFLOW_TRACKING_URI=uri)
+    assert shown.status != 0
+    assert 'there is no run "0123" in this store; chainrule ui shows what is there' in shown.err
 
 
 def test_pages_on_a_port_that_is_taken(uri):
@@ -272,7 +273,7 @@ def test_pages_on_a_port_that_is_taken(uri):
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(TrackingError, match=f"port {port} of 127.0.0.1 is in use: name another with --port"):
-            pages.serve_ui(None, "127.0.0.1", port, uri)
+            pages.serve_ui(str, "127.0.0.1", port, uri)
 
 
 @pytest.mark.slow

@@ -77,11 +77,11 @@ def test_a_run_holds_what_was_recorded(uri, record, tmp_path):
     assert run.data.tags["weights_digest"] == "abc"
     assert points(uri, run, "train/loss") == [(epoch, 1 / epoch) for epoch in range(1, 31)]
     assert len(points(uri, run, "validation/loss")) == 30
-    assert run.data.metrics["best/validation/loss"] == 0.5
+    assert points(uri, run, "best/validation/loss") == [(0, 0.5)], "MLflow draws what is at step 0 as a bar"
     files = {file.path for file in MlflowClient(uri).list_artifacts(run.info.run_id)}
     assert files == {"config.yaml", "figures", "notes.txt"}
     [dataset] = [used.dataset for used in run.inputs.dataset_inputs]
-    assert (dataset.name, dataset.digest) == ("xor", "d" * 36)
+    assert (dataset.name, dataset.digest) == ("xor", "d" * 8)
     assert run.data.tags["dataset.digest"] == "d" * 64
 
 
@@ -120,7 +120,7 @@ def test_a_value_that_is_not_finite_becomes_a_tag(uri, record, value, said):
 def test_limits_are_those_of_the_installed_mlflow():
     assert tags.PARAM_LENGTH == validation.MAX_PARAM_VAL_LENGTH
     assert tags.TAG_LENGTH == validation.MAX_TAG_VAL_LENGTH
-    assert tags.DIGEST_LENGTH == validation.MAX_DATASET_DIGEST_SIZE
+    assert tags.DIGEST_LENGTH <= validation.MAX_DATASET_DIGEST_SIZE
     assert tags.KEY_LENGTH == validation.MAX_ENTITY_KEY_LENGTH
 
 

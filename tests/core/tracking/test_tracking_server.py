@@ -146,8 +146,8 @@ def test_what_a_silent_server_missed_is_sent_later(server, described, tmp_path, 
 
 def test_a_server_has_its_own_pages(server, capsys):
     uri, _ = server
-    assert serve_ui(None, "127.0.0.1", 5000, uri) == 0
-    assert capsys.readouterr().out == f"MLflow: {uri}/#/experiments/1/runs?workflowType=machine_learning\n"
+    assert serve_ui(lambda client: "#/experiments/1", "127.0.0.1", 5000, uri) == 0
+    assert capsys.readouterr().out == f"MLflow: {uri}/#/experiments/1\n"
 
 
 def test_pages_are_served_until_interrupted(tmp_path):
@@ -156,8 +156,7 @@ def test_pages_are_served_until_interrupted(tmp_path):
     with tracking.Tracking(uri, "xor").run(name="shown", **nothing) as run:
         run.text("hello", "notes.txt")
     port = free_port()
-    code = f"from chainrule.tracking.pages import serve_ui; exit(serve_ui({run.run_id!r}, '127.0.0.1', {port}, None))"
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, "-m", "chainrule", "ui", run.run_id, "--port", str(port)]
     others = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     with (
         (tmp_path / "log").open("w") as log,
