@@ -96,10 +96,8 @@ def _chart(kind: str, uuid: str, **shows: Any) -> dict[str, Any]:
     same = {"metricSectionId": SECTION, "deleted": False, "isGenerated": False, "runsCountToCompare": 20}
     line = {
         "xAxisKey": "step",
-        "xAxisScaleType": "linear",
         "yAxisKey": "metric",
         "yAxisExpressions": [],
-        "scaleType": "linear",
         "range": {},
         "lineSmoothness": 0,
         "useGlobalLineSmoothing": True,

@@ -160,7 +160,7 @@ def test_a_bar_shows_how_far_a_sweep_is_where_somebody_looks(program, tmp_path, 
     short = ["tracking=none", "tracking.figures=false", "trainer.epochs=1", "callbacks=[]"]
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(Terminal()) as seen:
         assert main(["train", "-m", *short, "optimizer=sgd,adam", "seed=3"]) == 0
-    assert len(out.getvalue().splitlines()) == 4, "a line for each job is there as well"
+    assert len(out.getvalue().splitlines()) == 6, "a line for each job is there as well"
     shown = seen.getvalue().split("\r")
     assert any("1/2" in state and "best validation/loss 0." in state and "(optimizer=" in state for state in shown)
     assert shown[-1].strip() == "", "at the end it is gone"

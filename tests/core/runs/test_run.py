@@ -100,6 +100,7 @@ def test_it_prints_a_table_and_where_everything_is(bare, folder):
     assert accuracy[:4] == ["binary accuracy", "1", "1", "1"]
     epoch = run.data.metrics["best_epoch/validation/binary_accuracy"]
     assert accuracy[4] == f"1 ({epoch:.0f})"
+    assert lines[-4] == f"judged   by validation/loss: {run.data.metrics['validation/loss']:.4g}"
     assert lines[-3].startswith("time     ")
     assert lines[-2] == f"files    {files.relative_to(folder)}"
     assert lines[-1] == f"MLflow   chainrule ui {run.info.run_id}"
@@ -130,9 +131,10 @@ def test_its_metrics_stand_there_for_each_epoch(bare, store):
 
 
 def test_the_test_set_is_looked_at_once_at_the_end(bare, store):
+    """What has no value by epoch is at step 0: MLflow draws it as a bar."""
     _, run, _ = bare
-    for key in (key for key in run.data.metrics if key.startswith("test/")):
-        assert [step for step, _ in store.steps(run, key)] == [200]
+    for key in (key for key in run.data.metrics if key.startswith(("test/", "best/"))):
+        assert [step for step, _ in store.steps(run, key)] == [0]
 
 
 def test_the_best_values_are_the_best_of_the_history(bare, store):
@@ -165,6 +167,18 @@ def test_its_tags_say_what_ran(bare):
     [dataset] = run.inputs.dataset_inputs
     assert dataset.dataset.name == "xor"
     assert run.data.tags["dataset.digest"].startswith(dataset.dataset.digest)
+
+
+def test_its_note_says_what_came_of_it_and_how_to_have_it_again(bare, folder):
+    _, run, files = bare
+    judged, table, command, where, curves = run.data.tags["mlflow.note.content"].split("\n\n")
+    assert judged == f"**validation/loss: {run.data.metrics['validation/loss']:.4g}**"
+    heading, _, loss, accuracy = ([cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines())
+    assert heading == ["", "train", "validation", "test", "best validation (epoch)"]
+    assert loss[3] == f"{run.data.metrics['test/loss']:.4g}"
+    assert accuracy[0] == "binary accuracy"
+    assert (command, where) == ("`chainrule train experiment=xor`", f"Files: `{files.relative_to(folder)}`")
+    assert curves == f"![Curves](get-artifact?path=figures/curves.png&run_uuid={run.info.run_id})"
 
 
 def test_its_files_are_its_artifacts(bare, store, tmp_path):
@@ -324,23 +338,28 @@ def test_the_runs_of_a_sweep_share_a_tag_and_its_folder(sweep, folder):
 def test_each_job_of_a_sweep_prints_one_line(sweep):
     ran, runs = sweep
     assert ran.err == ""
-    *lines, jobs, folder, compare = ran.out.splitlines()
+    *lines, jobs, judged, group, best_run, folder, compare = ran.out.splitlines()
     name = runs[0].data.tags["sweep"]
     best = min(runs, key=lambda run: run.data.metrics["validation/loss"])
     value = f"{best.data.metrics['validation/loss']:.4g}"
-    assert jobs == f"jobs     4, best validation/loss {value} ({best.info.run_name})"
+    assert (jobs, judged) == ("jobs     4", "judged   by validation/loss, lower is better")
+    assert group.startswith("best     optimizer=")
+    assert "  mean of 2 seeds  validation/loss " in group
+    assert best_run.startswith(f"best run {best.info.run_name}  validation/loss {value}  test/loss ")
+    assert f"  run {best.info.run_id}  multirun/xor/{name}/" in best_run
     assert folder == f"files    multirun/xor/{name}"
     assert compare == f"compare  chainrule compare {name}"
     assert len(lines) == 4
     least = math.inf
     for number, (line, run) in enumerate(zip(lines, runs, strict=True)):
-        done, name, loss, accuracy, seconds, files, *more = line.split("  ")
+        done, name, objective, loss, accuracy, seconds, files, *more = line.split("  ")
         assert done == f"{number + 1}/4"
         if run.data.metrics["validation/loss"] < least and number > 0:
-            assert more.pop(0) == "the best so far"
+            assert more.pop(0) == "the best run so far"
         least = min(least, run.data.metrics["validation/loss"])
         assert [words.endswith(" left") for words in more] == ([] if number == 3 else [True])
         assert name == run.info.run_name
+        assert objective == f"validation/loss {run.data.metrics['validation/loss']:.4g}"
         assert float(loss.removeprefix("test/loss ")) == pytest.approx(run.data.metrics["test/loss"], rel=1e-3)
         assert accuracy.startswith("test/binary_accuracy ")
         assert seconds.endswith(" s")
@@ -372,7 +391,7 @@ def test_a_job_that_fails_leaves_the_others_of_its_sweep_alone(train, store):
         ["3/3", "optimizer.lr=0.02"],
     ]
     assert second.split("  ")[:3] == ["2/3", "optimizer.lr=1e+38", "failed"]
-    assert jobs.startswith("jobs     3, 1 failed, best validation/loss ")
+    assert jobs == "jobs     3, 1 failed"
     title, _, heading, _, *rows, _ = ran.err.splitlines()
     assert title.strip() == "1 failed"
     assert heading.replace("┃", " ").split() == ["job", "overrides", "why"]
