@@ -2,6 +2,6 @@
 
 import sys
 
-from chainrule.commands.main import main
+from chainrule_start import main
 
 sys.exit(main())

@@ -6,6 +6,7 @@ Each command has a file: ``add`` gives it its options, ``run`` does it, and impo
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import sys
 import traceback
@@ -15,7 +16,7 @@ from typing import Any, TextIO
 
 from chainrule.commands import check, compare, new, plugins, reproduce, resend, train, ui
 from chainrule.commands.completion import complete
-from chainrule.errors import ChainruleError, debugging
+from chainrule.errors import ChainruleError, UnknownName, debugging, did_you_mean
 from chainrule.process.garbage import own_process
 from chainrule.process.signals import Terminated
 from chainrule.registry.provenance import own_version
@@ -54,9 +55,17 @@ def _run(arguments: list[str]) -> int:
         return complete(arguments, list(COMMANDS))
     if arguments[:1] == [train.NAME]:
         return train.run(arguments[1:])
+    if arguments and arguments[0] not in COMMANDS and not arguments[0].startswith("-"):
+        raise _unknown_command(arguments[0])
     options = _parser().parse_args(arguments or ["--help"])
     command: Callable[[argparse.Namespace], int] = options.run
     return command(options)
+
+
+def _unknown_command(word: str) -> UnknownName:
+    close = difflib.get_close_matches(word, COMMANDS, n=1)
+    training = "" if close else f" To train: chainrule train {word if '=' in word else f'experiment={word}'}"
+    return UnknownName(f'there is no command "{word}". {did_you_mean(word, COMMANDS)}{training}')
 
 
 class ShowVersion(argparse.Action):

@@ -16,7 +16,6 @@ from typing import Any
 from hydra import version
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.hydra import Hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
@@ -25,15 +24,13 @@ from chainrule.config.jobs import Failure, Job, Watcher
 from chainrule.config.loader import PRIMARY, SafeLoader
 from chainrule.config.messages import COMPOSING, in_a_config
 from chainrule.config.nodes import GROUPS, config_folder, store_nodes
+from chainrule.config.options import parse, refuse_words, shown_options, unchecked_help
 from chainrule.config.quoting import with_quotes
 from chainrule.config.sweep import run_jobs
 from chainrule.config.task import TaskFunction
 from chainrule.errors import ConfigError
-from chainrule.registry.provenance import own_version
 from chainrule.registry.registry import registry
 
-REFUSED = ("config_path", "config_name", "experimental_rerun")
-"""Options of Hydra's that would take the place of what chainrule composes."""
 DEFAULT = "experiment=xor"
 """What is trained where neither an experiment nor a dataset is named."""
 
@@ -65,9 +62,12 @@ def hydra_command(arguments: Sequence[str], run: Callable[[Job], Any], watcher: 
         ConfigError: the config cannot be composed; names the key and what would be right.
         SystemExit: the options cannot be parsed, or help or the version was asked for.
     """
-    options = _parse(arguments)
+    options = parse(arguments)
     hydra = _start(options.config_dir)
     try:
+        if not (options.shell_completion or options.hydra_help):  # which compose other configs than ours
+            refuse_words(arguments, options)
+            options.overrides = _with_default(options.overrides)
         return _act(hydra, options, run, watcher)
     except BrokenPipeError:  # of what is shown, to head or less
         raise
@@ -122,15 +122,15 @@ def _alone(config_dir: str | None) -> Iterator[Hydra]:
 def _act(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any], watcher: Watcher) -> Any:
     config_name, overrides = PRIMARY, options.overrides
     if options.help:
-        hydra.app_help(config_name=config_name, args_parser=_shown_options(), args=options)
+        hydra.app_help(config_name=config_name, args_parser=shown_options(), args=options)
     elif options.hydra_help:
-        hydra.hydra_help(config_name=config_name, args_parser=_shown_options(), args=options)
+        hydra.hydra_help(config_name=config_name, args_parser=shown_options(), args=options)
     elif options.cfg:
         hydra.show_cfg(config_name, overrides, options.cfg, options.package, options.resolve)
     elif options.info:
         hydra.show_info(options.info, config_name, overrides)
     elif options.shell_completion:
-        with _unchecked_help():  # Hydra parses the line so far, too
+        with unchecked_help():  # Hydra parses the line so far, too
             hydra.shell_completion(config_name, overrides)
     elif _sweeps(hydra, options):
         run_jobs(hydra, overrides, run, watcher)
@@ -185,50 +185,6 @@ def _refuse_taken_names(folder: Path) -> None:
 def _with_default(overrides: Sequence[str]) -> list[str]:
     named = any(override.lstrip("+").startswith(("experiment=", "dataset=")) for override in overrides)
     return [*([] if named else [DEFAULT]), *map(with_quotes, overrides)]
-
-
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    options = _parser().parse_intermixed_args(list(arguments))  # overrides may stand before and after options
-    for name in REFUSED:
-        if getattr(options, name):
-            option = f"--{name.replace('_', '-')}"
-            raise ConfigError("chainrule does not take this option of Hydra's; see --config-dir", key=option)
-    if not (options.shell_completion or options.hydra_help):  # which compose other configs than ours
-        options.overrides = _with_default(options.overrides)
-    return options
-
-
-def _parser() -> argparse.ArgumentParser:
-    """Hydra's, with our name and version."""
-    with _unchecked_help():
-        parser = get_args_parser()
-    parser.prog, parser.usage = "chainrule train", "chainrule train [OPTIONS] [OVERRIDES]"
-    for action in parser._actions:
-        if isinstance(action, argparse._VersionAction):
-            action.version, action.help = f"chainrule {own_version()}", "Show chainrule's version and exit"
-    return parser
-
-
-@contextlib.contextmanager
-def _unchecked_help() -> Iterator[None]:
-    """Python 3.14 reads each help text as its option is added, and one of Hydra 1.3's is no text before it is shown."""
-    parser: Any = argparse.ArgumentParser
-    check = getattr(parser, "_check_help", None)
-    if check is None:  # an older Python
-        yield
-        return
-    parser._check_help = lambda self, action: None  # Hydra 1.4 does the same
-    try:
-        yield
-    finally:
-        parser._check_help = check
-
-
-def _shown_options() -> argparse.ArgumentParser:
-    """What help names: the options that are taken, less that for TAB, which has its place in ``chainrule --help``."""
-    parser = _parser()
-    parser._actions = [action for action in parser._actions if action.dest not in (*REFUSED, "shell_completion")]
-    return parser
 
 
 def _folder(option: str) -> str:

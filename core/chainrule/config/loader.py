@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from chainrule.config.mailbox import Mailbox
 from chainrule.config.messages import null_group
 from chainrule.config.nodes import is_field
-from chainrule.config.unread import refuse_changed_component, refuse_name, refuse_unread
+from chainrule.config.unread import refuse_changed_component, refuse_name, refuse_range, refuse_unread
 from chainrule.config.unsafe import refuse_code, refuse_packages
 
 PRIMARY = "config"
@@ -148,6 +148,7 @@ class SafeLoader(ConfigLoaderImpl):
             refuse_unread(plain, experiment, self.repository.load_config(experiment))
             refuse_changed_component(config)
             refuse_name(config, plain.get("name"))
+            refuse_range(plain.get("seed"))
         return config
 
     def _compose_config_from_defaults_list(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:

@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from typing import Any
 
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError  # type: ignore[import-untyped]
 
+from chainrule.config.known import groups, keys_at_the_top, options_of_group
 from chainrule.config.nodes import GROUPS, MANY
-from chainrule.config.quoting import as_typed, holds_text, in_shell
+from chainrule.config.quoting import as_range, as_typed, holds_text, in_shell
 from chainrule.errors import ChainruleError, ConfigError, FieldError, UnknownName, did_you_mean
 from chainrule.words import one_line
 
@@ -79,7 +79,7 @@ def in_a_config(error: Exception) -> Exception:
 
 def _unreadable(error: OverrideParseException) -> str:
     reason = next(line for line in str(error).splitlines() if not line.startswith("Error parsing override"))
-    if "missing EQUAL" in reason:
+    if "missing EQUAL" in reason:  # from Python; refuse_words sees it first on a command line
         return "write it as key=value"
     key, _, value = error.override.partition("=")
     end = CLOSING.get(value[:1])
@@ -99,14 +99,14 @@ def _unknown_option(error: MissingConfigException) -> ConfigError:
     file = str(error.missing_cfg_file)
     # To Hydra a folder in a group is a group too; in its own groups (hydra/launcher) it is so.
     group, _, option = file.rpartition("/") if file.startswith("hydra/") else file.partition("/")
-    known = {*_options(group)}
+    known = {*options_of_group(group)}
     if f"Available options in '{group}'" in str(error):  # those too that lie where hydra.searchpath says
         known |= {*(error.options or [])}
     within = re.match(r"In '([^']+)'", str(error))
     parent = within[1] if within else ""
     if parent.startswith("experiment/") and "/" in option:
         inner, _, chosen = option.partition("/")
-        if inner not in _groups():
+        if inner not in groups():
             return unknown_at_the_top(inner, {}, parent)
         return ConfigError(
             f'an experiment overrides what config.yaml chose: write "- override /{inner}: {chosen}" in its defaults',
@@ -157,7 +157,7 @@ def _about_key(cause: OmegaConfBaseException) -> ConfigError:
     if wrong_type:
         value, given, wanted = wrong_type.groups()
         got = f'"{value}"' if given == "str" else value.lower() if given == "bool" else value
-        return FieldError(f"got {got}, expected {WORDS.get(wanted, wanted)}", key=key)
+        return FieldError(f"got {got}, expected {WORDS.get(wanted, wanted)}{as_range(key, value)}", key=key)
     wrong_bool = re.search(r"Value '(.*)' is not a valid bool", said)
     if wrong_bool:
         return FieldError(f'got "{wrong_bool[1]}", expected true or false', key=key)
@@ -204,11 +204,11 @@ def _unknown_key(key: str, name: str, parent: object, typed: bool) -> ConfigErro
 
 def unknown_at_the_top(key: str, config: Mapping[Any, Any], file: str | None = None) -> ConfigError:
     """``key`` is neither a group nor one of the keys beside them; ``config``: what stands there."""
-    if key in _groups():
+    if key in groups():
         return _none_chosen(key)
     place = f" (in {file})" if file else ""
     within = [group for group, node in config.items() if group != "hydra" and isinstance(node, Mapping) and key in node]
-    known = {"name", "seed", "dtype", "objective", *_groups()}
+    known = keys_at_the_top()
     hint = f'Did you mean "{within[0]}.{key}"?' if within else _a_folder(key) or did_you_mean(key, known)
     return UnknownName(f'there is no group or key "{key}"{place}. {hint}', key=key)
 
@@ -217,7 +217,7 @@ def _a_folder(key: str) -> str:
     """What is right where a folder of presets stands for a group: ``mnist=classic``, ``model/mnist=classic``."""
     first, slash, rest = key.partition("/")
     groups, folder = ([first], rest) if slash else ([*KIND_OF], key)
-    held = [group for group in groups if any(option.startswith(f"{folder}/") for option in _options(group))]
+    held = [group for group in groups if any(option.startswith(f"{folder}/") for option in options_of_group(group))]
     chosen = " or ".join(f"{group}={folder}/..." for group in held)
     return f"It is a folder of presets: choose one with {chosen}" if held else ""
 
@@ -233,13 +233,13 @@ def null_group(group: str) -> ConfigError:
     """``group=null`` was written."""
     none = {"schedule": "schedule=none", "regularizer": "regularizer=none"} | {many: f"{many}=[]" for many in MANY}
     hint = f"; {none[group]} stands for none" if group in none else ""
-    return ConfigError(f"it cannot be null{hint}. Known: {', '.join(sorted(_options(group)))}.", key=group)
+    return ConfigError(f"it cannot be null{hint}. Known: {', '.join(sorted(options_of_group(group)))}.", key=group)
 
 
 def _none_chosen(group: str) -> ConfigError:
     if group not in KIND_OF:
         return ConfigError(f"its options are whole files: choose one with {group}=... or +{group}=...", key=group)
-    known = ", ".join(sorted(_options(group)))
+    known = ", ".join(sorted(options_of_group(group)))
     return ConfigError(f"no {KIND_OF[group]} is chosen: {group}=... chooses one. Known: {known}.", key=group)
 
 
@@ -281,16 +281,6 @@ MEANINGS: dict[str, Callable[..., ConfigError]] = {
     r"In '([^']+)': [\s\S]*is not a subclass of \w+\. value: (.*)": _no_mapping,
     r"In '([^']+)': [\s\S]*Cannot merge DictConfig with ListConfig": _no_list,
 }
-
-
-def _options(group: str) -> list[str]:
-    return list(GlobalHydra.instance().config_loader().get_group_options(group))
-
-
-def _groups() -> list[str]:
-    """What may stand before ``=``: the groups of the search path."""
-    loader = GlobalHydra.instance().config_loader()
-    return [group for group in loader.list_groups("") if group != "hydra"]
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

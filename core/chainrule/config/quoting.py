@@ -27,6 +27,7 @@ PART = re.compile(
 """A value's parts between commas and brackets."""
 SHELL = re.compile(r'["$`!]|\\(?!\')')
 """What a shell gives a meaning to within double quotes."""
+RANGE = re.compile(r"(\d+) *(?:\.\.+|-|:|…|to) *(\d+)")
 UNREADABLE = object()
 TEXT_AT_THE_TOP = ("name", "objective")
 
@@ -51,6 +52,16 @@ def as_typed(key: str, text: str) -> str:
     """
     single, double = (f"{key}={QuotedString(text, quote).with_quotes()}" for quote in (Quote.single, Quote.double))
     return in_shell(double if SHELL.search(single) else single)
+
+
+def as_range(key: str, text: str) -> str:
+    """The end of a message about ``0..3``, which was meant for several whole numbers; nothing for other text.
+
+    >>> as_range("seed", "0..3"), as_range("seed", "three")
+    ("; to sweep over these -m 'seed=range(0,4)'", '')
+    """
+    found = RANGE.fullmatch(text)
+    return f"; to sweep over these -m '{key}=range({found[1]},{int(found[2]) + 1})'" if found else ""
 
 
 def in_shell(line: str) -> str:

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from chainrule.config.messages import unknown_at_the_top, without_package
 from chainrule.config.nodes import GROUPS, MANY, TrackingOptions, TrainerOptions
+from chainrule.config.quoting import as_range
 from chainrule.errors import ConfigError, FieldError, UnknownName, did_you_mean
 from chainrule.registry.registry import registry
 
@@ -80,3 +81,14 @@ def refuse_name(config: DictConfig, written: Any) -> None:
     if isinstance(name, bool) or not isinstance(name, (str, int, float)) or not PLAIN_NAME.fullmatch(str(name)):
         got = f'"{name}"' if isinstance(name, str) else name
         raise FieldError(f"got {got}, expected text that can name a folder, without / and \\", key="name")
+
+
+def refuse_range(seed: Any) -> None:
+    """Refuse ``seed=0..3`` before any job runs; other seeds are checked by the run.
+
+    Raises:
+        ConfigError: says how several are given.
+    """
+    hint = as_range("seed", str(seed))
+    if hint:
+        raise FieldError(f'got "{seed}", expected a whole number{hint}', key="seed")

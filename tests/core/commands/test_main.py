@@ -39,12 +39,6 @@ def test_version(program):
     assert program("train", "--version").out == f"chainrule {cr.__version__}\n"
 
 
-def test_an_unknown_command_is_told_with_those_that_there_are(program):
-    ran = program("trian")
-    assert ran.status == 2
-    assert f"invalid choice: 'trian' (choose from {', '.join(map(repr, COMMANDS))})" in ran.err
-
-
 def test_the_help_of_train_names_every_group_and_option(program):
     ran = program("train", "--help")
     assert (ran.status, ran.err) == (0, "")
@@ -90,14 +84,14 @@ def test_options_are_taken_and_completed_where_argparse_reads_each_help_text_as_
 
 def test_every_hydra_option_is_taken_or_refused_with_the_reason(program):
     """An option that is new in Hydra must be thought about."""
-    from chainrule.config.command_line import _parser
+    from chainrule.config.options import parser
 
     known = {
         *("help", "hydra_help", "version", "overrides", "cfg", "resolve", "package", "run", "multirun"),
         *("shell_completion", "config_dir", "info"),
     }
     refused = {"config_path", "config_name", "experimental_rerun"}
-    assert {action.dest for action in _parser()._actions} == known | refused
+    assert {action.dest for action in parser()._actions} == known | refused
     for option in refused:
         ran = program("train", f"--{option.replace('_', '-')}=x")
         assert ran.status == 2
@@ -119,6 +113,20 @@ def test_an_error_of_ours_says_where_more_is_to_be_seen(program, monkeypatch):
     assert "Traceback" in program("plugins", CHAINRULE_DEBUG="1").err
 
 
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("trian", 'there is no command "trian". Did you mean "train"? Known: check, compare, '),
+        ("xor", "train, ui. To train: chainrule train experiment=xor\n"),
+        ("seed=3", "train, ui. To train: chainrule train seed=3\n"),
+    ],
+)
+def test_a_command_that_does_not_exist(program, word, told):
+    ran = program(word)
+    assert (ran.status, ran.out) == (2, "")
+    assert told in ran.err
+
+
 def test_an_interrupt_is_one_line(program, monkeypatch):
     def interrupted(which):
         raise KeyboardInterrupt
@@ -126,6 +134,30 @@ def test_an_interrupt_is_one_line(program, monkeypatch):
     monkeypatch.setattr("chainrule.commands.plugins.show", interrupted)
     ran = program("plugins")
     assert (ran.status, ran.err) == (130, "chainrule: interrupted\n")
+
+
+@pytest.mark.usefixtures("signals_at_default")
+@pytest.mark.parametrize(
+    ("imported", "command"),
+    [
+        ("numpy._core.multiarray", "train"),
+        ("chainrule.commands.check", "ui"),
+        ("hydra.core.plugins", "train"),
+        ("rich.console", "plugins"),
+        ("chainrule.testing", "check"),
+    ],
+)
+def test_an_interrupt_while_modules_are_imported_is_one_line(tmp_path, imported, command):
+    """It comes as soon as one of them is there."""
+    words = [sys.executable, "-X", "importtime", "-m", "chainrule_start", command]
+    said = []
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+        for line in started.stderr:
+            if not line.startswith("import time:"):
+                said.append(line)
+            elif line.rpartition("|")[2].strip() == imported:
+                started.send_signal(signal.SIGINT)
+    assert (started.returncode, said) == (130, ["chainrule: interrupted\n"])
 
 
 @pytest.mark.usefixtures("signals_at_default")

@@ -111,7 +111,49 @@ sed=3
 callbacks.early_stopping.patience=9
     callbacks.early_stopping: "early_stopping" is not among the chosen callbacks: callbacks=[progress,nan_guard,
 
+# Words that are no overrides
+--nonsense
+    --nonsense: there is no such option.
+--cgf job
+    --cgf: there is no such option. Did you mean "--cfg"?
+--experiment=xor
+    --experiment=xor: a key stands without dashes: experiment=xor
+--experiment xor
+    --experiment: a key stands without dashes: experiment=xor
+optimizer=sgd --seed 3
+    --seed: a key stands without dashes: seed=3
+-experiment
+    -experiment: a key stands without dashes: experiment=...
+--optimizer.lr 0.1
+    --optimizer.lr: a key stands without dashes: optimizer.lr=0.1
+experiment xor
+    cannot read the override 'experiment': write it as experiment=xor
+optimizer.lr 0.1
+    cannot read the override 'optimizer.lr': write it as optimizer.lr=0.1
+xor
+    cannot read the override 'xor': write experiment=xor
+nesterov
+    cannot read the override 'nesterov': write optimizer=nesterov
+nothing seed=3
+    cannot read the override 'nothing': write it as key=value
+--resolve
+    --resolve: it is for showing a config, and trains nothing: --cfg job --resolve
+--package optimizer seed=1
+    --package: it is for showing a config, and trains nothing: --cfg job --package
+-m --cfg job optimizer=sgd,adam
+    --cfg: it shows the config of one job: leave -m out, and give one value of each
+--config-path conf
+    --config-path: chainrule does not take this option of Hydra's; see --config-dir
+
 # Types and values
+seed=0..3
+    seed: got "0..3", expected a whole number; to sweep over these -m 'seed=range(0,4)'
+-m seed=0-3
+    seed: got "0-3", expected a whole number; to sweep over these -m 'seed=range(0,4)'
+-m seed=1,2..4
+    seed: got "2..4", expected a whole number; to sweep over these -m 'seed=range(2,5)'
+-m trainer.epochs=1:3
+    trainer.epochs: got "1:3", expected a whole number; to sweep over these -m 'trainer.epochs=range(1,4)'
 optimizer.lr=fast
     optimizer.lr: got "fast", expected a number
 optimizer.lr=null
@@ -207,7 +249,7 @@ optimizer=adam,sgd
 optimizer=[adam,sgd]
     optimizer: it takes one option; to sweep over several add -m, and leave the brackets out
 optimizer
-    cannot read the override 'optimizer': write it as key=value
+    cannot read the override 'optimizer': write it as optimizer=...
 optimizer.lr==3
     cannot read the override 'optimizer.lr==3': write one =, as optimizer.lr=3
 name=a=b
@@ -571,7 +613,6 @@ def test_no_network_and_no_cache(refused, tmp_path_factory):
 
 def test_options_that_do_not_exist(program):
     for arguments, expected in {
-        ("--nonsense",): "unrecognized arguments: --nonsense",
         ("--info", "nonsense"): "argument --info/-i: invalid choice: 'nonsense'",
         ("--cfg", "nonsense"): "argument --cfg/-c: invalid choice: 'nonsense'",
     }.items():
