@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from chainrule.tracking.tracking import Tracking
 
 LOOK_SECONDS = 0.1
+COMPOSING = "composing the jobs"
+"""What a terminal shows until it is known how many there will be."""
+SHOWN = "{n_fmt}/{total_fmt} jobs |{bar}| {elapsed}{postfix}"
+"""Afterwards: tqdm's bar, with our estimate in place of its own."""
 
 
 def sweep(overrides: Sequence[str], config_dir: str | None = None) -> str:
@@ -93,12 +97,15 @@ class Supervisor:
         over = threading.Event()
 
         def look() -> None:
+            if sweep.jobs() != bar.total:
+                bar.total, bar.bar_format = sweep.jobs(), SHOWN
+                bar.refresh()
             for ended in sweep.mailbox.told(self._known):
                 line = self._heard(ended)
-                bar.total = sweep.jobs()
-                bar.set_postfix_str(", ".join(filter(None, [self._counts(), self._best_so_far()])), refresh=False)
+                said = (self._left(), self._counts(), self._best_so_far())
+                bar.set_postfix_str(", ".join(filter(None, said)), refresh=False)
                 with bar.external_write_mode():
-                    print(line, flush=True)
+                    print(line if not bar.disable else "  ".join(filter(None, [line, self._left()])), flush=True)
                 bar.update()
 
         def look_often() -> None:
@@ -106,7 +113,7 @@ class Supervisor:
                 look()
 
         watching = threading.Thread(target=look_often, name="sweep")
-        with tqdm(total=sweep.jobs(), unit="job", leave=False, disable=not sys.stderr.isatty()) as bar:
+        with tqdm(total=0, bar_format=COMPOSING, leave=False, disable=not sys.stderr.isatty()) as bar:
             watching.start()
             error: BaseException | None = None
             try:
@@ -133,10 +140,13 @@ class Supervisor:
         words = [f"{done}/{jobs}", ended.text if ended.failed is None else f"{job_name(ended)}  failed"]
         if done > 1 and self.best is ended:
             words.append("the best run so far")
-        if done < jobs:
-            seconds = (time.monotonic() - self._start) / done * (jobs - done)
-            words.append(f"{duration(seconds)} left")
         return "  ".join(words)
+
+    def _left(self) -> str:
+        """How long the jobs that have not ended will take; nothing where there are none."""
+        done, jobs = len(self.ended), self.sweep.jobs()
+        seconds = (time.monotonic() - self._start) / done * (jobs - done)
+        return f"{duration(seconds)} left" if done < jobs else ""
 
     def _comparable(self) -> list[Ended]:
         return comparable(self.ended, self.sweep.objective)
