@@ -15,7 +15,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--where", metavar="FILTER", help="only such runs: \"params.optimizer.name = 'adam'\"")
     parser.add_argument("--metric", metavar="NAME", help="what to rank by (default: the objective of the runs)")
     forms = parser.add_mutually_exclusive_group()
-    for option, form in {"--csv": ".csv", "--json": ".json", "--markdown": ".md"}.items():
+    for option, form in {"--csv": ".csv", "--json": ".json", "--markdown": ".md", "--latex": ".tex"}.items():
         printed = "print this; the rest goes to stderr"
         forms.add_argument(option, dest="form", action="store_const", const=form, help=printed)
     parser.add_argument("--no-record", dest="record", action="store_false", help="leave MLflow as it is")

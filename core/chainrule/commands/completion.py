@@ -6,13 +6,16 @@ import contextlib
 import io
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chainrule.contract.kinds import KINDS
 
 
-def complete(arguments: list[str], commands: Sequence[str]) -> int:
+def complete(arguments: list[str], commands: Mapping[str, Sequence[str]]) -> int:
     """Print it. Hydra's script calls ``chainrule -sc query=bash`` with the line so far in ``COMP_LINE``.
+
+    Args:
+        commands: each with its options.
 
     While somebody types nothing is right yet: what is wrong is passed over in silence.
     """
@@ -24,6 +27,8 @@ def complete(arguments: list[str], commands: Sequence[str]) -> int:
     with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(Exception, SystemExit):
         if command is None:
             print("\n".join(commands))
+        elif words[-1].startswith("-") and not line.endswith(" ") and commands.get(command):
+            print("\n".join(commands[command]))
         elif command in ("plugins", "check"):
             from chainrule.commands.plugins import names
 
@@ -36,8 +41,14 @@ def complete(arguments: list[str], commands: Sequence[str]) -> int:
             print("\n".join(named()))
         elif command == "train":
             folder = re.search(r"\s--config-dir[ =](\S+)\s", line)
-            os.environ["COMP_LINE"] = line.replace(" train", "", 1)
-            _hydra_completion([*arguments, *(["--config-dir", folder[1]] if folder else [])])
+            # Of several values the last one is being typed.
+            several = re.search(r"([^\s=]+=)([^\s=]*,)([^\s,]*)$", line)
+            typed = f"{line[: several.start()]}{several[1]}{several[3]}" if several else line
+            os.environ["COMP_LINE"] = typed.replace(" train", "", 1)
+            with contextlib.redirect_stdout(io.StringIO()) as offered:
+                _hydra_completion([*arguments, *(["--config-dir", folder[1]] if folder else [])])
+            for offer in offered.getvalue().splitlines():
+                print(f"{several[1]}{several[2]}{offer.removeprefix(several[1])}" if several else offer)
     return 0
 
 

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["-sc"]:
-        return complete(arguments, list(COMMANDS))
+        return complete(arguments, _options())
     if arguments[:1] == [train.NAME]:
         return train.run(arguments[1:])
     if arguments and arguments[0] not in COMMANDS and not arguments[0].startswith("-"):
@@ -60,6 +60,15 @@ def _run(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments or ["--help"])
     command: Callable[[argparse.Namespace], int] = options.run
     return command(options)
+
+
+def _options() -> dict[str, list[str]]:
+    """Of each command, for TAB."""
+    parsers = next(action.choices for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
+    return {
+        name: [option for action in parser._actions for option in action.option_strings if option.startswith("--")]
+        for name, parser in parsers.items()
+    }
 
 
 def _unknown_command(word: str) -> UnknownName:

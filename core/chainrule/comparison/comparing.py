@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from chainrule.comparison.groups import Comparison, Group, grouped
@@ -9,6 +10,9 @@ from chainrule.comparison.runs import by_epoch, find, names
 from chainrule.tracking.histories import of_runs
 from chainrule.tracking.store import connect, usable
 from chainrule.tracking.uris import resolved
+
+KEY = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\b(metrics?|params?|parameters?|tags?)\.([\w.-]+/[\w./-]+)""")
+"""A key with a slash, outside of quotes."""
 
 
 def compare(
@@ -28,7 +32,16 @@ def compare(
     """
     uri = resolved(uri)
     with usable(uri):
-        return grouped(find(connect(uri), which, where), metric)
+        return grouped(find(connect(uri), which, where and with_quoted_keys(where)), metric)
+
+
+def with_quoted_keys(where: str) -> str:
+    """A filter whose keys with a slash stand in quotes, as MLflow reads them.
+
+    >>> with_quoted_keys("metrics.validation/loss < 0.1 and tags.x = 'metrics.a/b'")
+    "metrics.`validation/loss` < 0.1 and tags.x = 'metrics.a/b'"
+    """
+    return KEY.sub(lambda found: f"{found[1]}.`{found[2]}`" if found[1] else found[0], where)
 
 
 def learning_curves(group: Group, metric: str, uri: str | None = None) -> list[dict[int, float]]:

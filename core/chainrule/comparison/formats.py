@@ -1,4 +1,4 @@
-"""A comparison as a table on a terminal, as Markdown, CSV and JSON."""
+"""A comparison as a table on a terminal, as Markdown, LaTeX, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ from chainrule.comparison.groups import Comparison, Group
 from chainrule.comparison.wording import findings, group_name, heading, headings, setting
 from chainrule.words import number
 
+ESCAPED = str.maketrans(
+    {sign: rf"\{sign}" for sign in "{}$&#_%"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}"}
+    | {"[": "{[}", "]": "{]}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "\n": " "}
+)
+"""What LaTeX gives a meaning to, or sets as another sign. A bracket at the beginning of a cell would be an option of
+the line's end above it."""
 FIGURES = ("n", "mean", "sd", "low", "high")
 
 
@@ -46,6 +53,22 @@ def markdown(comparison: Comparison) -> str:
     rows += [_cells(comparison, group) for group in comparison.groups]
     table = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
     lines = [f"**{heading(comparison)}**", "", *table, "", *(f"- {line}" for line in findings(comparison))]
+    return "\n".join(lines) + "\n"
+
+
+def latex(comparison: Comparison) -> str:
+    """The table as a paper has it, with the rules of the package booktabs."""
+    names = headings(comparison.by)
+    titles = [*names, *_titles(comparison)]
+    rows = [titles, *(_cells(comparison, group) for group in comparison.groups)]
+    head, *body = [f"{' & '.join(cell.translate(ESCAPED) for cell in row)} \\\\" for row in rows]
+    lines = [
+        f"% {heading(comparison)}",
+        r"% \usepackage{booktabs}",
+        rf"\begin{{tabular}}{{{'l' * len(names)}{'r' * (len(titles) - len(names))}}}",
+        *(r"\toprule", head, r"\midrule", *body, r"\bottomrule"),
+        r"\end{tabular}",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chainrule.comparison.as_run import EXPERIMENT, log_comparison
 from chainrule.comparison.comparing import curves_of
-from chainrule.comparison.formats import as_csv, as_json, markdown, show
+from chainrule.comparison.formats import as_csv, as_json, latex, markdown, show
 from chainrule.comparison.groups import Comparison
 from chainrule.comparison.looking import followed, side_by_side, together
 from chainrule.comparison.pictures import MOST_CURVES, by_group, curves
@@ -23,6 +23,7 @@ FORMATS: dict[str, Callable[[Comparison], str]] = {
     ".csv": as_csv,
     ".json": as_json,
     ".md": markdown,
+    ".tex": latex,
 }
 """By the ending of their files."""
 

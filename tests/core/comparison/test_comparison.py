@@ -153,9 +153,13 @@ def test_a_sweep_an_experiment_or_a_search(store: Store) -> None:
     assert values(store.compared("s")) == [(("sgd",), (0.2,)), (("adam",), (0.1,))]
     assert values(store.compared("digits")) == [(("adam",), (0.3,)), (("sgd",), (0.2,))]
     assert values(store.compared(where="params.optimizer.name = 'adam'")) == [((), (0.1, 0.3))]
-    assert values(store.compared("digits", "params.optimizer.name = 'adam' and metrics.`test/accuracy` > 0")) == [
-        ((), (0.3,))
-    ]
+    for metric in (
+        "`test/accuracy`",
+        '"test/accuracy"',
+        "test/accuracy",
+    ):  # MLflow itself takes no slash without quotes
+        found = store.compared("digits", f"params.optimizer.name = 'adam' and metrics.{metric} > 0")
+        assert values(found) == [((), (0.3,))]
 
 
 def test_more_runs_than_a_page_holds_are_all_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,6 +239,22 @@ def test_a_param_that_a_group_does_not_have_is_a_dash(store: Store, program: Cal
     table = program("compare", "digits", "--markdown").out
     assert "| cosine | 1 | 0.5 | 0.5 |" in table
     assert "| - | 1 | 0.4 | 0.6 |" in table
+
+
+def test_a_table_for_a_paper(store: Store, program: Callable[..., Any]) -> None:
+    """With every sign that LaTeX gives a meaning to."""
+    store.add(0, 0.5, dataset__path=r"[a_b] & 50%, $x^2$ #1 {~\}", optimizer__lr=0.1)
+    store.add(0, 0.4, dataset__path="plain", optimizer__lr=0.1)
+    lines = program("compare", "digits", "--latex").out.splitlines()
+    assert lines[0].startswith("% experiment digits: ")
+    assert lines[1] == r"% \usepackage{booktabs}"
+    assert [line for line in lines if line.startswith("\\")] == [
+        *(r"\begin{tabular}{lrr}", r"\toprule", r"\midrule", r"\bottomrule", r"\end{tabular}")
+    ]
+    assert (
+        r"{[}a\_b{]} \& 50\%, \$x\textasciicircum{}2\$ \#1 \{\textasciitilde{}\textbackslash{}\} & 1 & 0.5 \\" in lines
+    )
+    assert r"plain & 1 & 0.4 \\" in lines
 
 
 def test_the_best_comes_first_by_the_metrics_own_goal(store: Store) -> None:
@@ -553,7 +573,7 @@ def test_it_is_recorded_with_its_table_links_and_pictures(store: Store, program:
     done = program("compare")
     [folder] = (store.folder / "outputs" / "comparisons").iterdir()
     assert f"files    {folder.relative_to(store.folder)}" in done.out
-    files = {"comparison.csv", "comparison.json", "comparison.md", "curves.png", "groups.png"}
+    files = {"comparison.csv", "comparison.json", "comparison.md", "comparison.tex", "curves.png", "groups.png"}
     assert {path.name for path in folder.iterdir()} == files
     for picture in folder.glob("*.png"):
         assert imread(picture).std() > 0.05  # it is not blank
