@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from chainrule.errors import ConfigError
+
 NAME = "compare"
 
 
@@ -13,7 +15,9 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(NAME, help="runs by what differs: mean and interval over seeds, best first")
     parser.add_argument("which", nargs="?", metavar="SWEEP|EXPERIMENT", help="by name (default: the latest sweep)")
     parser.add_argument("--where", metavar="FILTER", help="only such runs: \"params.optimizer.name = 'adam'\"")
-    parser.add_argument("--metric", metavar="NAME", help="what to rank by (default: the objective of the runs)")
+    parser.add_argument(
+        "--metric", action="append", metavar="NAME", help="what to rank by (default: the objective of the runs)"
+    )
     forms = parser.add_mutually_exclusive_group()
     for option, form in {"--csv": ".csv", "--json": ".json", "--markdown": ".md", "--latex": ".tex"}.items():
         printed = "print this; the rest goes to stderr"
@@ -27,6 +31,9 @@ def run(options: argparse.Namespace) -> int:
     """Compare, print and record; the exit status."""
     from chainrule import comparison
 
-    compared = comparison.compare(options.which, options.where, options.metric, options.uri)
+    first, *more = options.metric or [None]
+    if more:
+        raise ConfigError(f"one metric ranks the groups: {first}, or {' or '.join(more)}", key="--metric")
+    compared = comparison.compare(options.which, options.where, first, options.uri)
     comparison.report(compared, options.uri, options.form, options.record)
     return 0

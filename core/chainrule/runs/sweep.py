@@ -14,7 +14,6 @@ from chainrule.errors import SweepError, TrackingError, debugging
 from chainrule.registry.goals import goal_of
 from chainrule.runs.measured import in_line, judged_by
 from chainrule.runs.ranking import best_group, best_of, comparable, groups, means, settings
-from chainrule.runs.report import run_and_report
 from chainrule.words import duration, number, relative
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ def sweep(overrides: Sequence[str], config_dir: str | None = None) -> str:
         SweepError: jobs failed; the others have run.
     """
     from chainrule.config.command_line import run_sweep
+    from chainrule.runs.report import run_and_report
 
     supervisor = Supervisor()
     run_sweep(overrides, run_and_report, supervisor, config_dir)

@@ -809,6 +809,7 @@ def test_a_metric_that_nothing_follows_by_epoch_has_no_curves(store: Store, prog
         (["digit"], 'there is no sweep or experiment "digit". Did you mean "digits"? Known: Default, digits, s.'),
         (["it's"], 'there is no sweep or experiment "it\'s"'),
         (["--metric", "test/acuracy"], '--metric: no run has a metric "test/acuracy". Did you mean "test/accuracy"?'),
+        (["--metric", "a", "--metric", "b"], "--metric: one metric ranks the groups: a, or b"),
         (["--where", "optimizer ="], '--where: MLflow does not understand "optimizer =":'),
         (["--where", "params.seed = '7'"], "runs where params.seed = '7': no run of chainrule train is recorded"),
         (["Default"], "experiment Default: no run of chainrule train is recorded"),
