@@ -10,6 +10,14 @@ from collections.abc import Mapping, Sequence
 
 from chainrule.contract.kinds import KINDS
 
+WITH_SPACE = """
+chainrule_bash_completion() {
+    hydra_bash_completion
+    if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} != *[=./] ]]; then COMPREPLY[0]+=" "; fi
+}
+complete -o default -o nospace -F chainrule_bash_completion chainrule"""
+"""A word that is whole is followed by a space; Hydra's function leaves it out, since most words go on."""
+
 
 def complete(arguments: list[str], commands: Mapping[str, Sequence[str]]) -> int:
     """Print it. Hydra's script calls ``chainrule -sc query=bash`` with the line so far in ``COMP_LINE``.
@@ -20,7 +28,10 @@ def complete(arguments: list[str], commands: Mapping[str, Sequence[str]]) -> int
     While somebody types nothing is right yet: what is wrong is passed over in silence.
     """
     if not any(argument.startswith("query=") for argument in arguments):
-        return _hydra_completion(arguments)  # install, uninstall
+        _hydra_completion(arguments)  # install, uninstall
+        if "install=bash" in arguments:
+            print(WITH_SPACE)
+        return 0
     line = os.environ.get("COMP_LINE", "")
     words = line.split()
     command = words[1] if len(words) > 2 or (len(words) == 2 and line.endswith(" ")) else None

@@ -14,7 +14,7 @@ eval "$(chainrule -sc install=bash)"
 COMP_LINE="$1" COMP_POINT=${#1} COMP_WORDS=($1)
 [[ "$1" == *" " ]] && COMP_WORDS+=("")
 COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
-hydra_bash_completion
+complete -p chainrule | grep -q -- "-F chainrule_bash_completion chainrule" && chainrule_bash_completion
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 
@@ -30,6 +30,9 @@ def completed(tmp_path):
             command, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True
         )
         assert ran.stderr == ""
+        offered = ran.stdout.splitlines()
+        if len(offered) == 1:
+            assert offered[0].endswith(("=", ".", "/", " ")), "a word that is whole is followed by a space"
         return ran.stdout.split()
 
     return completed
