@@ -1,5 +1,6 @@
 """The user's own table."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,54 @@ def test_a_quoted_field_may_hold_separators_line_ends_and_quotes(write):
     assert list(data.class_names) == ["none", 'one, or\nmore "things"']
 
 
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_names_may_be_quoted_and_hold_line_breaks_and_separators(write, separator):
+    content = '"length\n(cm)","b, ""c""",y\n1,2,0\n3,4,1\n'.replace('",', f'"{separator}')
+    for a, b in (("1,2,0", "3,4,1"),):
+        content = content.replace(a, a.replace(",", separator)).replace(b, b.replace(",", separator))
+    data = Csv(write(content), target="y", separator=separator, **ALL).load()
+    assert list(data.feature_names) == ["length\n(cm)", 'b, "c"']
+    assert rows_of(data) == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda text: text.encode("utf-16"),
+        lambda text: gzip.compress(text.encode()),
+        lambda text: text.encode("utf-8-sig"),
+    ],
+    ids=["UTF-16", "gzip", "UTF-8 with a mark"],
+)
+def test_what_excel_and_pandas_write(write, encode):
+    data = Csv(write(encode("größe,y\r\n1,ja\r\n2,nein\r\n")), target="y", **ALL).load()
+    assert (list(data.feature_names), rows_of(data), list(data.class_names)) == (["größe"], [[1], [2]], ["ja", "nein"])
+
+
+def test_a_first_column_without_a_name_is_an_index(write):
+    data = Csv(write(",a,y\nMazda,5,0.5\nFiat,6,1.5\n"), target="y", **ALL).load()
+    assert rows_of(data) == [[5], [6]]
+    assert data.remarks == ["the first column has no name and is left out, as pandas and R write an index so"]
+
+
+def test_a_column_that_counts_the_rows_is_told(write):
+    path = write("row,a,y\n" + "".join(f"{i + 1},{i * i},{i / 2}\n" for i in range(9)))
+    (remark,) = Csv(path, target="y", **ALL).load().remarks
+    assert remark == """column "row" counts the rows: if it is an index, give "dataset.leave_out=['row']\""""
+    assert Csv(path, target="y", leave_out=["row"], **ALL).load().feature_names == ["a"]
+    assert error_of(leave_out=["rows"]).startswith('leave_out: data.csv has no column "rows"')
+    assert error_of(leave_out=["a"], features=["a"]) == 'features: "a" is to be left out too'
+
+
+def test_the_names_of_a_wide_table_are_looked_up_not_searched(write):
+    """Else these take minutes."""
+    names = [f"gene {i}" for i in range(20_000)]
+    row = ",".join(map(str, range(20_000)))
+    path = write(",".join([*names, "y"]) + f"\n{row},a\n{row},b\n")
+    data = Csv(path, target="y", features=names, **ALL).load()
+    assert rows_of(data) == [list(range(20_000))] * 2
+
+
 def test_the_home_directory(write, tmp_path, monkeypatch):
     write("a,y\n1,0\n2,1\n")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -102,12 +151,18 @@ def test_the_home_directory(write, tmp_path, monkeypatch):
         ("b a b", "binary", ["a", "b"], [1, 0, 1]),
         ("c a b", "multiclass", ["a", "b", "c"], [2, 0, 1]),
         ("10 9 10", "binary", ["9", "10"], [1, 0, 1]),
-        ("3 -1 7", "multiclass", ["-1", "3", "7"], [1, 0, 2]),
+        ("3 -1 7 " * 5, "multiclass", ["-1", "3", "7"], [1, 0, 2] * 5),
+        ("3 -1 7", "regression", [], [3, -1, 7]),
+        ("1990 2010 1990", "binary", ["1990", "2010"], [0, 1, 0]),
+        ("1990 2000 2010 " * 9, "regression", [], [1990, 2000, 2010] * 9),
+        ("1.0 2.0 3.0 " * 5, "multiclass", ["1", "2", "3"], [0, 1, 2] * 5),
         ("1.0 2.0 1.0", "binary", ["1", "2"], [0, 1, 0]),
         ("0.5 1 2", "regression", [], [0.5, 1, 2]),
         ("True False True", "binary", ["False", "True"], [1, 0, 1]),
-        (" ".join(map(str, range(20))), "multiclass", list(map(str, range(20))), list(range(20))),
-        (" ".join(map(str, range(21))), "regression", [], list(range(21))),
+        (" ".join(map(str, range(15))), "regression", [], list(range(15))),  # as many values as rows
+        (" ".join(map(str, range(20))) + " 7" * 80, "multiclass", [*map(str, range(20))], [*range(20)] + [7] * 80),
+        (" ".join(map(str, range(20))) + " 7" * 79, "regression", [], [*range(20)] + [7] * 79),
+        (" ".join(map(str, range(21))) + " 7" * 99, "regression", [], [*range(21)] + [7] * 99),
     ],
 )
 def test_the_task_is_read_off_the_target(write, cells, task, names, y):
@@ -240,8 +295,19 @@ NOT_A_NUMBER = "is not a finite number; encode text as numbers, or leave the col
         ),
         (
             'a,b,y\n1,2,"p\nq"\n\n1,x,r\n',
-            'data.csv, line 5, column "b": "x" ' + NOT_A_NUMBER,
+            f'data.csv, line 5, column "b": "x" {NOT_A_NUMBER}. '
+            """To predict without the column: "dataset.leave_out=['b']\"""",
         ),
+        (
+            "name,a,sex,age,y\nAnna,1,f,?,0\nOtto,2,m,3,1\n",
+            f'data.csv, line 2, column "name": "Anna" {NOT_A_NUMBER}. '
+            """To predict without the 3 columns: "dataset.leave_out=['name','sex','age']\"""",
+        ),
+        ('"a\nb;c";y\n1;0\n', 'data.csv, line 1: the header has no ",", but a ";"; where that separates the cells, '
+         """give "dataset.separator=';'\""""),
+        (b"PK\x03\x04", "data.csv is an Excel workbook or a zip archive, not text; save the table as CSV"),
+        (b"\x1f\x8b\x08", "data.csv is not a sound gzip file: Compressed file ended before the end-of-stream "
+         "marker was reached"),
         ("a,y\n1,0\n2\n", "data.csv, line 3: the row has 1 cells, the header has 2"),
         ("a,y\n1,0\n\n2,1,3\n", "data.csv, line 4: the row has 3 cells, the header has 2"),
         ('a,y\n1,0\n2,"open\n\n', "data.csv, line 3: unexpected end of data"),
@@ -251,11 +317,6 @@ NOT_A_NUMBER = "is not a finite number; encode text as numbers, or leave the col
         ("\n  \n", "data.csv is empty"),
         ("a,y\n", "data.csv has a header, but no rows"),
         ("y,\n0,1\n", "data.csv, line 1: column 2 has no name; name it or leave it out"),
-        (
-            ",a,y\n0,1,1\n",
-            "data.csv, line 1: column 1 has no name; name it or leave it out "
-            "(pandas writes its index there; to_csv(path, index=False) does not)",
-        ),
         (
             "a;b;y\n0,5;1;0\n",
             'data.csv, line 1: the header has no ",", but a ";"; where that separates the cells, '
@@ -366,15 +427,49 @@ def test_text_where_a_regression_is_asked_for(write):
     assert error_of(task="regression").startswith('data.csv, line 2, column "y": "high" is not a finite number')
 
 
-def test_a_class_that_is_not_among_the_training_rows(write):
-    rows = [f"{i},common" for i in range(20)]
-    in_test = cr.split_indices(20, [0.2], seed=0)[0][0]
-    rows[in_test] = f"{in_test},rare"
-    write("a,y\n" + "\n".join(rows))
-    assert error_of() == (
-        'data.csv: class "rare" is in none of the 13 rows for training; '
-        "try another seed of the dataset, smaller fractions, or more rows of that class"
-    )
+def test_each_part_has_its_share_of_every_class_whatever_the_seed(write):
+    path = write("a,y\n" + "".join(f"{i},{'abc'[(i > 49) + (i > 89)]}\n" for i in range(100)))
+    for seed in range(20):
+        parts = Csv(path, target="y", scale="none", seed=seed).load().splits
+        counts = np.array([np.bincount(part.y, minlength=3) for part in parts.values()])
+        assert np.abs(counts - [[32, 25.6, 6.4], [8, 6.4, 1.6], [10, 8, 2]]).max() <= 1
+        assert counts.sum(axis=1).tolist() == [64, 16, 20]
+        assert sorted(x for part in parts.values() for x in part.x[:, 0]) == list(range(100))
+
+
+def test_the_test_rows_do_not_depend_on_the_validation_fraction(write):
+    path = write("a,y\n" + "".join(f"{i},{'abc'[i % 3]}\n" for i in range(100)))
+    one, other = (Csv(path, target="y", scale="none", validation_fraction=f).load() for f in (0.1, 0.5))
+    assert one.test.x.tolist() == other.test.x.tolist()
+
+
+def test_a_class_of_one_row_or_two_is_trained_whatever_the_seed(write):
+    path = write("a,y\n" + "".join(f"{i * i},common\n" for i in range(20)) + "0,rare\n1,twice\n2,twice\n")
+    for seed in range(20):
+        data = Csv(path, target="y", seed=seed).load()
+        assert set(data.train.y) == {0, 1, 2}
+    assert data.remarks == [
+        "1 of 3 classes have a single sample (rare), which is trained on: nothing tells how well it was learned"
+    ]
+
+
+def test_as_many_classes_as_rows_leave_nothing_to_measure_by(write):
+    write("a,y\n" + "".join(f"{i},name {i}\n" for i in range(20)))
+    assert error_of().startswith("20 samples of 20 classes are too few: the training data gets one of each class,")
+
+
+def test_what_whole_numbers_were_taken_for_is_said(write):
+    path = write("a,y\n" + "".join(f"{i * i},{i % 3}\n" for i in range(30)))
+    said = 'column "y" holds 3 different whole numbers in 30 samples, taken for'
+    as_classes = "dataset.task=multiclass takes them for classes"
+    assert Csv(path, target="y").load().remarks == [
+        f"{said} classes: dataset.task=regression takes them for quantities"
+    ]
+    assert Csv(path, target="y", task="regression").load().remarks == []
+    write("a,y\n" + "".join(f"{i * i},{2000 + i % 3}\n" for i in range(30)))
+    assert Csv(path, target="y").load().remarks == [f"{said} quantities: {as_classes}"]
+    write("a,y\n" + "".join(f"{i * i},{i % 2}\n" for i in range(30)))
+    assert Csv(path, target="y").load().remarks == []
 
 
 def test_too_few_rows_for_a_part(write):

@@ -190,6 +190,20 @@ def test_validation_is_taken_off_the_training_images(folder):
     assert both == sorted((image / np.float32(255)).tobytes() for image in ARRAYS["train-images-idx3-ubyte"])
 
 
+def test_the_last_training_images_may_be_held_out(folder):
+    data = Tiny(validation_size=15, hold_out="last").load()
+    pixels = ARRAYS["train-images-idx3-ubyte"].astype(np.float32) / 255
+    np.testing.assert_array_equal(data.train.x, pixels[:45])
+    np.testing.assert_array_equal(data.validation.x, pixels[45:])
+    assert data.validation.y.tolist() == ARRAYS["train-labels-idx1-ubyte"][45:].tolist()
+    fewer = Tiny(validation_size=15, train_size=7, hold_out="last").load()
+    assert len(fewer.train.x) == 7
+    assert {x.tobytes() for x in fewer.train.x} < {x.tobytes() for x in data.train.x}
+    np.testing.assert_array_equal(fewer.validation.x, data.validation.x)
+    assert len({d.digest for d in (data, fewer, Tiny(validation_size=15).load())}) == 3
+    assert Tiny(validation_size=0, hold_out="last").load().validation is None
+
+
 def test_fewer_training_images_are_some_of_the_same_and_leave_validation_alone(folder):
     few, more = Tiny(train_size=8).load(), Tiny(train_size=20).load()
     assert len(few.train.x) == 8

@@ -181,16 +181,39 @@ def test_what_is_wrong_is_named(save, arrays, message):
     [([1, 2, 3, 1], 0), ([0, 1, 3, 3], 2), ([250_000, 0, 1, 2], 3)],
 )
 def test_labels_with_gaps_are_refused(save, labels, missing):
-    save(x=X[:4], y=np.array(labels))
+    save(x=np.tile(X[:4], (5, 1)), y=np.tile(labels, 5))
     assert error_of(**ALL) == (
-        f"data.npz: of the classes 0 to {max(labels)}, {missing} is in none of the 4 training samples; "
-        "number classes from 0 without gaps, or give task=regression for quantities"
+        f"data.npz: of the classes 0 to {max(labels)}, {missing} is in none of the 20 training samples; "
+        "number classes from 0 without gaps, or give dataset.task=regression for quantities"
     )
+
+
+@pytest.mark.parametrize("y", [[7, 3, 12, 40], [-2, 5, 9, 9], [1990, 1991, 2003, 2020]])
+def test_integers_of_which_each_is_rare_are_quantities_and_that_is_said(save, y):
+    data = Npz(save(x=X[:4], y=np.array(y)), **ALL).load()
+    assert (data.task, data.train.y.tolist()) == ("regression", y)
+    distinct = len(set(y))
+    assert data.remarks == [
+        f"y holds {distinct} different whole numbers in 4 samples, taken for quantities: dataset.task=multiclass takes "
+        "them for classes"
+    ]
 
 
 def test_a_class_of_the_test_samples_must_be_trained(save):
     save(x_train=X[:4], y_train=np.array([0, 1, 0, 1]), x_test=X[:1], y_test=np.array([2]))
-    assert error_of(**ALL).startswith("data.npz: of the classes 0 to 2, 2 is in none of the 4 training samples;")
+    assert error_of(**ALL) == (
+        "data.npz: of the classes 0 to 2, 2 is in none of the 4 training samples, but in y_test; what is not trained "
+        "is not known"
+    )
+
+
+def test_each_part_has_its_share_of_every_class_and_the_training_samples_have_all(save):
+    y = np.array([0] * 80 + [1] * 18 + [2] * 2)
+    data = Npz(save(x=np.arange(100.0)[:, None], y=y)).load()
+    counts = {name: np.bincount(part.y, minlength=3).tolist() for name, part in data.splits.items()}
+    assert np.abs(np.array(counts["train"]) - [51.2, 11.5, 1.3]).max() <= 1
+    assert counts["train"][2] >= 1
+    assert [sum(count) for count in counts.values()] == [64, 16, 20]
 
 
 def test_a_binary_task_has_two_classes(save):
@@ -219,7 +242,7 @@ def test_targets_in_the_shapes_that_others_write(save, y, task, expected, labels
 def test_classes_are_whole_numbers(save):
     save(x=ONES, y=np.array([0.0, 0.5]))
     assert error_of(task="binary") == (
-        "data.npz, y_train: label 0.5 of sample 1 is not a class; give task=regression for quantities"
+        "data.npz, y_train: label 0.5 of sample 1 is not a class; give dataset.task=regression for quantities"
     )
 
 

@@ -19,6 +19,8 @@ Scale = Literal["standard", "minmax", "none"]
 LARGEST = 1e19
 """What a value may be at most, above or below 0: float32 ends at 3.4e38, and must hold its square."""
 
+ROWS_EACH = 5
+
 TOO_LARGE = f"is too large: values go to {LARGEST:.0e} at most, as float32 must hold their squares; take a larger unit"
 
 
@@ -39,14 +41,19 @@ def require_fractions(dataset: Fractions) -> None:
     dataset.require("seed", dataset.seed >= 0, "at least 0")
 
 
-def split(dataset: Fractions, x: Array, y: Array) -> Parts:
+def split(dataset: Fractions, x: Array, y: Array, stratified: bool = False) -> Parts:
     """Cut shuffled samples into training, validation and test data; a part whose fraction is 0 is None.
+
+    Args:
+        stratified: whether ``y`` are classes, of which each part gets its share, and the training data at least one
+            sample.
 
     Raises:
         DataError: there are too few samples for a part to get any.
     """
     tested, validated = dataset.test_fraction, dataset.validation_fraction * (1 - dataset.test_fraction)
-    test, validation, train = split_indices(len(x), [tested, validated], dataset.seed)
+    cut = stratified_indices(y, [tested, validated], dataset.seed) if stratified else None
+    test, validation, train = cut or split_indices(len(x), [tested, validated], dataset.seed)
     for part, indices, wanted in (("test", test, tested), ("validation", validation, validated), ("train", train, 1)):
         if wanted > 0 and len(indices) == 0:
             raise DataError(
@@ -58,6 +65,32 @@ def split(dataset: Fractions, x: Array, y: Array) -> Parts:
         return Split(x[indices], y[indices]) if len(indices) else None
 
     return Split(x[train], y[train]), pick(validation), pick(test)
+
+
+def stratified_indices(classes: Array, fractions: Sequence[float], seed: int) -> list[Array]:
+    """As ``split_indices`` cuts, but class by class: each part has its share of every class, to within about one, and
+    the last one, which is what remains, at least one sample of each.
+
+    Raises:
+        DataError: that leaves too few for the other parts.
+    """
+    order = np.random.default_rng(seed).permutation(len(classes))
+    order = order[np.argsort(classes[order], kind="stable")]
+    kept = np.unique(classes[order], return_index=True)[1]
+    left = np.delete(order, kept)
+    parts = []
+    for fraction in fractions:
+        count = round(len(classes) * fraction)
+        if count > len(left):
+            raise DataError(
+                f"{len(classes)} samples of {len(kept)} classes are too few: the training data gets one of each class, "
+                "and the rest is less than validation_fraction and test_fraction ask for; give more of each class or, "
+                "if these are quantities, dataset.task=regression"
+            )
+        taken = ((np.arange(count) + 0.5) * len(left) / max(count, 1)).astype(int)  # evenly, so from all classes
+        parts.append(np.sort(left[taken]))
+        left = np.delete(left, taken)
+    return [*parts, np.sort(np.append(order[kept], left))]
 
 
 def scaled(how: Scale, train: Split, validation: Split | None, test: Split | None) -> Parts:
@@ -96,6 +129,41 @@ def task_for(given: str, class_names: Sequence[str], where: str) -> Task:
     if given == "binary" and count != 2:
         raise DataError(f"{where} holds {count} classes, a binary task has 2; give task=multiclass")
     return "multiclass" if given == "multiclass" or count > 2 else "binary"
+
+
+def are_classes(values: Array) -> bool:
+    """Whether whole numbers are classes rather than quantities, as far as their number tells: there are two of them, or
+    each is there for at least ``ROWS_EACH`` samples on average.
+
+    >>> are_classes(np.array([3, 1, 2, 7])), are_classes(np.array([0, 1, 0]))
+    (False, True)
+    """
+    distinct = len(np.unique(values))
+    return distinct <= 2 or len(values) >= ROWS_EACH * distinct
+
+
+def remark_on_task(where: str, values: Array, classes: bool) -> list[str]:
+    """What to say where whole numbers were taken for the one or the other; nothing of two of them."""
+    distinct = len(np.unique(values))
+    if distinct <= 2:
+        return []
+    taken, other, task = ("classes", "quantities", "regression") if classes else ("quantities", "classes", "multiclass")
+    return [
+        f"{where} holds {distinct:,} different whole numbers in {len(values):,} samples, taken for {taken}: "
+        f"dataset.task={task} takes them for {other}"
+    ]
+
+
+def remark_on_single(y: Array, class_names: Sequence[str]) -> list[str]:
+    """What to say where a class has one sample in all."""
+    single = np.flatnonzero(np.bincount(y, minlength=len(class_names)) == 1)
+    if not len(single):
+        return []
+    named = ", ".join(class_names[k] for k in single[:5]) + (", ..." if len(single) > 5 else "")
+    return [
+        f"{len(single)} of {len(class_names)} classes have a single sample ({named}), which is trained on: nothing "
+        "tells how well it was learned"
+    ]
 
 
 def missing_class(y: Array, classes: int) -> int | None:

@@ -1,9 +1,11 @@
 """A table in a text file: its form is checked, and whatever is wrong with a cell is told by line and column."""
 
 import csv
+import gzip
 import io
 import math
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -13,56 +15,60 @@ import numpy as np
 from chainrule import Array, DataError, UnknownName, did_you_mean
 from chainrule_plugins.datasets._preparation import LARGEST, TOO_LARGE
 
-MISSING_MARKS = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "null", "None", "?", "-")
+MISSING_MARKS = frozenset(
+    ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "null", "None", "?", "-")
+)  # fmt: skip
+UTF16 = (b"\xff\xfe", b"\xfe\xff")  # its byte order marks
+MOST_NAMED = 20  # columns in a message
 
 
 @dataclass
 class Table:
-    """A CSV file as text: the cells of each column, and the line on which each row starts."""
+    """A CSV file as text: where each column stands, and the text and first line of each row.
+
+    Cells are parted when they are asked for: those of a wide table, all at once, would take a gigabyte.
+    """
 
     path: Path
-    columns: Mapping[str, Sequence[str]]
+    columns: Mapping[str, int]
+    separator: str
+    rows: Sequence[str]
     lines: Sequence[int]
 
     @classmethod
     def read(cls, given: str, separator: str) -> "Table":
-        """Read it, and check its form.
+        """Read it, and check its form. A first column without a name is no column: it is the index of pandas or R.
 
         Raises:
             DataError: it is not a table with named columns and rows of equal length.
         """
         path = Path(given).expanduser()
-        text = read_text(path)
-        require_separator(path, text, separator)
-        rows, lines, line = [], [], 1
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
-        try:
-            for cells in reader:
-                row = [cell.strip() for cell in cells]
-                if row not in ([], [""]):
-                    rows.append(row)
-                    lines.append(line)
-                line = reader.line_num + 1
-        except csv.Error as error:
-            raise DataError(f"{path}, line {line}: {error}") from None
-        if not rows:
+        records = _records(path, read_text(path), separator)
+        line, text, width = next(records, (0, "", 0))
+        if not width:
             raise DataError(f"{path} is empty")
-        header = rows[0]
-        for position, name in enumerate(header):
-            if not name:
-                index = "" if position else " (pandas writes its index there; to_csv(path, index=False) does not)"
-                raise DataError(
-                    f"{path}, line {lines[0]}: column {position + 1} has no name; name it or leave it out{index}"
-                )
-            if name in header[:position]:
-                raise DataError(f'{path}, line {lines[0]}: two columns have the name "{name}"')
-        if len(rows) == 1:
+        columns: dict[str, int] = {}
+        for position, name in enumerate(cell.strip() for cell in _parted(text, separator)):
+            if not name and position:
+                raise DataError(f"{path}, line {line}: column {position + 1} has no name; name it or leave it out")
+            if name in columns:
+                raise DataError(f'{path}, line {line}: two columns have the name "{name}"')
+            if name:
+                columns[name] = position
+        rows, lines = [], []
+        for line, text, cells in records:
+            if cells != width:
+                raise DataError(f"{path}, line {line}: the row has {cells} cells, the header has {width}")
+            rows.append(text)
+            lines.append(line)
+        if not rows:
             raise DataError(f"{path} has a header, but no rows")
-        for row, line in zip(rows, lines):
-            if len(row) != len(header):
-                raise DataError(f"{path}, line {line}: the row has {len(row)} cells, the header has {len(header)}")
-        columns = {name: [row[position] for row in rows[1:]] for position, name in enumerate(header)}
-        return cls(path, columns, lines[1:])
+        return cls(path, columns, separator, rows, lines)
+
+    @property
+    def has_index(self) -> bool:
+        """Whether its first column has no name."""
+        return 0 not in self.columns.values()
 
     def require_columns(self, field: str, names: Sequence[str]) -> None:
         """Refuse names that no column has, as the value of a dataset's ``field``."""
@@ -73,34 +79,63 @@ class Table:
 
     def cells(self, name: str) -> Sequence[str]:
         """The text of a column, none of it missing."""
-        for row, cell in enumerate(self.columns[name]):
-            if not cell:
-                self.refuse(row, name, "the value is missing; fill it in, or leave the row out")
-            if cell in MISSING_MARKS:
-                reason = (
-                    f'"{cell}" marks a missing value; fill it in, leave the row out, or use another word for a value'
-                )
-                self.refuse(row, name, reason)
-        return self.columns[name]
+        position = self.columns[name]
+        column = [_parted(text, self.separator)[position].strip() for text in self.rows]
+        for row, cell in enumerate(column):
+            missing = why_missing(cell)
+            if missing:
+                self.refuse(row, name, missing)
+        return column
 
-    def numbers(self, name: str) -> Array:
-        """A column of numbers, none of them too large."""
-        values = []
-        for row, cell in enumerate(self.cells(name)):
-            value = number(cell)
-            if value is None:
-                self.refuse_decimal_comma(row, name)
-                self.refuse(
-                    row, name, f'"{cell}" is not a finite number; encode text as numbers, or leave the column out'
-                )
-            if abs(value) > LARGEST:
-                self.refuse(row, name, f"{cell} {TOO_LARGE}")
-            values.append(value)
-        return np.array(values)
+    def numbers(self, names: Sequence[str]) -> Array:
+        """Columns of numbers, none of them too large: ``(rows, names)``."""
+        positions = [self.columns[name] for name in names]
+        try:
+            values: Array = np.loadtxt(
+                self.rows, delimiter=self.separator, quotechar='"', comments=None, usecols=positions, ndmin=2
+            )
+            plain = self.separator != " " and values.shape == (len(self.rows), len(names))
+            if plain and (np.abs(values) <= LARGEST).all():
+                return values
+        except ValueError:
+            pass
+        return self._cell_by_cell(names, positions)
 
-    def refuse_decimal_comma(self, row: int, column: str) -> None:
+    def _cell_by_cell(self, names: Sequence[str], positions: Sequence[int]) -> Array:
+        """The same of cells that NumPy does not take, such as those in quotes after a blank; or what is wrong."""
+        values = np.empty((len(self.rows), len(names)))
+        for row, text in enumerate(self.rows):
+            cells = _parted(text, self.separator)
+            for column, (name, position) in enumerate(zip(names, positions)):
+                value = number(cells[position])
+                if value is None or abs(value) > LARGEST:
+                    self._refuse_number(row, name, cells[position].strip(), names)
+                values[row, column] = value
+        return values
+
+    def _refuse_number(self, row: int, name: str, cell: str, names: Sequence[str]) -> NoReturn:
+        if number(cell) is not None:
+            self.refuse(row, name, f"{cell} {TOO_LARGE}")
+        self.refuse_decimal_comma(row, name, cell)
+        reason = (
+            why_missing(cell) or f'"{cell}" is not a finite number; encode text as numbers, or leave the column out'
+        )
+        self.refuse(row, name, reason + self._way_out(names))
+
+    def _way_out(self, names: Sequence[str]) -> str:
+        """The option that leaves out all columns with what is no number, unless that is all of them, or too many."""
+        positions, wrong = {name: self.columns[name] for name in names}, set[str]()
+        for text in self.rows:
+            cells = _parted(text, self.separator)
+            wrong |= {name for name, position in positions.items() if number(cells[position]) is None}
+            positions = {name: position for name, position in positions.items() if name not in wrong}
+        if not positions or len(wrong) > MOST_NAMED:
+            return ""
+        several = f"the {len(wrong)} columns" if len(wrong) > 1 else "the column"
+        return f". To predict without {several}: {list_option('leave_out', [n for n in names if n in wrong])}"
+
+    def refuse_decimal_comma(self, row: int, column: str, cell: str) -> None:
         """Refuse a cell that is a number only to those who write 0.5 as 0,5."""
-        cell = self.columns[column][row]
         whole, comma, fraction = cell.partition(",")
         pointed = f"{whole.replace('.', '')}.{fraction}"
         if comma and number(pointed) is not None:
@@ -112,18 +147,65 @@ class Table:
         raise DataError(f'{self.path}, line {self.lines[row]}, column "{column}": {reason}')
 
 
-def require_separator(path: Path, text: str, separator: str) -> None:
-    """Refuse a file whose first line shows that its cells are separated by something else."""
-    lines = enumerate(text.splitlines(), start=1)
-    position, first = next(((position, line) for position, line in lines if line.strip()), (1, ""))
-    if first.strip('"').lower().startswith("sep="):
-        given = first.strip('"')[4:5] or separator
+def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, str, int]]:
+    """The first line, text and number of cells of each record; blank lines are none. The first one is the header.
+
+    Raises:
+        DataError: quotes are not as they should be, or the header shows that something else separates the cells.
+    """
+    lines = list(io.StringIO(text, newline=""))
+    header = True
+    if is_plain(text, separator):  # then a line is a record, and need not be parsed to be counted
+        for line, record in enumerate(lines, start=1):
+            if record.strip() or separator in record:
+                if header:
+                    require_separator(path, line, record, separator)
+                    header = False
+                yield line, record.rstrip("\r\n"), record.count(separator) + 1
+        return
+    reader, end = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True), 0
+    while True:
+        line = end + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if header:
+                require_separator(path, line, "".join(lines[end : reader.line_num]), separator)
+            raise DataError(f"{path}, line {line}: {error}") from None
+        record, end = "".join(lines[end : reader.line_num]), reader.line_num
+        if record.strip() or separator in record:
+            if header:
+                require_separator(path, line, record, separator)
+                header = False
+            yield line, record.rstrip("\r\n"), len(cells)
+
+
+def is_plain(text: str, separator: str) -> bool:
+    """Whether cells end at each separator. Several blanks are one."""
+    return '"' not in text and separator != " "
+
+
+def _parted(record: str, separator: str) -> list[str]:
+    """The cells of a record, perhaps with blanks around them."""
+    if is_plain(record, separator):
+        return record.split(separator)
+    (cells,) = csv.reader([record], delimiter=separator, strict=True, skipinitialspace=True)
+    return cells
+
+
+def require_separator(path: Path, line: int, header: str, separator: str) -> None:
+    """Refuse a file whose header shows that its cells are separated by something else."""
+    bare = header.strip().strip('"')
+    if bare.lower().startswith("sep="):
+        given = bare[4:5] or separator
         option = "" if given == separator else f", and give {separator_option(given)}"
-        raise DataError(f'{path}, line {position}: "sep=" is a word to Excel alone; delete the line{option}')
-    other = next((other for other in ";\t|," if other in first), None)
-    if other and separator not in first:
+        raise DataError(f'{path}, line {line}: "sep=" is a word to Excel alone; delete the line{option}')
+    other = next((other for other in ";\t|," if other in header), None)
+    if other and separator not in header:
         raise DataError(
-            f"{path}, line {position}: the header has no {shown(separator)}, but a {shown(other)}; where that "
+            f"{path}, line {line}: the header has no {shown(separator)}, but a {shown(other)}; where that "
             f"separates the cells, give {separator_option(other)}"
         )
 
@@ -137,19 +219,42 @@ def separator_option(separator: str) -> str:
     return "dataset.separator=tab" if separator == "\t" else f"\"dataset.separator='{separator}'\""
 
 
+def list_option(field: str, names: Sequence[str]) -> str:
+    """A list of names as it stands on a command line: the shell takes the outer quotes, Hydra the inner ones."""
+    quoted = ",".join("'{}'".format(name.replace("'", "\\'")) for name in names)
+    return f'"dataset.{field}=[{quoted}]"'
+
+
 def read_text(path: Path) -> str:
-    """A text file in UTF-8, with or without a byte order mark, its line ends as they are."""
+    """A text file in UTF-8, or in UTF-16 with its byte order mark, which may be compressed by gzip; its line ends are
+    as they are."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise DataError(f"there is no file {path} (looked for from {Path.cwd()})") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    if content[:2] == b"PK":
+        raise DataError(f"{path} is an Excel workbook or a zip archive, not text; save the table as CSV")
+    if content[:2] == b"\x1f\x8b":
+        try:
+            content = gzip.decompress(content)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"{path} is not a sound gzip file: {error}") from None
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-16" if content.startswith(UTF16) else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError(f"{path}, line {line}: not UTF-8; save the file in that encoding") from None
+
+
+def why_missing(cell: str) -> str | None:
+    """What to say of a cell without a value; None of one that has one."""
+    if not cell:
+        return "the value is missing; fill it in, or leave the row out"
+    if cell in MISSING_MARKS:
+        return f'"{cell}" marks a missing value; fill it in, leave the row out, or use another word for a value'
+    return None
 
 
 def number(cell: str) -> float | None:

@@ -1,5 +1,6 @@
 """The user's own data as a table in a text file."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +11,16 @@ import numpy as np
 from chainrule import Array, Data, DataError, Dataset, FieldError, Task
 from chainrule_plugins.datasets._preparation import (
     Scale,
-    missing_class,
+    are_classes,
     names_scaled,
+    remark_on_single,
+    remark_on_task,
     require_fractions,
     scaled,
     split,
     task_for,
 )
-from chainrule_plugins.datasets._table import Table, number
+from chainrule_plugins.datasets._table import Table, list_option, number
 
 MOST_CLASSES = 20  # that whole numbers in a target column are taken for; more of them are a quantity
 
@@ -26,12 +29,14 @@ MOST_CLASSES = 20  # that whole numbers in a target column are taken for; more o
 class Csv(Dataset):
     r"""A table of your own: the target column is what to predict, the other columns are what to predict it from.
 
-    The first line names the columns; every cell of a feature must be a number. The file is UTF-8, cells may be quoted,
-    blank lines are passed over. A missing value, a row with a cell too many or too few, text in place of a number, or a
-    number beyond 1e19, whose square float32 cannot hold, is an error that names line and column: nothing is guessed or
-    dropped. A cell is missing where it is empty, or NA, N/A, NaN, null, None, ? or -, in a target of text too.
+    The first row names the columns; every cell of a feature must be a number. The file is UTF-8, or UTF-16 with a byte
+    order mark, compressed by gzip or not; cells may be quoted, blank lines are passed over. A missing value, a row with
+    a cell too many or too few, text in place of a number, or a number beyond 1e19, whose square float32 cannot hold, is
+    an error that names line and column: nothing is guessed or dropped, but a first column without a name, as pandas and
+    R write an index. A cell is missing where it is empty, or NA, N/A, NaN, null, None, ? or -, in a target of text too.
 
-    Features are scaled by what they are in the training rows, so that nothing of the other rows leaks into training:
+    Classes are split so that each part has its share of every one, and the training rows all of them. Features are
+    scaled by what they are in the training rows, so that nothing of the other rows leaks into training:
 
     $x' = (x - mean) / std$ (standard), $x' = (x - min) / (max - min)$ (minmax)
 
@@ -49,8 +54,11 @@ class Csv(Dataset):
         target: the column to predict; a list of columns is a regression with several outputs.
         features: the columns to predict from; by default all but the target. On the command line names with blanks or
             parentheses need quotes within quotes, as in ``"dataset.features=['sepal length (cm)']"``.
-        task: binary, multiclass, regression, or auto (the default): text and up to 20 distinct whole numbers are
-            classes (two of them: binary), other numbers a regression. Classes are numbered in sorted order.
+        leave_out: columns that are neither; by default none.
+        task: binary, multiclass, regression, or auto (the default): text is classes, numbers are a regression, and
+            whole numbers are classes where there are two of them (binary), or up to 20 of at most three digits, each
+            for at least 5 rows on average; a run says at its end what they were taken for. Classes are numbered in
+            sorted order.
         separator: between cells, one character, or "tab"; default a comma. On the command line a semicolon needs
             quotes within quotes, as in ``"dataset.separator=';'"``.
         scale: standard (the default), minmax or none.
@@ -73,6 +81,7 @@ class Csv(Dataset):
     path: str
     target: str | Sequence[str]
     features: Sequence[str] | None = None
+    leave_out: Sequence[str] = ()
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     separator: str = ","
     scale: Scale = "standard"
@@ -100,40 +109,46 @@ class Csv(Dataset):
     def load(self) -> Data:
         table = Table.read(self.path, "\t" if self.separator == "tab" else self.separator)
         targets = [self.target] if isinstance(self.target, str) else list(self.target)
-        table.require_columns("target", targets)
-        features = list(self.features or [name for name in table.columns if name not in targets])
-        table.require_columns("features", features)
-        for field, names in (("target", targets), ("features", features)):
-            for position, name in enumerate(names):
-                if name in names[:position]:
+        not_features = {*targets, *self.leave_out}
+        features = list(self.features or [name for name in table.columns if name not in not_features])
+        for field, names in (("target", targets), ("features", features), ("leave_out", list(self.leave_out))):
+            table.require_columns(field, names)
+            for name, count in Counter(names).items():
+                if count > 1:
                     raise FieldError(f'"{name}" is there twice', key=field)
         for name in features:
-            if name in targets:
-                raise FieldError(f'"{name}" is the target; it cannot be a feature too', key="features")
+            if name in not_features:
+                what = "the target; it cannot be a feature too" if name in targets else "to be left out too"
+                raise FieldError(f'"{name}" is {what}', key="features")
         if not features:
             raise DataError(f"{table.path} has no column beside the target. Is the separator right?")
 
-        x = np.stack([table.numbers(name) for name in features], axis=1)
-        y, task, class_names = self._targets(table, targets)
-        train, validation, test = scaled(self.scale, *split(self, x, y))
-        missing = missing_class(train.y, len(class_names))
-        if missing is not None:
-            raise DataError(
-                f'{table.path}: class "{class_names[missing]}" is in none of the {len(train.y)} rows for training; '
-                "try another seed of the dataset, smaller fractions, or more rows of that class"
-            )
+        x = table.numbers(features)
+        y, task, class_names, remarks = self._targets(table, targets)
+        if table.has_index:
+            remarks.append("the first column has no name and is left out, as pandas and R write an index so")
+        remarks += remark_on_index(features, x)
+        if task != "regression":
+            remarks += remark_on_single(y, class_names)
+        parts = scaled(self.scale, *split(self, x, y, stratified=task != "regression"))
         feature_names = names_scaled(self.scale, features)
         return Data(
-            train, task, validation, test, class_names, feature_names, standardize_targets=self.standardize_targets
+            parts[0],
+            task,
+            *parts[1:],
+            class_names=class_names,
+            feature_names=feature_names,
+            standardize_targets=self.standardize_targets,
+            remarks=remarks,
         )
 
-    def _targets(self, table: Table, names: Sequence[str]) -> tuple[Array, Task, Sequence[str]]:
-        """Targets, task and class names."""
+    def _targets(self, table: Table, names: Sequence[str]) -> tuple[Array, Task, Sequence[str], list[str]]:
+        """Targets, task, class names, and what is to be said of how the task was chosen."""
         if self.task in ("binary", "multiclass") and len(names) > 1:
             raise FieldError(f"got {len(names)} columns, a {self.task} task has one", key="target")
         if self.task == "regression" or len(names) > 1:
-            y = np.stack([table.numbers(name) for name in names], axis=1)
-            return (y[:, 0] if len(names) == 1 else y), "regression", ()
+            y = table.numbers(names)
+            return (y[:, 0] if len(names) == 1 else y), "regression", (), []
 
         (name,) = names
         cells = table.cells(name)
@@ -141,18 +156,41 @@ class Csv(Dataset):
         text = None in values
         if text and self.task == "auto":
             row = values.index(None)
-            table.refuse_decimal_comma(row, name)
+            table.refuse_decimal_comma(row, name, cells[row])
             if any(value is not None for value in values):
                 reason = f'"{cells[row]}" is not a number, as others are; for classes give task=multiclass'
                 table.refuse(row, name, reason)
         labels = np.array(cells if text else values)
+        where, remarks = f'{table.path}, column "{name}"', []
         if not text:
             whole = labels % 1 == 0
-            if self.task == "auto" and not (whole.all() and len(np.unique(labels)) <= MOST_CLASSES):
-                return table.numbers(name), "regression", ()
+            if self.task == "auto" and whole.all():
+                classes = are_classes(labels) and looks_coded(labels)
+                remarks = remark_on_task(f'column "{name}"', labels, classes)
+            if self.task == "auto" and not (whole.all() and classes):
+                return table.numbers([name])[:, 0], "regression", (), remarks
             if not whole.all():
                 row = int(np.argmin(whole))
                 table.refuse(row, name, f'"{cells[row]}" is not a class; classes are text or whole numbers')
-        classes, y = np.unique(labels, return_inverse=True)
-        class_names = classes.tolist() if text else [f"{label:.0f}" for label in classes]
-        return y, task_for(self.task, class_names, f'{table.path}, column "{name}"'), class_names
+        distinct, y = np.unique(labels, return_inverse=True)
+        class_names = distinct.tolist() if text else [f"{label:.0f}" for label in distinct]
+        return y, task_for(self.task, class_names, where), class_names, remarks
+
+
+def looks_coded(values: Array) -> bool:
+    """Whether whole numbers can be codes of classes: two, or up to 20 of at most three digits, which no year has.
+
+    >>> looks_coded(np.array([1, 2, 7])), looks_coded(np.array([1998, 1999, 2001])), looks_coded(np.arange(21))
+    (True, False, False)
+    """
+    distinct = np.unique(values)
+    return len(distinct) <= 2 or (len(distinct) <= MOST_CLASSES and float(np.abs(distinct).max()) < 1000)
+
+
+def remark_on_index(names: Sequence[str], x: Array) -> list[str]:
+    """What to say of features that do nothing but count the rows."""
+    counting = np.flatnonzero(np.isin(x[0], (0, 1)) & (x[-1] - x[0] == len(x) - 1))
+    found = [names[int(k)] for k in counting if len(x) > 2 and (np.diff(x[:, k]) == 1).all()]
+    if not found:
+        return []
+    return [f'column "{found[0]}" counts the rows: if it is an index, give {list_option("leave_out", found)}']

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -17,6 +17,7 @@ class IdxDataset(Dataset):
 
     validation_size: int = 5000
     train_size: int | None = None
+    hold_out: Literal["random", "last"] = "random"
     seed: int = 0
 
     source: ClassVar[IdxSource]
@@ -45,15 +46,23 @@ class IdxDataset(Dataset):
                 f"leaves {max(n - validation_size, 0):,}, and train_size is {self.train_size or 'not given'}"
             )
         # Training images are taken in the order of one permutation: fewer of them are some of the same.
-        validation, train, _ = split_indices(n, [validation_size / n, train_size / n], self.seed)
+        if self.hold_out == "random":
+            validation, train, _ = split_indices(n, [validation_size / n, train_size / n], self.seed)
+        else:
+            before = n - validation_size
+            train, validation = split_indices(before, [train_size / before], self.seed)[0], np.arange(before, n)
         return Data(
             train=_scaled(x[train], y[train]),
             task="multiclass",
             validation=_scaled(x[validation], y[validation]) if validation_size else None,
             test=_scaled(test_x, test_y),
             class_names=self.class_names,
-            source_digest=hashlib.sha256(f"{hashes} {validation_size} {train_size} {self.seed}".encode()).hexdigest(),
+            source_digest=self._digest(hashes, train_size),
         )
+
+    def _digest(self, hashes: str, train_size: int) -> str:
+        last = " last" * (self.hold_out == "last")
+        return hashlib.sha256(f"{hashes} {self.validation_size} {train_size} {self.seed}{last}".encode()).hexdigest()
 
 
 def _scaled(images: Array, labels: Array) -> Split:
@@ -78,6 +87,8 @@ class Mnist(IdxDataset):
     Args:
         validation_size: how many of the 60,000 are for validation, 0 or more; default 5000.
         train_size: how many of the others are trained on, at least 1; default all.
+        hold_out: which ones are for validation: random (the default), or last, those at the end of the training file;
+            with validation_size=10000 that is the split into 50,000 and 10,000 of Nielsen 2015 and many others.
         seed: of the split, 0 or more; default 0. It is not the seed of the training.
 
     Raises:
@@ -89,7 +100,7 @@ class Mnist(IdxDataset):
     Example:
         >>> import chainrule as cr
         >>> cr.make("dataset", "mnist", train_size=1000)
-        Mnist(validation_size=5000, train_size=1000, seed=0)
+        Mnist(validation_size=5000, train_size=1000, hold_out='random', seed=0)
     """
 
     class_names: ClassVar[Sequence[str]] = tuple("0123456789")
@@ -127,6 +138,8 @@ class FashionMnist(IdxDataset):
     Args:
         validation_size: how many of the 60,000 are for validation, 0 or more; default 5000.
         train_size: how many of the others are trained on, at least 1; default all.
+        hold_out: which ones are for validation: random (the default), or last, those at the end of the training file;
+            with validation_size=10000 that is the split into 50,000 and 10,000 of Nielsen 2015 and many others.
         seed: of the split, 0 or more; default 0. It is not the seed of the training.
 
     Raises:

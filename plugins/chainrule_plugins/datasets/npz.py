@@ -15,8 +15,11 @@ from chainrule_plugins.datasets._preparation import (
     LARGEST,
     TOO_LARGE,
     Scale,
+    are_classes,
     missing_class,
     names_scaled,
+    remark_on_single,
+    remark_on_task,
     require_fractions,
     scaled,
     split,
@@ -29,7 +32,8 @@ class Npz(Dataset):
     r"""NumPy arrays of your own, from one .npz file: x and y, or x_train, y_train and what else is split already.
 
     Arrays ``x_validation, y_validation`` and ``x_test, y_test`` are taken as they are. What the file does not hold is
-    cut from ``x_train, y_train`` (or ``x, y``, which is the same) by the fractions.
+    cut from ``x_train, y_train`` (or ``x, y``, which is the same) by the fractions; of classes so that each part has
+    its share of every one, and the training samples all of them.
 
     Inputs of unsigned bytes (uint8) are taken for pixels and divided by 255, whatever ``scale`` then does; other inputs
     stay as they are with scale none. The two scales go by what a feature is in the training samples alone, so that
@@ -53,7 +57,9 @@ class Npz(Dataset):
     Args:
         path: of the file, from the working directory; ``~`` is the home directory.
         task: binary, multiclass, regression, or auto (the default): integers and one-hot rows are classes (binary where
-            there are two), other floats a regression. For classes that are floats, such as 0.0 and 1.0, give the task.
+            there are two), other floats a regression; so are integers that are not numbered from 0 without gaps and
+            of which each is there for fewer than 5 samples on average; a run says at its end what it took them for.
+            For classes that are floats, such as 0.0 and 1.0, give the task.
         scale: standard, minmax or none (the default).
         standardize_targets: whether a regression is learned so; default true. A loss for which that makes no sense,
             such as one of counts, is given the targets as they are all the same.
@@ -91,10 +97,13 @@ class Npz(Dataset):
     def load(self) -> Data:
         path = Path(self.path).expanduser()
         arrays = read_npz(path)
-        y = arrays["y_train"]
-        classes = self.task in ("binary", "multiclass") or (
-            self.task == "auto" and (y.dtype.kind in "iub" or one_hot(y))
-        )
+        y, remarks = arrays["y_train"], []
+        classes = self.task in ("binary", "multiclass")
+        if self.task == "auto":
+            whole = y.dtype.kind in "iu" and y.ndim == 1
+            numbered = whole and missing_class(y, int(y.max()) + 1) is None
+            classes = numbered or (are_classes(y) if whole else y.dtype.kind in "iub" or one_hot(y))
+            remarks = remark_on_task("y", y, classes) if whole else []
         as_targets = as_labels if classes else as_quantities
         given = {
             part: Split(
@@ -110,7 +119,7 @@ class Npz(Dataset):
             test_fraction=0.0 if "test" in given else self.test_fraction,
             validation_fraction=0.0 if "validation" in given else self.validation_fraction,
         )
-        train, validation, test = split(missing_only, *given["train"])
+        train, validation, test = split(missing_only, *given["train"], stratified=classes)
         validation, test = given.get("validation", validation), given.get("test", test)
         train, validation, test = scaled(self.scale, train, validation, test)
         columns = range(train.x.shape[1]) if train.x.ndim == 2 else ()
@@ -123,17 +132,22 @@ class Npz(Dataset):
                 test,
                 feature_names=feature_names,
                 standardize_targets=self.standardize_targets,
+                remarks=remarks,
             )
 
         count = 1 + max(int(part.y.max()) for part in given.values())
         missing = missing_class(train.y, count)
         if missing is not None:
+            there = [f"y_{name}" for name, part in given.items() if missing in part.y]
+            advice = "number classes from 0 without gaps, or give dataset.task=regression for quantities"
             raise DataError(
-                f"{path}: of the classes 0 to {count - 1}, {missing} is in none of the {len(train.y)} training "
-                "samples; number classes from 0 without gaps, or give task=regression for quantities"
+                f"{path}: of the classes 0 to {count - 1}, {missing} is in none of the {len(train.y)} training samples"
+                + (f", but in {' and '.join(there)}; what is not trained is not known" if there else f"; {advice}")
             )
         class_names = [str(k) for k in range(count)]
-        return Data(train, task_for(self.task, class_names, str(path)), validation, test, class_names, feature_names)
+        task = task_for(self.task, class_names, str(path))
+        remarks += remark_on_single(train.y, class_names)
+        return Data(train, task, validation, test, class_names, feature_names, remarks=remarks)
 
 
 PARTS = ("train", "validation", "test")
@@ -202,7 +216,9 @@ def as_labels(y: Array, where: str) -> Array:
     fractional = np.flatnonzero(finite(y, where) % 1)
     if len(fractional):
         i = fractional[0]
-        raise DataError(f"{where}: label {y[i]} of sample {i} is not a class; give task=regression for quantities")
+        raise DataError(
+            f"{where}: label {y[i]} of sample {i} is not a class; give dataset.task=regression for quantities"
+        )
     if y.min() < 0:
         raise DataError(f"{where}: label {y.min()} of sample {y.argmin()} is negative; classes are numbered from 0")
     return y.astype(np.int64)
