@@ -118,6 +118,21 @@ def test_a_first_column_without_a_name_is_an_index(write):
     assert data.remarks == ["the first column has no name and is left out, as pandas and R write an index so"]
 
 
+def test_rows_that_miss_a_value_are_left_out_where_that_is_asked_for(write):
+    path = write("a,b,y\n1,,p\n2,x,q\n,,p\n4,,NA\n5,z,p\n")
+    data = Csv(path, target="y", leave_out=["b"], drop_missing=True, **ALL).load()
+    assert (rows_of(data), data.train.y.tolist()) == ([[1], [2], [5]], [0, 1, 0])
+    assert "2 of 5 rows miss a value and are left out" in data.remarks
+    write("a,b,y\n1,,p\n2,?,q\n")
+    assert error_of(drop_missing=True) == "data.csv: each row misses a value; leave out columns that have few"
+
+
+def test_a_file_without_a_header_is_told_and_the_names_that_pandas_gives_are_taken(write):
+    write("14.23,1.71,0\n13.2,1.78,1\n")
+    assert error_of() == "data.csv, line 1: numbers alone are no header; put a line with the columns' names first"
+    assert rows_of(Csv(write("0,1,2\n5,6,a\n7,8,b\n"), target="2", **ALL).load()) == [[5, 6], [7, 8]]
+
+
 def test_a_column_that_counts_the_rows_is_told(write):
     path = write("row,a,y\n" + "".join(f"{i + 1},{i * i},{i / 2}\n" for i in range(9)))
     (remark,) = Csv(path, target="y", **ALL).load().remarks
@@ -262,7 +277,7 @@ def test_the_missing_class_is_the_first_that_is_not_there(labels, classes):
 
 # Errors, each naming the place
 
-MISSING = "the value is missing; fill it in, or leave the row out"
+MISSING = "the value is missing; fill it in, or leave such rows out with dataset.drop_missing=true"
 TOO_LARGE = "is too large: values go to 1e+19 at most, as float32 must hold their squares; take a larger unit"
 DECIMAL_COMMA = "if it is a decimal comma, else leave it out"
 NOT_A_NUMBER = "is not a finite number; encode text as numbers, or leave the column out"
@@ -296,12 +311,12 @@ NOT_A_NUMBER = "is not a finite number; encode text as numbers, or leave the col
         (
             'a,b,y\n1,2,"p\nq"\n\n1,x,r\n',
             f'data.csv, line 5, column "b": "x" {NOT_A_NUMBER}. '
-            """To predict without the column: "dataset.leave_out=['b']\"""",
+            """To predict without the column of text: "dataset.leave_out=['b']\"""",
         ),
         (
             "name,a,sex,age,y\nAnna,1,f,?,0\nOtto,2,m,3,1\n",
             f'data.csv, line 2, column "name": "Anna" {NOT_A_NUMBER}. '
-            """To predict without the 3 columns: "dataset.leave_out=['name','sex','age']\"""",
+            """To predict without the 2 columns of text: "dataset.leave_out=['name','sex']\"""",
         ),
         ('"a\nb;c";y\n1;0\n', 'data.csv, line 1: the header has no ",", but a ";"; where that separates the cells, '
          """give "dataset.separator=';'\""""),
@@ -381,7 +396,10 @@ def test_fields_that_do_not_fit_the_table(write, fields, message):
 
 @pytest.mark.parametrize("mark", ["NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "?", "-"])
 def test_a_missing_value_is_known_by_its_mark_in_features_and_in_text(write, mark):
-    missing = f'"{mark}" marks a missing value; fill it in, leave the row out, or use another word for a value'
+    missing = (
+        f'"{mark}" marks a missing value; fill it in, leave such rows out with dataset.drop_missing=true, or use '
+        "another word for a value"
+    )
     write(f"a,y\n1,cat\n2,{mark}\n3,dog\n")
     assert error_of() == f'data.csv, line 3, column "y": {missing}'
     write(f"a,y\n{mark},cat\n2,dog\n")

@@ -1,6 +1,7 @@
 """A table in a text file: its form is checked, and whatever is wrong with a cell is told by line and column."""
 
 import csv
+import dataclasses
 import gzip
 import io
 import math
@@ -48,7 +49,13 @@ class Table:
         if not width:
             raise DataError(f"{path} is empty")
         columns: dict[str, int] = {}
-        for position, name in enumerate(cell.strip() for cell in _parted(text, separator)):
+        names = [cell.strip() for cell in _parted(text, separator)]
+        # Consecutive numbers from 0 are names that pandas gives.
+        if all(number(name) is not None for name in names) and names != [str(k) for k in range(width)]:
+            raise DataError(
+                f"{path}, line {line}: numbers alone are no header; put a line with the columns' names first"
+            )
+        for position, name in enumerate(names):
             if not name and position:
                 raise DataError(f"{path}, line {line}: column {position + 1} has no name; name it or leave it out")
             if name in columns:
@@ -69,6 +76,23 @@ class Table:
     def has_index(self) -> bool:
         """Whether its first column has no name."""
         return 0 not in self.columns.values()
+
+    def without_missing(self, names: Sequence[str]) -> "Table":
+        """The rows that have a value in each of these columns.
+
+        Raises:
+            DataError: there are none.
+        """
+        positions = [self.columns[name] for name in names]
+        kept = []
+        for row, text in enumerate(self.rows):
+            cells = _parted(text, self.separator)
+            if not any(why_missing(cells[position].strip()) for position in positions):
+                kept.append(row)
+        if not kept:
+            raise DataError(f"{self.path}: each row misses a value; leave out columns that have few")
+        rows, lines = [self.rows[row] for row in kept], [self.lines[row] for row in kept]
+        return dataclasses.replace(self, rows=rows, lines=lines)
 
     def require_columns(self, field: str, names: Sequence[str]) -> None:
         """Refuse names that no column has, as the value of a dataset's ``field``."""
@@ -123,16 +147,17 @@ class Table:
         self.refuse(row, name, reason + self._way_out(names))
 
     def _way_out(self, names: Sequence[str]) -> str:
-        """The option that leaves out all columns with what is no number, unless that is all of them, or too many."""
-        positions, wrong = {name: self.columns[name] for name in names}, set[str]()
+        """The option that leaves out all columns of text, unless that is all of them, or too many to be named."""
+        left, texts = {name: self.columns[name] for name in names}, set[str]()
         for text in self.rows:
-            cells = _parted(text, self.separator)
-            wrong |= {name for name, position in positions.items() if number(cells[position]) is None}
-            positions = {name: position for name, position in positions.items() if name not in wrong}
-        if not positions or len(wrong) > MOST_NAMED:
+            cells = [cell.strip() for cell in _parted(text, self.separator)]
+            texts |= {n for n, at in left.items() if number(cells[at]) is None and not why_missing(cells[at])}
+            left = {name: at for name, at in left.items() if name not in texts}
+        if not left or not 0 < len(texts) <= MOST_NAMED:
             return ""
-        several = f"the {len(wrong)} columns" if len(wrong) > 1 else "the column"
-        return f". To predict without {several}: {list_option('leave_out', [n for n in names if n in wrong])}"
+        several = f"the {len(texts)} columns" if len(texts) > 1 else "the column"
+        option = list_option("leave_out", [name for name in names if name in texts])
+        return f". To predict without {several} of text: {option}"
 
     def refuse_decimal_comma(self, row: int, column: str, cell: str) -> None:
         """Refuse a cell that is a number only to those who write 0.5 as 0,5."""
@@ -251,9 +276,12 @@ def read_text(path: Path) -> str:
 def why_missing(cell: str) -> str | None:
     """What to say of a cell without a value; None of one that has one."""
     if not cell:
-        return "the value is missing; fill it in, or leave the row out"
+        return "the value is missing; fill it in, or leave such rows out with dataset.drop_missing=true"
     if cell in MISSING_MARKS:
-        return f'"{cell}" marks a missing value; fill it in, leave the row out, or use another word for a value'
+        return (
+            f'"{cell}" marks a missing value; fill it in, leave such rows out with dataset.drop_missing=true, or use '
+            "another word for a value"
+        )
     return None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule import Array, Data, DataError, Dataset, FieldError, Task
 from chainrule_plugins.datasets._preparation import (
+    MOST_CLASSES,
     Scale,
     are_classes,
     names_scaled,
@@ -21,8 +22,6 @@ from chainrule_plugins.datasets._preparation import (
     task_for,
 )
 from chainrule_plugins.datasets._table import Table, list_option, number
-
-MOST_CLASSES = 20  # that whole numbers in a target column are taken for; more of them are a quantity
 
 
 @dataclass
@@ -55,6 +54,7 @@ class Csv(Dataset):
         features: the columns to predict from; by default all but the target. On the command line names with blanks or
             parentheses need quotes within quotes, as in ``"dataset.features=['sepal length (cm)']"``.
         leave_out: columns that are neither; by default none.
+        drop_missing: whether rows in which a feature or target is missing are left out; by default they are an error.
         task: binary, multiclass, regression, or auto (the default): text is classes, numbers are a regression, and
             whole numbers are classes where there are two of them (binary), or up to 20 of at most three digits, each
             for at least 5 rows on average; a run says at its end what they were taken for. Classes are numbered in
@@ -82,6 +82,7 @@ class Csv(Dataset):
     target: str | Sequence[str]
     features: Sequence[str] | None = None
     leave_out: Sequence[str] = ()
+    drop_missing: bool = False
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     separator: str = ","
     scale: Scale = "standard"
@@ -123,8 +124,14 @@ class Csv(Dataset):
         if not features:
             raise DataError(f"{table.path} has no column beside the target. Is the separator right?")
 
+        whole = table
+        if self.drop_missing:
+            table = whole.without_missing([*features, *targets])
         x = table.numbers(features)
         y, task, class_names, remarks = self._targets(table, targets)
+        if len(table.rows) < len(whole.rows):
+            dropped = len(whole.rows) - len(table.rows)
+            remarks.append(f"{dropped:,} of {len(whole.rows):,} rows miss a value and are left out")
         if table.has_index:
             remarks.append("the first column has no name and is left out, as pandas and R write an index so")
         remarks += remark_on_index(features, x)
