@@ -20,7 +20,6 @@ LARGEST = 1e19
 """What a value may be at most, above or below 0: float32 ends at 3.4e38, and must hold its square."""
 
 MOST_CLASSES = 20  # that whole numbers in a table are taken for; more of them are a quantity
-ROWS_EACH = 5
 
 TOO_LARGE = f"is too large: values go to {LARGEST:.0e} at most, as float32 must hold their squares; take a larger unit"
 
@@ -132,15 +131,15 @@ def task_for(given: str, class_names: Sequence[str], where: str) -> Task:
     return "multiclass" if given == "multiclass" or count > 2 else "binary"
 
 
-def are_classes(values: Array) -> bool:
+def are_classes(values: Array, rows_each: int) -> bool:
     """Whether whole numbers are classes rather than quantities, as far as their number tells: there are two of them, or
-    each is there for at least ``ROWS_EACH`` samples on average.
+    each is there for so many samples on average.
 
-    >>> are_classes(np.array([3, 1, 2, 7])), are_classes(np.array([0, 1, 0]))
+    >>> are_classes(np.array([3, 1, 2, 7]), rows_each=2), are_classes(np.array([0, 1, 0]), rows_each=2)
     (False, True)
     """
     distinct = len(np.unique(values))
-    return distinct <= 2 or len(values) >= ROWS_EACH * distinct
+    return distinct <= 2 or len(values) >= rows_each * distinct
 
 
 def remark_on_task(where: str, values: Array, classes: bool) -> list[str]:

@@ -23,6 +23,8 @@ from chainrule_plugins.datasets._preparation import (
 )
 from chainrule_plugins.datasets._table import Table, list_option, number
 
+ROWS_EACH = 5  # on average, of a whole number that is a class
+
 
 @dataclass
 class Csv(Dataset):
@@ -172,7 +174,7 @@ class Csv(Dataset):
         if not text:
             whole = labels % 1 == 0
             if self.task == "auto" and whole.all():
-                classes = are_classes(labels) and looks_coded(labels)
+                classes = are_classes(labels, ROWS_EACH) and looks_coded(labels)
                 remarks = remark_on_task(f'column "{name}"', labels, classes)
             if self.task == "auto" and not (whole.all() and classes):
                 return table.numbers([name])[:, 0], "regression", (), remarks

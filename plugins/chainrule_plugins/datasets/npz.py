@@ -26,6 +26,8 @@ from chainrule_plugins.datasets._preparation import (
     task_for,
 )
 
+ROWS_EACH = 2  # on average, of an integer that is a class: an array says by its type what it holds, as a table cannot
+
 
 @dataclass
 class Npz(Dataset):
@@ -58,7 +60,7 @@ class Npz(Dataset):
         path: of the file, from the working directory; ``~`` is the home directory.
         task: binary, multiclass, regression, or auto (the default): integers and one-hot rows are classes (binary where
             there are two), other floats a regression; so are integers that are not numbered from 0 without gaps and
-            of which each is there for fewer than 5 samples on average; a run says at its end what it took them for.
+            of which each is there for fewer than 2 samples on average; a run says at its end what it took them for.
             For classes that are floats, such as 0.0 and 1.0, give the task.
         scale: standard, minmax or none (the default).
         standardize_targets: whether a regression is learned so; default true. A loss for which that makes no sense,
@@ -102,7 +104,7 @@ class Npz(Dataset):
         if self.task == "auto":
             whole = y.dtype.kind in "iu" and y.ndim == 1
             numbered = whole and missing_class(y, int(y.max()) + 1) is None
-            classes = numbered or (are_classes(y) if whole else y.dtype.kind in "iub" or one_hot(y))
+            classes = numbered or (are_classes(y, ROWS_EACH) if whole else y.dtype.kind in "iub" or one_hot(y))
             remarks = remark_on_task("y", y, classes) if whole else []
         as_targets = as_labels if classes else as_quantities
         given = {
