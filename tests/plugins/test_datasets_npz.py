@@ -188,13 +188,13 @@ def test_labels_with_gaps_are_refused(save, labels, missing):
     )
 
 
-@pytest.mark.parametrize("y", [[7, 3, 12, 40], [-2, 5, 9, 9], [1990, 1991, 2003, 2020]])
+@pytest.mark.parametrize("y", [[7, 3, 12, 40], [-2, 5, 9, 9], [1990, 1991, 2003, 2020], list(range(5, 95, 3))])
 def test_integers_of_which_each_is_rare_are_quantities_and_that_is_said(save, y):
-    data = Npz(save(x=X[:4], y=np.array(y)), **ALL).load()
+    data = Npz(save(x=X[: len(y)], y=np.array(y)), **ALL).load()
     assert (data.task, data.train.y.tolist()) == ("regression", y)
     distinct = len(set(y))
     assert data.remarks == [
-        f"y holds {distinct} different whole numbers in 4 samples, taken for quantities: dataset.task=multiclass takes "
+        f"y holds {distinct} different whole numbers in {len(y)} samples, taken for quantities: dataset.task=multiclass takes "
         "them for classes"
     ]
 

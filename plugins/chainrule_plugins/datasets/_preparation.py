@@ -19,7 +19,6 @@ Scale = Literal["standard", "minmax", "none"]
 LARGEST = 1e19
 """What a value may be at most, above or below 0: float32 ends at 3.4e38, and must hold its square."""
 
-MOST_CLASSES = 20  # that whole numbers in a table are taken for; more of them are a quantity
 
 TOO_LARGE = f"is too large: values go to {LARGEST:.0e} at most, as float32 must hold their squares; take a larger unit"
 
@@ -143,10 +142,9 @@ def are_classes(values: Array, rows_each: int) -> bool:
 
 
 def remark_on_task(where: str, values: Array, classes: bool) -> list[str]:
-    """What to say where whole numbers were taken for the one or the other; nothing where that is plain, as there are
-    two of them or, of quantities, many."""
+    """What to say where whole numbers were taken for the one or the other; nothing of two of them."""
     distinct = len(np.unique(values))
-    if distinct <= 2 or (distinct > MOST_CLASSES and not classes):
+    if distinct <= 2:
         return []
     taken, other, task = ("classes", "quantities", "regression") if classes else ("quantities", "classes", "multiclass")
     return [

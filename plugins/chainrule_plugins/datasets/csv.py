@@ -10,7 +10,6 @@ import numpy as np
 
 from chainrule import Array, Data, DataError, Dataset, FieldError, Task
 from chainrule_plugins.datasets._preparation import (
-    MOST_CLASSES,
     Scale,
     are_classes,
     names_scaled,
@@ -23,6 +22,7 @@ from chainrule_plugins.datasets._preparation import (
 )
 from chainrule_plugins.datasets._table import Table, list_option, number
 
+MOST_CLASSES = 20  # that whole numbers are taken for; more of them are plainly a quantity
 ROWS_EACH = 5  # on average, of a whole number that is a class
 
 
@@ -59,7 +59,7 @@ class Csv(Dataset):
         drop_missing: whether rows in which a feature or target is missing are left out; by default they are an error.
         task: binary, multiclass, regression, or auto (the default): text is classes, numbers are a regression, and
             whole numbers are classes where there are two of them (binary), or up to 20 of at most three digits, each
-            for at least 5 rows on average; a run says at its end what they were taken for. Classes are numbered in
+            for at least 5 rows on average; a run says at its end what up to 20 were taken for. Classes are numbered in
             sorted order.
         separator: between cells, one character, or "tab"; default a comma. On the command line a semicolon needs
             quotes within quotes, as in ``"dataset.separator=';'"``.
@@ -175,7 +175,8 @@ class Csv(Dataset):
             whole = labels % 1 == 0
             if self.task == "auto" and whole.all():
                 classes = are_classes(labels, ROWS_EACH) and looks_coded(labels)
-                remarks = remark_on_task(f'column "{name}"', labels, classes)
+                if len(np.unique(labels)) <= MOST_CLASSES:
+                    remarks = remark_on_task(f'column "{name}"', labels, classes)
             if self.task == "auto" and not (whole.all() and classes):
                 return table.numbers([name])[:, 0], "regression", (), remarks
             if not whole.all():
