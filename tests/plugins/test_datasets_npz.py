@@ -194,8 +194,8 @@ def test_integers_of_which_each_is_rare_are_quantities_and_that_is_said(save, y)
     assert (data.task, data.train.y.tolist()) == ("regression", y)
     distinct = len(set(y))
     assert data.remarks == [
-        f"y holds {distinct} different whole numbers in {len(y)} samples, taken for quantities: dataset.task=multiclass takes "
-        "them for classes"
+        f"y holds {distinct} different whole numbers in {len(y)} samples, taken for quantities: "
+        "dataset.task=multiclass takes them for classes"
     ]
 
 
