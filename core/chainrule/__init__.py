@@ -87,6 +87,10 @@ def __getattr__(name: str) -> _typing.Any:
     raise AttributeError(f"module 'chainrule' has no attribute '{name}'")
 
 
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__", "comparison", "testing"])
+
+
 __all__ = [
     "KINDS",
     "Activation",

@@ -17,7 +17,9 @@ ChainruleError
 from __future__ import annotations
 
 import difflib
+import linecache
 import os
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -26,6 +28,16 @@ class ChainruleError(Exception):
     """The base of all of them. ``exit_status`` is what the command line ends with."""
 
     exit_status = 2
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows, of notebooks too, in place of a traceback: the line of the user's that led here, and
+        the message. With ``CHAINRULE_DEBUG=1`` all of it."""
+        if debugging():
+            return "".join(traceback.format_exception(self)).splitlines()
+        walked = traceback.walk_tb(self.__traceback__)
+        cells = [(f.f_code.co_filename, line) for f, line in walked if f.f_globals.get("__name__") == "__main__"]
+        places = [f"line {line}: {linecache.getline(file, line).strip()}" for file, line in cells[-1:]]
+        return [*places, *f"{type(self).__name__}: {self}".splitlines()]
 
 
 class ConfigError(ChainruleError, ValueError):

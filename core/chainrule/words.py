@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+SHOWN = 80
+"""Characters of a value that a message quotes."""
 
 
 def redacted(text: str) -> str:
@@ -88,14 +92,33 @@ def with_article(noun: str) -> str:
 
 
 def as_written(value: Any) -> str:
-    """A value as it stands in a config.
+    """A value as it stands in a config, as far as a message has room.
 
     >>> as_written(None), as_written(True), as_written("tanh"), as_written(0.5)
     ('null', 'true', '"tanh"', '0.5')
     """
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    return f'"{cut(value, SHOWN)}"' if isinstance(value, str) else quoted(value)
+
+
+def quoted(value: object) -> str:
+    """A value that somebody handed over, as a message quotes it: of arrays and tables the form alone, of long lists
+    and texts the beginning.
+
+    >>> quoted((28, 28)), quoted("tanh"), quoted([0.5] * 1000)
+    ('(28, 28)', "'tanh'", '[0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5…')
+    """
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape and not isinstance(value, type):
+        dtype = getattr(value, "dtype", None)
+        return f"{type(value).__name__} of shape {tuple(shape)}{f' and type {dtype}' if dtype is not None else ''}"
+    return cut(one_line(_BEGINNING.repr(value)), SHOWN)
+
+
+_BEGINNING = reprlib.Repr()
+_BEGINNING.maxstring = _BEGINNING.maxother = _BEGINNING.maxlong = SHOWN
+_BEGINNING.maxlist = _BEGINNING.maxtuple = 20
 
 
 def sizes(shape: Sequence[int]) -> str:

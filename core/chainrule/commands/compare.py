@@ -34,6 +34,10 @@ def run(options: argparse.Namespace) -> int:
     first, *more = options.metric or [None]
     if more:
         raise ConfigError(f"one metric ranks the groups: {first}, or {' or '.join(more)}", key="--metric")
-    compared = comparison.compare(options.which, options.where, first, options.uri)
+    try:
+        compared = comparison.compare(options.which, options.where, first, options.uri)
+    except ConfigError as error:  # an argument is an option here
+        error.key = error.key and f"--{error.key}"
+        raise
     comparison.report(compared, options.uri, options.form, options.record)
     return 0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from chainrule.comparison.groups import Comparison, Group, grouped
 from chainrule.comparison.runs import by_epoch, find, names
+from chainrule.contract.arguments import require_text
 from chainrule.tracking.histories import of_runs
 from chainrule.tracking.store import connect, usable
 from chainrule.tracking.uris import resolved
@@ -30,6 +31,9 @@ def compare(
         UnknownName: there is no such sweep, experiment or metric. ConfigError: MLflow does not understand the filter.
         TrackingError: the store cannot be used, or no run is found that has finished.
     """
+    for name, given in {"which": which, "where": where, "metric": metric}.items():
+        if given is not None:
+            require_text(name, given, "text")
     uri = resolved(uri)
     with usable(uri):
         return grouped(find(connect(uri), which, where and with_quoted_keys(where)), metric)

@@ -11,6 +11,7 @@ from chainrule.comparison.runs import Found, StoredRun
 from chainrule.errors import TrackingError, UnknownName, did_you_mean
 from chainrule.registry.effects import without_effect
 from chainrule.registry.goals import OBJECTIVE, Goal, goal_of, judging
+from chainrule.words import listed, number
 
 PAIRS = 5
 """The best group is tested against so many of the next ones: each further test makes all of them weaker."""
@@ -43,6 +44,11 @@ class Group:
     left_out: tuple[LeftOut, ...]
     further: dict[str, Summary]
 
+    def __repr__(self) -> str:
+        settings = ",".join(f"{key}={value}" for key, value in self.settings.items()) or "all alike"
+        mean = f", mean {number(self.summary.mean)}" if self.summary else ""
+        return f"<Group {settings}: {len(self.runs)} runs{mean}>"
+
     @property
     def by_seed(self) -> dict[str, float]:
         return {run.seed: value for run, value in zip(self.runs, self.values)}
@@ -70,6 +76,10 @@ class Comparison:
     groups: tuple[Group, ...]
     pairs: tuple[Paired | None, ...]
     others: int
+
+    def __repr__(self) -> str:
+        groups = listed([repr(group) for group in self.groups], 3)
+        return f"<Comparison of {self.title} by {self.metric}, best first: {groups}>"
 
     @property
     def counted(self) -> list[Group]:
@@ -133,7 +143,7 @@ def ranking(runs: Sequence[StoredRun], metric: str | None = None) -> tuple[str, 
     objective = Counter(run.objective or OBJECTIVE for run in runs).most_common(1)[0][0]
     metric = judging(objective, known) if metric is None else metric
     if metric not in known:
-        raise UnknownName(f'no run has a metric "{metric}". {did_you_mean(metric, known, 30)}', key="--metric")
+        raise UnknownName(f'no run has a metric "{metric}". {did_you_mean(metric, known, 30)}', key="metric")
     beside = [name for name in known if (name == objective or name.startswith("test/")) and name != metric]
     beside.sort(key=lambda name: (name != objective, name != "test/loss", name))
     return objective, metric, tuple(beside)

@@ -45,6 +45,9 @@ class StoredRun:
     error: str | None
     objective: str | None = None
 
+    def __repr__(self) -> str:
+        return f"<StoredRun {self.run_id}: {self.status}, seed {self.seed}, {len(self.metrics)} metrics>"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -70,7 +73,10 @@ def find(client: Any, which: str | None = None, where: str | None = None) -> Fou
     if which is None and where is None:
         which = next(sweeps(client, ids), None)
         if which is None:
-            raise TrackingError("no sweep is recorded here: name an experiment, or sweep with chainrule train -m")
+            raise TrackingError(
+                "no sweep is recorded here: name an experiment, or sweep with chainrule train -m (from Python: "
+                "chainrule.sweep)"
+            )
     conditions = [""]
     if which is None:
         title = f"runs where {where}"
@@ -136,7 +142,7 @@ def _search(client: Any, experiment_ids: Sequence[str], condition: str, where: s
     except MlflowException as error:
         if where is None or error.error_code != "INVALID_PARAMETER_VALUE":
             raise
-        raise ConfigError(f'MLflow does not understand "{where}": {error.message}', key="--where") from None
+        raise ConfigError(f'MLflow does not understand "{where}": {error.message}', key="where") from None
 
 
 def _pages(search: Any, *arguments: Any, **options: Any) -> Iterator[Any]:

@@ -20,6 +20,7 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 
+from chainrule.config.asked import COMMAND_LINE, PYTHON, Asked, overrides_from_python
 from chainrule.config.jobs import Failure, Job, Watcher
 from chainrule.config.loader import PRIMARY, SafeLoader
 from chainrule.config.messages import COMPOSING, in_a_config
@@ -28,7 +29,7 @@ from chainrule.config.options import parse, refuse_words, shown_options, uncheck
 from chainrule.config.quoting import with_quotes
 from chainrule.config.sweep import run_jobs
 from chainrule.config.task import TaskFunction
-from chainrule.errors import ConfigError
+from chainrule.errors import ConfigError, debugging
 from chainrule.registry.registry import registry
 
 DEFAULT = "experiment=xor"
@@ -36,7 +37,12 @@ DEFAULT = "experiment=xor"
 
 
 class Program(Hydra):
-    """Hydra, whose help gives each folder of presets a line of its own, below the components of its group."""
+    """Hydra, whose help gives each folder of presets a line of its own, below the components of its group; it knows
+    how it was ``asked``, which messages name."""
+
+    def __init__(self, asked: Asked, loader: SafeLoader) -> None:
+        super().__init__(task_name="chainrule", config_loader=loader)
+        self.asked = asked
 
     def format_config_groups(self, predicate: Callable[[str], bool], compact: bool = True) -> str:
         lines = []
@@ -63,7 +69,7 @@ def hydra_command(arguments: Sequence[str], run: Callable[[Job], Any], watcher: 
         SystemExit: the options cannot be parsed, or help or the version was asked for.
     """
     options = parse(arguments)
-    hydra = _start(options.config_dir)
+    hydra = _start(options.config_dir, COMMAND_LINE)
     try:
         if not (options.shell_completion or options.hydra_help):  # which compose other configs than ours
             refuse_words(arguments, options)
@@ -83,8 +89,11 @@ def run_once(overrides: Sequence[str], run: Callable[[Job], Any], config_dir: st
     Raises:
         ConfigError: it cannot be composed, or a Hydra program is running already.
     """
+    given = _with_default(overrides_from_python(overrides))
     with _alone(config_dir) as hydra:
-        job = hydra.run(PRIMARY, TaskFunction(run), [*_with_default(overrides), "hydra.mode=RUN"])
+        if _is_search(hydra, given):
+            raise ConfigError(f"it is a search, of many runs: {PYTHON.sweep}, with the same overrides")
+        job = hydra.run(PRIMARY, TaskFunction(run), [*given, "hydra.mode=RUN"])
     result = job.return_value
     if isinstance(result, Failure):
         raise result.error
@@ -99,8 +108,9 @@ def run_sweep(
     Raises:
         ConfigError: it cannot be composed, or a Hydra program is running already.
     """
+    given = _with_default(overrides_from_python(overrides))
     with _alone(config_dir) as hydra:
-        run_jobs(hydra, _with_default(overrides), run, watcher)
+        run_jobs(hydra, given, run, watcher)
 
 
 @contextlib.contextmanager
@@ -110,11 +120,14 @@ def _alone(config_dir: str | None) -> Iterator[Hydra]:
             "chainrule.train cannot run inside a program that Hydra runs, since Hydra composes one config at a time; "
             "build Network and Trainer there, or start `chainrule train` as a program of its own"
         )
-    hydra = _start(config_dir)
+    hydra = _start(config_dir, PYTHON)
     try:
         yield hydra
     except COMPOSING as error:
-        raise in_a_config(error) from error
+        # Hydra's own errors say nothing more, in a hundred lines.
+        raise in_a_config(error) from (error if debugging() else None)
+    except KeyboardInterrupt as error:  # a notebook would show its way through all of Hydra
+        raise type(error)(*error.args) from (error if debugging() else None)
     finally:
         GlobalHydra.instance().clear()
 
@@ -132,21 +145,20 @@ def _act(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any], w
     elif options.shell_completion:
         with unchecked_help():  # Hydra parses the line so far, too
             hydra.shell_completion(config_name, overrides)
-    elif _sweeps(hydra, options):
+    elif options.multirun or _is_search(hydra, overrides):
         run_jobs(hydra, overrides, run, watcher)
     else:
         return hydra.run(PRIMARY, TaskFunction(run), [*overrides, "hydra.mode=RUN"]).return_value
     return None
 
 
-def _sweeps(hydra: Hydra, options: argparse.Namespace) -> bool:
-    if options.multirun:
-        return True
-    mode = hydra.get_mode(PRIMARY, list(options.overrides))
+def _is_search(hydra: Hydra, overrides: Sequence[str]) -> bool:
+    """Whether the config itself asks for many runs."""
+    mode = hydra.get_mode(PRIMARY, list(overrides))
     return mode is not None and mode.name == "MULTIRUN"
 
 
-def _start(config_dir: str | None) -> Hydra:
+def _start(config_dir: str | None, asked: Asked) -> Hydra:
     version.setbase("1.3")
     Plugins.instance()  # finds Hydra's plugins, among them those that read configs
     store_nodes()
@@ -160,15 +172,15 @@ def _start(config_dir: str | None) -> Hydra:
     if config_dir is not None:
         folder = Path(config_dir).absolute()
         if not folder.is_dir():
-            raise ConfigError(f"there is no folder {folder}", key="--config-dir")
-        _refuse_taken_names(folder)
+            raise ConfigError(f"there is no folder {folder}", key=asked.config_dir)
+        _refuse_taken_names(folder, asked)
         path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
-    hydra = Program(task_name="chainrule", config_loader=SafeLoader(config_search_path=path))
+    hydra = Program(asked, SafeLoader(config_search_path=path))
     GlobalHydra.instance().initialize(hydra)
     return hydra
 
 
-def _refuse_taken_names(folder: Path) -> None:
+def _refuse_taken_names(folder: Path, asked: Asked) -> None:
     """A file that is called like one of chainrule's own would be passed over in silence; a preset that is called like
     a component would include itself."""
     own = config_folder()
@@ -179,7 +191,7 @@ def _refuse_taken_names(folder: Path) -> None:
     for file in sorted(taken):  # asked for one by one: the user's folder may hold anything, and much of it
         if (folder / file).is_file():
             name = file.with_suffix("").as_posix().partition("/")[2] or file.stem
-            raise ConfigError(f'{folder / file}: the name "{name}" is taken; give it another', key="--config-dir")
+            raise ConfigError(f'{folder / file}: the name "{name}" is taken; give it another', key=asked.config_dir)
 
 
 def _with_default(overrides: Sequence[str]) -> list[str]:

@@ -17,11 +17,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError  # type: ignore[import-untyped]
 
+from chainrule.config.asked import asked
 from chainrule.config.known import groups, keys_at_the_top, options_of_group
 from chainrule.config.nodes import GROUPS, MANY
 from chainrule.config.quoting import as_range, as_typed, holds_text, in_shell
 from chainrule.errors import ChainruleError, ConfigError, FieldError, UnknownName, did_you_mean
-from chainrule.words import one_line
+from chainrule.words import SHOWN, cut, one_line, quoted
 
 COMPOSING = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, LookupError)
 """What may go wrong while Hydra composes a config, because of what stands in it."""
@@ -44,7 +45,7 @@ def explained(error: Exception) -> Exception:
     if cause is not None:
         return _about_key(cause)
     if isinstance(error, OverrideParseException):
-        return ConfigError(f"cannot read the override {error.override!r}: {_unreadable(error)}")
+        return ConfigError(f"cannot read the override {quoted(error.override)}: {_unreadable(error)}")
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         for pattern, meaning in MEANINGS.items():
             found = re.search(pattern, str(error))
@@ -82,9 +83,9 @@ def _unreadable(error: OverrideParseException) -> str:
     if "missing EQUAL" in reason:  # from Python; refuse_words sees it first on a command line
         return "write it as key=value"
     key, _, value = error.override.partition("=")
-    end = CLOSING.get(value[:1])
+    end, start = CLOSING.get(value[:1]), cut(error.override, SHOWN)
     if end and value.count(value[0]) > value.count(end):
-        return f"it ends within a bracket; where there are blanks, put all of it in quotes: '{error.override} ...{end}'"
+        return f"it ends within a bracket; where there are blanks, put all of it in quotes: '{start} ...{end}'"
     if not key.isascii():
         return "no key has such letters"
     if value.startswith("="):
@@ -249,10 +250,9 @@ def _unknown_group(file: str | None, group: str) -> ConfigError:
 
 def _ambiguous(key: str, values: str) -> ConfigError:
     text = f", for one text {as_typed(key, values)}" if holds_text(key) and "'" not in values else ""
-    return ConfigError(
-        f"got {values}; to sweep over these values add -m, to give a list write {in_shell(f'{key}=[{values}]')}{text}",
-        key=key,
-    )
+    values = cut(values, SHOWN)
+    sweep = f"to sweep over these values {asked().sweep}"
+    return ConfigError(f"got {values}; {sweep}, to give a list write {in_shell(f'{key}=[{values}]')}{text}", key=key)
 
 
 def _added_twice(key: str) -> ConfigError:
@@ -266,7 +266,9 @@ def _no_mapping(where: str, value: str) -> ConfigError:
             f"{where}: got {value} where the fields of a group are expected; which option is taken stands in its "
             'defaults, as "- override /optimizer: sgd"'
         )
-    return ConfigError("it takes one option; to sweep over several add -m, and leave the brackets out", key=group)
+    return ConfigError(
+        f"it takes one option; to sweep over several {asked().sweep}, and leave the brackets out", key=group
+    )
 
 
 def _no_list(where: str) -> ConfigError:

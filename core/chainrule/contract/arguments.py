@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import numbers
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chainrule.contract.arrays import Array, Shape, batches
 from chainrule.errors import DataError, FieldError
+from chainrule.words import quoted
 
 DTYPES = ("float32", "float64")
 
@@ -18,22 +21,36 @@ DTYPES = ("float32", "float64")
 def require_count(name: str, given: Any, least: int = 1) -> int:
     """A whole number, NumPy's too, as Python's."""
     if isinstance(given, bool) or not isinstance(given, numbers.Integral) or given < least:
-        raise FieldError(f"got {given!r}, expected a whole number, {least} or more", key=name)
+        raise FieldError(f"got {quoted(given)}, expected a whole number, {least} or more", key=name)
     return int(given)
 
 
 def require_list(name: str, given: Any, expected: str = "a list") -> Sequence[Any]:
     """A list, not a single name, whose letters would be taken for names."""
     if isinstance(given, str) or not isinstance(given, Sequence):
-        raise FieldError(f"got {given!r}, expected {expected}", key=name)
+        raise FieldError(f"got {quoted(given)}, expected {expected}", key=name)
     return given
+
+
+def require_text(name: str, given: Any, expected: str) -> str:
+    """A name, an id or a path, as text."""
+    if not isinstance(given, str):
+        raise FieldError(f"got {quoted(given)}, expected {expected}", key=name)
+    return given
+
+
+def require_path(name: str, given: Any) -> Path:
+    """A path, or its text."""
+    if not isinstance(given, (str, os.PathLike)):
+        raise FieldError(f"got {quoted(given)}, expected the path of a file", key=name)
+    return Path(given)
 
 
 def require_pair(name: str, given: Any) -> tuple[Any, Any]:
     """``(x, y)``, not an array, whose first two rows would be taken for it."""
     if not isinstance(given, (tuple, list)) or len(given) != 2:
         found = f"{len(given)} values" if isinstance(given, (tuple, list)) else type(given).__name__
-        raise FieldError(f"got {found}, expected a pair (x, y)", key=name)
+        raise FieldError(f"got {found}, expected a pair (x, y), as {name}=(x, y)", key=name)
     return given[0], given[1]
 
 
@@ -43,7 +60,7 @@ def require_shape(name: str, given: Any) -> Shape:
         return tuple(require_count(name, size) for size in given)
     except (TypeError, FieldError):  # not a sequence, or not of sizes
         raise FieldError(
-            f"got {given!r}, expected the shape of one sample, such as (5,) or (28, 28)", key=name
+            f"got {quoted(given)}, expected the shape of one sample, such as (5,) or (28, 28)", key=name
         ) from None
 
 
@@ -54,7 +71,7 @@ def require_dtype(name: str, given: Any) -> np.dtype[Any]:
         with contextlib.suppress(TypeError):
             if given is not None and np.dtype(given) == dtype:
                 return dtype
-    raise FieldError(f"got {given!r}, expected {' or '.join(DTYPES)}", key=name)
+    raise FieldError(f"got {quoted(given)}, expected {' or '.join(DTYPES)}", key=name)
 
 
 def real_numbers(what: str, given: Any, hint: str = "") -> Array:

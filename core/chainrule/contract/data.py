@@ -10,9 +10,10 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
-from chainrule.contract.arguments import require_as_many, require_finite, require_labels
+from chainrule.contract.arguments import require_as_many, require_finite, require_labels, require_list
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.errors import DataError
+from chainrule.words import quoted
 
 
 class Split(NamedTuple):
@@ -20,6 +21,9 @@ class Split(NamedTuple):
 
     x: Array
     y: Array
+
+    def __repr__(self) -> str:
+        return f"Split(x={quoted(self.x)}, y={quoted(self.y)})"
 
 
 class TargetScale(NamedTuple):
@@ -121,6 +125,11 @@ class Data:
             raise DataError(f"the {name} labels must be integers of shape (n,), got {y.dtype} of shape {y.shape}")
         require_labels(y, classes, f"{name} sample", f"there are {classes} classes")
 
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name} {len(split.y):,}" for name, split in self.splits.items())
+        classes = "" if self.task == "regression" else f", {self.classes} classes"
+        return f"<Data {self.task}, inputs of shape {self.input_shape}{classes}: {sizes}>"
+
     @property
     def splits(self) -> dict[str, Split]:
         """Those that are there, by name."""
@@ -168,6 +177,7 @@ def split_indices(n: int, fractions: Sequence[float], seed: int) -> list[Array]:
     Raises:
         DataError: the fractions make up more than the whole.
     """
+    require_list("fractions", fractions, "a list of numbers")
     if sum(fractions) > 1 + 1e-9:
         raise DataError(f"the fractions {list(fractions)} make up more than the whole")
     order = np.random.default_rng(seed).permutation(n)

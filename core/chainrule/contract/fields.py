@@ -19,7 +19,7 @@ from dataclasses import MISSING, dataclass
 from typing import Any, Literal, Union, cast
 
 from chainrule.errors import FieldError, UnknownName, did_you_mean
-from chainrule.words import as_written, with_article
+from chainrule.words import SHOWN, as_written, cut, with_article
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,9 @@ class Field:
     @property
     def required(self) -> bool:
         return self.default is MISSING
+
+    def __repr__(self) -> str:
+        return f"Field({self})"
 
     def __str__(self) -> str:
         """How a listing shows it.
@@ -85,7 +88,8 @@ def require_known(cls: type, name: str, values: Mapping[str, Any]) -> None:
     for key in values:
         if key not in fields:
             known = did_you_mean(key, fields) if fields else "It has no fields."
-            raise UnknownName(f'{name} has no field "{key}". {known}', key=str(key))
+            key = cut(str(key), SHOWN)
+            raise UnknownName(f'{name} has no field "{key}". {known}', key=key)
     for field in fields.values():
         if field.required and field.name not in values:
             raise FieldError(f"{name} needs a value for this field ({type_name(field.annotation)})", key=field.name)

@@ -24,6 +24,7 @@ import numpy as np
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.fields import fit_fields
 from chainrule.errors import ContractError, FieldError
+from chainrule.words import quoted
 
 if TYPE_CHECKING:
     from chainrule.contract.data import Data
@@ -87,7 +88,7 @@ class Component:
         if not condition:
             value = getattr(self, field)
             value = list(value) if isinstance(value, tuple) else value  # as configs write it
-            raise FieldError(f"got {value!r}, must be {expected} ({type(self).__name__})", key=field)
+            raise FieldError(f"got {quoted(value)}, must be {expected} ({type(self).__name__})", key=field)
 
     def work(self, name: str, shape: Shape, dtype: Any) -> Array:
         """A kept array to compute in, so that a step need allocate nothing. Its contents are left from the last use.

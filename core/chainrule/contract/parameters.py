@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.contract.arrays import Array, Shape
-from chainrule.errors import ContractError
+from chainrule.errors import ContractError, did_you_mean
+from chainrule.words import listed, quoted
 
 
 class Parameter:
@@ -86,6 +87,9 @@ class Buffer:
     def value(self, new: Any) -> None:
         self._value[...] = new
 
+    def __repr__(self) -> str:
+        return f"Buffer({self.name!r}, shape={self._value.shape})"
+
 
 class Snapshot(NamedTuple):
     """A copy of all that a network has learned."""
@@ -130,6 +134,10 @@ class Parameters:
                 raise ContractError(f"{who} gave shape {np.shape(value)} for {parameter.name}, not {parameter.shape}")
             parameter.value = value
 
+    def __repr__(self) -> str:
+        names = listed([f"{parameter.name} {parameter.shape}" for parameter in self], 6)
+        return f"<{self.theta.size:,} parameters, {self.theta.dtype}: {names}>"
+
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self.named)
 
@@ -140,4 +148,4 @@ class Parameters:
         for parameter in self.named:
             if parameter.name == name:
                 return parameter
-        raise KeyError(f"no parameter {name!r}; there are {', '.join(p.name for p in self.named)}")
+        raise KeyError(f"no parameter {quoted(name)}. {did_you_mean(name, [p.name for p in self.named])}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from chainrule.contract.arguments import require_path
 from chainrule.errors import DataError
 from chainrule.network.files import read
 from chainrule.network.network import Network
@@ -18,7 +19,7 @@ def load_network(path: str | Path) -> Network:
         DataError: the file is not there, or is not such a file. UnknownName: it needs a component that is not
             installed; the message says which package had it.
     """
-    tensors, metadata = read(Path(path))
+    tensors, metadata = read(require_path("path", path))
     architecture = json.loads(metadata["architecture"])
     require_installed(json.loads(metadata.get("components", "{}")))
     network = Network(**architecture)

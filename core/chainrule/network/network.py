@@ -19,6 +19,7 @@ from chainrule.contract.arguments import (
     require_dtype,
     require_finite,
     require_list,
+    require_path,
     require_shape,
 )
 from chainrule.contract.arrays import Array, Shape, Task, batches, stream
@@ -29,10 +30,11 @@ from chainrule.network.ending import TASKS, ending_of, tasks_of
 from chainrule.network.files import write
 from chainrule.network.measuring import measured, metrics_for
 from chainrule.network.stack import Blueprint, Stack, Step
-from chainrule.network.summary import summary_of
+from chainrule.network.summary import described, summary_of
 from chainrule.network.targets import Targets, as_inputs, as_numbers, prepared, required_scale, task_of
 from chainrule.registry.making import fresh, spec_of
 from chainrule.registry.provenance import provenance, require_registered
+from chainrule.words import quoted
 
 
 class Network:
@@ -71,8 +73,8 @@ class Network:
     ) -> None:
         if not require_list("layers", layers, "a list of layers"):
             raise ConfigError("a network needs at least one layer", key="layers")
-        if task not in (None, *TASKS):
-            raise FieldError(f"got {task!r}, expected one of {', '.join(TASKS)}", key="task")
+        if task is not None and not (isinstance(task, str) and task in TASKS):
+            raise FieldError(f"got {quoted(task)}, expected one of {', '.join(TASKS)}", key="task")
         self.input_shape: Shape = require_shape("input_shape", input_shape)
         self.seed = require_count("seed", seed, least=0)
         self.dtype = require_dtype("dtype", dtype)
@@ -243,15 +245,9 @@ class Network:
 
     def _parts(self) -> dict[str, Any]:
         """All that ``Network`` needs to build it again, as components."""
-        return {
-            "layers": [fresh(layer) for layer in self._stack.given],
-            "input_shape": self.input_shape,
-            "loss": fresh(self.loss),
-            "seed": self.seed,
-            "dtype": self.dtype.name,
-            "task": self.task,
-            "target_scale": self.target_scale,
-        }
+        plain = {"input_shape": self.input_shape, "seed": self.seed, "dtype": self.dtype.name, "task": self.task}
+        parts = {"layers": [fresh(layer) for layer in self._stack.given], "loss": fresh(self.loss), **plain}
+        return {**parts, "target_scale": self.target_scale}
 
     def __reduce__(self) -> Any:
         # Pickled and deep-copied as what it is built from: views of one array would come back as arrays of their own.
@@ -265,12 +261,13 @@ class Network:
         Raises:
             ConfigError: a component is not registered, so that no file can name it; or there is no such folder.
         """
-        if not Path(path).parent.is_dir():
-            raise ConfigError(f"there is no folder {Path(path).parent}", key="path")
+        path = require_path("path", path)
+        if not path.parent.is_dir():
+            raise ConfigError(f"there is no folder {path.parent}", key="path")
         require_registered(self.components)
         tensors = {item.name: np.ascontiguousarray(item.value) for item in [*self.parameters, *self.buffers]}
         metadata = {"architecture": json.dumps(self.architecture()), "components": json.dumps(self.provenance())}
-        write(Path(path), tensors, metadata)
+        write(path, tensors, metadata)
 
     def provenance(self) -> dict[str, str]:
         """Which distribution supplied each component: ``{"layer.dense": "chainrule 0.1.0"}``."""
@@ -287,6 +284,9 @@ class Network:
     def summary(self) -> str:
         """A table: each layer, the shape of its output, and its number of parameters."""
         return summary_of(self.input_shape, self.steps, self.loss, self.dtype.name, self.target_scale)
+
+    def __repr__(self) -> str:
+        return f"<Network {described(self.input_shape, self.steps, self.loss, self.dtype.name)}>"
 
 
 def _restored(parts: dict[str, Any], snapshot: Snapshot, random_state: dict[str, Any]) -> Network:

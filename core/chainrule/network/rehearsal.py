@@ -11,7 +11,7 @@ from chainrule.errors import ContractError
 from chainrule.network.network import Network
 from chainrule.registry.provenance import supplier
 from chainrule.registry.registry import registry
-from chainrule.words import sizes
+from chainrule.words import quoted, sizes
 
 
 def rehearse(network: Network, x: Array, target: Array) -> None:
@@ -28,4 +28,4 @@ def rehearse(network: Network, x: Array, target: Array) -> None:
     loss = network.compute_loss(x, target, training=False)
     if not isinstance(loss, numbers.Real):
         who = f"{registry().name_of(network.loss)} ({supplier(network.loss)})"
-        raise ContractError(f"the loss {who} gave {loss!r}, not a number")
+        raise ContractError(f"the loss {who} gave {quoted(loss)}, not a number")

@@ -16,6 +16,7 @@ from chainrule.errors import ConfigError, ContractError, UnknownName, did_you_me
 from chainrule.network.streams import Streams
 from chainrule.registry.making import own
 from chainrule.registry.registry import registry
+from chainrule.words import SHOWN, cut, listed, quoted
 
 
 class Blueprint:
@@ -161,6 +162,10 @@ class Stack:
             with within(place):
                 self.given.append(blueprint.component(_kind_in_stack(spec), spec))
 
+    def __repr__(self) -> str:
+        names = map(registry().name_of, self.given)
+        return f"<Stack of {len(self.given)} layers: {listed([*names], 8)}>"
+
     def build(self, input_shape: Shape) -> Shape:
         """Build each layer for the shape that the one before it gives, and return the last one's."""
         blueprint, self._blueprint = self._blueprint, None
@@ -236,12 +241,12 @@ def _kind_in_stack(spec: Any) -> str:
     layers, activations = registry().names("layer"), registry().names("activation")
     if name in layers or name not in activations:
         if name not in layers:
-            raise UnknownName(f'there is no layer "{name}". {did_you_mean(name, [*layers, *activations])}')
+            raise UnknownName(f'there is no layer "{cut(name, SHOWN)}". {did_you_mean(name, [*layers, *activations])}')
         return "layer"
     return "activation"
 
 
 def _checked_shape(name: str, shape: Any) -> Shape:
     if not isinstance(shape, tuple) or not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
-        raise ContractError(f"build of {name} must return the output's shape as a tuple of sizes, got {shape!r}")
+        raise ContractError(f"build of {name} must return the output's shape as a tuple of sizes, got {quoted(shape)}")
     return tuple(int(n) for n in shape)

@@ -11,6 +11,7 @@ from chainrule.contract.fields import fields_of, require_known
 from chainrule.contract.kinds import KINDS, Component
 from chainrule.errors import FieldError, UnknownName, did_you_mean
 from chainrule.registry.registry import registry
+from chainrule.words import SHOWN, cut, quoted
 
 
 def make(kind: str, given: Any, /, **fields: Any) -> Any:
@@ -31,7 +32,7 @@ def make(kind: str, given: Any, /, **fields: Any) -> Any:
     """
     base = KINDS.get(kind)
     if base is None:
-        raise UnknownName(f'there is no kind of component "{kind}". {did_you_mean(kind, KINDS)}')
+        raise UnknownName(f'there is no kind of component "{cut(str(kind), SHOWN)}". {did_you_mean(kind, KINDS)}')
     if isinstance(given, Component):
         if not isinstance(given, base) or fields:
             expected = "fields for a name only" if fields else f"a component of kind {kind}"
@@ -40,7 +41,7 @@ def make(kind: str, given: Any, /, **fields: Any) -> Any:
     if isinstance(given, str):
         given = {"name": given}
     if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
-        raise FieldError(f"got {given!r}, expected the name of a component of kind {kind}, or {{name: ..., ...}}")
+        raise FieldError(f"got {quoted(given)}, expected the name of a component of kind {kind}, or {{name: ..., ...}}")
     values = {**{key: value for key, value in given.items() if key != "name"}, **fields}
     entry = registry().get(kind, given["name"])
     require_known(entry.cls, f"{kind} {entry.name}", values)

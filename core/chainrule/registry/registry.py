@@ -14,6 +14,7 @@ from chainrule.contract.kinds import KINDS, Component
 from chainrule.errors import PluginError, UnknownName, did_you_mean
 from chainrule.registry.admission import check_class
 from chainrule.registry.discovery import Plugin, discover, isolated
+from chainrule.words import SHOWN, cut
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class Entry:
     name: str
     cls: type[Component]
     plugin: Plugin
+
+    def __repr__(self) -> str:
+        return f"<{self.cls.__name__}, {self.kind} {self.name} of {self.distribution} {self.version}>"
 
     @property
     def distribution(self) -> str:
@@ -102,7 +106,7 @@ class Registry:
         try:
             return self._entries[kind, name]
         except KeyError:
-            message = f'there is no {kind} "{name}". {did_you_mean(name, self.names(kind))}'
+            message = f'there is no {kind} "{cut(name, SHOWN)}". {did_you_mean(name, self.names(kind))}'
             broken = [plugin.id for plugin in self.plugins if plugin.error]
             if broken:
                 message += f" (Plugins that failed to load: {', '.join(broken)}.)"
@@ -121,6 +125,9 @@ class Registry:
         """Its entry, or None where its class is not registered."""
         name = self._names.get(type(component))
         return self._entries[component.kind, name] if name else None
+
+    def __repr__(self) -> str:
+        return f"<Registry of {len(self)} components from {len(self.plugins)} plugins: {', '.join(KINDS)}>"
 
     def __iter__(self) -> Iterator[Entry]:
         order = list(KINDS)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.config.nodes import TrackingOptions, TrainerOptions
+from chainrule.contract.arguments import require_text
 from chainrule.errors import TrackingError
 from chainrule.process.threads import blas, blas_threads, cores
 from chainrule.registry.provenance import require_installed
@@ -77,6 +78,12 @@ class Reproduction:
     differences: dict[str, tuple[str, str]]
     result: Result
 
+    def __repr__(self) -> str:
+        unequal = sum(bool(metric.differs) for metric in self.metrics)
+        weights = "equal" if len(set(self.weights)) == 1 else "not equal"
+        told = f"{unequal} of {len(self.metrics)} metrics differ, the weights are {weights}"
+        return f"<Reproduction of run {self.run_id}: {'equal to the last bit' if self.equal else told}>"
+
     @property
     def equal(self) -> bool:
         """Whether every value of every metric, and the weights, are the same to the last bit."""
@@ -98,6 +105,7 @@ def reproduce(run_id: str, uri: str | None = None, threads: int | None = None) -
     """
     from chainrule.config.jobs import Job
 
+    require_text("run_id", run_id, "the id of a run, as Result.run_id has it")
     if threads is not None:
         require_threads(threads)
     uri = resolved(uri)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from chainrule.contract.arguments import require_text
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
 from chainrule.tracking.reading import read_run
 from chainrule.training.history import History
+from chainrule.words import number, relative
 
 WEIGHTS = "model/weights.safetensors"
 """Below a run's folder, and its artifacts."""
@@ -37,6 +39,13 @@ class Result:
     reused: bool = False
     remarks: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        splits = ("test/", "validation/", "train/")  # what was measured on the first that there is
+        told = next(filter(None, ([name for name in self.metrics if name.startswith(split)] for split in splits)), [])
+        values = ", ".join(f"{name} {number(self.metrics[name])}" for name in told)
+        run = f"run {self.run_id}" if self.run_id else "not recorded"
+        return f"<Result {self.name}: {values}; {self.history.epochs} epochs, {run}, {relative(self.folder)}>"
+
 
 def load_run(run_id: str, uri: str | None = None) -> Result:
     """The result of a run that MLflow recorded: its network with the trained weights, its metrics and history.
@@ -49,6 +58,7 @@ def load_run(run_id: str, uri: str | None = None) -> Result:
         TrackingError: there is no such run or store, or its weights are not there any more; says where they should be.
         UnknownName: the network needs a component that is not installed.
     """
+    require_text("run_id", run_id, "the id of a run, as Result.run_id has it")
     return loaded(run_id, uri, None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 
 from chainrule.process.garbage import not_searched_at_exit
 
@@ -27,4 +28,6 @@ def configure() -> None:
         os.environ.setdefault(name, value)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it warns of each try that failed
     if "mlflow" not in sys.modules:
+        # MLflow imports tqdm.auto, which warns in a notebook of widgets that it lacks; nobody here uses them.
+        warnings.filterwarnings("ignore", "IProgress not found")
         not_searched_at_exit()  # MLflow's many objects

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from chainrule.registry.goals import goal_of
+from chainrule.words import number
 
 
 class History(dict[str, list[float]]):
@@ -17,6 +18,16 @@ class History(dict[str, list[float]]):
     """
 
     epochs = 0
+
+    def __repr__(self) -> str:
+        """A row for each name: its first and last value, and the best one with its epoch."""
+        rows = [(f"{self.epochs} epochs", "first", "last", "best (epoch)")]
+        for name, column in self.items():
+            best = best_epoch(self, name) if name.startswith(("train/", "validation/")) else None
+            rows.append((name, number(column[0]), number(column[-1]), f"{number(best[0])} ({best[1]})" if best else ""))
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        lines = (f"{row[0]:{widths[0]}}" + "".join(f"  {x:>{w}}" for x, w in zip(row[1:], widths[1:])) for row in rows)
+        return "\n".join(line.rstrip() for line in lines)
 
     def append(self, values: Mapping[str, float]) -> None:
         """Take in the values of one epoch."""

@@ -29,6 +29,7 @@ from chainrule.registry.registry import registry
 from chainrule.training.history import History
 from chainrule.training.learning_rate import LearningRate
 from chainrule.training.updates import Updates
+from chainrule.words import quoted
 
 log = logging.getLogger(__name__)
 
@@ -81,13 +82,13 @@ class Trainer:
         shuffle: bool = True,
     ) -> None:
         if not isinstance(network, Network):
-            raise FieldError(f"got {network!r}, expected a Network", key="network")
+            raise FieldError(f"got {quoted(network)}, expected a Network", key="network")
         if metrics is not None:
             require_list("metrics", metrics)
         self.network = network
         self.optimizer: Optimizer = _own("optimizer", optimizer)
-        self.schedule: Schedule | None = _own("schedule", schedule) if schedule else None
-        self.regularizer: Regularizer | None = _own("regularizer", regularizer) if regularizer else None
+        self.schedule: Schedule | None = _own("schedule", schedule) if schedule is not None else None
+        self.regularizer: Regularizer | None = _own("regularizer", regularizer) if regularizer is not None else None
         self.batch_size = require_count("batch_size", batch_size)
         self.shuffle = shuffle
         self.history = History()
@@ -138,9 +139,10 @@ class Trainer:
         Raises:
             ConfigError, DataError: what was given does not fit the network.
         """
+        pair = require_pair("train", train)
         ending = self.epoch + require_count("epochs", epochs)
         planned = ending if total_epochs is None else require_count("total_epochs", total_epochs, least=ending)
-        x, targets = self.network.pair(*require_pair("train", train), "train")
+        x, targets = self.network.pair(*pair, "train")
         held_out = None
         if validation is not None:
             held_out = self.network.pair(*require_pair("validation", validation), "validation")
@@ -270,6 +272,9 @@ class Trainer:
         made = (self.optimizer, self.schedule, self.regularizer, *self.all_metrics())
         return [component for component in made if component is not None]
 
+    def __repr__(self) -> str:
+        return f"<Trainer of {self.network!r}: {quoted(self.optimizer)}, {self.epoch} epochs trained>"
+
     def _tell(self, event: str) -> None:
         for listen in self._listeners[event]:
             listen(self)
@@ -282,7 +287,7 @@ def _number(metric: Metric) -> float:
         return float(value)
     except (TypeError, ValueError):
         name = registry().name_of(metric)
-        raise ContractError(f"the metric {name} ({supplier(metric)}) gave {value!r}, not a number") from None
+        raise ContractError(f"the metric {name} ({supplier(metric)}) gave {quoted(value)}, not a number") from None
 
 
 def _own(kind: str, given: Any) -> Any:

@@ -502,7 +502,7 @@ def test_what_is_told_to_quote_is_read_so(refused):
 @pytest.mark.parametrize(
     ("defaults", "message"),
     [
-        ("[mine/base, _self_]", "model: got {'mine': {'name': 'mlp', "),
+        ("[mine/base, _self_]", "model: got {'activation': 'relu', 'mine': {"),
         ("[/model/mine/base@_here_, _self_]", None),
         ("[/model/mine/short@_here_, _self_]", 'write "defaults: [/model/mlp@_here_, _self_]"'),
         ("[/model/mpl@_here_, _self_]", 'model: there is no model "mpl". Did you mean "mlp"?'),

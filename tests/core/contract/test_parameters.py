@@ -64,7 +64,7 @@ def test_before_the_network_is_built_there_is_no_value() -> None:
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
     parameters = cr.Parameters.allocate(two_layers(), np.dtype("float32"))
-    with pytest.raises(KeyError, match=r"no parameter '0\.w'; there are 0\.W, 0\.b, 1\.W, 1\.b"):
+    with pytest.raises(KeyError, match=r'. Did you mean "0\.b"\? Known: 0\.W, 0\.b, 1\.W, 1\.b\.'):
         parameters["0.w"]
 
 

@@ -86,7 +86,10 @@ def averaging(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"input_shape": 5}, "input_shape: got 5, expected the shape of one sample, such as (5,) or (28, 28)"),
         ({"input_shape": (0,)}, "input_shape: got (0,), expected the shape of one sample, such as"),
         ({"input_shape": (True,)}, "input_shape: got (True,), expected the shape of one sample, such as"),
-        ({"input_shape": np.ones((1, 1), int)}, "input_shape: got array([[1]]), expected the shape of one sample"),
+        (
+            {"input_shape": np.ones((1, 1), int)},
+            "input_shape: got ndarray of shape (1, 1) and type int64, exp",
+        ),
         ({"input_shape": (2.5,)}, "input_shape: got (2.5,), expected the shape of one sample, such as"),
         ({"loss": "msee"}, 'loss: there is no loss "msee". Did you mean "mse"?'),
         ({"task": "clustering"}, "task: got 'clustering', expected one of binary, multiclass, regression"),

@@ -740,11 +740,11 @@ def test_data_that_does_not_fit_is_refused(train: Any, validation: Any, message:
 def test_data_is_a_pair(train: Any, found: str) -> None:
     with pytest.raises(cr.FieldError) as caught:
         trainer().fit(train, 1)
-    assert str(caught.value) == f"train: got {found}, expected a pair (x, y)"
+    assert str(caught.value) == f"train: got {found}, expected a pair (x, y), as train=(x, y)"
     if train is not None:
         with pytest.raises(cr.FieldError) as caught:
             trainer().fit((X, LABELS), 1, validation=train)
-        assert str(caught.value) == f"validation: got {found}, expected a pair (x, y)"
+        assert str(caught.value) == f"validation: got {found}, expected a pair (x, y), as validation=(x, y)"
 
 
 def test_data_that_is_not_finite_is_refused() -> None:

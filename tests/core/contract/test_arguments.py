@@ -1,0 +1,88 @@
+"""What is handed over from Python and is wrong is named in a line, however long it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import chainrule as cr
+
+X = np.random.default_rng(0).normal(size=(5000, 2))
+Y = np.arange(5000) % 2
+FRAME = pd.DataFrame(X)
+LONG = "x" * 10_000
+
+
+def network(**given: Any) -> cr.Network:
+    return cr.Network(**{"layers": [{"name": "dense", "units": 1}], "input_shape": (2,), "loss": "mse", **given})
+
+
+def fit(*given: Any, **more: Any) -> cr.History:
+    return cr.Trainer(network(), "sgd").fit(*given, **more)
+
+
+def trainer(**given: Any) -> cr.Trainer:
+    return cr.Trainer(**{"network": network(), "optimizer": "sgd", **given})
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: fit(X, Y),
+            "train: got ndarray, expected a pair (x, y), as train=(x, y)",
+        ),
+        (
+            lambda: fit(FRAME, epochs=1),
+            "train: got DataFrame, expected a pair (x, y), as train=(x, y)",
+        ),
+        (
+            lambda: fit((X, Y), Y),
+            "epochs: got ndarray of shape (5000,) and type int64, expected a whole number, 1 or more",
+        ),
+        (
+            lambda: fit((X, Y), pd.Series(Y)),
+            "epochs: got Series of shape (5000,) and type int64, expected a whole number, 1 or more",
+        ),
+        (lambda: fit((X, Y), 1, validation=X), "validation: got ndarray, expected a pair (x, y), as validation=(x, y)"),
+        (lambda: fit((X, Y), 1, callbacks="progress"), "callbacks: got 'progress', expected a list"),
+        (lambda: trainer(batch_size=X.tolist()), "batch_size: got [[0.1257302"),
+        (lambda: trainer(network=FRAME), "network: got DataFrame of shape (5000, 2), expected a Network"),
+        (lambda: trainer(schedule=FRAME), "schedule: got DataFrame of shape (5000, 2), expected the name of a"),
+        (lambda: trainer(regularizer=X), "regularizer: got ndarray of shape (5000, 2) and type float64, expected"),
+        (lambda: trainer(metrics="accuracy"), "metrics: got 'accuracy', expected a list"),
+        (lambda: network(layers="dense"), "layers: got 'dense', expected a list of layers"),
+        (lambda: network(layers=[[*range(10_000)]]), "layers.0: got [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,"),
+        (lambda: network(input_shape=X), "input_shape: got ndarray of shape (5000, 2) and type float64, expected the"),
+        (lambda: network(dtype=X), "dtype: got ndarray of shape (5000, 2) and type float64, expected float32 or float"),
+        (lambda: network(task=X), "task: got ndarray of shape (5000, 2) and type float64, expected one of binary"),
+        (lambda: network(layers=[LONG[:200]]), 'layers.0: there is no layer "xxx'),
+        (lambda: network().save({"a": 1}), "path: got {'a': 1}, expected the path of a file"),
+        (lambda: network().predict(X, batch_size=FRAME), "batch_size: got DataFrame of shape (5000, 2), expected a"),
+        (lambda: cr.load_network(X), "path: got ndarray of shape (5000, 2) and type float64, expected the path of"),
+        (lambda: cr.load_run(network()), "run_id: got <Network (2,) to (1,) by 0.dense"),
+        (lambda: cr.reproduce(["a"]), "run_id: got ['a'], expected the id of a run, as Result.run_id has it"),
+        (lambda: cr.compare(["digits"]), "which: got ['digits'], expected text"),
+        (lambda: cr.compare(metric=X), "metric: got ndarray of shape (5000, 2) and type float64, expected text"),
+        (lambda: cr.split_indices(10, "0.5", 0), "fractions: got '0.5', expected a list of numbers"),
+        (lambda: cr.make("optimizer", X), "got ndarray of shape (5000, 2) and type float64, expected the name of a"),
+        (lambda: cr.make("optimizer", LONG), 'there is no optimizer "xxx'),
+        (lambda: cr.make(LONG, "sgd"), 'there is no kind of component "xxx'),
+        (lambda: cr.make("optimizer", "sgd", **{LONG: 1}), 'optimizer sgd has no field "xxx'),
+        (lambda: cr.make("optimizer", "sgd", lr=LONG), 'lr: got "xxx'),
+        (lambda: cr.make("optimizer", "sgd", lr=X), "lr: got ndarray of shape (5000, 2) and type float64, expected a"),
+        (lambda: cr.make("layer", "dense", units=-(10**3000)), "units: got -1000"),
+        (lambda: cr.make("model", "mlp", hidden=[*range(10_000)]), "hidden: got [0, 1, 2, 3, 4, 5,"),
+    ],
+)
+def test_what_is_wrong_is_named_in_a_line(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(cr.ChainruleError) as caught:
+        call()
+    told = str(caught.value)
+    assert message in told
+    assert len(told) < 400
+    assert "\n" not in told
