@@ -78,15 +78,27 @@ def real_numbers(what: str, given: Any, hint: str = "") -> Array:
     """``given`` as an array of numbers; ``what`` is what messages call it, ``hint`` ends one.
 
     Raises:
-        DataError: it is text, None, complex, or rows of different lengths.
+        DataError: it is text, None, complex, sparse, masked, or rows of different lengths.
     """
+    if np.ma.is_masked(given):  # NumPy would give what lies below the mask
+        raise DataError(f"{what} hold masked values: fill them, or leave their samples out")
+    if hasattr(given, "toarray"):
+        raise DataError(f"{what} are a sparse {quoted(given)}: give {what}.toarray()")
     try:
         array = np.asarray(given)
     except ValueError as error:
         raise DataError(f"{what} must be an array of numbers: {error}") from None
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{what} must be real numbers, got {array.dtype}{hint}")
+        raise DataError(f"{what} must be real numbers, got {array.dtype}{_as_numbers(array) or hint}")
     return array
+
+
+def _as_numbers(array: Array) -> str:
+    """What to do with an array of objects that are numbers, as pandas gives for its nullable types."""
+    with contextlib.suppress(TypeError, ValueError):
+        if array.dtype == object and array.size and np.isfinite(array.astype(np.float64)).all():
+            return ": its objects are numbers, so give .astype(float) of it"
+    return ""
 
 
 def require_as_many(which: str, x: Array, y: Array) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 
 import chainrule as cr
 
@@ -55,6 +56,17 @@ def trainer(**given: Any) -> cr.Trainer:
         (lambda: trainer(schedule=FRAME), "schedule: got DataFrame of shape (5000, 2), expected the name of a"),
         (lambda: trainer(regularizer=X), "regularizer: got ndarray of shape (5000, 2) and type float64, expected"),
         (lambda: trainer(metrics="accuracy"), "metrics: got 'accuracy', expected a list"),
+        (lambda: fit((np.ma.masked_greater(X, 1), Y), 1), "inputs hold masked values: fill them, or leave"),
+        (lambda: fit((X, np.ma.masked_equal(Y, 1)), 1), "targets hold masked values: fill them, or leave"),
+        (
+            lambda: fit((csr_array(X), Y), 1),
+            "inputs are a sparse csr_array of shape (5000, 2) and type float64: give inputs.toarray()",
+        ),
+        (lambda: fit((X.astype(object), Y), 1), "inputs must be real numbers, got object: its objects are numbers, so"),
+        (
+            lambda: fit((FRAME.convert_dtypes(), Y), 1),
+            "inputs must be real numbers, got object: its objects are numbers, so give .astype(float) of it",
+        ),
         (lambda: network(layers="dense"), "layers: got 'dense', expected a list of layers"),
         (lambda: network(layers=[[*range(10_000)]]), "layers.0: got [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,"),
         (lambda: network(input_shape=X), "input_shape: got ndarray of shape (5000, 2) and type float64, expected the"),
