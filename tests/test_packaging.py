@@ -66,7 +66,7 @@ def test_the_wheel_has_the_metadata_of_the_project(wheel: Path) -> None:
     assert dict(points["chainrule"]) == PROJECT["entry-points"]["chainrule"]
     needed = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
     assert {distribution(line) for line in needed} == {distribution(line) for line in PROJECT["dependencies"]}
-    assert metadata["Requires-Python"].replace(" ", "") in ("<3.14,>=3.11", ">=3.11,<3.14")
+    assert metadata["Requires-Python"].replace(" ", "") in ("<3.15,>=3.11", ">=3.11,<3.15")
     assert licence == (REPOSITORY / "LICENSE").read_text(encoding="utf-8")
     assert str(metadata.get_payload()).strip() == (REPOSITORY / "README.md").read_text(encoding="utf-8").strip()
 
