@@ -131,10 +131,9 @@ class Trainer:
                 calls with ``epochs=5, total_epochs=10`` are one of 10 epochs, to the last bit.
 
         Returns:
-            The history of all epochs so far: ``train/loss`` (the mean over the epoch's batches as they were met, so
-            that it may be worse than the validation's: see ``History``), ``train/penalty`` (with a regularizer),
-            ``train/<metric>``, the same for ``validation/``, ``learning_rate``, ``seconds`` and
-            ``examples_per_second``.
+            The history of all epochs so far: ``train/loss`` (the mean over the epoch's batches as they were met: see
+            ``History``), ``train/penalty`` (with a regularizer), ``train/<metric>``, the same for ``validation/``,
+            ``learning_rate``, ``seconds`` and ``examples_per_second``.
 
         Raises:
             ConfigError, DataError: what was given does not fit the network.
