@@ -37,8 +37,7 @@ mnist=classic
 model/mnist=classic
     model/mnist: there is no group or key "model/mnist". It is a folder of presets: choose one with model=mnist/...
 +model/mnist=classic
-    model.mnist: mlp has no field "mnist". Known: activation, bias_initializer, dropout, hidden, initializer,
-    output_initializer.
+    model.mnist: mlp has no field "mnist". Known: activation, bias_initializer, dropout,
 experiment=mnist/classic
     experiment: there is no experiment "mnist/classic". Did you mean "mnist_classic"? Known: digits, mnist,
 -m model=mnist/classic,xor/modrn
