@@ -16,7 +16,10 @@ def add(commands: Any) -> None:
     parser.add_argument("which", nargs="?", metavar="SWEEP|EXPERIMENT", help="by name (default: the latest sweep)")
     parser.add_argument("--where", metavar="FILTER", help="only such runs: \"params.optimizer.name = 'adam'\"")
     parser.add_argument(
-        "--metric", action="append", metavar="NAME", help="what to rank by (default: the objective of the runs)"
+        "--metric",
+        action="append",
+        metavar="NAME",
+        help="what to rank by (default: the objective of the runs); given again, a further column",
     )
     forms = parser.add_mutually_exclusive_group()
     for option, form in {"--csv": ".csv", "--json": ".json", "--markdown": ".md", "--latex": ".tex"}.items():
@@ -31,11 +34,9 @@ def run(options: argparse.Namespace) -> int:
     """Compare, print and record; the exit status."""
     from chainrule import comparison
 
-    first, *more = options.metric or [None]
-    if more:
-        raise ConfigError(f"one metric ranks the groups: {first}, or {' or '.join(more)}", key="--metric")
+    metric, *further = options.metric or [None]
     try:
-        compared = comparison.compare(options.which, options.where, first, options.uri)
+        compared = comparison.compare(options.which, options.where, metric, options.uri, further or None)
     except ConfigError as error:  # an argument is an option here
         error.key = error.key and f"--{error.key}"
         raise

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from chainrule.comparison.groups import Comparison, Group, grouped
 from chainrule.comparison.runs import by_epoch, find, names
-from chainrule.contract.arguments import require_text
+from chainrule.contract.arguments import require_list, require_text
 from chainrule.tracking.histories import of_runs
 from chainrule.tracking.store import connect, usable
 from chainrule.tracking.uris import resolved
@@ -17,7 +17,11 @@ KEY = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\b(metrics?|params?|parameters?|tag
 
 
 def compare(
-    which: str | None = None, where: str | None = None, metric: str | None = None, uri: str | None = None
+    which: str | None = None,
+    where: str | None = None,
+    metric: str | None = None,
+    uri: str | None = None,
+    further: Sequence[str] | None = None,
 ) -> Comparison:
     """The runs of a sweep or an experiment, grouped and compared.
 
@@ -26,6 +30,7 @@ def compare(
         where: a filter as MLflow's search takes it: ``params.optimizer.lr = '0.01'``.
         metric: by which groups are ranked and tested; None for the objective of the runs (``grouped`` has more).
         uri: the store; None for the default one.
+        further: the metrics that stand beside it, and rank nothing; None for those of test data.
 
     Raises:
         UnknownName: there is no such sweep, experiment or metric. ConfigError: MLflow does not understand the filter.
@@ -34,9 +39,11 @@ def compare(
     for name, given in {"which": which, "where": where, "metric": metric}.items():
         if given is not None:
             require_text(name, given, "text")
+    if further is not None:
+        require_list("further", further, "a list of metrics")
     uri = resolved(uri)
     with usable(uri):
-        return grouped(find(connect(uri), which, where and with_quoted_keys(where)), metric)
+        return grouped(find(connect(uri), which, where and with_quoted_keys(where)), metric, further)
 
 
 def with_quoted_keys(where: str) -> str:

@@ -87,12 +87,14 @@ class Comparison:
         return [group for group in self.groups if group.runs]
 
 
-def grouped(found: Found, metric: str | None = None) -> Comparison:
+def grouped(found: Found, metric: str | None = None, further: Sequence[str] | None = None) -> Comparison:
     """Group runs by what differs between them, and compare the groups.
 
     Args:
         metric: by which they are ranked; None for the objective of most of them. Where that was not measured, as in
             data without validation samples, it is the same one of training: never one of test data unless asked.
+        further: those that stand beside it, and rank nothing; None for the objective and what was measured of test
+            data.
 
     Raises:
         UnknownName: no run has that metric. TrackingError: no run has finished.
@@ -102,7 +104,7 @@ def grouped(found: Found, metric: str | None = None) -> Comparison:
         states = [ENDED.get(run.status, "running") for run in found.runs]
         told = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
         raise TrackingError(f"{found.title}: of {len(found.runs)} runs none has finished ({told})")
-    objective, metric, further = ranking(finished, metric)
+    objective, metric, beside_it = ranking(finished, metric, further)
 
     params = [run.params for run in found.runs]
     idle = {key for settings in params for key in without_effect(settings)}
@@ -111,14 +113,14 @@ def grouped(found: Found, metric: str | None = None) -> Comparison:
     for run in found.runs:
         together[tuple(run.params.get(key) for key in by)].append(run)
     goal = goal_of(metric)
-    groups = [_group(dict(zip(by, values)), runs, metric, further) for values, runs in together.items()]
+    groups = [_group(dict(zip(by, values)), runs, metric, beside_it) for values, runs in together.items()]
     groups.sort(key=lambda group: [value or "" for value in group.settings.values()])  # of equal ones
     groups.sort(key=lambda group: (group.summary is None, goal.gain(0.0, group.summary.mean) if group.summary else 0))
     return Comparison(
         found.title,
         metric,
         objective,
-        further,
+        beside_it,
         goal,
         by,
         beside,
@@ -129,12 +131,14 @@ def grouped(found: Found, metric: str | None = None) -> Comparison:
     )
 
 
-def ranking(runs: Sequence[StoredRun], metric: str | None = None) -> tuple[str, str, tuple[str, ...]]:
+def ranking(
+    runs: Sequence[StoredRun], metric: str | None = None, further: Sequence[str] | None = None
+) -> tuple[str, str, tuple[str, ...]]:
     """By what runs are judged: the objective of most of them, the metric that ranks them, and those that stand beside.
 
     Args:
         runs: at least one.
-        metric: as ``grouped`` takes it.
+        metric, further: as ``grouped`` takes them.
 
     Raises:
         UnknownName: no run has that metric.
@@ -142,8 +146,11 @@ def ranking(runs: Sequence[StoredRun], metric: str | None = None) -> tuple[str, 
     known = {name for run in runs for name in (*run.metrics, *run.unreal)}
     objective = Counter(run.objective or OBJECTIVE for run in runs).most_common(1)[0][0]
     metric = judging(objective, known) if metric is None else metric
-    if metric not in known:
-        raise UnknownName(f'no run has a metric "{metric}". {did_you_mean(metric, known, 30)}', key="metric")
+    for name in (metric, *(further or ())):
+        if name not in known:
+            raise UnknownName(f'no run has a metric "{name}". {did_you_mean(name, known, 30)}', key="metric")
+    if further is not None:
+        return objective, metric, tuple(name for name in dict.fromkeys(further) if name != metric)
     beside = [name for name in known if (name == objective or name.startswith("test/")) and name != metric]
     beside.sort(key=lambda name: (name != objective, name != "test/loss", name))
     return objective, metric, tuple(beside)
