@@ -178,7 +178,7 @@ def twelve_runs_compared(reader: Reader, printed: list[str]) -> None:
     assert [float(row[3]) for row in rows] == pytest.approx([float(row[3]) for row in shown], rel=0.05)
     adam = [run for run in recorded(reader, "digits") if run.data.params["optimizer.name"] == "adam"]  # Train's, too
     before = [run for run in adam if run.data.params["seed"] != "3"]  # which the last block adds
-    assert f"test/loss of {len(before)} runs, lower is better" in printed[1]
+    assert f"validation/accuracy of {len(before)} runs, higher is better" in printed[1]
     assert len(before) >= 6
     assert "jobs     16, 12 reused\n" in printed[2]
     assert [run.info.status for run in recorded(reader, "comparisons")] == ["FINISHED"] * 2
