@@ -22,7 +22,7 @@ for epoch in range(1000):
 METRICS = {**{f"train/m{i}": 0.1 for i in range(20)}, "best/validation/loss": 0.5, "test/loss": 0.25}
 RESULT = cr.Result("xor", "abc", METRICS, SMALL, HISTORY, Path("out"), 1.0, None, None)
 RUN = StoredRun("abc", "1", "FINISHED", 0, "7", {f"p{i}": "v" for i in range(100)}, {"test/loss": 0.25}, {}, None)
-GROUP = Group({"optimizer.name": "adam"}, (RUN, RUN), (0.25, 0.75), summary((0.25, 0.75)), (), ())
+GROUP = Group({"optimizer.name": "adam"}, (RUN, RUN), (0.25, 0.75), summary((0.25, 0.75)), (), (), {})
 BATCHED = cr.Network([DENSE, "batch_norm"], (2,), "mse")
 AGAIN = MetricAgain("loss", 1.0, 2.0, 1, (1,))
 DATA = cr.Data((np.zeros((5000, 8, 8)), np.zeros(5000, int)), "binary", class_names=["a", "b"])
@@ -73,7 +73,7 @@ DATA = cr.Data((np.zeros((5000, 8, 8)), np.zeros(5000, int)), "binary", class_na
         (RUN, "<StoredRun abc: FINISHED, seed 7, 1 metrics>"),
         (GROUP, "<Group optimizer.name=adam: 2 runs, mean 0.5>"),
         (
-            Comparison("sweep s", "test/loss", cr.Goal.MIN, (), (), (GROUP,) * 9, (), 0),
+            Comparison("sweep s", "test/loss", "test/loss", (), cr.Goal.MIN, (), (), (), (GROUP,) * 9, (), 0),
             f"<Comparison of sweep s by test/loss, best first: {GROUP!r}, {GROUP!r}, {GROUP!r}, and 6 more>",
         ),
         (cr.Reproduction("abc", (), ("a", "a"), {}, RESULT), "<Reproduction of run abc: equal to the last bit>"),

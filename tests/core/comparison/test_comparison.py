@@ -249,10 +249,11 @@ def test_a_table_for_a_paper(store: Store, program: Callable[..., Any]) -> None:
     assert lines[0].startswith("% experiment digits: ")
     assert lines[1] == r"% \usepackage{booktabs}"
     assert [line for line in lines if line.startswith("\\")] == [
-        *(r"\begin{tabular}{lrr}", r"\toprule", r"\midrule", r"\bottomrule", r"\end{tabular}")
+        *(r"\begin{tabular}{lrrr}", r"\toprule", r"\midrule", r"\bottomrule", r"\end{tabular}")
     ]
     assert (
-        r"{[}a\_b{]} \& 50\%, \$x\textasciicircum{}2\$ \#1 \{\textasciitilde{}\textbackslash{}\} & 1 & 0.5 \\" in lines
+        r"{[}a\_b{]} \& 50\%, \$x\textasciicircum{}2\$ \#1 \{\textasciitilde{}\textbackslash{}\} & 1 & 0.5 & 0.5 \\"
+        in lines
     )
     assert r"plain & 1 & 0.4 \\" in lines
 
@@ -798,7 +799,7 @@ def test_a_picture_that_cannot_be_drawn_fails_no_comparison(
     assert program("compare", "digits", "--no-record").status == 0
     assert caplog.messages == ["groups.png is not drawn: MemoryError"]
     assert {path.name for path in store.folder.glob("outputs/comparisons/*/*")} == {
-        "comparison.csv", "comparison.json", "comparison.md", "curves.png",
+        "comparison.csv", "comparison.json", "comparison.md", "comparison.tex", "curves.png",
     }  # fmt: skip
 
 
