@@ -251,11 +251,9 @@ def test_a_table_for_a_paper(store: Store, program: Callable[..., Any]) -> None:
     assert [line for line in lines if line.startswith("\\")] == [
         *(r"\begin{tabular}{lrrr}", r"\toprule", r"\midrule", r"\bottomrule", r"\end{tabular}")
     ]
-    assert (
-        r"{[}a\_b{]} \& 50\%, \$x\textasciicircum{}2\$ \#1 \{\textasciitilde{}\textbackslash{}\} & 1 & 0.5 & 0.5 \\"
-        in lines
-    )
-    assert r"plain & 1 & 0.4 \\" in lines
+    odd = r"{[}a\_b{]} \& 50\%, \$x\textasciicircum{}2\$ \#1 \{\textasciitilde{}\textbackslash{}\}"
+    assert rf"{odd} & 1 & 0.5 & 0.5 \\" in lines
+    assert r"plain & 1 & 0.4 & 0.6 \\" in lines
 
 
 def test_the_best_comes_first_by_the_metrics_own_goal(store: Store) -> None:
