@@ -182,7 +182,7 @@ def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, str, 
     header = True
     if is_plain(text, separator):  # then a line is a record, and need not be parsed to be counted
         for line, record in enumerate(lines, start=1):
-            if record.strip() or separator in record:
+            if not record.isspace() or separator in record:
                 if header:
                     require_separator(path, line, record, separator)
                     header = False
@@ -200,7 +200,7 @@ def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, str, 
                 require_separator(path, line, "".join(lines[end : reader.line_num]), separator)
             raise DataError(f"{path}, line {line}: {error}") from None
         record, end = "".join(lines[end : reader.line_num]), reader.line_num
-        if record.strip() or separator in record:
+        if not record.isspace() or separator in record:
             if header:
                 require_separator(path, line, record, separator)
                 header = False
