@@ -47,9 +47,7 @@ def complete(arguments: list[str], commands: Mapping[str, Sequence[str]]) -> int
         elif command == "new":
             print("\n".join(KINDS if "--kind" in words else ["--kind"]))
         elif command == "compare":
-            from chainrule.comparison import named
-
-            print("\n".join(named()))
+            print("\n".join(_comparable()))
         elif command == "train":
             folder = re.search(r"\s--config-dir[ =](\S+)\s", line)
             # Of several values the last one is being typed.
@@ -58,9 +56,21 @@ def complete(arguments: list[str], commands: Mapping[str, Sequence[str]]) -> int
             os.environ["COMP_LINE"] = typed.replace(" train", "", 1)
             with contextlib.redirect_stdout(io.StringIO()) as offered:
                 _hydra_completion([*arguments, *(["--config-dir", folder[1]] if folder else [])])
-            for offer in offered.getvalue().splitlines():
+            for offer in offered.getvalue().split():
                 print(f"{several[1]}{several[2]}{offer.removeprefix(several[1])}" if several else offer)
     return 0
+
+
+def _comparable() -> list[str]:
+    from chainrule.tracking.sqlite import names_in
+    from chainrule.tracking.uris import resolved, sqlite_path
+
+    path = sqlite_path(resolved(None))
+    if path is not None:
+        return names_in(path)
+    from chainrule.comparison import named
+
+    return named()
 
 
 def _hydra_completion(arguments: list[str]) -> int:

@@ -54,6 +54,7 @@ def completed(tmp_path):
         ("chainrule train tracking.figures=", ["tracking.figures=true"]),
         ("chainrule train -m optimizer=sgd,dig", ["optimizer=sgd,digits/modern"]),
         ("chainrule train -m seed=1,2 schedule=step,constant,cosine_", ["schedule=step,constant,cosine_restarts"]),
+        ("chainrule train optimizer=sgd,adam", ["optimizer=sgd,adam", "optimizer=sgd,adamw"]),
         ("chainrule plugins rms", ["rmsprop"]),
         ("chainrule compare --m", ["--metric", "--markdown"]),
         ("chainrule reproduce --t", ["--threads"]),
