@@ -71,8 +71,8 @@ def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
     return Trainer(
         network,
         optimizer=config["optimizer"],
-        schedule=config.get("schedule"),
-        regularizer=config.get("regularizer"),
+        schedule=config.get("schedule") or None,  # the option none is an empty config
+        regularizer=config.get("regularizer") or None,
         batch_size=batch_size,
         shuffle=options["shuffle"],
         metrics=metrics or None,
