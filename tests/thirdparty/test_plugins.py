@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -300,6 +301,62 @@ def test_a_third_partys_own_experiment_trains(run: Run, tmp_path: Path) -> None:
     [config] = tmp_path.glob("outputs/acme_xor/*/config.yaml")
     assert "name: heavy_ball" in config.read_text(encoding="utf-8")
     assert "name: scale" in config.read_text(encoding="utf-8")
+
+
+PARTS = """
+import chainrule
+
+@chainrule.hookimpl
+def config_search_path():
+    return {path!r}
+"""
+GLOBAL = "# @package _global_\ndefaults: "
+PRESETS = {
+    "spread/conf/experiment/near.yaml": f"{GLOBAL}[xor]\n",
+    "else where/spread/conf/experiment/far.yaml": f"{GLOBAL}[xor, override /model: spread/tiny]\n",
+    "else where/spread/conf/model/spread/tiny.yaml": "defaults: [/model/sequential@_here_]\nlayers: [flatten]\n",
+}
+
+
+def install(folder: Path, path: str) -> None:
+    """A distribution whose plugin gives that search path, where Python looks first."""
+    written = {
+        "spread-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: spread\nVersion: 1.0\n",
+        "spread-1.0.dist-info/entry_points.txt": "[chainrule]\nparts = spread_parts\n",
+        "spread_parts.py": PARTS.format(path=path),
+        **PRESETS,
+    }
+    for place, text in written.items():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_text(text, encoding="utf-8")
+
+
+def test_presets_are_found_in_all_folders_of_a_package_without_a_module(run: Run, tmp_path: Path) -> None:
+    install(tmp_path, "pkg://spread/conf")
+    settings = {"CHAINRULE_DISABLE_PLUGINS": BROKEN, "PYTHONPATH": str(tmp_path / "else where")}
+
+    def trained(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return run("-m", "chainrule", "train", *arguments, **settings)
+
+    shown = trained("--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert {"near", "far", "xor"} <= set(shown.stdout.replace(",", " ").split())
+    assert "spread/tiny" in shown.stdout
+    composed = trained("experiment=far", "--cfg", "job")
+    assert "layers:\n  - flatten\n" in composed.stdout, composed.stderr
+    missing = trained("experiment=fra")
+    assert 'there is no experiment "fra". Did you mean "far"?' in missing.stderr
+
+
+@pytest.mark.parametrize("path", ["pkg://spread_parts", "pkg://zipped/conf", "pkg://spread/gone", "pkg:///"])
+def test_what_is_no_package_with_folders_is_no_search_path(run: Run, tmp_path: Path, path: str) -> None:
+    install(tmp_path, path)
+    with zipfile.ZipFile(tmp_path / "zipped.zip", "w") as archive:
+        for place in ("zipped/", "zipped/conf/", "zipped/conf/model/", "zipped/conf/model/small.yaml"):
+            archive.writestr(place, "")
+    done = run("-m", "chainrule", "plugins", CHAINRULE_DISABLE_PLUGINS=BROKEN, PYTHONPATH="zipped.zip")
+    assert done.returncode == 0, done.stderr
+    assert f"spread:parts (spread 1.0) is left out: config_search_path gave {path!r}, where no" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("plugins", "--help"), ("train", "--help")])

@@ -166,8 +166,8 @@ def _start(config_dir: str | None, asked: Asked) -> Hydra:
     path.append("hydra", "pkg://hydra.conf")
     path.append("main", f"file://{config_folder()}")
     for plugin in registry().plugins:
-        if plugin.search_path:
-            path.append(plugin.id, plugin.search_path)
+        for place in plugin.searched:
+            path.append(plugin.id, place)
     path.append("schema", "structured://")
     if config_dir is not None:
         folder = Path(config_dir).absolute()

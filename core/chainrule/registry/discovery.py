@@ -20,7 +20,8 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ class Plugin:
     distribution: str
     version: str
     seconds: float = 0.0  # that loading took
-    search_path: str | None = None
+    search_path: str | None = None  # as it gave it
+    searched: list[str] = field(default_factory=list)  # of it, by Hydra
     error: str | None = None
     disabled: bool = False
     _hooks: Any = None
@@ -64,7 +66,8 @@ class Plugin:
         if not manager.get_hookcallers(module):
             raise PluginError("it implements no hook; did it forget @chainrule.hookimpl?")
         paths = manager.hook.config_search_path()
-        self.search_path = _checked_path(paths[0]) if paths else None
+        if paths:
+            self.search_path, self.searched = paths[0], _searched(paths[0])
         self._hooks = manager.hook
 
     def register(self, registrar: Any) -> None:
@@ -114,30 +117,36 @@ def _warn_once(plugin: Plugin, message: str) -> None:
         os.environ[WARNED] = ",".join([*filter(None, warned), plugin.id])
 
 
-def _checked_path(path: Any) -> str:
-    """Refuse what Hydra could not read configs from.
+def _searched(path: Any) -> list[str]:
+    """What Hydra is to search where a plugin gave ``path``: for a package its folders.
+
+    Of a package without ``__init__.py``, which may have many, Hydra finds through ``pkg://`` what lies in one of them,
+    and on Python 3.14 cannot list it. A package in a zip file, which has no folder, stays as it was given.
 
     Raises:
         PluginError: it is neither ``pkg://`` and a package that is there, nor ``file://`` and such a folder.
     """
-    scheme, separator, place = path.partition("://") if isinstance(path, str) else ("", "", "")
-    there = bool(separator and place) and (
-        (scheme == "file" and Path(place).is_dir())
-        or (scheme == "pkg" and _is_package(place.strip("/").replace("/", ".")))
-    )
-    if not there:
+    scheme, _, place = path.partition("://") if isinstance(path, str) else ("", "", "")
+    found: list[str] = []
+    if scheme == "file" and place and Path(place).is_dir():
+        found = [path]
+    elif scheme == "pkg" and (spec := _spec(place.strip("/").replace("/", "."))):
+        folders = [folder for folder in spec.submodule_search_locations or () if Path(folder).is_dir()]
+        in_zip = spec.submodule_search_locations and spec.origin
+        found = [f"file://{folder}" for folder in folders] or ([path] if in_zip else [])
+    if not found:
         raise PluginError(
             f"config_search_path gave {path!r}, where no configs are; give a package that holds YAML files, as "
             '"pkg://my_package/conf"'
         )
-    return str(path)
+    return found
 
 
-def _is_package(name: str) -> bool:
+def _spec(name: str) -> ModuleSpec | None:
     try:
-        return importlib.util.find_spec(name) is not None
+        return importlib.util.find_spec(name) if name else None
     except ModuleNotFoundError:
-        return False
+        return None
 
 
 def _installed() -> Iterator[tuple[Plugin, importlib.metadata.EntryPoint]]:
