@@ -133,6 +133,11 @@ class NotRaw(Curve):
     """A curve: $a = \tanh(steepness z)$."""
 
 
+@breaks("formula", says="a backslash of a formula has become a control character")
+class NotRawElsewhere(Curve):
+    """A curve: $a = \alpha(steepness z)$."""
+
+
 @breaks("refuses_bad_values", says="steepness=nan is accepted")
 class TakesAll(Curve):
     def __post_init__(self) -> None:
