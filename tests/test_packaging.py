@@ -49,7 +49,7 @@ def test_the_wheel_holds_the_packages_and_the_configs_and_nothing_else(wheel: Pa
         )
         for path in source.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
-    }
+    } | {"chainrule_start.py"}
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {name for name in names if ".dist-info/" not in name} == expected
     assert {"chainrule/py.typed", "chainrule_plugins/py.typed", "chainrule/conf/config.yaml"} <= expected
@@ -159,7 +159,7 @@ def imports(*rooms: str) -> dict[str, str]:
                 names = [alias.name for alias in node.names]
             else:
                 names = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
-            for name in {name.partition(".")[0] for name in names} - {"", *own} - sys.stdlib_module_names:
+            for name in {name.partition(".")[0] for name in names} - {"", *own} - STDLIB:
                 found[name] = str(path.relative_to(REPOSITORY))
     return found
 
@@ -176,6 +176,7 @@ def distributions(modules: dict[str, str]) -> dict[str, str]:
     return found
 
 
+STDLIB = sys.stdlib_module_names | {"annotationlib"}  # which is there from Python 3.14 on
 TEST = PROJECT["optional-dependencies"]["test"]
 NEEDED = {distribution(line) for line in PROJECT["dependencies"]}
 
