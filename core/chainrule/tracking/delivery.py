@@ -115,6 +115,7 @@ def _deliver(client: Any, run_id: str, record: Mapping[str, Any], folder: Path) 
                 metrics=[Metric(*point) for point in metrics],
                 params=[Param(*item) for item in params.items()],
                 tags=[RunTag(*item) for item in tags.items()],
+                synchronous=True,  # with MLFLOW_ENABLE_ASYNC_LOGGING nobody would hear of what does not arrive
             )
         case {"dataset": name, "digest": digest, "source": source}:
             made_by = json.dumps({"tags": {PROGRAM: source}})

@@ -40,9 +40,10 @@ def absolute_uri(uri: str) -> str:
             "server (tracking.uri or MLFLOW_TRACKING_URI)"
         )
     path, found, query = uri.removeprefix(SQLITE).partition("?")
-    if not uri.startswith(SQLITE) or path in ("", ":memory:") or Path(path).is_absolute():
+    if not uri.startswith(SQLITE) or path in ("", ":memory:"):
         return uri
-    return f"{sqlite_uri(Path.cwd())}/{path}{found}{query}"
+    path = path.rstrip("/")  # with a slash at its end, MLflow would make a folder of that name
+    return f"{SQLITE if Path(path).is_absolute() else sqlite_uri(Path.cwd()) + '/'}{path}{found}{query}"
 
 
 def sqlite_path(uri: str) -> Path | None:

@@ -66,6 +66,11 @@ def test_what_is_absolute_stays(uri):
     assert uris.absolute_uri(uri) == uri
 
 
+def test_a_slash_at_the_end_names_the_same_file(tmp_path):
+    assert uris.absolute_uri("sqlite:///runs/m.db/") == f"sqlite:///{tmp_path}/runs/m.db"
+    assert uris.absolute_uri("sqlite:////a/m.db/?timeout=5") == "sqlite:////a/m.db?timeout=5"
+
+
 def test_a_path_is_no_uri():
     with pytest.raises(TrackingError) as caught:
         uris.absolute_uri("runs/mlflow.db")

@@ -20,7 +20,7 @@ from chainrule.process.liveness import is_gone
 from chainrule.tracking import run as recording
 from chainrule.tracking import series as thinning
 from chainrule.tracking import tags, tracking
-from chainrule.tracking.delivery import resend
+from chainrule.tracking.delivery import Line, resend
 from chainrule.tracking.environment import environment
 from chainrule.tracking.store import prepare_store
 
@@ -302,6 +302,12 @@ def test_what_the_store_does_not_take_is_kept_and_sent_later(uri, record, tmp_pa
     assert resend(kept) == 2
     assert not kept.exists()
     assert [file.path for file in MlflowClient(uri).list_artifacts(run.info.run_id)] == ["figure.png"]
+
+
+def test_what_does_not_arrive_is_heard_of_where_a_user_asked_for_asynchronous_logging(uri, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", "true")
+    line = Line(MlflowClient(uri), "0" * 32, tmp_path)
+    assert "not found" in str(line.send({"metrics": [("loss", 1.0, 0, 1)], "params": {}, "tags": {}}))
 
 
 def test_what_is_kept_is_sent_after_its_project_has_moved(tmp_path):
