@@ -3,7 +3,6 @@
 import re
 import time
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -19,61 +18,64 @@ DENSE = {"name": "dense", "units": 1, "activation": "sigmoid"}
 
 
 @dataclass
-class Waiting(cr.Activation):
-    """Takes as long as it is told to, for the number of threads of the moment."""
-
-    milliseconds: ClassVar[dict[int, float]] = {}
-    tried: ClassVar[list[int]] = []
+class Broken(cr.Activation):
+    """Fails in its forward pass."""
 
     def forward(self, z):
-        number = int(re.search(r"(\d+) threads", blas())[1])
-        self.tried.append(number)
-        time.sleep(self.milliseconds[number] / 1000)
-        return z
+        raise KeyError("broken")
 
     def backward(self, da):
         return da
 
 
-@pytest.fixture
-def choose(monkeypatch):
-    """The choice on a machine of eight cores, whose threads make a step take so many milliseconds."""
-    monkeypatch.setattr(threads, "blas_limit", lambda: 8)
-    monkeypatch.setattr(threads, "LARGE_SECONDS", 0.02)  # to look how many threads there are takes milliseconds
-    monkeypatch.setattr(Waiting, "tried", [])
+def choose(network, named=None):
+    data = Data(Split(np.ones((9, 2)), np.arange(9) % 2), "binary", class_names=("a", "b"))
+    return chosen_threads(named, network, data, batch_size=4)
 
-    def choice(milliseconds, named=None):
-        monkeypatch.setattr(Waiting, "milliseconds", milliseconds)
-        network = cr.Network([Waiting(), DENSE], (2,), "binary_cross_entropy", task="binary")
-        data = Data(Split(np.ones((9, 2)), np.arange(9) % 2), "binary", class_names=("a", "b"))
-        return chosen_threads(named, network, data, batch_size=4)
 
-    return choice
+def network(*layers):
+    return cr.Network([*layers, DENSE], (2,), "binary_cross_entropy", task="binary")
 
 
 @pytest.mark.parametrize(
     ("milliseconds", "chosen", "tried"),
     [
-        ({1: 0.1}, 1, {1}),  # too small to be shared out
-        ({1: 40, 2: 38}, 1, {1, 2}),  # a second thread gains too little
-        ({1: 40, 2: 90}, 1, {1, 2}),  # the other core is busy
-        ({1: 60, 2: 20, 4: 19}, 2, {1, 2, 4}),
-        ({1: 120, 2: 80, 4: 45, 8: 15}, 8, {1, 2, 4, 8}),
+        ({1: 1.9}, 1, [1]),  # too small to be shared out
+        ({1: 4, 2: 3.5}, 1, [1, 2]),  # a second thread gains too little
+        ({1: 4, 2: 9}, 1, [1, 2]),  # the other core is busy
+        ({1: 6, 2: 4, 4: 3.9}, 2, [1, 2, 4]),
+        ({1: 12, 2: 8, 4: 5, 8: 3}, 8, [1, 2, 4, 8]),
     ],
     ids=str,
 )
-def test_as_many_as_pay_are_chosen(choose, milliseconds, chosen, tried):
-    assert choose(milliseconds) == chosen
-    assert set(Waiting.tried) == tried
+def test_as_many_as_pay_are_chosen(monkeypatch, milliseconds, chosen, tried):
+    """On a machine of eight cores, where a step takes so many milliseconds."""
+    monkeypatch.setattr(threads, "blas_limit", lambda: 8)
+    asked = []
+    monkeypatch.setattr(threads, "_seconds", lambda step, number: asked.append(number) or milliseconds[number] / 1000)
+    assert choose(network()) == chosen
+    assert asked == tried
 
 
-def test_a_number_that_is_named_is_not_tried(choose):
-    assert choose({}, named=2) == 2
-    assert Waiting.tried == []
+def test_a_step_is_timed_in_as_many_threads():
+    """The least time of at least two."""
+    seen = []
+
+    def step():
+        seen.append(blas())
+        time.sleep(0.06 if len(seen) == 2 else 0.03)
+
+    assert threads._seconds(step, 1) >= 0.03
+    assert {re.search(r"\d+ threads", text)[0] for text in seen} == {"1 threads"}
+    assert len(seen) >= 3  # the first of them is not counted
 
 
-def test_a_layer_that_fails_is_left_to_the_training_which_names_it(choose):
-    assert choose({}) == 1  # with a KeyError, in forward
+def test_a_number_that_is_named_is_not_tried():
+    assert choose(network(Broken()), named=2) == 2
+
+
+def test_a_layer_that_fails_is_left_to_the_training_which_names_it():
+    assert choose(network(Broken())) == 1
 
 
 def test_trying_leaves_no_trace_in_the_network():
