@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hydra.core.global_hydra import GlobalHydra
 
 
@@ -19,3 +21,10 @@ def groups() -> list[str]:
     """What may stand before ``=``: the groups of the search path."""
     loader = GlobalHydra.instance().config_loader()
     return [group for group in loader.list_groups("") if group != "hydra"]
+
+
+def file_of(name: str) -> Path | None:
+    """The first file of that name below a folder of the search path, whether Hydra reads such files or not."""
+    sources = GlobalHydra.instance().config_loader().get_sources()
+    files = [Path(source.path, name) for source in sources if source.scheme() == "file"]
+    return next((file for file in files if file.is_file()), None)

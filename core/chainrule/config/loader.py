@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from chainrule.config.mailbox import Mailbox
-from chainrule.config.messages import null_group
+from chainrule.config.messages import list_after_override, null_group
 from chainrule.config.nodes import is_field
 from chainrule.config.unread import refuse_changed_component, refuse_name, refuse_range, refuse_unread
 from chainrule.config.unsafe import refuse_code, refuse_packages
@@ -130,7 +130,10 @@ class SafeLoader(ConfigLoaderImpl):
         self, config_name: str | None, overrides: list[str], run_mode: RunMode, *more: Any, **options: Any
     ) -> DictConfig:
         def compose(these: list[str]) -> DictConfig:
-            return super(SafeLoader, self).load_configuration(config_name, these, run_mode, *more, **options)
+            try:
+                return super(SafeLoader, self).load_configuration(config_name, these, run_mode, *more, **options)
+            except AssertionError as error:  # Hydra 1.3 fails in making its own message
+                raise list_after_override() from error
 
         try:
             config = compose(overrides)

@@ -7,29 +7,23 @@ tests/core/config/test_messages.py holds each. Text that none of the patterns kn
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Mapping
-from importlib import metadata
-from typing import Any
+from collections.abc import Callable
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError  # type: ignore[import-untyped]
 
+from chainrule.config.absent import KIND_OF, none_chosen, unknown_at_the_top, unknown_option
 from chainrule.config.asked import asked
-from chainrule.config.known import groups, keys_at_the_top, options_of_group
-from chainrule.config.nodes import GROUPS, MANY
+from chainrule.config.known import options_of_group
+from chainrule.config.nodes import MANY
 from chainrule.config.quoting import as_range, as_typed, holds_text, in_shell
 from chainrule.errors import ChainruleError, ConfigError, FieldError, UnknownName, did_you_mean
 from chainrule.words import SHOWN, cut, one_line, quoted
 
 COMPOSING = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, LookupError)
 """What may go wrong while Hydra composes a config, because of what stands in it."""
-KIND_OF = {group: kind for kind, group in GROUPS.items()}
-DISTRIBUTION = "chainrule"
-EXTRA = re.compile(r"([\w.-]+).*; *extra == ['\"]([\w-]+)['\"]")
-"""A requirement of an extra, as metadata has it: ``hydra-joblib-launcher<2,>=1.2; extra == 'parallel'``."""
 CLOSING = {"[": "]", "{": "}"}
 SPECIAL = re.compile(r"[\s()\[\]{},:='\"]")  # what Hydra's grammar gives a meaning to
 WORDS = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
@@ -40,7 +34,7 @@ def explained(error: Exception) -> Exception:
     if isinstance(error, ChainruleError):
         return error
     if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
-        return _unknown_option(error)
+        return unknown_option(error)
     cause = next((e for e in _chain(error) if isinstance(e, OmegaConfBaseException) and e.full_key), None)
     if cause is not None:
         return _about_key(cause)
@@ -96,57 +90,6 @@ def _unreadable(error: OverrideParseException) -> str:
     return reason.partition(" expecting")[0]
 
 
-def _unknown_option(error: MissingConfigException) -> ConfigError:
-    file = str(error.missing_cfg_file)
-    # To Hydra a folder in a group is a group too; in its own groups (hydra/launcher) it is so.
-    group, _, option = file.rpartition("/") if file.startswith("hydra/") else file.partition("/")
-    known = {*options_of_group(group)}
-    if f"Available options in '{group}'" in str(error):  # those too that lie where hydra.searchpath says
-        known |= {*(error.options or [])}
-    within = re.match(r"In '([^']+)'", str(error))
-    parent = within[1] if within else ""
-    if parent.startswith("experiment/") and "/" in option:
-        inner, _, chosen = option.partition("/")
-        if inner not in groups():
-            return unknown_at_the_top(inner, {}, parent)
-        return ConfigError(
-            f'an experiment overrides what config.yaml chose: write "- override /{inner}: {chosen}" in its defaults',
-            key=f"defaults.{inner}",
-        )
-    name = option.rpartition("/")[2]
-    if parent.startswith(f"{group}/") and option != name and name in known:
-        return ConfigError(
-            f"{parent}: a preset in a folder names what it is made of in full: write "
-            f'"defaults: [/{group}/{name}@_here_, _self_]"',
-            key=group,
-        )
-    extra = _extra_with(group, option)
-    if extra is not None:
-        return ConfigError(f"{option} is not installed: pip install '{DISTRIBUTION}[{extra}]'", key=group)
-    kind = KIND_OF.get(group, group)
-    inside = sorted(name for name in known if name.startswith(f"{option}/"))
-    hint = f"It is a folder of presets: {', '.join(inside)}." if inside else did_you_mean(option, known, most=30)
-    return UnknownName(f'there is no {kind} "{option}". {hint}', key=group)
-
-
-def _extra_with(group: str, option: str) -> str | None:
-    """The extra of ours that brings a launcher or sweeper of Hydra's, as our own metadata has it.
-
-    hydra/launcher=submitit_slurm comes with hydra-submitit-launcher. More than one extra may bring that; it is the
-    smallest that is named.
-    """
-    if group not in ("hydra/launcher", "hydra/sweeper"):
-        return None
-    plugin = f"hydra-{option.partition('_')[0]}-{group.partition('/')[2]}"
-    try:
-        requirements = metadata.requires(DISTRIBUTION) or []
-    except metadata.PackageNotFoundError:
-        return None
-    optional = [found.groups() for found in map(EXTRA.match, requirements) if found]
-    sizes = Counter(extra for _, extra in optional)
-    return min((extra for name, extra in optional if name == plugin), key=lambda extra: sizes[extra], default=None)
-
-
 def _about_key(cause: OmegaConfBaseException) -> ConfigError:
     """About one key of the config."""
     key = re.sub(r"\[(\d+)\]", r".\1", str(cause.full_key))
@@ -164,6 +107,8 @@ def _about_key(cause: OmegaConfBaseException) -> ConfigError:
         return FieldError(f'got "{wrong_bool[1]}", expected true or false', key=key)
     if "Missing mandatory value" in said or "???" in said:
         return ConfigError(f"this must be given, as {key}=...", key=key)
+    if "HydraConfig was not set" in said:
+        return ConfigError("what it is made of holds ${hydra:...}, which is known in a job alone, not here", key=key)
     if "is not Optional" in said:
         return FieldError("it cannot be null", key=key)
     if "is not a ListConfig" in said or "Cannot merge DictConfig with ListConfig" in said:
@@ -189,7 +134,9 @@ def _unknown_key(key: str, name: str, parent: object, typed: bool) -> ConfigErro
         chosen = ",".join([*known, name])
         return UnknownName(f'"{name}" is not among the chosen {place}: {place}=[{chosen}]', key=key)
     if place in KIND_OF and not holder:
-        return _none_chosen(place)
+        return none_chosen(place)
+    if place == "hydra.runtime.choices":  # where Hydra looks up what an option replaces, and finds a list of them
+        return _one_option(name)
     if key.startswith("hydra."):
         return UnknownName(f'there is no key "{name}" here. {did_you_mean(name, known)} To add it: +{key}=...', key=key)
     if typed and owner:
@@ -201,26 +148,6 @@ def _unknown_key(key: str, name: str, parent: object, typed: bool) -> ConfigErro
         right = f"{place}=..." if name == "name" else f"'{place}={{name: ..., {name}: ...}}'"
         return ConfigError(f"{place} holds a name alone: write {right}", key=key)
     return UnknownName(f'there is no key "{name}" here. {did_you_mean(name, known)}', key=key)
-
-
-def unknown_at_the_top(key: str, config: Mapping[Any, Any], file: str | None = None) -> ConfigError:
-    """``key`` is neither a group nor one of the keys beside them; ``config``: what stands there."""
-    if key in groups():
-        return _none_chosen(key)
-    place = f" (in {file})" if file else ""
-    within = [group for group, node in config.items() if group != "hydra" and isinstance(node, Mapping) and key in node]
-    known = keys_at_the_top()
-    hint = f'Did you mean "{within[0]}.{key}"?' if within else _a_folder(key) or did_you_mean(key, known)
-    return UnknownName(f'there is no group or key "{key}"{place}. {hint}', key=key)
-
-
-def _a_folder(key: str) -> str:
-    """What is right where a folder of presets stands for a group: ``mnist=classic``, ``model/mnist=classic``."""
-    first, slash, rest = key.partition("/")
-    groups, folder = ([first], rest) if slash else ([*KIND_OF], key)
-    held = [group for group in groups if any(option.startswith(f"{folder}/") for option in options_of_group(group))]
-    chosen = " or ".join(f"{group}={folder}/..." for group in held)
-    return f"It is a folder of presets: choose one with {chosen}" if held else ""
 
 
 def without_package(file: str, group: str) -> ConfigError:
@@ -237,15 +164,23 @@ def null_group(group: str) -> ConfigError:
     return ConfigError(f"it cannot be null{hint}. Known: {', '.join(sorted(options_of_group(group)))}.", key=group)
 
 
-def _none_chosen(group: str) -> ConfigError:
-    if group not in KIND_OF:
-        return ConfigError(f"its options are whole files: choose one with {group}=... or +{group}=...", key=group)
-    known = ", ".join(sorted(options_of_group(group)))
-    return ConfigError(f"no {KIND_OF[group]} is chosen: {group}=... chooses one. Known: {known}.", key=group)
-
-
 def _unknown_group(file: str | None, group: str) -> ConfigError:
+    of_hydra = re.fullmatch(r"[^@]*?/(hydra/\w+)@.*", group)
+    if file and of_hydra:
+        return ConfigError(f'{file}: a group of Hydra\'s begins with /: write "- override /{of_hydra[1]}: ..."')
     return unknown_at_the_top(group, {}, file)
+
+
+def list_after_override() -> ConfigError:
+    """A list of options stands among the defaults of a file, after an override."""
+    return ConfigError(
+        "in the defaults of a file a list of options stands after an override; to choose these alone write it as "
+        '"- override /callbacks: [...]"'
+    )
+
+
+def _nothing_to_remove(group: str) -> ConfigError:
+    return ConfigError(f"there is nothing to remove: none is chosen; choose some with {group}=...", key=group)
 
 
 def _ambiguous(key: str, values: str) -> ConfigError:
@@ -266,6 +201,10 @@ def _no_mapping(where: str, value: str) -> ConfigError:
             f"{where}: got {value} where the fields of a group are expected; which option is taken stands in its "
             'defaults, as "- override /optimizer: sgd"'
         )
+    return _one_option(group)
+
+
+def _one_option(group: str) -> ConfigError:
     return ConfigError(
         f"it takes one option; to sweep over several {asked().sweep}, and leave the brackets out", key=group
     )
@@ -278,6 +217,7 @@ def _no_list(where: str) -> ConfigError:
 MEANINGS: dict[str, Callable[..., ConfigError]] = {
     r"In '([^']+)': Could not override '(\w+)@": without_package,
     r"(?:In '([^']+)': )?Could not override '([^']+)'\.\s+No match in the defaults list": _unknown_group,
+    r"Could not delete '(\w+)(?:=.*)?'\. No match in the defaults list": _nothing_to_remove,
     r"Could not append to config\. An item is already at '(.*)'": _added_twice,
     r"Ambiguous value for argument '(.*?)=(.*)'": _ambiguous,
     r"In '([^']+)': [\s\S]*is not a subclass of \w+\. value: (.*)": _no_mapping,

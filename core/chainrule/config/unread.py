@@ -14,7 +14,8 @@ from typing import Any
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
 
-from chainrule.config.messages import unknown_at_the_top, without_package
+from chainrule.config.absent import unknown_at_the_top
+from chainrule.config.messages import without_package
 from chainrule.config.nodes import GROUPS, MANY, TrackingOptions, TrainerOptions
 from chainrule.config.quoting import as_range
 from chainrule.errors import ConfigError, FieldError, UnknownName, did_you_mean

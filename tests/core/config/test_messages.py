@@ -248,6 +248,12 @@ optimizer=adam,sgd
     optimizer: got adam,sgd; to sweep over these values add -m
 optimizer=[adam,sgd]
     optimizer: it takes one option; to sweep over several add -m, and leave the brackets out
+experiment=[xor,digits]
+    experiment: it takes one option; to sweep over several add -m, and leave the brackets out
+dataset=xor ~callbacks
+    callbacks: there is nothing to remove: none is chosen; choose some with callbacks=...
+-m name='${hydra:job.num}' seed=0,1
+    hydra.sweep.dir: what it is made of holds ${hydra:...}, which is known in a job alone, not here
 optimizer
     cannot read the override 'optimizer': write it as optimizer=...
 optimizer.lr==3
@@ -373,6 +379,10 @@ defaults: [{model/mnist: classic}]
     defaults.model: an experiment overrides what config.yaml chose: write "- override /model: mnist/classic"
 defaults: [mnist/classic]
     mnist: there is no group or key "mnist" (in experiment/mine). It is a folder of presets: choose one with dataset=mn
+defaults: [override hydra/launcher: basic]
+    experiment/mine: a group of Hydra's begins with /: write "- override /hydra/launcher: ..."
+defaults: [override /dataset: xor, {/callbacks: [progress]}]
+    in the defaults of a file a list of options stands after an override; to choose these alone write it as "- override
 defaults: [{foo: bar}]
     foo: there is no group or key "foo" (in experiment/mine). Known: callbacks, dataset,
 defaults: [override /optimiser: sgd]
@@ -469,6 +479,15 @@ def test_what_is_wrong_in_an_experiment_of_ones_own(refused, tmp_path, text, mes
     (tmp_path / "conf" / "experiment" / "mine.yaml").write_text(f"# @package _global_\n{text}\n")
     told = refused("--config-dir", "conf", "experiment=mine")
     assert told.removeprefix(f"{tmp_path}/").startswith(message)
+
+
+@pytest.mark.parametrize("given", ["mine", "mine.yml"])
+def test_a_file_with_the_other_ending_is_named(refused, tmp_path, given):
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "mine.yml").write_text("# @package _global_\n")
+    told = refused("--config-dir", "conf", f"experiment={given}")
+    file = tmp_path / "conf" / "experiment" / "mine.yml"
+    assert told == f"experiment: {file}: Hydra reads no file but .yaml; give it this ending\n"
 
 
 @pytest.mark.parametrize(
