@@ -138,7 +138,8 @@ def fit(annotation: Any, value: Any) -> Any:
     if not _fits(annotation, value):
         scalar = value is None or isinstance(value, (bool, int, float))
         text = scalar and _component_kind(annotation) is None and _fits(annotation, str(value))
-        hint = f"; in quotes of its own, '{as_written(value)}', it is text" if text else ""
+        # Not the value: what a file has as 1E5 or yes came here as 100000.0 or true.
+        hint = "; in quotes of its own, as it stands there, it is text" if text else ""
         raise TypeError(f"got {as_written(value)}, expected {expected(annotation)}{hint}")
     return _converted(annotation, value)
 

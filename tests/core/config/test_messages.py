@@ -263,7 +263,7 @@ name=a=b
 übung=3
     cannot read the override 'übung=3': no key has such letters
 dataset=csv dataset.target=null dataset.path={data}/binary.csv
-    dataset.target: got null, expected text or a list, each element text; in quotes of its own, 'null', it is text
+    dataset.target: got null, expected text or a list, each element text; in quotes of its own, as it stands there, it
 +optimizer.lr=1
     optimizer.lr: it is there already: leave out the + before it
 model.hidden=[64,
