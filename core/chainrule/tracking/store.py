@@ -46,8 +46,10 @@ def prepare_store(uri: str, experiment: str) -> str:
         The experiment's id.
 
     Raises:
-        TrackingError: the store cannot be used, or the experiment was deleted.
+        TrackingError: the store cannot be used, or the experiment has no name or was deleted.
     """
+    if not experiment.strip():
+        raise TrackingError("an experiment needs a name: tracking.experiment=NAME")
     experiment = stored(experiment, NAME_LENGTH)
     with usable(uri):
         path = sqlite_path(uri)

@@ -92,6 +92,14 @@ def test_the_store_lies_in_the_folder_whatever_its_name(tmp_path, monkeypatch, n
     assert Path(make_url(uris.default_uri()).database) == path
 
 
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_an_experiment_needs_a_name(tmp_path, blank):
+    """MLflow takes blanks, and shows an experiment that nobody can find."""
+    with pytest.raises(TrackingError, match=r"an experiment needs a name: tracking\.experiment=NAME"):
+        store.prepare_store(f"sqlite:///{tmp_path}/mlflow.db", blank)
+    assert not (tmp_path / "mlflow.db").exists()
+
+
 def test_a_new_store_is_made_whole(tmp_path):
     uri = f"sqlite:///{tmp_path}/new/folder/mlflow.db"
     first = store.prepare_store(uri, "xor")
