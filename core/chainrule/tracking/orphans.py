@@ -14,5 +14,5 @@ def close_orphans(client: Any, experiment_id: str) -> None:
         told = run.data.tags.get(PROCESS)
         # Looked at again: it may have ended well since, and then gone.
         if told and is_gone(told) and client.get_run(run.info.run_id).info.status == "RUNNING":
-            client.set_tag(run.info.run_id, ERROR, "its process was killed")
+            client.set_tag(run.info.run_id, ERROR, "its process was killed", synchronous=True)
             client.set_terminated(run.info.run_id, "KILLED")

@@ -85,9 +85,10 @@ class Tracking:
     def reused_by(self, sweep: str, run_id: str, objective: str | None) -> None:
         """Note that a finished run belongs to a further sweep, and by which metric that one judges it."""
         with usable(self.uri):
-            connect(self.uri).set_tag(run_id, reused_tag(sweep), reused_text(sweep, int(time.time() * 1000)))
+            client, text = connect(self.uri), reused_text(sweep, int(time.time() * 1000))
+            client.set_tag(run_id, reused_tag(sweep), text, synchronous=True)
             if objective is not None:
-                connect(self.uri).set_tag(run_id, objective_tag(sweep), objective)
+                client.set_tag(run_id, objective_tag(sweep), objective, synchronous=True)
 
     @contextlib.contextmanager
     def run(

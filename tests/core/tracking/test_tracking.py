@@ -308,6 +308,8 @@ def test_what_does_not_arrive_is_heard_of_where_a_user_asked_for_asynchronous_lo
     monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", "true")
     line = Line(MlflowClient(uri), "0" * 32, tmp_path)
     assert "not found" in str(line.send({"metrics": [("loss", 1.0, 0, 1)], "params": {}, "tags": {}}))
+    with pytest.raises(TrackingError, match="not found"):
+        tracking.Tracking(uri, "xor").reused_by("a sweep", "0" * 32, None)
 
 
 def test_what_is_kept_is_sent_after_its_project_has_moved(tmp_path):
