@@ -18,6 +18,7 @@ from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.hydra import Hydra
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 
 from chainrule.config.asked import COMMAND_LINE, PYTHON, Asked, overrides_from_python
@@ -160,6 +161,7 @@ def _is_search(hydra: Hydra, overrides: Sequence[str]) -> bool:
 
 def _start(config_dir: str | None, asked: Asked) -> Hydra:
     version.setbase("1.3")
+    HydraConfig.instance().cfg = None  # of an earlier program in this process, by which ${hydra:...} would be resolved
     Plugins.instance()  # finds Hydra's plugins, among them those that read configs
     store_nodes()
     path = ConfigSearchPathImpl()

@@ -467,6 +467,13 @@ def cases(table):
     return [(lines[at], "\n".join(map(str.strip, message))) for at, message in zip(given, told, strict=True)]
 
 
+def test_what_was_shown_before_in_the_same_process_changes_nothing(refused, program):
+    for shown in (["--help"], ["--cfg", "job"], ["--info", "searchpath"]):
+        assert program("train", *shown).status == 0
+        told = refused("-m", "name='${hydra:job.num}'", "seed=0,1")
+        assert told.startswith("hydra.sweep.dir: what it is made of holds ${hydra:...}")
+
+
 @pytest.mark.parametrize(("arguments", "message"), cases(WRONG))
 def test_wrong_input_is_told_in_a_line_or_two_and_leaves_nothing_behind(refused, data, arguments, message):
     told = refused(*arguments.replace("{data}", str(data)).split(" "))
