@@ -107,8 +107,7 @@ def grouped(found: Found, metric: str | None = None, further: Sequence[str] | No
     objective, metric, beside_it = ranking(finished, metric, further)
 
     params = [run.params for run in found.runs]
-    idle = {key for settings in params for key in without_effect(settings)}
-    by, beside = telling_apart([{key: settings[key] for key in settings.keys() - idle} for settings in params])
+    by, beside = telling_apart(params)
     together = defaultdict(list)
     for run in found.runs:
         together[tuple(run.params.get(key) for key in by)].append(run)
@@ -124,7 +123,7 @@ def grouped(found: Found, metric: str | None = None, further: Sequence[str] | No
         goal,
         by,
         beside,
-        _differing(params, idle),
+        _differing(params, _idle(params)),
         tuple(groups),
         _pairs(groups),
         found.others,
@@ -157,12 +156,12 @@ def ranking(
 
 
 def telling_apart(settings: Sequence[Mapping[str, str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The params that differ, but for ``seed``: few that tell all groups apart, and those that differ with them.
+    """The params that differ: few that tell all groups apart, and those that differ with them.
 
-    Another optimizer has other fields with other defaults; its name says it all. So names come first, then what tells
-    most apart.
+    ``seed`` is none of them, nor is what has no effect on a result. Another optimizer has other fields with other
+    defaults; its name says it all. So names come first, then what tells most apart.
     """
-    differ = _differing(settings, {key for params in settings for key in params} - {"seed"})
+    differ = _differing(settings, {key for params in settings for key in params} - {"seed", *_idle(settings)})
     values = {key: [params.get(key) for params in settings] for key in differ}
 
     def groups(chosen: Sequence[str]) -> int:
@@ -177,6 +176,10 @@ def telling_apart(settings: Sequence[Mapping[str, str]]) -> tuple[tuple[str, ...
             )
         )
     return tuple(by), tuple(key for key in differ if key not in by)
+
+
+def _idle(settings: Sequence[Mapping[str, str]]) -> set[str]:
+    return {key for params in settings for key in without_effect(params)}
 
 
 def _differing(settings: Sequence[Mapping[str, str]], keys: Iterable[str]) -> tuple[str, ...]:
