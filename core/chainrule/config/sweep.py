@@ -22,6 +22,7 @@ from chainrule.config.misfits import refuse_misfits
 from chainrule.config.task import TaskFunction
 from chainrule.errors import ConfigError
 from chainrule.process.claims import claimed
+from chainrule.process.workers import end_idle_workers
 from chainrule.registry.goals import goal_of
 
 
@@ -55,6 +56,7 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
     sweep = Sweep(folder, mailbox, objective, lambda: options.get("n_trials") or loader.kept)
     with claimed(folder, "sweep", "hydra.sweep.dir"):
         mailbox.open()
+        end_idle_workers()
         try:
             with watcher.watch(sweep):
                 sweeper.sweep(arguments=given)

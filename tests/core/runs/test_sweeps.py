@@ -286,6 +286,20 @@ def test_presets_in_folders_are_swept(program, tmp_path, runs, launcher):
     assert "model=spirals/modern,optimizer=xor/classic" in ran.out.replace(", ", ",")
 
 
+@pytest.mark.slow  # workers start twice
+def test_jobs_run_where_their_sweep_was_begun_not_where_an_earlier_one_was(program_in, tmp_path):
+    """joblib's workers outlive a sweep: a notebook's second one found them in the first one's folder and store."""
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        uri = f"sqlite:///{folder}/runs.db"
+        given = ("launcher=parallel", "hydra.launcher.n_jobs=2", *QUICK, "seed=0,1")
+        ran = program_in("train", "-m", *given, folder=folder, MLFLOW_TRACKING_URI=uri)
+        assert ran.status == 0, ran.err
+        assert set(Runs(uri).named()) == {"seed=0", "seed=1"}
+        assert sorted(path.parent.name for path in folder.glob("multirun/xor/*/*/config.yaml")) == ["0", "1"]
+
+
 def test_every_preset_of_a_folder_is_swept_with_glob(program, runs):
     ran = program("train", "-m", *QUICK, "optimizer=glob(xor/*)")
     assert ran.status == 0, ran.err
