@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "testing": {"config", "training", "network", "registry", "process", "contract"},
     "comparison": {"tracking", "pictures", "registry", "contract"},
     "config": {"registry", "process", "contract"},
-    "training": {"network", "registry", "contract"},
+    "training": {"network", "registry", "process", "contract"},
     "tracking": {"process"},
     "pictures": {"process", "contract"},
     "network": {"registry", "contract"},

@@ -23,6 +23,7 @@ import numpy as np
 
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.fields import fit_fields
+from chainrule.contract.state import gathered, take_over
 from chainrule.errors import ContractError, FieldError
 from chainrule.words import quoted
 
@@ -395,6 +396,14 @@ class Metric(Component):
         """The value over all that was gathered."""
         raise NotImplementedError
 
+    def state(self) -> dict[str, Any]:
+        """What it has gathered, as ``Callback.state``."""
+        return gathered(self)
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what ``state`` gave."""
+        take_over(self, state)
+
 
 class Callback(Component):
     """Something that listens to a training. Write the methods that you need; each is given the trainer.
@@ -439,11 +448,16 @@ class Callback(Component):
         """An error or an interrupt ends ``fit``."""
 
     def state(self) -> dict[str, Any]:
-        """What must be saved for a training to go on exactly."""
-        return {}
+        """What must be saved for a training to go on exactly: by default all that it keeps beside its fields.
+
+        A file can keep numbers, texts, arrays, a network's ``snapshot()``, NumPy's generators, and lists, tuples and
+        dicts of them. One that keeps something else on ``self``, a bar or a file, writes both methods.
+        """
+        return gathered(self)
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take over what ``state`` gave."""
+        """Take over what ``state`` gave: of a training that was cut, after ``on_train_start``."""
+        take_over(self, state)
 
 
 class Dataset(Component):

@@ -21,11 +21,7 @@ def ended_by_signals() -> Iterator[None]:
 
     A handler that somebody else set stays: of ``nohup``, which ignores SIGHUP, or of a cluster's launcher.
     """
-
-    def end(number: int, frame: Any) -> None:
-        raise Terminated(signal.Signals(number).name)
-
-    with _handled([number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL], end):
+    with _handled([number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL], _end):
         yield
 
 
@@ -38,6 +34,43 @@ def signals_wait() -> Iterator[None]:
         yield
     if came:
         signal.raise_signal(came[0])
+
+
+class Interrupts:
+    """Signals that came and wait for a good moment, at which ``act`` lets the first of them end what goes on."""
+
+    def __init__(self) -> None:
+        self._came: int | None = None
+
+    def __call__(self, number: int, frame: Any) -> None:
+        if self._came is not None:  # asked twice: at once
+            self._end(number)
+        self._came = number
+
+    def act(self) -> None:
+        """Raise what the signal that came stands for, if one did."""
+        if self._came is not None:
+            self._end(self._came)
+
+    def _end(self, number: int) -> None:
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated(signal.Signals(number).name)
+
+
+@contextlib.contextmanager
+def interrupts_wait() -> Iterator[Interrupts]:
+    """Let signals that would raise an error wait until ``Interrupts.act``; a second one raises it at once.
+
+    Those of others' handlers, and those that end the process without a word, act as before.
+    """
+    interrupts = Interrupts()
+    ours = [n for n in (signal.SIGINT, *ENDING) if signal.getsignal(n) in (signal.default_int_handler, _end)]
+    with _handled(ours, interrupts):
+        yield interrupts
+    interrupts.act()
+
+
+def _end(number: int, frame: Any) -> None:
+    raise Terminated(signal.Signals(number).name)
 
 
 @contextlib.contextmanager

@@ -19,6 +19,13 @@ class History(dict[str, list[float]]):
 
     epochs = 0
 
+    @classmethod
+    def of(cls, columns: Mapping[str, list[float]], epochs: int) -> History:
+        """That of so many epochs, with these values."""
+        history = cls({name: list(column) for name, column in columns.items()})
+        history.epochs = epochs
+        return history
+
     def __repr__(self) -> str:
         """A row for each name: its first and last value, and the best one with its epoch."""
         rows = [(f"{self.epochs} epochs", "first", "last", "best (epoch)")]

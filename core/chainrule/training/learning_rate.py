@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from chainrule.contract.kinds import Schedule
 
 
@@ -31,6 +34,14 @@ class LearningRate:
         factor = self._factor(step, total)
         self._lr = float(rate) / factor if factor else float(rate)
         self._given = (step, float(rate))
+
+    def state(self) -> dict[str, Any]:
+        """All of it, for ``load_state``."""
+        return {"lr": self._lr, "given": self._given}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state`` gave."""
+        self._lr, self._given = state["lr"], state["given"]
 
     def _factor(self, step: int, total: int) -> float:
         if self._schedule is None:

@@ -6,45 +6,34 @@ Mini-batch gradient descent: for each batch, the forward pass, the backward pass
 
 from __future__ import annotations
 
-import logging
 import math
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from chainrule.contract.arguments import require_count, require_list, require_pair
-from chainrule.contract.arrays import Array, batches, stream
-from chainrule.contract.kinds import Callback, Component, Metric, Optimizer, Regularizer, Schedule
-from chainrule.contract.training import Training
-from chainrule.errors import ContractError, FieldError, within
+from chainrule.contract.arrays import Array, stream
+from chainrule.contract.kinds import Component, Metric, Optimizer, Regularizer, Schedule
+from chainrule.errors import FieldError, within
 from chainrule.network.measuring import measured, metrics_for
 from chainrule.network.network import Network
 from chainrule.network.rehearsal import rehearse
 from chainrule.network.targets import Targets
 from chainrule.registry.making import fresh, make, own
-from chainrule.registry.provenance import supplier
-from chainrule.registry.registry import registry
+from chainrule.training.epoch import RunningEpoch, batches_in
 from chainrule.training.history import History
 from chainrule.training.learning_rate import LearningRate
+from chainrule.training.listeners import Listeners
+from chainrule.training.position import Position
+from chainrule.training.rest import Rest
+from chainrule.training.state import Resumable
 from chainrule.training.updates import Updates
 from chainrule.words import quoted
 
-log = logging.getLogger(__name__)
 
-Listener: TypeAlias = Callable[[Training], None]
-EVENTS = (
-    "on_train_start",
-    "on_epoch_start",
-    "on_gradient",
-    "on_batch_end",
-    "on_epoch_end",
-    "on_train_end",
-)
-
-
-class Trainer:
+class Trainer(Resumable):
     """Trains a network.
 
     Args:
@@ -104,12 +93,15 @@ class Trainer:
         self.stop_reason: str | None = None
         self._given_metrics = metrics
         self._metrics: list[Metric] | None = None  # known once the first targets have told the task
-        self._followed: list[Metric] = []  # of those, the ones that are measured in every epoch
-        self._loss_sum, self._seen = 0.0, 0  # of the running epoch: losses, and samples
-        self._listeners: dict[str, list[Listener]] = {event: [] for event in EVENTS}
+        self._running = RunningEpoch()
+        self._listeners = Listeners()
+        self._position = Position()
+        self._resumed = None
+        self.rest = Rest()
         self._updates = Updates(self.optimizer, network.parameters)
         self._rate = LearningRate(self.optimizer.lr, self.schedule)
-        self._rng = stream(require_count("seed", seed, least=0), "shuffle")
+        self.seed = require_count("seed", seed, least=0)
+        self._rng = stream(self.seed, "shuffle")
 
     def fit(
         self,
@@ -139,89 +131,98 @@ class Trainer:
             ConfigError, DataError: what was given does not fit the network.
         """
         pair = require_pair("train", train)
-        ending = self.epoch + require_count("epochs", epochs)
+        if self._resumed is None:
+            self._position = Position()
+        begun_epoch, begun_step = self._position.begun or (self.epoch, self.step)  # of a call that was cut, its own
+        ending = begun_epoch + require_count("epochs", epochs)
+        self._position.require_epochs(epochs, self.history.epochs)
         planned = ending if total_epochs is None else require_count("total_epochs", total_epochs, least=ending)
         x, targets = self.network.pair(*pair, "train")
         held_out = None
         if validation is not None:
             held_out = self.network.pair(*require_pair("validation", validation), "validation")
-        self._followed = [metric for metric in self.all_metrics() if not metric.array]
-        self.steps_per_epoch = math.ceil(len(x) / self.batch_size)
-        self.epochs = ending
-        self.total_steps = self.step + (planned - self.epoch) * self.steps_per_epoch
-        self.stop_reason = None
+        self._position.require_rows(len(x))
         require_list("callbacks", callbacks)
-        listeners: list[Callback] = [make("callback", callback) for callback in callbacks]
-        self._listeners = {event: _writers_of(event, listeners) for event in EVENTS}
+        self._listeners = Listeners([make("callback", callback) for callback in callbacks])
+        self._running = RunningEpoch([metric for metric in self.all_metrics() if not metric.array])
+        self.steps_per_epoch = math.ceil(len(x) / self.batch_size)
+        self.total_steps = begun_step + (planned - begun_epoch) * self.steps_per_epoch
+        if self._position.begun is None or ending > self.epochs:
+            self.stop_reason = None
+        self.epochs = ending
         try:
-            self._tell("on_train_start")
             # Numbers that overflow show in the loss, which callbacks watch; NumPy would warn for each operation.
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                first = slice(0, self.batch_size)
-                rehearse(self.network, x[first], targets.loss[first])
-                while self.epoch < self.epochs and self.stop_reason is None:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"), self.rest.awaited_by_interrupts():
+                self.rest.ends()
+                with self._taken_up():
+                    self._listeners.tell("on_train_start", self)
+                    rehearse(self.network, x[: self.batch_size], targets.loss[: self.batch_size])
+                self._position.begun, self._position.rows = (begun_epoch, begun_step), len(x)
+                self.rest.begins()
+                while self._position.next_batch is not None or (self.epoch < ending and self.stop_reason is None):
                     self._run_epoch(x, targets, held_out)
-            self._tell("on_train_end")
+                self.rest.ends()
+                self._listeners.tell("on_train_end", self)
+                self._position = Position()
+                self.rest.begins()
         except BaseException as error:
-            for listener in listeners:
-                try:
-                    listener.on_exception(self, error)
-                except Exception as another:  # what ended the training is told, and every callback hears it
-                    log.warning("on_exception of %s failed: %r", registry().name_of(listener), another)
+            self._listeners.tell_failed(self, error)
             self.epoch = self.history.epochs  # one that was cut short is not counted; fit may go on from here
+            if not self.rest.here:
+                self._position = Position()
+                self.rest.given_up()
             raise
         return self.history
 
     def _run_epoch(self, x: Array, targets: Targets, held_out: tuple[Array, Targets] | None) -> None:
+        position = self._position
         self.epoch += 1
-        self._loss_sum, self._seen = 0.0, 0
-        for metric in self._followed:
-            metric.reset()
-        self._tell("on_epoch_start")
-        start = time.perf_counter()
+        if position.next_batch is None:
+            self.rest.ends()
+            self._running = RunningEpoch(self._running.metrics)
+            self._listeners.tell("on_epoch_start", self)
+            position.enter(self._rng.bit_generator.state)
         order = self._rng.permutation(len(x)) if self.shuffle else np.arange(len(x))
-        gathered = np.empty((min(self.batch_size, len(x)), *x.shape[1:]), x.dtype)
-        for index, rows in enumerate(batches(len(x), self.batch_size)):
-            self.batch_index = index
-            chosen = order[rows]
-            # mode="clip" lets NumPy write straight into the kept array; the indices are in range.
-            inputs = np.take(x, chosen, axis=0, out=gathered[: len(chosen)], mode="clip")
-            self._run_step(inputs, targets.rows(chosen))
-            if self.stop_reason is not None:
+        for index, batch in batches_in(order, self.batch_size, x, targets, first=position.next_batch or 0):
+            if index and self.stop_reason is not None:
                 break
-        seconds = time.perf_counter() - start
+            self.batch_index, self.batch = index, batch
+            self._run_step(*batch)
+            position.next_batch = index + 1
+            self.rest.begins()
+        self.rest.ends()
+        seconds = time.perf_counter() - position.since
         self.metrics = {f"train/{name}": value for name, value in self.running().items()}
         if self.regularizer is not None:
             self.metrics["train/penalty"] = float(self.regularizer.penalty(self._weights))
         if held_out is not None:
-            held = measured(self.network, *held_out, [fresh(metric) for metric in self._followed])
+            held = measured(self.network, *held_out, [fresh(metric) for metric in self._running.metrics])
             self.metrics |= {f"validation/{name}": value for name, value in held.items()}
         self.metrics |= {
             "learning_rate": self.learning_rate,
             "seconds": seconds,
-            "examples_per_second": self._seen / seconds,
+            "examples_per_second": self._running.seen / seconds,
         }
         self.history.append(self.metrics)
-        self._tell("on_epoch_end")
+        self._listeners.tell("on_epoch_end", self)
+        position.leave()
+        self.rest.begins()
 
     def _run_step(self, x: Array, targets: Targets) -> None:
         """One batch: forward, backward, update."""
+        self.rest.ends()
         network = self.network
-        self.batch = (x, targets)
         self.batch_loss = network.compute_loss(x, targets.loss, training=True)
-        self._loss_sum += self.batch_loss * len(x)
-        self._seen += len(x)
-        for metric in self._followed:
-            metric.update(network.prediction, targets.metric)
+        self._running.add(self.batch_loss, network.prediction, targets.metric)
         network.compute_gradient()
         if self.regularizer is not None:
             parameters = network.parameters
             self.regularizer.add_gradient(self._weights, parameters.grad[parameters.decaying])
-        for listen in self._listeners["on_gradient"]:
+        for listen in self._listeners.of("on_gradient"):
             listen(self)
         self._updates.apply(self.step + 1, self.learning_rate)
         self.step += 1
-        for listen in self._listeners["on_batch_end"]:
+        for listen in self._listeners.of("on_batch_end"):
             listen(self)
 
     def evaluate(self, x: Any, y: Any) -> dict[str, Any]:
@@ -232,10 +233,7 @@ class Trainer:
 
     def running(self) -> dict[str, float]:
         """The loss and metrics of the running epoch, as far as it has come: NaN before its first batch."""
-        if not self._seen:
-            return dict.fromkeys(["loss", *map(registry().name_of, self._followed)], math.nan)
-        named = {registry().name_of(metric): _number(metric) for metric in self._followed}
-        return {"loss": self._loss_sum / self._seen, **named}
+        return self._running.values()
 
     def stop(self, reason: str) -> None:
         """End the training after the running batch; the epoch is closed as usual."""
@@ -243,11 +241,7 @@ class Trainer:
 
     @property
     def learning_rate(self) -> float:
-        """The rate of the next update: the optimizer's ``lr`` times the schedule's factor.
-
-        Setting it makes the given rate that of the next update, and changes what the schedule multiplies accordingly;
-        see ``LearningRate.set``.
-        """
+        """The rate of the next update: the optimizer's ``lr`` times the schedule's factor; see ``LearningRate.set``."""
         return self._rate.at(self.step, self.total_steps)
 
     @learning_rate.setter
@@ -268,33 +262,13 @@ class Trainer:
     @property
     def components(self) -> list[Component]:
         """Its own, beside those of the network and the callbacks."""
-        made = (self.optimizer, self.schedule, self.regularizer, *self.all_metrics())
-        return [component for component in made if component is not None]
+        return [part for part in (self.optimizer, self.schedule, self.regularizer, *self.all_metrics()) if part]
 
     def __repr__(self) -> str:
         return f"<Trainer of {self.network!r}: {quoted(self.optimizer)}, {self.epoch} epochs trained>"
-
-    def _tell(self, event: str) -> None:
-        for listen in self._listeners[event]:
-            listen(self)
-
-
-def _number(metric: Metric) -> float:
-    """What the metric gives, as a number."""
-    value = metric.compute()
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        name = registry().name_of(metric)
-        raise ContractError(f"the metric {name} ({supplier(metric)}) gave {quoted(value)}, not a number") from None
 
 
 def _own(kind: str, given: Any) -> Any:
     """A private instance of what was given."""
     with within(kind):
         return own(kind, given)
-
-
-def _writers_of(event: str, listeners: Sequence[Callback]) -> list[Listener]:
-    """The bound methods of those that write this event: silence costs nothing."""
-    return [getattr(c, event) for c in listeners if getattr(type(c), event) is not getattr(Callback, event)]

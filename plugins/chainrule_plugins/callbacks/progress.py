@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chainrule import Callback, Training
 
@@ -32,6 +32,12 @@ class Progress(Callback):
 
     display = True
     _bar = None
+
+    def state(self) -> dict[str, Any]:
+        return {}  # what is shown is no part of a training
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        pass
 
     def on_train_start(self, trainer: Training) -> None:
         self._bar = _Bar(trainer) if sys.stderr.isatty() else None
@@ -87,6 +93,7 @@ class _Bar:
         self._task = self._progress.add_task(f"epoch {trainer.epoch + 1}/{trainer.epochs}", total=steps, values="")
         self._progress.start()
         self._drawn_at = -math.inf
+        self.start_epoch()  # one that is taken up in the middle is not told to start
 
     @property
     def width(self) -> int:
@@ -94,14 +101,15 @@ class _Bar:
         return self._progress.console.width
 
     def start_epoch(self) -> None:
-        self._epoch_start = time.perf_counter()
+        self._epoch_start, self._batches = time.perf_counter(), 0
 
     def advance(self, trainer: Training) -> None:
         now = time.perf_counter()
+        self._batches += 1
         if now - self._drawn_at < REFRESH:
             return
         self._drawn_at = now
-        rate = (trainer.batch_index + 1) * trainer.batch_size / (now - self._epoch_start)
+        rate = self._batches * trainer.batch_size / (now - self._epoch_start)
         self._progress.update(
             self._task,
             completed=trainer.step - self._first_step,

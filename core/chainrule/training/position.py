@@ -1,0 +1,69 @@
+"""Where a call of ``fit`` stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.errors import FieldError
+
+
+@dataclass
+class Position:
+    """Where a call of ``fit`` stands.
+
+    ``begun``: the epoch and the step at which it began; None between two calls. ``next_batch``: of the running epoch,
+    None between two epochs; ``order``: the state of the stream from which that epoch's order was drawn; ``since``: the
+    time at which it began.
+    """
+
+    begun: tuple[int, int] | None = None
+    rows: int | None = None
+    next_batch: int | None = None
+    order: Mapping[str, Any] | None = None
+    since: float = 0.0
+
+    def enter(self, order: Mapping[str, Any]) -> None:
+        """An epoch begins."""
+        self.next_batch, self.order, self.since = 0, order, time.perf_counter()
+
+    def leave(self) -> None:
+        """It has ended."""
+        self.next_batch = self.order = None
+
+    def require_rows(self, rows: int) -> None:
+        """Refuse data that is not that with which the call began."""
+        if self.rows is not None and self.rows != rows:
+            raise FieldError(
+                f"got {rows} samples, but the call of fit that was cut, and goes on, had {self.rows}: give it the same",
+                key="train",
+            )
+
+    def require_epochs(self, epochs: int, trained: int) -> None:
+        """Refuse an end that lies behind."""
+        came = trained + (self.next_batch is not None)
+        if self.begun is not None and self.begun[0] + epochs < came:
+            raise FieldError(
+                f"got {epochs}, but the call of fit that was cut, and goes on, has come to epoch "
+                f"{came - self.begun[0]} of its own: give it the epochs that it had, or more",
+                key="epochs",
+            )
+
+    def state(self) -> dict[str, Any]:
+        """All of it, for ``Position.of``."""
+        seconds = time.perf_counter() - self.since
+        return {
+            "begun": self.begun,
+            "rows": self.rows,
+            "next_batch": self.next_batch,
+            "order": self.order,
+            "seconds": seconds,
+        }
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> Position:
+        """The same again, now."""
+        since = time.perf_counter() - state["seconds"]
+        return cls(state["begun"], state["rows"], state["next_batch"], state["order"], since)
