@@ -34,6 +34,7 @@ from chainrule.errors import (
     FieldError,
     NonFiniteError,
     PluginError,
+    ResumeError,
     ShapeError,
     SweepError,
     TrackingError,
@@ -57,6 +58,7 @@ if _typing.TYPE_CHECKING:
     from chainrule.comparison import Comparison, compare
     from chainrule.runs.reproduce import Reproduction, reproduce
     from chainrule.runs.result import Result, load_run
+    from chainrule.runs.resume import resume
     from chainrule.runs.run import train
     from chainrule.runs.sweep import sweep
 
@@ -67,6 +69,7 @@ _LATER = {
     "compare": "chainrule.comparison",
     "Reproduction": "chainrule.runs.reproduce",
     "reproduce": "chainrule.runs.reproduce",
+    "resume": "chainrule.runs.resume",
     "Result": "chainrule.runs.result",
     "load_run": "chainrule.runs.result",
     "train": "chainrule.runs.run",
@@ -124,6 +127,7 @@ __all__ = [
     "Regularizer",
     "Reproduction",
     "Result",
+    "ResumeError",
     "Schedule",
     "Shape",
     "ShapeError",
@@ -147,6 +151,7 @@ __all__ = [
     "make",
     "registry",
     "reproduce",
+    "resume",
     "spec_of",
     "split_indices",
     "stream",

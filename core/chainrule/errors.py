@@ -11,6 +11,7 @@ ChainruleError
 ├── PluginError              a plugin could not be loaded
 ├── NonFiniteError           training left the real numbers
 ├── SweepError               jobs of a sweep failed
+├── ResumeError              a run that was cut cannot go on as it would have
 └── TrackingError            the tracking store cannot be used
 """
 
@@ -107,6 +108,10 @@ class SweepError(ChainruleError):
 
     def __str__(self) -> str:
         return f"{self.failed} of {self.jobs} jobs of the sweep {self.sweep} failed"
+
+
+class ResumeError(ChainruleError):
+    """A run that was cut cannot go on, or not as it would have."""
 
 
 class TrackingError(ChainruleError):

@@ -61,6 +61,7 @@ class TrackingOptions:
     run_name: str | None = None  # null: the overrides that differ
     figures: bool = True
     reuse: bool = False  # a run that is equal in all that can change its result, and has finished, is not run again
+    checkpoint_seconds: float | None = 10.0  # at least; 0: after every update; null: only where the training ends
 
 
 def config_folder() -> Path:

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from chainrule.runs.measured import Report, in_line, judged_by
-from chainrule.runs.result import WEIGHTS
+from chainrule.runs.result import WEIGHTS, Result
 from chainrule.runs.run import run
 from chainrule.tracking.written import files_in, written
 from chainrule.words import number, relative
@@ -22,15 +22,24 @@ def run_and_report(job: Job) -> dict[str, float] | Done:
     before = files_in(job.folder)
     try:
         result = run(job)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         if WEIGHTS in written(job.folder, before):
             sys.stderr.write(f"the weights as far as they were trained are in {relative(job.folder)}\n")
+        for note in getattr(error, "__notes__", ()):
+            sys.stderr.write(f"{note}\n")
         raise
-    report = Report(result.name, result.metrics, job.config["objective"])
     if job.sweep is not None:
+        report = Report(result.name, result.metrics, result.objective)
         took = "reused" if result.reused else f"{result.seconds:.1f} s"
         text = "  ".join([result.name, in_line(report.figures), took, relative(job.folder)])
         return Done(text, report.figures, report.judged, result.run_id, result.reused)
+    report_on(result)
+    return result.metrics
+
+
+def report_on(result: Result) -> None:
+    """Print it."""
+    report = Report(result.name, result.metrics, result.objective)
     report.table()
     if report.judged is not None:
         print(f"judged   by {judged_by(report.judged, report.objective)}: {number(result.metrics[report.judged])}")
@@ -39,7 +48,6 @@ def run_and_report(job: Job) -> dict[str, float] | Done:
     for remark in result.remarks:
         print(f"note     {remark}")
     print(f"time     {result.seconds:.1f} s{', of an equal run that had finished' if result.reused else ''}")
-    print(f"files    {relative(job.folder)}")
+    print(f"files    {relative(result.folder)}")
     if result.link:
         print(f"MLflow   {result.link}")
-    return result.metrics

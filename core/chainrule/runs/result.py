@@ -24,7 +24,7 @@ class Result:
     ``history`` one value per epoch. ``run_id`` is MLflow's, None for an untracked run; ``folder`` holds its files.
     ``seconds``: wall time. ``link``: the line that opens MLflow on it. ``stopped``: why it ended early, if it did.
     ``reused``: whether it was not run again, since an equal run had finished. ``remarks``: what a run that was made now
-    has to say of its result, a sentence each.
+    has to say of its result, a sentence each; ``objective``: the metric by which its config judges it.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Result:
     stopped: str | None
     reused: bool = False
     remarks: tuple[str, ...] = ()
+    objective: str | None = None
 
     def __repr__(self) -> str:
         splits = ("test/", "validation/", "train/")  # what was measured on the first that there is

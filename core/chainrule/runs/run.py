@@ -15,8 +15,10 @@ import numpy as np
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Callback
 from chainrule.contract.training import Training
+from chainrule.errors import ResumeError
 from chainrule.network.network import Network
 from chainrule.pictures.drawing import draw_all
+from chainrule.process.claims import claimed
 from chainrule.process.threads import blas_threads
 from chainrule.runs.building import (
     build_callbacks,
@@ -26,14 +28,27 @@ from chainrule.runs.building import (
     load_data,
     planned_epochs,
 )
+from chainrule.runs.checkpointing import Checkpointing
+from chainrule.runs.cut import Cut, how_to_resume
 from chainrule.runs.identity import describe, run_name, weights_digest
 from chainrule.runs.measured import Report
 from chainrule.runs.remarks import remarks_on
 from chainrule.runs.result import WEIGHTS, Result, loaded
 from chainrule.runs.threads import candidates, chosen_threads
-from chainrule.tracking.tags import CONFIG_DIGEST, NOTE, REMARKS, WEIGHTS_DIGEST, params_of
+from chainrule.tracking.environment import environment
+from chainrule.tracking.tags import (
+    CONFIG_DIGEST,
+    DATASET_DIGEST,
+    NOTE,
+    REMARKS,
+    TAG_LENGTH,
+    WEIGHTS_DIGEST,
+    capped,
+    params_of,
+)
 from chainrule.tracking.tracking import tracking_of
-from chainrule.tracking.written import OVERRIDES, files_in
+from chainrule.tracking.written import CHECKPOINTS, OVERRIDES, files_in
+from chainrule.training.checkpoint import Checkpoints
 from chainrule.training.history import best_epoch
 from chainrule.training.trainer import Trainer
 from chainrule.words import relative
@@ -59,44 +74,58 @@ def train(overrides: Sequence[str] = (), config_dir: str | None = None) -> Resul
     return result
 
 
-def run(job: Job) -> Result:
-    """Do one composed job."""
+def run(job: Job, cut: Cut | None = None) -> Result:
+    """Do one composed job, or go on with it where it was cut."""
     start = time.perf_counter()
     config = job.config
-    before = files_in(job.folder)  # an earlier run's, whose folder this is again
+    before = files_in(job.folder) if cut is None else {}  # an earlier run's, whose folder this is again
     tracking = tracking_of(config["tracking"])
     tracking.warm_up()  # MLflow's import and a new store take seconds; meanwhile the data is read
 
     dataset, data = load_data(config)
     model, network = build_network(config, data)
     trainer = build_trainer(config, network)
-    callbacks = build_callbacks(config, data, quiet=job.sweep is not None)
+    callbacks = build_callbacks(config, data, quiet=job.sweep is not None and cut is None)
     check_objective(job, data, trainer)
     used = [dataset, model, *network.components, *trainer.components, *callbacks]
 
-    if job.sweep is None:  # else the sweep has done it
+    if job.sweep is None and cut is None:  # else the sweep has done it
         tracking.close_orphans()
 
-    threads = config["trainer"]["threads"]
-    for number in candidates(threads) if config["tracking"]["reuse"] else ():
+    threads = config["trainer"]["threads"] if cut is None else cut.threads
+    for number in candidates(threads) if config["tracking"]["reuse"] and cut is None else ():
         with blas_threads(number):
             earlier = tracking.finished(describe(job, data, used)[CONFIG_DIGEST], WEIGHTS)
+            begun = tracking.unfinished(describe(job, data, used)[CONFIG_DIGEST]) if earlier is None else None
+        if begun is not None and finished_now(begun, tracking.uri, job):
+            earlier = begun.info.run_id
         if earlier is not None:
             return take_over(job, earlier, tracking)
 
+    checkpoints = Checkpoints(job.folder / CHECKPOINTS)
     with blas_threads(chosen_threads(threads, network, data, trainer.batch_size)):
         tags = describe(job, data, used)
+        if cut is not None:
+            tags |= cut.require_same(job, data, used)
         with tracking.run(
             name=run_name(job),
             params=params_of(config),
             tags=tags,
             dataset=(config["dataset"]["name"], data.digest),
             folder=job.folder,
+            run_id=cut.run_id if cut else None,
         ) as tracked:
             write_config(job)  # not before: a run that cannot begin leaves nothing behind
             try:
+                told = {**environment(Path.cwd()), **tags, DATASET_DIGEST: data.digest}
+                about = {"run_id": tracked.run_id, "tags": capped(told, TAG_LENGTH)}
+                saving = Checkpointing(checkpoints, config["tracking"]["checkpoint_seconds"], about)
+                if cut is not None and cut.state is not None:
+                    trainer.load_state(cut.state)
+                    for epoch, values in trainer.history.by_epoch():  # what had not reached the store
+                        tracked.log(values, epoch)
                 epochs = planned_epochs(config, data, trainer)
-                history = trainer.fit(data.train, epochs, data.validation, [*callbacks, EpochLog(tracked)])
+                history = trainer.fit(data.train, epochs, data.validation, [saving, *callbacks, EpochLog(tracked)])
                 metrics, arrays = final_metrics(trainer, data)
                 tracked.summary(metrics, step=trainer.epoch)
                 tracked.tag(WEIGHTS_DIGEST, weights_digest(network))
@@ -106,7 +135,12 @@ def run(job: Job) -> Result:
                 tracked.tag(NOTE, note(job, metrics, tracked.run_id))
                 if config["tracking"]["figures"]:
                     draw_all(job.folder / "figures", history, data, network.predict, run_name(job), arrays)
+            except KeyboardInterrupt as error:
+                if job.sweep is None:
+                    error.add_note(f"To go on with it: {how_to_resume(tracked.run_id, job.folder)}")
+                raise
             finally:  # of a run that fails or is interrupted, what there is
+                checkpoints.wait()
                 save_model(network, job.folder / "model")
                 tracked.artifacts(job.folder, before)
 
@@ -122,7 +156,21 @@ def run(job: Job) -> Result:
         tracked.where,
         trainer.stop_reason,
         remarks=tuple(remarks),
+        objective=config["objective"],
     )
+
+
+def finished_now(recorded: Any, uri: str, job: Job) -> bool:
+    """Bring an equal run to its end that was cut, where there is something left of it: whether it was."""
+    try:
+        cut = Cut.recorded(uri, recorded)
+    except ResumeError:
+        return False
+    if cut.state is None:
+        return False
+    with claimed(cut.folder, "run", "tracking.reuse"):
+        run(dataclasses.replace(job, config=dict(cut.config), folder=cut.folder), cut)
+    return True
 
 
 def take_over(job: Job, run_id: str, tracking: Any) -> Result:
@@ -141,6 +189,12 @@ class EpochLog(Callback):
 
     def on_epoch_end(self, trainer: Training) -> None:
         self.tracked.log(trainer.metrics, step=trainer.epoch)
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        pass
 
 
 def final_metrics(trainer: Trainer, data: Data) -> tuple[dict[str, float], dict[str, Any]]:

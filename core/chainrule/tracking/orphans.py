@@ -8,11 +8,14 @@ from chainrule.process.liveness import is_gone
 from chainrule.tracking.tags import ERROR, PROCESS
 
 
-def close_orphans(client: Any, experiment_id: str) -> None:
-    """Give the status KILLED to each run of an experiment that is RUNNING, and whose process is gone."""
+def close_orphans(client: Any, experiment_id: str) -> list[str]:
+    """Give the status KILLED to each run of an experiment that is RUNNING, and whose process is gone; their ids."""
+    closed = []
     for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
         told = run.data.tags.get(PROCESS)
         # Looked at again: it may have ended well since, and then gone.
         if told and is_gone(told) and client.get_run(run.info.run_id).info.status == "RUNNING":
             client.set_tag(run.info.run_id, ERROR, "its process was killed", synchronous=True)
             client.set_terminated(run.info.run_id, "KILLED")
+            closed.append(run.info.run_id)
+    return closed

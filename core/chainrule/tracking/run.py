@@ -22,12 +22,15 @@ from chainrule.process.liveness import process
 from chainrule.process.signals import signals_wait
 from chainrule.tracking.delivery import Line, beside, resend_by
 from chainrule.tracking.environment import environment
+from chainrule.tracking.folders import folder_tag
+from chainrule.tracking.histories import of_run
 from chainrule.tracking.pages import way_to
 from chainrule.tracking.series import Series
-from chainrule.tracking.store import connect, reason, usable
+from chainrule.tracking.store import connect, find_run, reason, usable
 from chainrule.tracking.tags import (
     DATASET_DIGEST,
     ERROR,
+    FOLDER,
     NAME_LENGTH,
     PARAM_LENGTH,
     PROCESS,
@@ -62,6 +65,7 @@ class Run:
         self._series: defaultdict[str, Series] = defaultdict(Series)
         self._tags: dict[str, str] = {}
         self._nonfinite: set[str] = set()
+        self._stored: set[tuple[str, int, float]] = set()  # points of an earlier process
         self._flushed = time.monotonic()
 
     def start(
@@ -77,7 +81,8 @@ class Run:
         Raises:
             TrackingError: the store does not take it.
         """
-        tags = {**environment(Path.cwd()), PROCESS: process(), DATASET_DIGEST: dataset[1], **tags}
+        place = folder_tag(self._uri, self._folder)
+        tags = {**environment(Path.cwd()), PROCESS: process(), DATASET_DIGEST: dataset[1], FOLDER: place, **tags}
         with usable(self._uri), signals_wait():
             client = connect(self._uri)
             created = client.create_run(experiment_id, None, capped(tags, TAG_LENGTH), stored(name, NAME_LENGTH))
@@ -88,6 +93,28 @@ class Run:
         self._send({"params": capped(params, PARAM_LENGTH), "metrics": [], "tags": {}})
         program = stored(tags[PROGRAM], TAG_LENGTH)
         self._send({"dataset": dataset[0], "digest": short_digest(dataset[1]), "source": program})
+
+    def go_on(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Record what goes on of a run that was cut: a point that the store has is not sent again.
+
+        Raises:
+            TrackingError: the store has no such run, or cannot be used.
+        """
+        with usable(self._uri), signals_wait():
+            client = connect(self._uri)
+            run = find_run(client, run_id)
+            self.run_id, self.where = run_id, way_to(self._uri, run.info)
+            self._line = Line(client, run_id, self._folder)
+            self._unsent = self._folder / f"unsent-{run_id}.jsonl"
+            if self._unsent.exists():
+                self._send_unsent()
+            client.update_run(run_id, "RUNNING")
+            if ERROR in run.data.tags:
+                client.delete_tag(run_id, ERROR)
+            client.set_tag(run_id, PROCESS, process(), synchronous=True)
+            histories = of_run(client, run_id, run.data.metrics)
+        self._stored = {(key, *point) for key, points in histories.items() for point in points}
+        self._tags |= capped(tags, TAG_LENGTH)
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Record values at a step. They reach the store in batches, every two seconds.
@@ -150,14 +177,15 @@ class Run:
                 self.tag(ERROR, one_line(error_in_words(error)))
             if status == "FAILED":
                 self.text("".join(traceback.format_exception(error)), "traceback.txt")
-            self._flush(last=True)
+            self._flush(last=error is None)  # of one that may go on, no point that is left out otherwise
             self._send({"status": status, "time": int(time.time() * 1000)})
             if self._unsent.exists():
                 self._send_unsent()
 
     def _flush(self, last: bool = False) -> None:
         self._flushed = time.monotonic()
-        metrics = [(key, *point) for key, series in self._series.items() for point in series.take(last)]
+        points = ((key, *point) for key, series in self._series.items() for point in series.take(last))
+        metrics = [point for point in points if (point[0], point[3], point[1]) not in self._stored]
         if metrics or self._tags:
             self._send({"metrics": metrics, "params": {}, "tags": self._tags})
         # Only now: an interrupt while it is sent must not lose it. A store takes the same point twice as one.

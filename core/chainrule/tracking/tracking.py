@@ -52,14 +52,17 @@ class Tracking:
         return self._warming.result() if self._warming else prepare_store(self.uri, self.experiment)
 
     def close_orphans(self) -> None:
-        """Give a status to runs of this experiment whose process was killed.
+        """Give a status to runs of this experiment whose process was killed; a warning says how they go on.
 
         Raises:
             TrackingError: the store cannot be used.
         """
         experiment_id = self.prepare()
         with usable(self.uri):
-            close_orphans(connect(self.uri), experiment_id)
+            closed = close_orphans(connect(self.uri), experiment_id)
+        if closed:
+            more = f", as {len(closed) - 1} others of {self.experiment} were" if len(closed) > 1 else ""
+            log.warning("The run %s was killed%s. To go on with it: chainrule resume %s", closed[0], more, closed[0])
 
     def finished(self, config_digest: str, needs: str) -> str | None:
         """The id of a run of this experiment that is equal in all that can change its result, and has finished.
@@ -82,6 +85,16 @@ class Tracking:
             log.warning("An equal run had finished, but cannot be reused: %s", missing)
         return None
 
+    def unfinished(self, config_digest: str) -> Any:
+        """Such a run that was cut, as MLflow has it; None for none.
+
+        Raises:
+            TrackingError: the store cannot be used.
+        """
+        equal = f"tags.{CONFIG_DIGEST} = '{config_digest}' and attributes.status = 'KILLED'"
+        with usable(self.uri):
+            return next(iter(connect(self.uri).search_runs([self.prepare()], equal, max_results=1)), None)
+
     def reused_by(self, sweep: str, run_id: str, objective: str | None) -> None:
         """Note that a finished run belongs to a further sweep, and by which metric that one judges it."""
         with usable(self.uri):
@@ -99,6 +112,7 @@ class Tracking:
         tags: Mapping[str, str],
         dataset: tuple[str, str],
         folder: Path,
+        run_id: str | None = None,
     ) -> Iterator[Run]:
         """Record what happens inside as one run, which ends with its status however that ends, signals included.
 
@@ -106,6 +120,7 @@ class Tracking:
             params: long ones are cut.
             dataset: name and digest.
             folder: the run's own, where it keeps what could not be sent.
+            run_id: of a run that was cut, to go on with it; its name and params stay as they are.
 
         Raises:
             TrackingError: the store cannot be used.
@@ -113,7 +128,10 @@ class Tracking:
         run = Run(self.uri, folder)
         with ended_by_signals():
             try:
-                run.start(self.prepare(), name, params, tags, dataset)
+                if run_id is None:
+                    run.start(self.prepare(), name, params, tags, dataset)
+                else:
+                    run.go_on(run_id, tags)
                 yield run
                 run.finish()
             except BaseException as error:
@@ -127,6 +145,8 @@ class Tracking:
 class NoTracking:
     """``tracking=none``: the same, and nothing is recorded."""
 
+    uri = ""
+
     def warm_up(self) -> None:
         """Nothing to begin."""
 
@@ -137,6 +157,9 @@ class NoTracking:
         """Nothing was recorded."""
 
     def finished(self, config_digest: str, needs: str) -> None:
+        """Nothing was recorded."""
+
+    def unfinished(self, config_digest: str) -> None:
         """Nothing was recorded."""
 
     def reused_by(self, sweep: str, run_id: str, objective: str | None) -> None:

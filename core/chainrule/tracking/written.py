@@ -8,6 +8,8 @@ from pathlib import Path
 
 OVERRIDES = "overrides.yaml"
 """Written by every run; so a folder below that holds it is another run's."""
+CHECKPOINTS = "checkpoints"
+"""A folder whose files are for this machine alone."""
 State = tuple[int, int, int, int]
 
 
@@ -19,7 +21,7 @@ def files_in(folder: Path) -> dict[str, State]:
         if at != folder and OVERRIDES in names:
             folders.clear()
             continue
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") and name != CHECKPOINTS]
         for path in (at / name for name in names if not name.startswith((".", "unsent-"))):
             if path.is_file():
                 state = path.stat()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 FORMAT = "chainrule training 1"
 KEPT = 2
-SUFFIX = ".safetensors"
+SUFFIX, PARTIAL = ".safetensors", ".partial"
 
 
 def write(path: Path, text: str, arrays: Mapping[str, Array]) -> None:
@@ -35,7 +36,7 @@ def write(path: Path, text: str, arrays: Mapping[str, Array]) -> None:
 
     metadata = {"format": FORMAT, "state": text, "sha256": _digest(text, arrays)}
     content = save(dict(arrays), metadata=metadata)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}{PARTIAL}")
     try:
         with partial.open("wb") as file:
             file.write(content)
@@ -94,17 +95,22 @@ class Checkpoints:
         self._thread: ThreadPoolExecutor | None = None
         self._writing: Future[None] | None = None
         self._failed = False
-
-    @property
-    def busy(self) -> bool:
-        """Whether one is being written."""
-        return self._writing is not None and not self._writing.done()
+        self.took = 0.0
+        """Seconds that the last one took to be written, beside the training."""
 
     def save(self, state: Any) -> None:
-        """Begin to write a state, as it is now. Where it cannot be, one warning says so, and training goes on."""
+        """Begin to write a state, as it is now, once the one before is on the disk.
+
+        Where it cannot be written, one warning says so, and training goes on.
+
+        Raises:
+            ContractError: something in it is no plain value.
+        """
         text, arrays = encoded(state)
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        if self._writing is not None:
+            self._writing.result()  # or copies of states that wait would fill the memory
         self._writing = self._thread.submit(self._write, text, arrays)
 
     def wait(self) -> None:
@@ -127,8 +133,11 @@ class Checkpoints:
         return sorted(path for path in self.folder.glob(f"*{SUFFIX}") if path.stem.isdecimal())
 
     def _write(self, text: str, arrays: Mapping[str, Array]) -> None:
+        begin = time.monotonic()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            for left in self.folder.glob(f".*{PARTIAL}"):
+                left.unlink(missing_ok=True)  # by a process that was killed
             files = self._files()
             number = int(files[-1].stem) + 1 if files else 1
             write(self.folder / f"{number:06}{SUFFIX}", text, arrays)
@@ -139,3 +148,4 @@ class Checkpoints:
             if not self._failed:
                 log.warning("A checkpoint cannot be written to %s: %s. Training goes on.", self.folder, error.strerror)
             self._failed = True
+        self.took = time.monotonic() - begin

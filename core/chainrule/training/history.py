@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from chainrule.registry.goals import goal_of
 from chainrule.words import number
@@ -43,6 +43,12 @@ class History(dict[str, list[float]]):
         self.epochs += 1
         for name, column in self.items():
             column.append(values.get(name, math.nan))
+
+    def by_epoch(self) -> Iterator[tuple[int, dict[str, float]]]:
+        """The values of each epoch, from 1, from where on a name had one."""
+        first = {name: next((i for i, x in enumerate(column) if x == x), 0) for name, column in self.items()}
+        for index in range(self.epochs):
+            yield index + 1, {name: column[index] for name, column in self.items() if index >= first[name]}
 
 
 def best_epoch(history: History, name: str) -> tuple[float, int] | None:
