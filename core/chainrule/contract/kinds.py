@@ -428,7 +428,7 @@ class Callback(Component):
         """``fit`` begins."""
 
     def on_epoch_start(self, trainer: Training) -> None:
-        """``trainer.epoch`` (from 1) begins."""
+        """``trainer.epoch`` (from 1) begins; of one that was cut, only the first time."""
 
     def on_gradient(self, trainer: Training) -> None:
         """The gradient of a batch stands in ``trainer.network.parameters.grad``, and may be changed there; the update

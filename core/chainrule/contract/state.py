@@ -13,7 +13,8 @@ LENT = ("_work", "_lent_scope")
 
 def gathered(component: Any) -> dict[str, Any]:
     """Every attribute of a component that is no field, by name: itself, not a copy."""
-    fields = {field.name for field in dataclasses.fields(component)}
+    is_dataclass = dataclasses.is_dataclass(component)  # one that is given as it is need not be
+    fields = {field.name for field in dataclasses.fields(component)} if is_dataclass else set()
     return {name: value for name, value in vars(component).items() if name not in fields and name not in LENT}
 
 

@@ -12,7 +12,7 @@ from chainrule.registry.making import spec_of
 from chainrule.testing.arrays import distance, global_randomness
 from chainrule.testing.kit import CheckFailed, check, expect
 from chainrule.testing.subject import Subject, changed_fields
-from chainrule.testing.training import Failing, fit, trainer
+from chainrule.testing.training import Failing, Saving, fit, trainer
 from chainrule.training.trainer import Trainer
 
 
@@ -89,6 +89,23 @@ def check_continues_from_state(subject: Subject) -> None:
         f"replaced after 3 epochs by a new instance with its state, parameters are off by {off:.3g} after 3 more",
         "return all that it gathers from state(), and take it over in load_state(state)",
     )
+
+
+@check("callback")
+def check_resumes(subject: Subject) -> None:
+    """A training that is saved between any two updates, and taken up with a new instance, ends as it would have."""
+    saving = Saving()
+    expected = fit(trainer(), [subject.make(), saving])
+    for step, state in enumerate(saving.states, start=1):
+        again = trainer()
+        again.load_state(state)
+        off = distance(fit(again, [subject.make()]), expected)
+        expect(
+            off == 0,
+            f"saved after update {step} and taken up with a new instance, parameters are off by {off:.3g} at the end",
+            "keep what it gathers on self, or return all of it from state() and take it over in load_state(state), after "
+            "on_train_start; on_epoch_start is not called again for an epoch that has begun",
+        )
 
 
 @check("callback")

@@ -7,11 +7,13 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from chainrule.contract.kinds import KINDS, Component
+from chainrule.errors import ContractError
+from chainrule.training.encoding import decoded, encoded
 
 if TYPE_CHECKING:
     from chainrule.testing.subject import Subject
@@ -87,6 +89,22 @@ def expect(condition: bool | np.bool_, what: str, mend: str) -> None:
     """Fail the running check where the condition is false."""
     if not condition:
         raise CheckFailed(what, mend)
+
+
+def as_kept(state: Any) -> Any:
+    """What a checkpoint gives back of a state.
+
+    Raises:
+        CheckFailed: no file can keep it.
+    """
+    try:
+        return decoded(*encoded(state))
+    except ContractError as error:
+        raise CheckFailed(
+            f"its state cannot be saved: {error}",
+            "let state() return numbers, texts, arrays, NumPy's generators, and lists, tuples and dicts of them, and "
+            "make the rest of them in load_state(state)",
+        ) from None
 
 
 def raised(error: BaseException) -> CheckFailed:

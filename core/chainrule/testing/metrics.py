@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.contract.arrays import Array, Task
 from chainrule.contract.kinds import Metric
 from chainrule.testing.arrays import close, is_finite_number
-from chainrule.testing.kit import check, expect
+from chainrule.testing.kit import as_kept, check, expect
 from chainrule.testing.subject import Subject
 
 ROWS = 24
@@ -107,6 +107,26 @@ def check_reset_forgets(subject: Subject) -> None:
             close(found, expected),
             f"after other rows and a reset it gives {found.tolist()}, and a new one {expected.tolist()}",
             "set everything that update gathers back in reset",
+        )
+
+
+@check("metric")
+def check_continues_from_state(subject: Subject) -> None:
+    """A new instance, given its state in the middle as a file keeps it, gathers on as the old one would have."""
+    for task in subject.make().tasks:
+        prediction, target = data(subject, task)
+        old, new = subject.make(), subject.make()
+        whole = value(subject.make(), prediction, target, CUTS[0])
+        old.reset()
+        gather(old, prediction[: ROWS // 2], target[: ROWS // 2], (ROWS // 2,))
+        new.reset()
+        new.load_state(as_kept(old.state()))
+        gather(new, prediction[ROWS // 2 :], target[ROWS // 2 :], (ROWS // 2,))
+        found = np.asarray(new.compute())
+        expect(
+            np.array_equal(found, whole, equal_nan=True),
+            f"taken up in the middle by a new instance, it gives {found}, not {whole}",
+            "keep what it gathers on self, not in the module, or write state() and load_state(state)",
         )
 
 

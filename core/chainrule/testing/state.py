@@ -69,6 +69,23 @@ def check_deterministic(subject: Subject) -> None:
             )
 
 
+@check("layer")
+def check_randomness_continues(subject: Subject) -> None:
+    """A new instance, given what a checkpoint keeps of the old one, draws what that would have drawn."""
+    for shape in subject.input_shapes:
+        old, new = Bench(subject, shape), Bench(subject, shape)
+        old.forward(inputs(subject, shape))
+        new.restore(old.state())
+        x = inputs(subject, shape, index=1)
+        off = distance(old.forward(x).copy(), new.forward(x))
+        expect(
+            off == 0,
+            f"taken up after one forward pass by a new instance, the second one differs by {off:.3g}",
+            "draw random numbers from self.rng alone, and declare what training gathers with self.buffer: nothing else "
+            "is in a checkpoint",
+        )
+
+
 @check("layer", "activation")
 def check_instances_apart(subject: Subject) -> None:
     """Two instances share no state: each goes back from its own forward pass."""

@@ -12,6 +12,7 @@ from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.kinds import Callback, Initializer, Layer, Loss, Optimizer
 from chainrule.contract.training import Training
 from chainrule.network.network import Network
+from chainrule.testing.kit import as_kept
 from chainrule.training.trainer import Trainer
 
 
@@ -75,6 +76,19 @@ class Failing(Callback):
     def on_batch_end(self, trainer: Training) -> None:
         if trainer.step == 2:
             raise InterruptedError
+
+
+class Saving(Callback):
+    """Keeps the state of the training between its updates, as a checkpoint would."""
+
+    def __init__(self) -> None:
+        self.states: list[Any] = []
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def on_batch_end(self, trainer: Trainer) -> None:  # type: ignore[override]
+        trainer.rest.when(lambda: self.states.append(as_kept(trainer.state())))
 
 
 def trainer() -> Trainer:

@@ -73,7 +73,11 @@ class KeepsTotal(SquaredError):
         self.total, self.count = getattr(self, "total", 0.0), 0
 
 
-@breaks("instances_apart", says=r"with another instance at work it gives [\d.]+ in place of [\d.]+")
+@breaks(
+    "instances_apart",
+    also=("continues_from_state",),
+    says=r"with another instance at work it gives [\d.]+ in place of [\d.]+",
+)
 class SharedTotals(SquaredError):
     totals = [0.0, 0]
 
@@ -100,6 +104,12 @@ class WritesToPrediction(SquaredError):
 @breaks("goal", says="goal is 'max', and for a regression task it gives 0 where all is right, 9 where all is wrong")
 class WrongWay(SquaredError):
     goal = "max"
+
+
+@breaks("continues_from_state", says="taken up in the middle by a new instance, it gives")
+class GathersElsewhere(SquaredError):
+    def state(self) -> dict[str, Any]:
+        return {}
 
 
 # ---- callbacks
@@ -130,6 +140,10 @@ class Shrinks(cr.Callback):
         self.updates = state["updates"]
 
 
+class Bar:
+    """What no file can keep."""
+
+
 @breaks("listens", says="it writes none of the events")
 class Deaf(cr.Callback):
     """Hears nothing."""
@@ -149,7 +163,7 @@ class Blows(Shrinks):
 
 @breaks(
     "deterministic",
-    also=("starts_anew", "continues_from_state"),
+    also=("starts_anew", "continues_from_state", "resumes"),
     says="two trainings, each with a new instance, end with parameters that differ by",
 )
 class GlobalDice(Shrinks):
@@ -163,13 +177,39 @@ class CountsOn(Shrinks):
         pass
 
 
-@breaks("continues_from_state", says="replaced after 3 epochs by a new instance with its state, parameters are off by")
+@breaks(
+    "continues_from_state",
+    also=("resumes",),
+    says="replaced after 3 epochs by a new instance with its state, parameters are off by",
+)
 class NoState(Shrinks):
     def state(self) -> dict[str, Any]:
         return {}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         pass
+
+
+@breaks("resumes", says="saved after update 1 and taken up with a new instance, parameters are off by")
+class CountsInTheEpoch(Shrinks):
+    def on_epoch_start(self, trainer: cr.Training) -> None:
+        self.in_epoch = 0
+
+    def on_train_start(self, trainer: cr.Training) -> None:
+        super().on_train_start(trainer)
+        self.in_epoch = 0
+
+    def on_batch_end(self, trainer: cr.Training) -> None:
+        super().on_batch_end(trainer)
+        self.in_epoch += 1
+        if self.in_epoch == 3:
+            trainer.network.parameters.theta[...] *= 0.99
+
+
+@breaks("resumes", says=r"its state cannot be saved: callbacks\[0\]\[1\].bar holds a Bar, which no file can keep")
+class KeepsABar(Shrinks):
+    def state(self) -> dict[str, Any]:
+        return {"updates": self.updates, "bar": Bar()}
 
 
 @breaks("hears_failure", says=r"when a training failed in its second step, on_exception raised \[AttributeError\(")

@@ -392,8 +392,23 @@ class DrawsAlways(Noisy):
 
 
 @breaks(
+    "randomness_continues",
+    also=("gradient_of_input",),
+    says="taken up after one forward pass by a new instance, the second one differs by",
+)
+class OwnDice(Noisy):
+    def build(self, input_shape: cr.Shape) -> cr.Shape:
+        self.dice = np.random.default_rng(0)
+        return input_shape
+
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        self.r = self.dice.random(x.shape).astype(x.dtype) if training else np.ones_like(x)
+        return x * self.r
+
+
+@breaks(
     "deterministic",
-    also=("gradient_of_input", "instances_apart"),
+    also=("gradient_of_input", "instances_apart", "randomness_continues"),
     says="two instances built with the same seed differ in forward, by",
 )
 class GlobalNoise(Noisy):
