@@ -17,7 +17,7 @@ from chainrule.runs.changes import changes, threads_of
 from chainrule.runs.identity import describe
 from chainrule.tracking.environment import environment
 from chainrule.tracking.folders import folder_of
-from chainrule.tracking.tags import CONFIG_DIGEST, DATASET_DIGEST, PROCESS, RESUMED, TAG_LENGTH, capped
+from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, DATASET_DIGEST, PROCESS, RESUMED, TAG_LENGTH, capped
 from chainrule.tracking.written import CHECKPOINTS
 from chainrule.training.checkpoint import Checkpoints
 from chainrule.words import relative
@@ -92,7 +92,8 @@ class Cut:
         here = describe(dataclasses.replace(job, config=dict(self.config)), data, used)
         told = []
         if here[CONFIG_DIGEST] != begun:
-            now = capped({**environment(Path.cwd()), **here, DATASET_DIGEST: data.digest}, TAG_LENGTH)
+            told_here = {**environment(Path.cwd()), BLAS: here[BLAS], DATASET_DIGEST: data.digest}
+            now = capped(told_here, TAG_LENGTH)
             differ = {name: both for name, both in changes(self.tags, now).items() if name not in NO_MATTER}
             told = [f"{name} was {then}, here it is {now}" for name, (then, now) in differ.items()]
             told = told or ["its config.yaml was changed, or components came to it"]

@@ -103,8 +103,8 @@ def check_resumes(subject: Subject) -> None:
         expect(
             off == 0,
             f"saved after update {step} and taken up with a new instance, parameters are off by {off:.3g} at the end",
-            "keep what it gathers on self, or return all of it from state() and take it over in load_state(state), after "
-            "on_train_start; on_epoch_start is not called again for an epoch that has begun",
+            "keep what it gathers on self, or return all of it from state() and take it over in load_state(state), "
+            "after on_train_start; on_epoch_start is not called again for an epoch that has begun",
         )
 
 
