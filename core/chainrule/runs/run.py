@@ -175,9 +175,11 @@ def finished_now(recorded: Any, uri: str, job: Job) -> bool:
 
 def take_over(job: Job, run_id: str, tracking: Any) -> Result:
     """The result of an equal run that has finished, with its files in the folder of this job."""
-    result = dataclasses.replace(loaded(run_id, tracking.uri, job.folder), name=run_name(job), reused=True)
+    objective = job.config["objective"]
+    found = loaded(run_id, tracking.uri, job.folder)
+    result = dataclasses.replace(found, name=run_name(job), reused=True, objective=objective)
     if job.sweep is not None:
-        tracking.reused_by(job.sweep, run_id, job.config["objective"])
+        tracking.reused_by(job.sweep, run_id, objective)
     return result
 
 

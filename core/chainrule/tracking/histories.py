@@ -12,7 +12,7 @@ from chainrule.tracking.uris import ARTIFACTS, sqlite_path
 Point = tuple[int, float]
 """Step and value."""
 POINTS = 2500
-"""Of each run, as many as a server gives; it thins out what is longer, which no metric of ours is."""
+"""Of each run, as many as a server gives; it thins out what is longer: of over 8,000 epochs."""
 
 
 def of_run(client: Any, run_id: str, metrics: Iterable[str]) -> dict[str, list[Point]]:

@@ -95,7 +95,7 @@ def test_the_new_run_has_a_folder_of_its_own_and_no_figures(program_in, folder):
     first = cr.train(["trainer.epochs=3", "callbacks=[nan_guard]"])
     ran = program_in("reproduce", first.run_id, folder=folder)
     files = folder / re.search(r"^files +(outputs/reproductions/\S+)$", ran.out, re.MULTILINE)[1]
-    assert {path.name for path in files.iterdir()} == {"config.yaml", "overrides.yaml", "model"}
+    assert {path.name for path in files.iterdir()} == {"config.yaml", "overrides.yaml", "model", "checkpoints"}
     then, now = (load_file(place / "model" / "weights.safetensors") for place in (first.folder, files))
     assert {name: array.tobytes() for name, array in then.items()} == {n: a.tobytes() for n, a in now.items()}
     assert yaml.safe_load((files / "config.yaml").read_text())["tracking"]["enabled"] is False

@@ -187,7 +187,7 @@ def test_its_files_are_its_artifacts(bare, store, tmp_path):
     assert store.artifacts(run, "figures") == {"figures/curves.png", "figures/decision_boundary.png"}
     assert store.artifacts(run, "model") == {"model/weights.safetensors", "model/architecture.json"}
     copy = Path(store.client.download_artifacts(run.info.run_id, "", str(tmp_path)))
-    for path in (path for path in files.rglob("*") if path.is_file()):
+    for path in (path for path in files.rglob("*") if path.is_file() and path.parent.name != "checkpoints"):
         assert (copy / path.relative_to(files)).read_bytes() == path.read_bytes()
     assert yaml.safe_load((copy / "overrides.yaml").read_text()) == ["experiment=xor"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in copy.glob("figures/*.png"))
@@ -264,7 +264,7 @@ def test_nothing_is_recorded_with_tracking_none(program, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"outputs"}
     assert "MLflow" not in ran.out
     [files] = tmp_path.glob("outputs/xor/*")
-    assert {path.name for path in files.iterdir()} == {"config.yaml", "overrides.yaml", "model"}
+    assert {path.name for path in files.iterdir()} == {"config.yaml", "overrides.yaml", "model", "checkpoints"}
 
 
 def test_figures_may_be_left_out(train, store):
@@ -284,7 +284,7 @@ def test_a_run_in_the_folder_of_an_earlier_one_records_what_it_wrote_itself(trai
     assert store.artifacts(second) == {"config.yaml", "overrides.yaml", "model"}
     assert store.artifacts(second, "model") == {"model/weights.safetensors", "model/architecture.json"}
     kept = {path.name for path in (folder / "one folder").iterdir()}
-    assert kept == {"config.yaml", "overrides.yaml", "model", "figures", "notes.txt"}
+    assert kept == {"config.yaml", "overrides.yaml", "model", "figures", "notes.txt", "checkpoints"}
     # Around another run's folder: that one's files are not its own.
     assert train("hydra.run.dir=.", *QUICK).status == 2
     assert train("hydra.run.dir=around", "tracking.run_name=around", *QUICK).status == 0
@@ -593,8 +593,9 @@ def test_a_signal_in_the_middle_of_a_run_records_it_as_killed(folder, store, num
     assert running.returncode == status
     [run] = store.runs(f"attributes.run_name = '{name}'")
     assert run.info.status == "KILLED"
-    first, last = err.splitlines()
+    first, second, last = err.splitlines()
     assert first.startswith("the weights as far as they were trained are in outputs/xor/")
+    assert second == f"To go on with it: chainrule resume {run.info.run_id}"
     assert last == "chainrule: interrupted"
     assert store.artifacts(run) == {"config.yaml", "overrides.yaml", "model"}
 

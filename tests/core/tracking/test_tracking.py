@@ -1,6 +1,7 @@
 """The life of a run, read back from a real SQLite store."""
 
 import hashlib
+import itertools
 import json
 import logging
 import re
@@ -195,13 +196,14 @@ def test_names_that_mlflow_refuses_are_changed_to_ones_that_it_takes(uri, record
     assert run.data.tags["a_b"] == "1"
 
 
-def test_many_points_are_thinned_evenly_and_the_last_is_kept(uri, record):
+def test_many_points_are_thinned_and_the_last_is_kept(uri, record):
     def during(run):
         for step in range(10_000):
             run.log({"loss": step}, step=step)
 
     steps = [step for step, _ in points(uri, record(during), "loss")]
-    assert steps == [*range(0, 10_000, 16), 9_999]
+    strides = [range(1000), range(1000, 2000, 2), range(2000, 4000, 4), range(4000, 8000, 8), range(8000, 10_000, 16)]
+    assert steps == [*itertools.chain(*strides), 9_999]
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=300))
@@ -221,6 +223,13 @@ def test_however_points_are_sent_their_number_is_bounded(flushes):
     assert steps[0] == 0
     assert steps[-1] == len(flushes) - 1
     assert len(steps) <= 8 + 4 * np.ceil(np.log2(max(1, len(flushes) / 8))) + 1
+    assert set(steps) == set(thinned(len(flushes))), "whenever they were sent"
+
+
+def thinned(count: int) -> list[int]:
+    """Of the first 8 each, of as many again every second, of twice as many every fourth, and so on; and the last."""
+    strides = [next(stride for stride in (2**k for k in range(20)) if step < 8 * stride) for step in range(count)]
+    return [step for step, stride in enumerate(strides) if step % stride == 0 or step == count - 1]
 
 
 def test_values_reach_the_store_while_training_goes_on(uri, record, monkeypatch):
@@ -451,7 +460,7 @@ def test_no_tracking_has_the_same_interface_and_records_nothing(tmp_path, monkey
     assert not list(tmp_path.iterdir())
     for real, other in ((tracking.Tracking, tracking.NoTracking), (recording.Run, recording.NoRun)):
         public = {name for name in vars(real) if not name.startswith("_")}
-        assert public - {"start", "finish"} <= set(dir(other))
+        assert public - {"start", "go_on", "finish"} <= set(dir(other))
 
 
 def test_an_error_in_the_making_of_a_run_is_told_in_two_lines(uri, tmp_path):
