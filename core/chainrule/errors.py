@@ -24,6 +24,11 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from chainrule.words import SHOWN, cut, listed
+
+LISTED = 40
+"""Names in a message, at most."""
+
 
 class ChainruleError(Exception):
     """The base of all of them. ``exit_status`` is what the command line ends with."""
@@ -134,14 +139,14 @@ def did_you_mean(name: object, known: Iterable[str], most: int = 12) -> str:
     >>> did_you_mean("admm", ["adam", "sgd"])
     'Did you mean "adam"? Known: adam, sgd.'
     """
-    names = sorted(known)
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    names = sorted(cut(str(name), SHOWN) for name in known)  # comparing takes the product of both lengths
+    close = difflib.get_close_matches(cut(str(name), SHOWN), names, n=1, cutoff=0.5)
     hint = f'Did you mean "{close[0]}"? ' if close else ""
     if not names:
         return f"{hint}None is known."
     if len(names) > most and close:
         return hint.strip()
-    return f"{hint}Known: {', '.join(names)}."
+    return f"{hint}Known: {listed(names, LISTED)}."
 
 
 def debugging() -> bool:

@@ -1,6 +1,7 @@
 """The user's own table."""
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import chainrule as cr
-from chainrule_plugins.datasets import Csv
+from chainrule_plugins.datasets import Csv, Npz
 from chainrule_plugins.datasets._preparation import missing_class, scaled
 
 ALL = {"validation_fraction": 0.0, "test_fraction": 0.0, "scale": "none"}  # every row for training, as it stands
@@ -321,8 +322,7 @@ NOT_A_NUMBER = "is not a finite number; encode text as numbers, or leave the col
         ('"a\nb;c";y\n1;0\n', 'data.csv, line 1: the header has no ",", but a ";"; where that separates the cells, '
          """give "dataset.separator=';'\""""),
         (b"PK\x03\x04", "data.csv is an Excel workbook or a zip archive, not text; save the table as CSV"),
-        (b"\x1f\x8b\x08", "data.csv is not a sound gzip file: Compressed file ended before the end-of-stream "
-         "marker was reached"),
+        (b"\x1f\x8b\x08", "data.csv is truncated: its compressed data ends too early"),
         ("a,y\n1,0\n2\n", "data.csv, line 3: the row has 1 cells, the header has 2"),
         ("a,y\n1,0\n\n2,1,3\n", "data.csv, line 4: the row has 3 cells, the header has 2"),
         ('a,y\n1,0\n2,"open\n\n', "data.csv, line 3: unexpected end of data"),
@@ -503,7 +503,43 @@ def test_a_file_that_is_not_there(write, tmp_path):
 
 def test_a_folder_in_its_place(write):
     Path("data.csv").mkdir()
-    assert error_of() == "data.csv cannot be read: Is a directory"
+    assert error_of() == "data.csv is no file, but a folder, a pipe or a device"
+
+
+@pytest.mark.parametrize("dataset", [Csv, Npz])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("data\0.csv", r"'data\x00.csv' leads to no file: no path holds a zero byte"),
+        ("a" * 5000, "leads to no file: File name too long"),
+        ("\ud800", r"'\ud800' leads to no file: 'utf-8' codec can't encode"),
+        ("~nobody_of_that_name/x.csv", "leads to no file: Could not determine home directory"),
+        ("/dev/zero", "/dev/zero is no file, but a folder, a pipe or a device"),
+    ],
+)
+def test_a_path_that_leads_to_no_file(dataset, path, message):
+    with pytest.raises(cr.DataError) as refused:
+        dataset(path=path, **({"target": "y"} if dataset is Csv else {})).load()
+    assert message in str(refused.value)
+    assert len(str(refused.value)) < 200
+
+
+def test_what_unpacks_to_more_than_the_memory_is_refused_while_it_is_unpacked(write, monkeypatch):
+    write(gzip.compress(b"a,y\n" + b"0" * 50_000_000))
+    monkeypatch.setattr("chainrule_plugins.datasets._files.free_memory", lambda: 10_000_000)
+    tracemalloc.start()
+    assert error_of() == "data.csv is too large: unpacked it takes more memory than is free"
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
+
+
+def test_messages_quote_the_beginning_of_what_is_long(write):
+    names = [f"column_{k}" for k in range(5000)]
+    for header, row in ((["a" * 100_000, "b"], "1,2"), (names, ",".join(["1"] * len(names)))):
+        write(",".join(header) + f"\n{row}\n")
+        assert len(error_of(target="zzz")) < 1000
+    write("a,y\n1,0\n" + "x" * 100_000 + ",1\n")
+    assert len(error_of(features=["a"])) < 300
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 import os
 import re
+import struct
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -278,3 +281,68 @@ def test_flipped_bits_are_noticed(save):
     content[len(content) // 2] ^= 0xFF
     Path("data.npz").write_bytes(content)
     assert error_of() == "data.npz, x: it is damaged (Bad CRC-32 for file 'x.npy')"
+
+
+def archive(path: str, content: bytes, method: int = zipfile.ZIP_STORED, name: str = "x.npy") -> None:
+    """One array, of that content, in an archive of another maker."""
+    with zipfile.ZipFile(path, "w", method) as file:
+        file.writestr(name, content)
+
+
+def npy(shape: str, data: bytes = bytes(24), dtype: str = "<f8") -> bytes:
+    """An array as NumPy writes one, with that text as its shape."""
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+
+
+DAMAGED = "data.npz, x: it is damaged ("
+OTHER = "data.npz, x: it is encrypted, or compressed by another method than NumPy's; np.savez writes it"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (npy("(10**12,)"), DAMAGED + "malformed node or string on line 1"),
+        (npy("(1000000000000,)"), DAMAGED + "its header announces 8,000,000,000,000 bytes, it has 24)"),
+        (npy("(3,)", bytes(25)), DAMAGED + "its header announces 24 bytes, it has 25)"),
+        (npy("(-3,)"), DAMAGED + "its header announces -24 bytes, it has 24)"),
+        (npy("(" + "9" * 5000 + ",)"), DAMAGED + "Cannot parse header: "),
+        (npy("(3"), DAMAGED),
+        (b"\x80\x04N.", DAMAGED + "EOF: reading magic string, expected 8 bytes got 4)"),
+        (b"", DAMAGED + "EOF: reading magic string, expected 8 bytes got 0)"),
+    ],
+)
+def test_what_a_header_says_is_compared_before_memory_is_taken(save, content, message):
+    archive("data.npz", content)
+    tracemalloc.start()
+    assert error_of().startswith(message)
+    assert len(error_of()) < 200
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+
+
+def test_an_array_larger_than_the_memory_is_refused(save, monkeypatch):
+    save(x=X, y=CLASSES)
+    monkeypatch.setattr("chainrule_plugins.datasets._files.free_memory", lambda: 1000)
+    assert error_of() == "data.npz, x is too large: it takes 0.0 GB, and 0.0 GB are free"
+
+
+def test_archives_that_numpy_does_not_write(save):
+    archive("data.npz", npy("(3,)"), zipfile.ZIP_BZIP2)
+    assert error_of() == OTHER
+    save(x=X, y=CLASSES)
+    whole = Path("data.npz").read_bytes()
+    directory = whole.index(b"PK\x01\x02")
+    for at, new, message in (
+        (directory + 8, b"\x01", OTHER),  # the flag of an encrypted member
+        (directory + 10, b"\x63", OTHER),  # the method of AES
+        (directory + 42, b"\xff\xff\xff\x7f", DAMAGED),  # where the member begins
+        (directory, b"XX", "data.npz is not an .npz file, or is truncated; np.savez(path, x=x, y=y) writes one"),
+    ):
+        Path("data.npz").write_bytes(whole[:at] + new + whole[at + len(new) :])
+        assert error_of().startswith(message)
+
+
+def test_a_long_name_is_quoted_by_its_beginning(save):
+    archive("data.npz", npy("(3,)"), name="n" * 50_000 + ".npy")
+    assert len(error_of()) < 300

@@ -7,13 +7,11 @@ used in place of the public ones: ``<url>/<dataset>/<file>.gz``.
 What is particular to a dataset is a table, ``IdxSource``.
 """
 
-import gzip
 import hashlib
 import math
 import os
 import struct
 import tempfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from chainrule import Array, DataError, Split
+from chainrule_plugins.datasets._files import stored, unpacked
 
 
 @dataclass(frozen=True)
@@ -52,27 +51,20 @@ class IdxFile:
         Raises:
             DataError: what is wrong with it.
         """
-        try:
-            stored = path.read_bytes()
-            content = gzip.decompress(stored) if path.suffix == ".gz" else stored
-        except EOFError:
-            raise DataError(f"{path} is truncated: its compressed data ends too early") from None
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(f"{path} is not a sound gzip file: {error}") from None
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}") from None
+        packed = stored(path)
+        content = unpacked(path, packed) if path.suffix == ".gz" else packed
         array = parse_idx(content, self.axes, str(path))
         sha256 = hashlib.sha256(content).hexdigest()
         if self.sha256 not in (None, sha256):
             raise DataError(f"{path} is altered: the SHA-256 of its content is {sha256}, not {self.sha256}")
         if self.gz_md5 and path.suffix == ".gz":
-            md5 = hashlib.md5(stored, usedforsecurity=False).hexdigest()
+            md5 = hashlib.md5(packed, usedforsecurity=False).hexdigest()
             if md5 != self.gz_md5:
                 raise DataError(f"{path} is altered: its MD5 is {md5}, not {self.gz_md5}")
         return array, sha256
 
 
-def parse_idx(content: bytes, axes: int, name: str) -> Array:
+def parse_idx(content: bytes | bytearray, axes: int, name: str) -> Array:
     """The array of unsigned bytes in an IDX file.
 
     It starts with big-endian numbers of 4 bytes: the magic number (0x08 for unsigned bytes, then the number of axes)

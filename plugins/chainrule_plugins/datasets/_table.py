@@ -2,10 +2,8 @@
 
 import csv
 import dataclasses
-import gzip
 import io
 import math
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import NoReturn
 import numpy as np
 
 from chainrule import Array, DataError, UnknownName, did_you_mean
+from chainrule_plugins.datasets._files import brief, found, stored, unpacked
 from chainrule_plugins.datasets._preparation import LARGEST, TOO_LARGE
 
 MISSING_MARKS = frozenset(
@@ -43,7 +42,7 @@ class Table:
         Raises:
             DataError: it is not a table with named columns and rows of equal length.
         """
-        path = Path(given).expanduser()
+        path = found(given)
         records = _records(path, read_text(path), separator)
         line, text, width = next(records, (0, "", 0))
         if not width:
@@ -59,7 +58,7 @@ class Table:
             if not name and position:
                 raise DataError(f"{path}, line {line}: column {position + 1} has no name; name it or leave it out")
             if name in columns:
-                raise DataError(f'{path}, line {line}: two columns have the name "{name}"')
+                raise DataError(f'{path}, line {line}: two columns have the name "{brief(name)}"')
             if name:
                 columns[name] = position
         rows, lines = [], []
@@ -99,7 +98,7 @@ class Table:
         for name in names:
             if name not in self.columns:
                 known = did_you_mean(name, self.columns)
-                raise UnknownName(f'{self.path} has no column "{name}" in its first line. {known}', key=field)
+                raise UnknownName(f'{self.path} has no column "{brief(name)}" in its first line. {known}', key=field)
 
     def cells(self, name: str) -> Sequence[str]:
         """The text of a column, none of it missing."""
@@ -139,10 +138,11 @@ class Table:
 
     def _refuse_number(self, row: int, name: str, cell: str, names: Sequence[str]) -> NoReturn:
         if number(cell) is not None:
-            self.refuse(row, name, f"{cell} {TOO_LARGE}")
+            self.refuse(row, name, f"{brief(cell)} {TOO_LARGE}")
         self.refuse_decimal_comma(row, name, cell)
         reason = (
-            why_missing(cell) or f'"{cell}" is not a finite number; encode text as numbers, or leave the column out'
+            why_missing(cell)
+            or f'"{brief(cell)}" is not a finite number; encode text as numbers, or leave the column out'
         )
         self.refuse(row, name, reason + self._way_out(names))
 
@@ -164,12 +164,11 @@ class Table:
         whole, comma, fraction = cell.partition(",")
         pointed = f"{whole.replace('.', '')}.{fraction}"
         if comma and number(pointed) is not None:
-            self.refuse(
-                row, column, f'"{cell}" has a comma; write {pointed} if it is a decimal comma, else leave it out'
-            )
+            reason = f'"{brief(cell)}" has a comma; write {brief(pointed)} if it is a decimal comma, else leave it out'
+            self.refuse(row, column, reason)
 
     def refuse(self, row: int, column: str, reason: str) -> NoReturn:
-        raise DataError(f'{self.path}, line {self.lines[row]}, column "{column}": {reason}')
+        raise DataError(f'{self.path}, line {self.lines[row]}, column "{brief(column)}": {reason}')
 
 
 def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, str, int]]:
@@ -253,19 +252,11 @@ def list_option(field: str, names: Sequence[str]) -> str:
 def read_text(path: Path) -> str:
     """A text file in UTF-8, or in UTF-16 with its byte order mark, which may be compressed by gzip; its line ends are
     as they are."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"there is no file {path} (looked for from {Path.cwd()})") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    content: bytes | bytearray = stored(path)
     if content[:2] == b"PK":
         raise DataError(f"{path} is an Excel workbook or a zip archive, not text; save the table as CSV")
     if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(f"{path} is not a sound gzip file: {error}") from None
+        content = unpacked(path, content)
     try:
         return content.decode("utf-16" if content.startswith(UTF16) else "utf-8-sig")
     except UnicodeDecodeError as error:

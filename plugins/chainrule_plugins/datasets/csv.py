@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from chainrule import Array, Data, DataError, Dataset, FieldError, Task
+from chainrule_plugins.datasets._files import brief
 from chainrule_plugins.datasets._preparation import (
     Scale,
     are_classes,
@@ -167,7 +168,7 @@ class Csv(Dataset):
             row = values.index(None)
             table.refuse_decimal_comma(row, name, cells[row])
             if any(value is not None for value in values):
-                reason = f'"{cells[row]}" is not a number, as others are; for classes give task=multiclass'
+                reason = f'"{brief(cells[row])}" is not a number, as others are; for classes give task=multiclass'
                 table.refuse(row, name, reason)
         labels = np.array(cells if text else values)
         where, remarks = f'{table.path}, column "{name}"', []
@@ -181,7 +182,7 @@ class Csv(Dataset):
                 return table.numbers([name])[:, 0], "regression", (), remarks
             if not whole.all():
                 row = int(np.argmin(whole))
-                table.refuse(row, name, f'"{cells[row]}" is not a class; classes are text or whole numbers')
+                table.refuse(row, name, f'"{brief(cells[row])}" is not a class; classes are text or whole numbers')
         distinct, y = np.unique(labels, return_inverse=True)
         class_names = distinct.tolist() if text else [f"{label:.0f}" for label in distinct]
         return y, task_for(self.task, class_names, where), class_names, remarks

@@ -1,8 +1,6 @@
 """The user's own data as NumPy arrays."""
 
 import dataclasses
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from chainrule import Array, Data, DataError, Dataset, Split, did_you_mean
+from chainrule_plugins.datasets._archive import array_of, opened
+from chainrule_plugins.datasets._files import brief, found
 from chainrule_plugins.datasets._preparation import (
     LARGEST,
     TOO_LARGE,
@@ -97,7 +97,7 @@ class Npz(Dataset):
         require_fractions(self)
 
     def load(self) -> Data:
-        path = Path(self.path).expanduser()
+        path = found(self.path)
         arrays = read_npz(path)
         y, remarks = arrays["y_train"], []
         classes = self.task in ("binary", "multiclass")
@@ -163,27 +163,22 @@ def read_npz(path: Path) -> Mapping[str, Array]:
     Raises:
         DataError: it is no such file, or holds other arrays.
     """
-    if not path.is_file():
-        raise DataError(f"there is no file {path} (looked for from {Path.cwd()})")
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is not an .npz file, or is truncated; np.savez(path, x=x, y=y) writes one")
     arrays: dict[str, Array] = {}
-    with np.load(path, allow_pickle=False) as file:
-        for name in file.files:
+    with opened(path) as archive:
+        members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+        for name, member in members.items():
             full = f"{name}_train" if name in ("x", "y") else name
             if full not in NAMES:
-                raise DataError(f'{path} holds an array "{name}". {did_you_mean(name, ("x", "y", *NAMES))}')
+                known = did_you_mean(brief(name), ("x", "y", *NAMES))
+                raise DataError(f'{path} holds an array "{brief(name)}". {known}')
             if full in arrays:
                 raise DataError(f"{path} holds both {full[0]} and {full}, which mean the same; leave one out")
-            try:
-                arrays[full] = np.atleast_1d(file[name])
-            except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-                raise DataError(f"{path}, {name}: {_reason(error)}") from None
+            arrays[full] = np.atleast_1d(array_of(archive, member, f"{path}, {name}"))
     for part in PARTS:
         x, y = f"x_{part}", f"y_{part}"
         if (x in arrays) != (y in arrays) or "x_train" not in arrays:
             alias = " (or x and y)" if part == "train" else ""
-            raise DataError(f"{path} must hold {x} and {y}{alias}; it holds {', '.join(file.files) or 'no arrays'}")
+            raise DataError(f"{path} must hold {x} and {y}{alias}; it holds {', '.join(members) or 'no arrays'}")
         if x in arrays and (len(arrays[x]) != len(arrays[y]) or len(arrays[x]) == 0):
             raise DataError(f"{path}: {x} has {len(arrays[x])} samples, {y} has {len(arrays[y])}")
     for name, array in arrays.items():
@@ -253,9 +248,3 @@ def finite(array: Array, where: str) -> Array:
 
 def _form(array: Array) -> str:
     return f"{array.dtype} of shape {array.shape}"
-
-
-def _reason(error: Exception) -> str:
-    if "allow_pickle" in str(error):
-        return "it holds pickled Python objects, which could run code; save numbers instead"
-    return f"it is damaged ({error})"
