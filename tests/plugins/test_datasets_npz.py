@@ -305,6 +305,7 @@ OTHER = "data.npz, x: it is encrypted, or compressed by another method than NumP
         (npy("(10**12,)"), DAMAGED + "malformed node or string on line 1"),
         (npy("(1000000000000,)"), DAMAGED + "its header announces 8,000,000,000,000 bytes, it has 24)"),
         (npy("(3,)", bytes(25)), DAMAGED + "its header announces 24 bytes, it has 25)"),
+        (npy("(" + "9" * 4000 + ", " + "9" * 4000 + ")"), DAMAGED + "its header announces a billion billion bytes, it"),
         (npy("(-3,)"), DAMAGED + "its header announces -24 bytes, it has 24)"),
         (npy("(" + "9" * 5000 + ",)"), DAMAGED + "Cannot parse header: "),
         (npy("(3"), DAMAGED),

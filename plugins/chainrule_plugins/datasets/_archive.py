@@ -50,7 +50,8 @@ def array_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str) -> A
     if dtype.hasobject:
         raise DataError(f"{where}: it holds pickled Python objects, which could run code; save numbers instead")
     if announced != held or member.file_size > MOST_PACKED * (1 + member.compress_size):
-        raise DataError(f"{where}: it is damaged (its header announces {announced:,} bytes, it has {held:,})")
+        said = f"{announced:,}" if announced < 1e18 else "a billion billion"  # Python writes 4,300 digits at most
+        raise DataError(f"{where}: it is damaged (its header announces {said} bytes, it has {held:,})")
     require_memory(where, announced)
     try:
         with archive.open(member) as content:
