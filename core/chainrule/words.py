@@ -116,7 +116,15 @@ def quoted(value: object) -> str:
     return cut(one_line(_BEGINNING.repr(value)), SHOWN)
 
 
-_BEGINNING = reprlib.Repr()
+class _Beginning(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:  # Python writes no number of more than 4,300 digits
+            return f"a number of {x.bit_length():,} bits"
+
+
+_BEGINNING = _Beginning()
 _BEGINNING.maxstring = _BEGINNING.maxother = _BEGINNING.maxlong = SHOWN
 _BEGINNING.maxlist = _BEGINNING.maxtuple = 20
 

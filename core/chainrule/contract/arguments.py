@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.contract.arrays import Array, Shape, batches
-from chainrule.errors import DataError, FieldError
+from chainrule.errors import ConfigError, DataError, FieldError
 from chainrule.words import quoted
 
 DTYPES = ("float32", "float64")
+SMALL = 1 << 28
+"""Bytes that need not be asked about."""
 
 
 def require_count(name: str, given: Any, least: int = 1) -> int:
@@ -41,9 +43,13 @@ def require_text(name: str, given: Any, expected: str) -> str:
 
 def require_path(name: str, given: Any) -> Path:
     """A path, or its text."""
-    if not isinstance(given, (str, os.PathLike)):
-        raise FieldError(f"got {quoted(given)}, expected the path of a file", key=name)
-    return Path(given)
+    try:
+        path = Path(given)
+        if b"\0" not in os.fsencode(path):
+            return path
+    except (TypeError, ValueError):  # no path, one of bytes; a lone surrogate
+        pass
+    raise FieldError(f"got {quoted(given)}, expected the path of a file", key=name)
 
 
 def require_pair(name: str, given: Any) -> tuple[Any, Any]:
@@ -67,11 +73,27 @@ def require_shape(name: str, given: Any) -> Shape:
 def require_dtype(name: str, given: Any) -> np.dtype[Any]:
     """One of ``DTYPES``, by name or as NumPy's."""
     for dtype in map(np.dtype, DTYPES):
-        # NumPy takes None for float64, and raises where what is given can be no dtype.
-        with contextlib.suppress(TypeError):
-            if given is not None and np.dtype(given) == dtype:
+        # NumPy takes much else for one, None for float64, and raises where a text names none.
+        with contextlib.suppress(TypeError, ValueError, SyntaxError):
+            if isinstance(given, (str, type, np.dtype)) and np.dtype(given) == dtype:
                 return dtype
     raise FieldError(f"got {quoted(given)}, expected {' or '.join(DTYPES)}", key=name)
+
+
+def require_memory(what: str, size: int) -> None:
+    """So many bytes, before they are asked for: a system may grant what it does not have.
+
+    Raises:
+        ConfigError: they are more than are free.
+    """
+    if size < SMALL:
+        return
+    import psutil
+
+    free = psutil.virtual_memory().available
+    if size > free:
+        amount = f"{size / 1e9:,.1f}" if size < 1e18 else "more than a billion"
+        raise ConfigError(f"{what} takes {amount} GB of memory, and {free / 1e9:,.1f} GB are free")
 
 
 def real_numbers(what: str, given: Any, hint: str = "") -> Array:

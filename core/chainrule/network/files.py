@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,28 +13,49 @@ FORMAT = "chainrule"
 
 
 def write(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
-    """Write the arrays, with texts as metadata. The file takes its place only once it is whole."""
+    """Write the arrays, with texts as metadata. The file takes its place only once it is whole, and on the disk: after
+    a power failure, too, there is the one or what was there before.
+
+    Raises:
+        DataError: it cannot be written; its cause is the OSError. No part of it is left.
+    """
     from safetensors.numpy import save
 
+    content = save(dict(tensors), metadata={"format": FORMAT, **metadata})
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(save(dict(tensors), metadata={"format": FORMAT, **metadata}))
-    partial.replace(path)
+    try:
+        try:
+            with partial.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def read(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """The arrays and the metadata that ``write`` wrote.
+    """The arrays and the metadata that ``write`` wrote. What the file says of their sizes is compared with its own
+    before any is made.
 
     Raises:
         DataError: the file is not there, or is not such a file.
     """
     from safetensors import SafetensorError, safe_open
 
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is no file, but a folder, a pipe or a device")
     try:
         with safe_open(str(path), "numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path} is not a network that chainrule saved: {error}") from None
+    except (TypeError, AttributeError):
+        raise DataError(f"{path} holds numbers of a type that NumPy does not have, such as bfloat16") from None
     if metadata.get("format") != FORMAT:
         raise DataError(f"{path} is not a network that chainrule saved, but of some other program")
     return tensors, metadata

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
+from chainrule.contract.arguments import require_memory
 from chainrule.contract.arrays import Array, Shape
 from chainrule.contract.fields import fields_of
 from chainrule.contract.kinds import Activation, Component, Layer
@@ -28,7 +30,17 @@ class Blueprint:
         self.buffers: list[Buffer] = []
         self.components: list[Component] = []
         self.streams = Streams(seed)
+        self._numbers = 0
         self._given: dict[int, Component] = {}  # by id; kept alive, or the id could be another's later
+
+    def declare(self, name: str, shape: Shape) -> None:
+        """Told of each parameter and buffer before it is made.
+
+        Raises:
+            ConfigError: all of them, with gradients, take more memory than is free.
+        """
+        self._numbers += math.prod(shape)
+        require_memory(f"a network with {name} of shape {quoted(shape)}", 2 * self._numbers * self.dtype.itemsize)
 
     def component(self, kind: str, given: Any) -> Any:
         """A private instance of what was given; the same instance may be given only once.
@@ -63,14 +75,16 @@ class LayerScope:
         self._blueprint = None
 
     def parameter(self, name: str, shape: Shape, initializer: Any, decay: bool) -> Parameter:
-        blueprint = self._open("parameter", name)
-        parameter = Parameter(self._full(name), shape, blueprint.component("initializer", initializer), decay)
+        blueprint, full = self._open("parameter", name), self._full(name)
+        blueprint.declare(full, shape)
+        parameter = Parameter(full, shape, blueprint.component("initializer", initializer), decay)
         blueprint.parameters.append(parameter)
         return parameter
 
     def buffer(self, name: str, shape: Shape, value: Any) -> Buffer:
-        blueprint = self._open("buffer", name)
-        buffer = Buffer(self._full(name), np.full(shape, value, self.dtype))
+        blueprint, full = self._open("buffer", name), self._full(name)
+        blueprint.declare(full, shape)
+        buffer = Buffer(full, np.full(shape, value, self.dtype))
         blueprint.buffers.append(buffer)
         return buffer
 

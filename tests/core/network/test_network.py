@@ -608,7 +608,7 @@ def test_a_file_whose_arrays_do_not_fit_is_refused(tmp_path: Path) -> None:
     for arrays in ({}, {p.name: p.value for p in net.parameters} | {"0.dense.W": np.zeros((1, 6), np.float32)}):
         save_file(arrays, tmp_path / "model", metadata)
         with pytest.raises(
-            cr.DataError, match=r"model holds no 0\.dense\.W of shape \(5, 6\): it was saved with other"
+            cr.DataError, match=r"model holds no 0\.dense\.W of shape \(5, 6\) and type float32: it was"
         ):
             cr.load_network(tmp_path / "model")
 
