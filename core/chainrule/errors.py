@@ -24,7 +24,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from chainrule.words import SHOWN, cut, listed
+from chainrule.words import SHOWN, cut, listed, quoted
 
 LISTED = 40
 """Names in a message, at most."""
@@ -140,7 +140,8 @@ def did_you_mean(name: object, known: Iterable[str], most: int = 12) -> str:
     'Did you mean "adam"? Known: adam, sgd.'
     """
     names = sorted(cut(str(name), SHOWN) for name in known)  # comparing takes the product of both lengths
-    close = difflib.get_close_matches(cut(str(name), SHOWN), names, n=1, cutoff=0.5)
+    given = cut(name, SHOWN) if isinstance(name, str) else quoted(name)
+    close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f'Did you mean "{close[0]}"? ' if close else ""
     if not names:
         return f"{hint}None is known."

@@ -16,6 +16,7 @@ from chainrule.errors import ConfigError, DataError, FieldError
 from chainrule.words import quoted
 
 DTYPES = ("float32", "float64")
+LONGEST_PATH = 4096
 SMALL = 1 << 28
 """Bytes that need not be asked about."""
 
@@ -45,7 +46,8 @@ def require_path(name: str, given: Any) -> Path:
     """A path, or its text."""
     try:
         path = Path(given)
-        if b"\0" not in os.fsencode(path):
+        text = os.fsencode(path)
+        if b"\0" not in text and len(text) < LONGEST_PATH:
             return path
     except (TypeError, ValueError):  # no path, one of bytes; a lone surrogate
         pass
@@ -117,7 +119,7 @@ def real_numbers(what: str, given: Any, hint: str = "") -> Array:
 
 def _as_numbers(array: Array) -> str:
     """What to do with an array of objects that are numbers, as pandas gives for its nullable types."""
-    with contextlib.suppress(TypeError, ValueError):
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
         if array.dtype == object and array.size and np.isfinite(array.astype(np.float64)).all():
             return ": its objects are numbers, so give .astype(float) of it"
     return ""
@@ -144,7 +146,7 @@ def require_labels(y: Array, classes: int, sample: str, there: str) -> None:
     wrong = np.flatnonzero((y < 0) | (y >= classes))
     if len(wrong):
         raise DataError(
-            f"label {y[wrong[0]]} of {sample} {wrong[0]} is out of range: {there}, for labels 0 to {classes - 1}"
+            f"label {y[wrong[0]]:.0f} of {sample} {wrong[0]} is out of range: {there}, for labels 0 to {classes - 1}"
         )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numbers
 import zlib
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from chainrule.errors import FieldError
+from chainrule.words import quoted
 
 Array: TypeAlias = npt.NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
@@ -21,8 +25,13 @@ def stream(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
     them draws does not change the others. The streams are spawned from one seed as NumPy documents it for
     ``numpy.random.SeedSequence`` (``spawn_key``).
     """
-    key = (zlib.crc32(purpose.encode()), index)
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+    for name, given in (("seed", seed), ("index", index)):
+        if isinstance(given, bool) or not isinstance(given, numbers.Integral) or given < 0:
+            raise FieldError(f"got {quoted(given)}, expected a whole number, 0 or more", key=name)
+    if not isinstance(purpose, str):
+        raise FieldError(f"got {quoted(purpose)}, expected text", key="purpose")
+    key = (zlib.crc32(purpose.encode("utf-8", "surrogatepass")), index)
+    return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=key))
 
 
 def batches(n: int, batch_size: int) -> Iterator[slice]:

@@ -10,10 +10,18 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
-from chainrule.contract.arguments import require_as_many, require_finite, require_labels, require_list
+from chainrule.contract.arguments import (
+    require_as_many,
+    require_count,
+    require_finite,
+    require_labels,
+    require_list,
+    require_memory,
+    require_pair,
+)
 from chainrule.contract.arrays import Array, Shape, Task
-from chainrule.errors import DataError
-from chainrule.words import quoted
+from chainrule.errors import DataError, FieldError
+from chainrule.words import as_written, quoted
 
 
 class Split(NamedTuple):
@@ -98,22 +106,26 @@ class Data:
     def __post_init__(self) -> None:
         self._check_task()
         for name, split in self.splits.items():
-            object.__setattr__(self, name, Split(*split))
-            x, y = split
-            for array in split:
-                if not (isinstance(array, np.ndarray) and np.issubdtype(array.dtype, np.number)):
+            x, y = require_pair(name, split)
+            object.__setattr__(self, name, Split(x, y))
+            for array in (x, y):
+                if not (isinstance(array, np.ndarray) and array.dtype.kind in "iuf" and array.ndim):
                     given = getattr(array, "dtype", type(array).__name__)
-                    raise DataError(f"the {name} data must be arrays of numbers, got {given}")
+                    raise DataError(f"the {name} data must be arrays of real numbers, got {given}")
             require_as_many(name, x, y)
             if x.shape[1:] != self.input_shape:
                 raise DataError(f"the {name} data has inputs of shape {x.shape[1:]}, not {self.input_shape}")
-            require_finite(name, split)
+            require_finite(name, (x, y))
             if self.task != "regression":
                 self._check_labels(name, y)
 
     def _check_task(self) -> None:
-        if self.task not in get_args(Task):
-            raise DataError(f'there is no task "{self.task}": take binary, multiclass or regression')
+        if not isinstance(self.task, str) or self.task not in get_args(Task):
+            raise DataError(f"there is no task {as_written(self.task)}: take binary, multiclass or regression")
+        try:
+            len(self.class_names)
+        except TypeError:
+            raise DataError(f"class names must be a list, got {quoted(self.class_names)}") from None
         if self.task == "binary" and len(self.class_names) != 2:
             raise DataError(f"a binary task has two classes, got {len(self.class_names)} class names")
         if self.task == "multiclass" and len(self.class_names) < 2:
@@ -175,9 +187,13 @@ def split_indices(n: int, fractions: Sequence[float], seed: int) -> list[Array]:
     [2, 3, 5]
 
     Raises:
-        DataError: the fractions make up more than the whole.
+        DataError: the fractions make up more than the whole. FieldError: they are no numbers from 0 to 1.
     """
-    require_list("fractions", fractions, "a list of numbers")
+    require_memory(f"an order of {quoted(n)} samples", 8 * require_count("n", n, least=0))
+    require_count("seed", seed, least=0)
+    for fraction in require_list("fractions", fractions, "a list of numbers"):
+        if not isinstance(fraction, (int, float, np.number)) or not 0 <= fraction <= 1 + 1e-9:
+            raise FieldError(f"got {quoted(fraction)}, expected a number from 0 to 1", key="fractions")
     if sum(fractions) > 1 + 1e-9:
         raise DataError(f"the fractions {list(fractions)} make up more than the whole")
     order = np.random.default_rng(seed).permutation(n)

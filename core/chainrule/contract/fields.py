@@ -19,7 +19,7 @@ from dataclasses import MISSING, dataclass
 from typing import Any, Literal, Union, cast
 
 from chainrule.errors import FieldError, UnknownName, did_you_mean
-from chainrule.words import SHOWN, as_written, cut, with_article
+from chainrule.words import SHOWN, as_written, cut, quoted, with_article
 
 
 @dataclass(frozen=True)
@@ -137,11 +137,14 @@ def fit(annotation: Any, value: Any) -> Any:
     """
     if not _fits(annotation, value):
         scalar = value is None or isinstance(value, (bool, int, float))
-        text = scalar and _component_kind(annotation) is None and _fits(annotation, str(value))
+        text = scalar and _component_kind(annotation) is None and _fits(annotation, quoted(value))
         # Not the value: what a file has as 1E5 or yes came here as 100000.0 or true.
         hint = "; in quotes of its own, as it stands there, it is text" if text else ""
         raise TypeError(f"got {as_written(value)}, expected {expected(annotation)}{hint}")
-    return _converted(annotation, value)
+    try:
+        return _converted(annotation, value)
+    except OverflowError:
+        raise TypeError(f"got {as_written(value)}, which no floating-point number can hold") from None
 
 
 def expected(annotation: Any) -> str:
@@ -252,7 +255,7 @@ def _fits(annotation: Any, value: Any) -> bool:
     if annotation is str:
         return isinstance(value, str)
     if origin is Literal:
-        return value in arguments and type(value) in {type(a) for a in arguments}
+        return type(value) in {type(a) for a in arguments} and value in arguments
     if _is_union(origin):
         return type(value) in arguments or any(_fits(a, value) for a in arguments)
     if _is_sequence(annotation):

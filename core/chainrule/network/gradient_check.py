@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
 
 from chainrule.contract.arguments import require_count
+from chainrule.errors import FieldError
 from chainrule.network.differences import SETTLED, blur, derivative, relative_error, rounding, settled
 from chainrule.network.network import Network
+from chainrule.words import quoted
 
 
 def gradient_check(network: Network, x: Any, y: Any, entries: int = 100, step: float = 1e-4) -> dict[str, float]:
@@ -33,6 +36,10 @@ def gradient_check(network: Network, x: Any, y: Any, entries: int = 100, step: f
         parameter. It is below 1e-6 where the backward pass is right.
     """
     entries = require_count("entries", entries)
+    if not isinstance(network, Network):
+        raise FieldError(f"got {quoted(network)}, expected a Network", key="network")
+    if not isinstance(step, numbers.Real) or not 0 < step <= 1:
+        raise FieldError(f"got {quoted(step)}, expected a number above 0, and 1 at most", key="step")
     twin = network.copy("float64")
     inputs, targets = twin.pair(x, y)
     target = targets.loss

@@ -239,7 +239,7 @@ class Network:
 
     def copy(self, dtype: str | None = None) -> Network:
         """A network of its own with the same values, if need be in another dtype."""
-        twin = Network(**{**self._parts(), "dtype": dtype or self.dtype.name})
+        twin = Network(**{**self._parts(), "dtype": self.dtype.name if dtype is None else dtype})
         twin.restore(self.snapshot())
         return twin
 

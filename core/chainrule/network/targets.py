@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.contract.arguments import real_numbers, require_labels
+from chainrule.contract.arguments import real_numbers, require_labels, require_memory
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.data import TargetScale
 from chainrule.errors import DataError, FieldError, ShapeError
-from chainrule.words import sizes
+from chainrule.words import quoted, sizes
 
 
 class Targets(NamedTuple):
@@ -32,7 +34,10 @@ def as_inputs(x: Any, input_shape: Shape, dtype: np.dtype[Any]) -> Array:
         ShapeError: it is not ``(batch, *input_shape)``. DataError: it does not hold numbers.
     """
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
-        inputs: Array = real_numbers("inputs", x).astype(dtype, copy=False)
+        given = real_numbers("inputs", x)
+        if given.dtype != dtype:
+            require_memory("a copy of the inputs", given.size * dtype.itemsize)
+        inputs: Array = given.astype(dtype, copy=False)
     if inputs.ndim == 0 or inputs.shape[1:] != input_shape:
         raise ShapeError(f"the network takes inputs of shape (n, {sizes(input_shape)}), got {inputs.shape}")
     return inputs
@@ -44,7 +49,9 @@ def as_numbers(y: Any) -> Array:
     Raises:
         DataError: it does not hold numbers.
     """
-    return real_numbers("targets", y, ": give each class as a whole number from 0")
+    targets = real_numbers("targets", y, ": give each class as a whole number from 0")
+    require_memory("a copy of the targets", targets.size * targets.dtype.itemsize)
+    return targets
 
 
 def required_scale(given: Any, output_shape: Shape) -> TargetScale:
@@ -55,13 +62,15 @@ def required_scale(given: Any, output_shape: Shape) -> TargetScale:
     """
     expected = f"{sizes(output_shape)} finite means, and as many standard deviations above 0"
     try:
-        scale = TargetScale(*(tuple(float(number) for number in numbers) for numbers in given))
-        if any((len(numbers),) != output_shape or not np.isfinite(numbers).all() for numbers in scale):
+        if len(given) != 2 or any((len(row),) != output_shape for row in given):
             raise ValueError
+        if not all(isinstance(value, numbers.Real) and math.isfinite(value) for row in given for value in row):
+            raise ValueError
+        scale = TargetScale(*(tuple(float(value) for value in row) for row in given))
         if min(scale.std) <= 0:
             raise ValueError
-    except (TypeError, ValueError):
-        raise FieldError(f"got {given!r}, expected {expected}", key="target_scale") from None
+    except (TypeError, ValueError, OverflowError, KeyError):
+        raise FieldError(f"got {quoted(given)}, expected {expected}", key="target_scale") from None
     return scale
 
 
@@ -108,8 +117,8 @@ def _classes(y: Array, output_shape: Shape, dtype: np.dtype[Any], integer_target
         whole = np.isfinite(y) & (np.rint(y) == y)
         if not whole.all():
             raise DataError(f"classes must be whole numbers, got {y[~whole][0]}")
+        require_labels(y, classes, "sample", f"the network has {classes} outputs")
         labels = y.astype(np.int64)
-        require_labels(labels, classes, "sample", f"the network has {classes} outputs")
         return Targets(labels if integer_targets else np.eye(classes, dtype=dtype)[labels], labels)
     if y.shape[1:] != (classes,):
         raise ShapeError(

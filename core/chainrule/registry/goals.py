@@ -7,6 +7,7 @@ from collections.abc import Callable, Container
 from enum import StrEnum
 from typing import Any
 
+from chainrule.contract.arguments import require_text
 from chainrule.contract.kinds import Metric
 from chainrule.registry.registry import registry
 
@@ -50,7 +51,7 @@ class Goal(StrEnum):
 
 def goal_of(name: str) -> Goal:
     """Which way the metric of that name (``validation/accuracy``) is better; of what is no metric, as a loss, down."""
-    short = name.rpartition("/")[2]
+    short = require_text("name", name, "the name of a metric").rpartition("/")[2]
     if short in registry().names("metric"):
         cls = registry().get("metric", short).cls
         assert issubclass(cls, Metric)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from chainrule.contract.fields import fields_of, require_known
 from chainrule.contract.kinds import KINDS, Component
 from chainrule.errors import FieldError, UnknownName, did_you_mean
 from chainrule.registry.registry import registry
-from chainrule.words import SHOWN, cut, quoted
+from chainrule.words import as_written, quoted
 
 
 def make(kind: str, given: Any, /, **fields: Any) -> Any:
@@ -30,9 +31,9 @@ def make(kind: str, given: Any, /, **fields: Any) -> Any:
     Raises:
         UnknownName: no such component or field. FieldError: a value that a field cannot take.
     """
-    base = KINDS.get(kind)
+    base = KINDS.get(kind) if isinstance(kind, str) else None
     if base is None:
-        raise UnknownName(f'there is no kind of component "{cut(str(kind), SHOWN)}". {did_you_mean(kind, KINDS)}')
+        raise UnknownName(f"there is no kind of component {as_written(kind)}. {did_you_mean(kind, KINDS)}")
     if isinstance(given, Component):
         if not isinstance(given, base) or fields:
             expected = "fields for a name only" if fields else f"a component of kind {kind}"
@@ -59,6 +60,8 @@ def own(kind: str, given: Any) -> Any:
 
 def spec_of(component: Component) -> dict[str, Any]:
     """The inverse of ``make``: ``{name: ..., field: value, ...}``, of plain values only. Reads fields alone."""
+    if not isinstance(component, Component) or not is_dataclass(component):
+        raise FieldError(f"got {quoted(component)}, expected a component")
     values = {field.name: _plain(getattr(component, field.name)) for field in fields_of(type(component))}
     return {"name": registry().name_of(component), **values}
 

@@ -14,7 +14,7 @@ from chainrule.contract.kinds import KINDS, Component
 from chainrule.errors import PluginError, UnknownName, did_you_mean
 from chainrule.registry.admission import check_class
 from chainrule.registry.discovery import Plugin, discover, isolated
-from chainrule.words import SHOWN, cut
+from chainrule.words import SHOWN, as_written, cut, quoted
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,9 @@ class Registry:
         """
         try:
             return self._entries[kind, name]
-        except KeyError:
-            message = f'there is no {kind} "{cut(name, SHOWN)}". {did_you_mean(name, self.names(kind))}'
+        except (KeyError, TypeError):  # or what can be no key
+            what = cut(kind, SHOWN) if isinstance(kind, str) else quoted(kind)
+            message = f"there is no {what} {as_written(name)}. {did_you_mean(name, self.names(kind))}"
             broken = [plugin.id for plugin in self.plugins if plugin.error]
             if broken:
                 message += f" (Plugins that failed to load: {', '.join(broken)}.)"
@@ -114,7 +115,7 @@ class Registry:
 
     def names(self, kind: str) -> list[str]:
         """Of all components of a kind, sorted."""
-        return sorted(name for k, name in self._entries if k == kind)
+        return sorted(name for k, name in self._entries if isinstance(kind, str) and k == kind)
 
     def name_of(self, component: Component | type[Component]) -> str:
         """Its registered name, or the one that it would have."""

@@ -67,8 +67,8 @@ def test_regression_counts_target_columns(y: cr.Array, columns: int) -> None:
         ({"task": "binary"}, "a binary task has two classes, got 3 class names"),
         ({"class_names": ()}, "a multiclass task needs class names, at least two, got 0"),
         ({"task": "clustering"}, 'there is no task "clustering": take binary, multiclass or regression'),
-        ({"y": np.array(["a", "b", "c", "b"])}, "the train data must be arrays of numbers, got <U1"),
-        ({"y": [0, 1, 2, 1]}, "the train data must be arrays of numbers, got list"),
+        ({"y": np.array(["a", "b", "c", "b"])}, "the train data must be arrays of real numbers, got <U1"),
+        ({"y": [0, 1, 2, 1]}, "the train data must be arrays of real numbers, got list"),
     ],
 )
 def test_what_is_refused(changes: dict[str, Any], message: str) -> None:
