@@ -26,14 +26,17 @@ def ended_by_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def signals_wait() -> Iterator[None]:
-    """Keep signals that would end the process until what is inside is done, then let the first of them act."""
+def signals_wait() -> Iterator[list[int]]:
+    """Keep signals that would end the process until what is inside has ended, also by an error, then let the first of
+    them act. Gives those that came, for work that is to be cut short then."""
     came: list[int] = []
     ending = [number for number in (signal.SIGINT, *ENDING) if signal.getsignal(number) not in (signal.SIG_IGN, None)]
-    with _handled(ending, lambda number, frame: came.append(number)):
-        yield
-    if came:
-        signal.raise_signal(came[0])
+    try:
+        with _handled(ending, lambda number, frame: came.append(number)):
+            yield came
+    finally:
+        if came:
+            signal.raise_signal(came[0])
 
 
 class Interrupts:

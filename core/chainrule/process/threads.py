@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 POOL = re.compile(r"(?P<name>\S+ \S+?)(?: (?P<kernels>.+))?, (?P<threads>\d+) threads?")
 """One library in a text of ``blas``; older ones do not have its kernels."""
 
@@ -63,9 +64,15 @@ def _pool(pool: dict[str, Any]) -> str:
     return f"{pool['internal_api']} {pool['version']}{kernels}, {pool['num_threads']} threads"
 
 
-def in_thread(name: str, work: Callable[[], str]) -> Future[str]:
-    """Begin ``work`` in a thread of that name; ``result()`` waits for it, and gives what it returned or raised."""
-    future: Future[str] = Future()
+def in_thread(name: str, work: Callable[[], T], *, cut: bool) -> Future[T]:
+    """Begin ``work`` in a thread of that name; ``result()`` waits for it, and gives what it returned or raised.
+
+    A signal ends such a wait, whatever library has the control in the thread.
+
+    Args:
+        cut: the process may end before the work does.
+    """
+    future: Future[T] = Future()
 
     def do() -> None:
         try:
@@ -73,5 +80,5 @@ def in_thread(name: str, work: Callable[[], str]) -> Future[str]:
         except BaseException as error:
             future.set_exception(error)
 
-    threading.Thread(target=do, name=name).start()
+    threading.Thread(target=do, name=name, daemon=cut).start()
     return future

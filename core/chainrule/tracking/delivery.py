@@ -1,137 +1,246 @@
-"""The way of records to one run in the store, and of those that it did not take, later."""
+"""The delivery of what a run tells, in a thread beside the training, which waits for no store."""
 
 from __future__ import annotations
 
-import json
-import os
-import re
+import contextlib
+import logging
 import shlex
+import threading
 import time
-from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from chainrule.errors import TrackingError
-from chainrule.process.signals import signals_wait
-from chainrule.tracking.store import connect, reason, usable
-from chainrule.tracking.tags import PROGRAM
-from chainrule.tracking.uris import sqlite_path, sqlite_uri
+from chainrule.tracking.kept import Head
+from chainrule.tracking.making import Making, make_run, remove_doubles
+from chainrule.tracking.outbox import Outbox
+from chainrule.tracking.pages import way_to
+from chainrule.tracking.records import Record, deliver
+from chainrule.tracking.store import connect, is_gone, is_outage, no_answer, reason
+from chainrule.tracking.uris import is_missing, is_remote
+from chainrule.words import redacted
 
-SLOW_SECONDS = 1.0
+log = logging.getLogger(__name__)
+
+SHARE = 0.02
+"""Of the time of a core, what delivery takes from the training."""
+PAUSE_SECONDS = 2.0
+"""No pause between deliveries is longer, while the store answers."""
+SILENT_SECONDS = 1.0
+"""After so long without an answer, what is logged is kept on disk."""
+FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 10.0
+"""How long a store that cannot be used is left alone: twice as long each time."""
+QUIET_SECONDS, MOST_SECONDS = 3.0, 15.0
+"""At the end, how long nothing may arrive before the rest is kept, and how long all may take while something does."""
+HURRIED_QUIET_SECONDS, HURRIED_MOST_SECONDS = 1.5, 3.0
+"""The same after a signal; the first of them also where the store was silent before."""
 
 
-class Line:
-    """The way to one run in the store.
+class Delivery:
+    """Brings what one run tells to its store, in a thread that alone talks to MLflow for it.
 
-    A try that failed slowly closes it for ten times as long as the try took: a server that does not answer costs a
-    training no more than a tenth of its time. One that refuses does so quickly, and may take the next record.
+    The status comes last. Nothing here raises what the store or the disk raises.
+
+    Args:
+        collect: hands over with ``put`` what has been logged since it was last called; called under ``outbox.lock``.
+        run_id: of a run that is there; None for one that is to be made as ``making`` says.
     """
 
-    def __init__(self, client: Any, run_id: str, folder: Path) -> None:
-        self._client = client
-        self._run_id = run_id
-        self._folder = folder
-        self.open()
+    def __init__(
+        self, uri: str, folder: Path, making: Making, collect: Callable[[], None], run_id: str | None = None
+    ) -> None:
+        self.run_id = run_id
+        self.where: str | None = None
+        """The page of the run, or the command that opens it."""
+        self.why: Exception | None = None
+        """Why the last try failed; None if it did not."""
+        self.tried = threading.Event()
+        """The first try to reach the run has ended."""
+        self._uri, self._folder, self._making = uri, folder.absolute(), making
+        self.outbox = Outbox(collect, lambda: Head(uri, self.run_id, making, self._folder))
+        self._client: Any = None
+        self._made: Any = None
+        self._tries = 0
+        self._silent_since: float | None = None
+        self._last_arrival = self._next_keeping = 0.0
+        self._said = self._gone = False
+        self._wake, self._ending, self._settled, self._over = (threading.Event() for _ in range(4))
+        self._thread = threading.Thread(target=self._work, name="delivery", daemon=True)
 
-    def open(self) -> None:
-        self._closed_until = 0.0
-        self._why: Exception | None = None
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
 
-    def send(self, record: Mapping[str, Any]) -> Exception | None:
-        """None if it arrived, else why it did not."""
-        start = time.monotonic()
-        if start < self._closed_until:
-            return self._why
-        try:
-            with signals_wait():  # an interrupt that falls into SQLAlchemy is lost there, and training would go on
-                _deliver(self._client, self._run_id, record, self._folder)
-        except Exception as error:
+    def put(self, record: Record) -> None:
+        """Hand over a record."""
+        self.outbox.put(record)
+        self.look()
+
+    def look(self) -> None:
+        """Say that there is something to collect. While the store is silent, it is kept on disk."""
+        if not self._wake.is_set():
+            self._wake.set()
+        now = time.monotonic()
+        if self._is_silent(now) and now > self._next_keeping:
+            self.outbox.keep()
             end = time.monotonic()
-            if end - start > SLOW_SECONDS:
-                self._closed_until = end + 10 * (end - start)
-                self._why = error
+            self._next_keeping = end + max(FIRST_RETRY_SECONDS, (end - now) / SHARE)
+
+    def abandon(self) -> None:
+        """Deliver no more: what was to be recorded did not begin."""
+        self._over.set()
+        self._wake.set()
+
+    def finish(self, came: list[int], quickly: bool) -> None:
+        """Wait some seconds until all has arrived, else keep the rest, and say so.
+
+        Args:
+            came: fills as signals come, one of which ends the wait.
+            quickly: a signal came before.
+        """
+        start = self._last_arrival = time.monotonic()
+        trouble = quickly or self.why is not None or self._is_silent(start)
+        quiet = HURRIED_QUIET_SECONDS if trouble else QUIET_SECONDS
+        most = HURRIED_MOST_SECONDS if quickly else MOST_SECONDS
+        self._ending.set()
+        self._wake.set()
+        while True:
+            if self._settled.wait(0.05):  # all was tried: it has arrived, or is in the file, or the disk is full
+                if self.outbox.rewrite():
+                    break
+                self._settled.clear()
+            now = time.monotonic()
+            if (came and not quickly) or now - self._last_arrival > quiet or now - start > most:
+                break
+        self.abandon()
+        self._say_what_is_left()
+        if not len(self.outbox):
+            self._thread.join(1)
+
+    def warn(self) -> None:
+        """Say, once, that what is logged is kept."""
+        if not self._said:
+            self._said = True
+            log.warning(
+                "MLflow at %s does not take what is logged (%s). Training goes on; what cannot be sent is kept in %s, "
+                "and sent as soon as it can be.",
+                redacted(self._uri),
+                self._reason,
+                self.outbox.path,
+            )
+
+    def _is_silent(self, now: float) -> bool:
+        """Whether a store that was asked has not answered for a while."""
+        since = self._silent_since
+        return since is not None and now - since > SILENT_SECONDS
+
+    def _work(self) -> None:
+        retry = FIRST_RETRY_SECONDS
+        while not self._over.is_set():
+            if not self._silent_since:
+                self._wake.wait()
+            self._wake.clear()
+            last = self._ending.is_set()
+            before = time.thread_time()
+            outage = self._round(last)
+            if last:
+                self._settled.set()
+            cost = time.thread_time() - before
+            retry = min(2 * retry, LAST_RETRY_SECONDS) if outage else FIRST_RETRY_SECONDS / 2
+            pause = retry if outage else min(cost / SHARE, PAUSE_SECONDS)
+            self._over.wait(FIRST_RETRY_SECONDS) if last else self._ending.wait(pause)
+
+    def _round(self, last: bool) -> bool:
+        """Try to deliver all that waits; whether the store could not be used."""
+        outage = failed = False
+        for waiting in self.outbox.batch(last):
+            if "status" in waiting.record:
+                if outage:
+                    break
+                self._remove_doubles()
+            why = waiting.why = self._try(waiting.record)
+            if self._over.is_set():
+                return outage
+            failed |= why is not None
+            if why is None:
+                self.outbox.arrived(waiting)
+            elif not (self._gone or is_outage(why)):
+                self.outbox.refused(waiting)
+            else:
+                outage = True
+                if self._gone or not last or no_answer(why):
+                    break
+        if not len(self.outbox):
+            self.outbox.rewrite()
+        elif failed and self.outbox.keep() and not last:
+            self.warn()
+        return outage
+
+    def _try(self, record: Record) -> Exception | None:
+        """None if it arrived, else why it did not."""
+        if self._silent_since is None:
+            self._silent_since = time.monotonic()
+        try:
+            deliver(self._reached(), str(self.run_id), record, self._folder)
+        except Exception as error:
+            self.why = error
+            if self.run_id is not None and not self._gone and is_gone(self._client, self._uri, self.run_id, error):
+                self._gone = True
+                self.outbox.all_again()
+            if not (self._gone or is_outage(error)):
+                self._silent_since = None
             return error
+        finally:
+            self.tried.set()
+        self._gone = False
+        self._silent_since = self.why = None
+        self._last_arrival = time.monotonic()
         return None
 
+    def _reached(self) -> Any:
+        """The client of a store in which the run is."""
+        if self._client is None or is_missing(self._uri):
+            self._client = connect(self._uri)
+        if self.run_id is None:
+            self._tries += 1
+            self._made = make_run(self._uri, self._making, again=self._tries > 1)
+            self.run_id, self.where = self._made.run_id, way_to(self._uri, self._made)
+            self.tried.set()
+            if self._over.is_set():  # given up meanwhile
+                self._client.set_terminated(self.run_id, "KILLED")
+        return self._client
 
-def resend(path: Path) -> int:
-    """Send what a run had to keep in its ``unsent-....jsonl``; what has arrived leaves the file.
+    def _remove_doubles(self) -> None:
+        if self._made is not None and is_remote(self._uri):
+            with contextlib.suppress(Exception):
+                remove_doubles(self._client, self._making, self._made)
 
-    Returns:
-        The number of records that were sent.
+    @property
+    def _reason(self) -> str:
+        if self._gone:
+            return "the run or its database was deleted"
+        why = self.why or self.outbox.failed
+        return "the server takes long to answer" if why is None else reason(why)
 
-    Raises:
-        TrackingError: this is no such file, or some records still do not arrive.
-    """
-    try:
-        head, *_ = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        uri, run_id = _uri_in(head, path.parent), head["run_id"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise TrackingError(f"{path} does not hold what a run kept for later: {reason(error)}") from None
-    with usable(uri):
-        line = Line(connect(uri), run_id, path.parent)
-    return resend_by(path, line)
-
-
-def beside(uri: str, folder: Path) -> dict[str, str]:
-    """For the head of what a run keeps: the way from its folder to a SQLite store, which may move together."""
-    path = sqlite_path(uri)
-    return {} if path is None else {"store": os.path.relpath(path, folder)}
-
-
-def _uri_in(head: Mapping[str, str], folder: Path) -> str:
-    if "store" in head:
-        path = Path(os.path.normpath(folder.absolute() / head["store"]))
-        if path.exists():
-            return sqlite_uri(path)
-    return head["uri"]
-
-
-def resend_by(path: Path, line: Line) -> int:
-    head, *records = path.read_text(encoding="utf-8").splitlines()
-    left = [(record, why) for record in records if (why := line.send(json.loads(record))) is not None]
-    if not left:
-        path.unlink()
-        return len(records)
-    path.write_text("\n".join([head, *(record for record, _ in left), ""]), encoding="utf-8")
-    raise TrackingError(
-        f"{len(left)} of {len(records)} records that a run kept do not arrive in MLflow: {reason(left[-1][1])}\n"
-        f"Send them later with: chainrule resend {shlex.quote(str(path))}"
-    )
-
-
-def _deliver(client: Any, run_id: str, record: Mapping[str, Any], folder: Path) -> None:
-    """One record to the store; of an artifact the path is below the folder, or absolute.
-
-    All of them may arrive twice: the second changes nothing.
-    """
-    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-    from mlflow.exceptions import MlflowException
-
-    match record:
-        case {"metrics": metrics, "params": params, "tags": tags}:
-            client.log_batch(
-                run_id,
-                metrics=[Metric(*point) for point in metrics],
-                params=[Param(*item) for item in params.items()],
-                tags=[RunTag(*item) for item in tags.items()],
-                synchronous=True,  # with MLFLOW_ENABLE_ASYNC_LOGGING nobody would hear of what does not arrive
+    def _say_what_is_left(self) -> None:
+        with self.outbox.lock:
+            kept, left = self.outbox.rewrite(), len(self.outbox)
+        if not left:
+            return
+        if not kept and self.outbox.why is not None:
+            log.warning(
+                "%d records of this run do not arrive in MLflow (%s), cannot be kept in %s (%s), and are lost",
+                left,
+                self._reason,
+                self.outbox.path,
+                reason(self.outbox.why),
             )
-        case {"dataset": name, "digest": digest, "source": source}:
-            made_by = json.dumps({"tags": {PROGRAM: source}})
-            used_for = InputTag("mlflow.data.context", "training")
-            inputs = [DatasetInput(Dataset(name, digest, "code", made_by), [used_for])]
-            try:
-                client.log_inputs(run_id, inputs)
-            except MlflowException as error:
-                # MLflow looks whether the store has the dataset, then adds it: another run may do so in between.
-                if not re.search("unique|duplicate", str(error), re.IGNORECASE):
-                    raise
-                client.log_inputs(run_id, inputs)
-        case {"artifact": path}:
-            within = "" if Path(path).is_absolute() else str(PurePosixPath(path).parent)
-            client.log_artifact(run_id, str(folder.absolute() / path), within.removeprefix(".") or None)
-        case {"text": text, "name": name}:
-            client.log_text(run_id, text, name)
-        case {"status": status, "time": milliseconds}:
-            client.set_terminated(run_id, status, milliseconds)
+            return
+        log.warning(
+            "%d records of this run do not arrive in MLflow: %s\n%s with: chainrule resend %s%s",
+            left,
+            self._reason,
+            "Make it anew" if self._gone else "Send them later",
+            shlex.quote(str(self.outbox.path)),
+            " --anew" if self._gone else "",
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import sqlite3
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from chainrule.errors import TrackingError
 from chainrule.process.garbage import made_to_stay
+from chainrule.process.liveness import is_gone, process
 from chainrule.tracking.settings import configure
 from chainrule.tracking.tags import SWEEP
 from chainrule.tracking.uris import artifact_root, sqlite_uri
@@ -59,13 +61,21 @@ def make_sqlite(path: Path) -> None:
     own place break it for good.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{uuid.uuid4().hex}.new")
+    new = path.with_name(f".{path.name}.{process().replace(' ', '_')}_{uuid.uuid4().hex}.new")
     new.touch()
     try:
         _make_tables(new, artifact_root(path))
         _put(new, path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def remove_half_made(path: Path) -> None:
+    """Remove what processes that were killed in ``make_sqlite`` left beside a store, journals included."""
+    for new in path.parent.glob(f".{glob.escape(path.name)}.*.new*"):
+        told = new.name.removeprefix(f".{path.name}.").rsplit("_", 1)[0].rsplit("_", 2)
+        if len(told) == 3 and is_gone(" ".join(told)):
+            new.unlink(missing_ok=True)
 
 
 def _make_tables(path: Path, artifact_root: str) -> None:

@@ -7,6 +7,8 @@ them beside something else. Whatever is wrong with a store is one ``TrackingErro
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,12 +16,24 @@ from chainrule.errors import ChainruleError, TrackingError
 from chainrule.process.garbage import made_to_stay
 from chainrule.tracking.moved import follow
 from chainrule.tracking.settings import configure
-from chainrule.tracking.sqlite import check_sqlite, make_sqlite, patient
+from chainrule.tracking.sqlite import check_sqlite, make_sqlite, patient, remove_half_made
 from chainrule.tracking.tags import NAME_LENGTH, stored
 from chainrule.tracking.uris import artifact_root, sqlite_path
 from chainrule.words import cut, one_line, redacted
 
-NO_ANSWER = ("ConnectionError", "ConnectTimeout", "ReadTimeout")
+NO_ANSWER = ("ConnectionError", "ConnectTimeout", "ReadTimeout", "ChunkedEncodingError", "SSLError", "ProxyError")
+BUSY = (408, 429)
+DATABASE = {
+    "database or disk is full": "the disk is full",
+    "disk I/O error": "the disk cannot be read or written",
+    "database is locked": "another process keeps the database locked",
+    "no such table": "the database was emptied, or another was put in its place",
+    "attempt to write a readonly database": "the database cannot be written: it was moved, replaced or write-protected",
+    "unable to open database file": "the database file cannot be opened",
+}
+"""What SQLite says, and what that means here."""
+_SQLALCHEMY = re.compile(r"\([\w.]+\.\w+(Error|Exception)\) |\[SQL: .*|\(Background on this error at: \S+\)")
+_ANSWER = re.compile(r"too many (\d+) error responses|failed with error code (\d+)")
 
 
 def connect(uri: str) -> Any:
@@ -53,8 +67,10 @@ def prepare_store(uri: str, experiment: str) -> str:
     experiment = stored(experiment, NAME_LENGTH)
     with usable(uri):
         path = sqlite_path(uri)
-        if path is not None and not path.exists():
-            make_sqlite(path)
+        if path is not None:
+            remove_half_made(path)
+            if not path.exists():
+                make_sqlite(path)
         client = connect(uri)
         found = client.get_experiment_by_name(experiment)
         if found is None:
@@ -85,15 +101,50 @@ def usable(uri: str) -> Iterator[None]:
 
 
 def reason(error: BaseException) -> str:
-    """Why, on one line. MLflow reports a refused or lost connection as a page of nested exceptions."""
-    link: BaseException | None = error
-    while link is not None:
-        if type(link).__module__ == "requests.exceptions" and type(link).__name__ in NO_ANSWER:
-            return "the server does not answer"
-        link = link.__cause__ or link.__context__
+    """Why, on one line. MLflow reports a refused or lost connection as a page of nested exceptions, and of a database
+    SQLAlchemy's sentence, with SQL and the address of a manual."""
+    if no_answer(error):
+        return "the server does not answer"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return redacted(cut(one_line(error) or type(error).__name__, 300))
+    text = _SQLALCHEMY.sub("", one_line(error)).strip()
+    failed = _ANSWER.search(text)
+    if failed:
+        return f"the server answers with error {failed[1] or failed[2]}"
+    for theirs, ours in DATABASE.items():
+        if theirs in text:
+            return ours
+    return redacted(cut(text or type(error).__name__, 300))
+
+
+def no_answer(error: BaseException) -> bool:
+    """Whether a server was not reached, or did not answer in time."""
+    return any(_is_of_requests(link) and type(link).__name__ in NO_ANSWER for link in _links(error))
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the store cannot be used now, as opposed to a record or a request that it never takes."""
+    if no_answer(error):
+        return True
+    for link in _links(error):
+        if _is_of_requests(link):  # of artifacts; an OSError, too
+            status = getattr(getattr(link, "response", None), "status_code", 500)
+            return bool(status >= 500 or status in BUSY)
+    for link in _links(error):
+        if hasattr(link, "get_http_status_code"):
+            status = link.get_http_status_code()
+            return bool(status >= 500 or status in BUSY)
+    return False
+
+
+def _links(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_of_requests(error: BaseException) -> bool:
+    return type(error).__module__ == "requests.exceptions"
 
 
 def find_run(client: Any, run_id: str) -> Any:
@@ -110,6 +161,24 @@ def find_run(client: Any, run_id: str) -> Any:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             raise TrackingError(f'there is no run "{run_id}" in this store; chainrule ui shows what is there') from None
         raise
+
+
+def is_gone(client: Any, uri: str, run_id: str, error: Exception) -> bool:
+    """Whether an error came because the run was deleted for good, or its database."""
+    text, path = str(error), sqlite_path(uri)
+    if path is not None:
+        replaced = "readonly database" in text and os.access(path, os.W_OK)  # it is another file than was opened
+        if not path.exists() or "no such table" in text or replaced:
+            return True
+    if getattr(error, "error_code", None) != "RESOURCE_DOES_NOT_EXIST":
+        return False
+    try:
+        find_run(client, run_id)
+    except TrackingError:
+        return True
+    except Exception:
+        pass
+    return False
 
 
 def _create_experiment(client: Any, name: str, artifact_root: str | None) -> Any:

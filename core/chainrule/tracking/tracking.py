@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from chainrule.errors import TrackingError
 from chainrule.process.signals import ended_by_signals
 from chainrule.process.threads import in_thread
 from chainrule.tracking.orphans import close_orphans
 from chainrule.tracking.reading import missing_file
 from chainrule.tracking.run import NoRun, Run
-from chainrule.tracking.store import connect, prepare_store, usable
+from chainrule.tracking.store import connect, is_outage, prepare_store, usable
 from chainrule.tracking.tags import CONFIG_DIGEST, objective_tag, reused_tag, reused_text
-from chainrule.tracking.uris import resolved
+from chainrule.tracking.uris import is_missing, is_remote, resolved
+from chainrule.words import redacted
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+ANSWER_SECONDS = 1.0
+"""How long all that is asked of a server before training is waited for, beside MLflow's import."""
 EQUALS = 20
 """So many equal runs, the latest first, are looked at for one to reuse."""
 
@@ -37,29 +43,72 @@ class Tracking:
     def __init__(self, uri: str, experiment: str) -> None:
         self.uri = uri
         self.experiment = experiment
-        self._warming: Future[str] | None = None
+        self._imported = threading.Event()
+        self._prepared: Future[str] | None = None
+        self._until = 0.0
 
     def warm_up(self) -> None:
         """Begin, in a thread, what takes seconds: MLflow's import and a new store."""
-        self._warming = in_thread("mlflow", lambda: prepare_store(self.uri, self.experiment))
 
-    def prepare(self) -> str:
-        """Make sure that store and experiment are there; the experiment's id.
+        def prepare() -> str:
+            try:
+                if is_remote(self.uri):
+                    connect(self.uri)
+            finally:
+                self._imported.set()
+            return prepare_store(self.uri, self.experiment)
+
+        # A store that is being made is not left half made by a run that is refused.
+        self._prepared = in_thread("mlflow", prepare, cut=not is_missing(self.uri))
+
+    def prepare(self) -> str | None:
+        """Make sure that store and experiment are there; the experiment's id. None where a server does not answer
+        within a second: that is no reason not to train.
 
         Raises:
             TrackingError: they cannot be.
         """
-        return self._warming.result() if self._warming else prepare_store(self.uri, self.experiment)
+        if self._prepared is None:
+            self.warm_up()
+        assert self._prepared is not None
+        return self._answer_of(self._prepared)
+
+    def _answer_of(self, asked: Future[T]) -> T | None:
+        """What a store answers; None where a server does not, for which all waiting together ends after a second."""
+        if not is_remote(self.uri):
+            return asked.result()
+        self._imported.wait()
+        if not self._until:
+            self._until = time.monotonic() + ANSWER_SECONDS
+        try:
+            return asked.result(max(0.0, self._until - time.monotonic()))
+        except TimeoutError:
+            return None
+        except TrackingError as error:
+            if error.__cause__ is not None and is_outage(error.__cause__):
+                return None
+            raise
+
+    def _ask(self, work: Callable[[Any], T]) -> Future[T]:
+        """Begin to ask the store, given its client, in a thread: a signal ends the wait for the answer."""
+
+        def ask() -> T:
+            with usable(self.uri):
+                return work(connect(self.uri))
+
+        return in_thread("mlflow", ask, cut=True)
 
     def close_orphans(self) -> None:
-        """Give a status to runs of this experiment whose process was killed; a warning says how they go on.
+        """Give a status to runs of this experiment whose process was killed, as far as the store answers; a warning
+        says how they go on.
 
         Raises:
             TrackingError: the store cannot be used.
         """
         experiment_id = self.prepare()
-        with usable(self.uri):
-            closed = close_orphans(connect(self.uri), experiment_id)
+        if experiment_id is None:
+            return
+        closed = self._answer_of(self._ask(lambda client: close_orphans(client, experiment_id)))
         if closed:
             more = f", as {len(closed) - 1} others of {self.experiment} were" if len(closed) > 1 else ""
             log.warning("The run %s was killed%s. To go on with it: chainrule resume %s", closed[0], more, closed[0])
@@ -73,17 +122,25 @@ class Tracking:
             TrackingError: the store cannot be used.
         """
         experiment_id = self.prepare()
+        if experiment_id is None:
+            raise TrackingError(
+                f"the server {redacted(self.uri)} does not answer, and tracking.reuse needs to know what has run: try "
+                "again later, or train without: tracking.reuse=false"
+            )
         equal = f"tags.{CONFIG_DIGEST} = '{config_digest}' and attributes.status = 'FINISHED'"
-        missing = None
-        with usable(self.uri):
-            client = connect(self.uri)
+
+        def find(client: Any) -> tuple[str | None, str | None]:
+            missing = None
             for run in client.search_runs([experiment_id], equal, max_results=EQUALS):
                 missing = missing_file(client, run.info, needs)
                 if missing is None:
-                    return str(run.info.run_id)
+                    return str(run.info.run_id), None
+            return None, missing
+
+        found, missing = self._ask(find).result()
         if missing is not None:
             log.warning("An equal run had finished, but cannot be reused: %s", missing)
-        return None
+        return found
 
     def unfinished(self, config_digest: str) -> Any:
         """Such a run that was cut, as MLflow has it; None for none.
@@ -92,16 +149,21 @@ class Tracking:
             TrackingError: the store cannot be used.
         """
         equal = f"tags.{CONFIG_DIGEST} = '{config_digest}' and attributes.status = 'KILLED'"
-        with usable(self.uri):
-            return next(iter(connect(self.uri).search_runs([self.prepare()], equal, max_results=1)), None)
+        experiment_id = self.prepare()
+        return self._ask(
+            lambda client: next(iter(client.search_runs([experiment_id], equal, max_results=1)), None)
+        ).result()
 
     def reused_by(self, sweep: str, run_id: str, objective: str | None) -> None:
         """Note that a finished run belongs to a further sweep, and by which metric that one judges it."""
-        with usable(self.uri):
-            client, text = connect(self.uri), reused_text(sweep, int(time.time() * 1000))
+
+        def note(client: Any) -> None:
+            text = reused_text(sweep, int(time.time() * 1000))
             client.set_tag(run_id, reused_tag(sweep), text, synchronous=True)
             if objective is not None:
                 client.set_tag(run_id, objective_tag(sweep), objective, synchronous=True)
+
+        self._ask(note).result()
 
     @contextlib.contextmanager
     def run(
@@ -125,7 +187,7 @@ class Tracking:
         Raises:
             TrackingError: the store cannot be used.
         """
-        run = Run(self.uri, folder)
+        run = Run(self.uri, folder, self.experiment)
         with ended_by_signals():
             try:
                 if run_id is None:

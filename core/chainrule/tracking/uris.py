@@ -52,6 +52,17 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(path) if uri.startswith(SQLITE) and path not in ("", ":memory:") else None
 
 
+def is_missing(uri: str) -> bool:
+    """Whether it is a SQLite store whose file is not there."""
+    path = sqlite_path(uri)
+    return path is not None and not path.exists()
+
+
+def is_remote(uri: str) -> bool:
+    """Whether it is a server, which may answer late or not at all."""
+    return uri.startswith(("http:", "https:"))
+
+
 def sqlite_uri(path: Path) -> str:
     """The inverse. Only what would be read otherwise is quoted."""
     return SQLITE + path.as_posix().replace("%", "%25").replace("?", "%3F")

@@ -317,7 +317,6 @@ tracking = tracking_of({"enabled": True, "uri": None, "experiment": "xor"})
 with tracking.run(name=sys.argv[1], params={}, tags={}, dataset=("xor", "d"), folder=Path("run" + sys.argv[1])) as run:
     for step in range(20):
         run.log({"loss": step}, step=step)
-        run._flush()
     run.text("hello", "notes.txt")
 """
     jobs = [subprocess.Popen([sys.executable, "-c", code, str(job)], cwd=tmp_path) for job in range(8)]
