@@ -7,6 +7,7 @@ how it ended. The folder is gone at the end of the sweep: what is worth keeping 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -19,8 +20,12 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from chainrule.process.claims import is_claimed
+from chainrule.process.liveness import is_gone, process
+
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+MAILBOX, OWNER = ".mailbox", "owner"
 
 
 @dataclass(frozen=True)
@@ -59,12 +64,13 @@ class Mailbox:
 
     def __init__(self, folder: Path) -> None:
         self.sweep = folder.name
-        self._folder = folder / ".mailbox"
+        self._folder = folder / MAILBOX
 
     def open(self) -> None:
         """Begin with an empty one, whatever an earlier sweep into the same folder left."""
         self.close()
         self._folder.mkdir(parents=True)
+        self._write(self._folder / OWNER, process())
 
     def close(self) -> None:
         """Remove it."""
@@ -100,5 +106,16 @@ class Mailbox:
     def _write(self, place: Path, text: str) -> None:
         """Whole or not at all: somebody may be looking."""
         new = place.with_name(f".{place.name}.{uuid.uuid4().hex}.new")
-        new.write_text(text, encoding="utf-8")
-        new.replace(place)
+        with contextlib.suppress(FileNotFoundError):  # the parent is gone, and its folder: nobody hears
+            new.write_text(text, encoding="utf-8")
+            new.replace(place)
+
+
+def remove_left(sweeps: Path) -> None:
+    """Remove what sweeps below this folder left whose process was killed, and of which no job goes on elsewhere."""
+    for owner in sweeps.glob(f"*/{MAILBOX}/{OWNER}"):
+        sweep = owner.parents[1]
+        with contextlib.suppress(OSError):  # another process removes it, too
+            jobs_go_on = any(is_claimed(place.parent, "run") for place in sweep.glob("*/.run.lock"))
+            if is_gone(owner.read_text(encoding="utf-8")) and not jobs_go_on:
+                shutil.rmtree(owner.parent)

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from chainrule.config.jobs import Job, Sweep, Watcher
 from chainrule.config.loader import PRIMARY, SafeLoader, plain_of
-from chainrule.config.mailbox import Mailbox
+from chainrule.config.mailbox import Mailbox, remove_left
 from chainrule.config.misfits import refuse_misfits
 from chainrule.config.task import TaskFunction
 from chainrule.errors import ConfigError
@@ -55,6 +55,7 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
         watcher.prepare(_tracking_of(master))
     sweep = Sweep(folder, mailbox, objective, lambda: options.get("n_trials") or loader.kept)
     with claimed(folder, "sweep", "hydra.sweep.dir"):
+        remove_left(folder.parent)
         mailbox.open()
         end_idle_workers()
         try:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from chainrule.config.jobs import Failure, Job
 from chainrule.config.loader import plain_of
-from chainrule.config.mailbox import Ended, Mailbox
+from chainrule.config.mailbox import Ended, Mailbox, remove_left
 from chainrule.config.messages import explained
 from chainrule.errors import ChainruleError, ConfigError
 from chainrule.process.claims import claimed
@@ -44,6 +44,8 @@ class TaskFunction:
         overrides = [str(override) for override in plain_of(hydra.overrides.task)]
         differs = tuple(o for o in overrides if _key(o) not in self._fixed) if self._mailbox else ()
         sweep = self._mailbox.sweep if self._mailbox else None
+        if self._mailbox is None:
+            remove_left(Path(hydra.runtime.cwd, hydra.sweep.dir).parent)
         try:
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             assert isinstance(plain, dict)

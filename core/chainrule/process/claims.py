@@ -53,6 +53,15 @@ def claimed(folder: Path, name: str, key: str) -> Iterator[None]:
             place.unlink(missing_ok=True)
 
 
+def is_claimed(folder: Path, name: str) -> bool:
+    """Whether somebody holds the folder; False where a file system knows no locks."""
+    try:
+        with (folder / f".{name}.lock").open("r+", encoding="utf-8") as file:
+            return not _lock(file.fileno())
+    except OSError:
+        return False
+
+
 def _lock(descriptor: int) -> bool:
     try:
         if fcntl is not None:

@@ -23,8 +23,9 @@ from serving import free_port, served
 
 import chainrule as cr
 from chainrule import comparison
-from chainrule.config.mailbox import Ended, Mailbox
+from chainrule.config.mailbox import Ended, Mailbox, remove_left
 from chainrule.contract.data import Data, Split
+from chainrule.process.claims import claimed
 from chainrule.process.garbage import searched_later
 from chainrule.process.liveness import is_gone, process
 from chainrule.runs.identity import config_digest
@@ -449,6 +450,24 @@ def test_jobs_and_their_parent_hear_each_other(tmp_path):
     assert exchange.kept(["seed=0"]) is None
     exchange.close()
     assert not list((tmp_path / "sweep").iterdir())
+
+
+def test_what_a_killed_sweep_left_is_removed_once_it_is_gone(tmp_path):
+    living, killed, going_on = (tmp_path / "multirun" / "xor" / name for name in ("living", "killed", "going_on"))
+    for sweep in (living, killed, going_on):
+        Mailbox(sweep).open()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        host, _, started = process().split(" ")
+        told = f"{host} {other.pid} {started}"
+        other.kill()
+    for sweep in (killed, going_on):
+        (sweep / ".mailbox" / "owner").write_text(told)
+    (killed / "0").mkdir()
+    (killed / "0" / ".run.lock").write_text("of the killed process")
+    with claimed(going_on / "0", "run", "hydra.sweep.subdir"):  # a cluster's job
+        remove_left(tmp_path / "multirun" / "xor")
+    assert [(sweep / ".mailbox").exists() for sweep in (living, killed, going_on)] == [True, False, True]
+    assert Mailbox(killed).tell(Ended(0, (), figures={"loss": 1.0}, judged="loss")) == 1.0, "nobody hears"
 
 
 @pytest.mark.slow  # three sweeps, each in a process of its own
