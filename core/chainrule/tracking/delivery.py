@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import shlex
 import threading
@@ -11,12 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from chainrule.errors import TrackingError
 from chainrule.tracking.kept import Head
-from chainrule.tracking.making import Making, make_run, remove_doubles
+from chainrule.tracking.making import Making, make_run, remove_doubles, unmake
 from chainrule.tracking.outbox import Outbox
 from chainrule.tracking.pages import way_to
 from chainrule.tracking.records import Record, deliver
-from chainrule.tracking.store import connect, is_gone, is_outage, no_answer, reason
+from chainrule.tracking.store import connect, is_gone, is_outage, no_answer, prepare_store, reason
 from chainrule.tracking.uris import is_missing, is_remote
 from chainrule.words import redacted
 
@@ -30,10 +32,13 @@ SILENT_SECONDS = 1.0
 """After so long without an answer, what is logged is kept on disk."""
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 10.0
 """How long a store that cannot be used is left alone: twice as long each time."""
-QUIET_SECONDS, MOST_SECONDS = 3.0, 15.0
-"""At the end, how long nothing may arrive before the rest is kept, and how long all may take while something does."""
-HURRIED_QUIET_SECONDS, HURRIED_MOST_SECONDS = 1.5, 3.0
-"""The same after a signal; the first of them also where the store was silent before."""
+QUIET_SECONDS, MOST_SECONDS = 5.0, 15.0
+"""At the end, how long a server may let nothing arrive before the rest is kept, and how long all may take."""
+HURRIED_QUIET_SECONDS, HURRIED_MOST_SECONDS = 1.2, 3.0
+"""The same after a signal; the first of them also where the server was silent before."""
+LOCAL = 6
+"""A database of this machine, which others may be writing to, has so many times as long without a signal, and twice as
+long with one."""
 
 
 class Delivery:
@@ -57,7 +62,7 @@ class Delivery:
         self.tried = threading.Event()
         """The first try to reach the run has ended."""
         self._uri, self._folder, self._making = uri, folder.absolute(), making
-        self.outbox = Outbox(collect, lambda: Head(uri, self.run_id, making, self._folder))
+        self.outbox = Outbox(collect, lambda: Head(uri, self.run_id, self._making, self._folder))
         self._client: Any = None
         self._made: Any = None
         self._tries = 0
@@ -99,9 +104,10 @@ class Delivery:
             quickly: a signal came before.
         """
         start = self._last_arrival = time.monotonic()
-        trouble = quickly or self.why is not None or self._is_silent(start)
-        quiet = HURRIED_QUIET_SECONDS if trouble else QUIET_SECONDS
-        most = HURRIED_MOST_SECONDS if quickly else MOST_SECONDS
+        local = not is_remote(self._uri)
+        trouble = quickly or self.why is not None or (self._is_silent(start) and not local)
+        quiet = HURRIED_QUIET_SECONDS * (2 if local else 1) if trouble else QUIET_SECONDS * (LOCAL if local else 1)
+        most = HURRIED_MOST_SECONDS * (2 if local else 1) if quickly else MOST_SECONDS * (LOCAL if local else 1)
         self._ending.set()
         self._wake.set()
         while True:
@@ -202,12 +208,17 @@ class Delivery:
         if self._client is None or is_missing(self._uri):
             self._client = connect(self._uri)
         if self.run_id is None:
+            if self._making.experiment_id is None:
+                number = prepare_store(self._uri, self._making.experiment)
+                self._making = dataclasses.replace(self._making, experiment_id=number)
+            if self._over.is_set():
+                raise TrackingError("nobody waits for it any more")
             self._tries += 1
             self._made = make_run(self._uri, self._making, again=self._tries > 1)
             self.run_id, self.where = self._made.run_id, way_to(self._uri, self._made)
             self.tried.set()
             if self._over.is_set():  # given up meanwhile
-                self._client.set_terminated(self.run_id, "KILLED")
+                unmake(self._client, self._making, self._made)
         return self._client
 
     def _remove_doubles(self) -> None:

@@ -49,6 +49,15 @@ def remove_doubles(client: Any, making: Making, made: Any) -> None:
             client.delete_run(run.info.run_id)
 
 
+def unmake(client: Any, making: Making, made: Any) -> None:
+    """A run that was made when nobody waited for it any more: it goes, if what was kept has made another meanwhile,
+    which else finds this one."""
+    if any(run.info.run_id != made.run_id for run in _made(client, made.experiment_id, making)):
+        client.delete_run(made.run_id)
+    else:
+        client.set_terminated(made.run_id, "KILLED")
+
+
 def _made(client: Any, experiment_id: str, making: Making) -> list[Any]:
     same = f"tags.{PROCESS} = '{making.tags[PROCESS]}' and attributes.start_time = {making.start_time}"
     return list(client.search_runs([experiment_id], same))

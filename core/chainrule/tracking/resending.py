@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shlex
 from pathlib import Path
@@ -28,10 +29,12 @@ def resend(path: Path, *, anew: bool = False) -> int:
         TrackingError: this is no such file, its run is gone, or some records still do not arrive.
     """
     head, records = read(path)
+    made = None
     with usable(head.uri):
         if anew or head.run_id is None:
-            made = make_run(head.uri, head.making, again=True)
-            remove_doubles(connect(head.uri), head.making, made)
+            # The experiment may have another number in a database that is new.
+            making = dataclasses.replace(head.making, experiment_id=None)
+            made = make_run(head.uri, making, again=True)
             head = dataclasses.replace(head, run_id=made.run_id)
             write(path, head, records)
         elif is_missing(head.uri):
@@ -50,6 +53,9 @@ def resend(path: Path, *, anew: bool = False) -> int:
                 raise _gone(path, head) from None
             why = error
             left.append(record)
+    if made is not None:
+        with contextlib.suppress(Exception):
+            remove_doubles(client, head.making, made)
     if why is None:
         path.unlink()
         return len(records)

@@ -32,7 +32,7 @@ DATABASE = {
     "unable to open database file": "the database file cannot be opened",
 }
 """What SQLite says, and what that means here."""
-_SQLALCHEMY = re.compile(r"\([\w.]+\.\w+(Error|Exception)\) |\[SQL: .*|\(Background on this error at: \S+\)")
+_SQLALCHEMY = re.compile(r"\([a-z]\w*(\.\w+)+\) |\[SQL: .*|\(Background on this error at: \S+\)")
 _ANSWER = re.compile(r"too many (\d+) error responses|failed with error code (\d+)")
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import mlflow.environment_variables
 import pytest
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from chainrule import TrackingError
+from chainrule.process.liveness import process
 from chainrule.tracking import pages, settings, sqlite, store, uris
 from chainrule.tracking.tracking import Tracking
 
@@ -118,6 +120,16 @@ def test_an_interrupt_leaves_no_half_made_store(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         store.prepare_store(f"sqlite:///{tmp_path}/mlflow.db", "xor")
     assert names_in(tmp_path) == set()
+
+
+def test_what_a_killed_process_left_of_a_store_is_removed_by_the_next(uri, tmp_path):
+    host, number, started = process().split(" ")
+    gone, living = (f".mlflow.db.{host}_{number}_{began}_0.new" for began in (int(started) - 1000, started))
+    for name in (gone, f"{gone}-journal", living, ".mlflow.db.other.new"):
+        (tmp_path / name).touch()
+    (tmp_path / "mlflow.db").write_bytes(Path(uri.removeprefix("sqlite:///")).read_bytes())
+    store.prepare_store(f"sqlite:///{tmp_path}/mlflow.db", "first")
+    assert names_in(tmp_path) == {"mlflow.db", living, ".mlflow.db.other.new"}
 
 
 def test_who_comes_second_replaces_nothing(tmp_path):
@@ -330,3 +342,24 @@ with tracking.run(name=sys.argv[1], params={}, tags={}, dataset=("xor", "d"), fo
         assert run.info.status == "FINISHED"
         assert len(client.get_metric_history(run.info.run_id, "loss")) == 20
         assert len(client.list_artifacts(run.info.run_id)) == 1
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        (
+            "(sqlite3.OperationalError) database or disk is full [SQL: INSERT INTO metrics (key) VALUES (?)] "
+            "[parameters: ('loss',)] (Background on this error at: https://sqlalche.me/e/20/e3q8)",
+            "the disk is full",
+        ),
+        ("(sqlite3.OperationalError) no such table: runs", "the database was emptied, or another was put in its place"),
+        ("(psycopg2.errors.UndefinedTable) relation is unknown [SQL: SELECT 1]", "relation is unknown"),
+        (
+            "Max retries exceeded (Caused by ResponseError('too many 503 error responses'))",
+            "the server answers with error 503",
+        ),
+        ("API request to endpoint /api failed with error code 404 != 200", "the server answers with error 404"),
+    ],
+)
+def test_what_a_database_or_a_server_says_is_told_in_our_words(theirs, ours):
+    assert store.reason(MlflowException(theirs)) == ours

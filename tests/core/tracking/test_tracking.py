@@ -1,10 +1,13 @@
 """The life of a run, read back from a real SQLite store."""
 
+import contextlib
 import hashlib
 import itertools
 import json
 import logging
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -506,3 +509,42 @@ def test_a_full_disk_leaves_the_way_to_the_status_open(uri, tmp_path, monkeypatc
     assert last.endswith(f"chainrule resend {kept}")
     missing.write_text("there now")
     assert resend(kept) == 1
+
+
+@pytest.mark.parametrize("another", [False, True])
+def test_a_run_whose_database_was_deleted_is_made_anew(uri, tmp_path, monkeypatch, caplog, another):
+    """With all that it told, also what had arrived."""
+    monkeypatch.setattr(delivery, "HURRIED_QUIET_SECONDS", 0.2)
+    first = Path(uri.removeprefix("sqlite:///"))
+    database = tmp_path / "store" / "mlflow.db"
+    database.parent.mkdir()
+    shutil.copy(first, database)
+    there = f"sqlite:///{database}"
+    described = {"name": "n", "params": {"lr": 0.1}, "tags": {"a": "b"}, "dataset": ("xor", "d"), "folder": tmp_path}
+    with tracking.Tracking(there, "xor").run(**described) as run:
+        run.log({"loss": 1.0}, step=1)
+        while "loss" not in MlflowClient(there).get_run(run.run_id).data.metrics:
+            time.sleep(0.01)
+        database.unlink()
+        if another:
+            shutil.copy(first, database)
+        run.log({"loss": 0.5}, step=2)
+    kept = tmp_path / f"unsent-{run.run_id}.jsonl"
+    said, how = caplog.messages[-1].splitlines()
+    assert said.endswith("records of this run do not arrive in MLflow: the run or its database was deleted")
+    assert how == f"Make it anew with: chainrule resend {kept} --anew"
+    program = [sys.executable, "-m", "chainrule", "resend", str(kept)]  # MLflow has the deleted file open, in here
+    told = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert told.stderr == (
+        f"chainrule: the run {run.run_id} is not there any more: it or its database was deleted\n"
+        f"To make it anew, of what was kept: chainrule resend {kept} --anew\n"
+    )
+    subprocess.run([*program, "--anew"], check=True)
+    assert not kept.exists()
+    with contextlib.closing(sqlite3.connect(database)) as made:
+        asked = "SELECT name, status, run_uuid FROM runs WHERE name = 'n' ORDER BY start_time DESC LIMIT 1"
+        ((_, status, made_id),) = made.execute(asked)
+        points = made.execute("SELECT step, value FROM metrics WHERE run_uuid = ? ORDER BY step", (made_id,)).fetchall()
+        params = made.execute("SELECT key, value FROM params WHERE run_uuid = ?", (made_id,)).fetchall()
+    assert (status, points, params) == ("FINISHED", [(1, 1.0), (2, 0.5)], [("lr", "0.1")])
