@@ -26,6 +26,7 @@ BUSY = (408, 429)
 DATABASE = {
     "database or disk is full": "the disk is full",
     "disk I/O error": "the disk cannot be read or written",
+    "disk image is malformed": "the database is damaged",
     "database is locked": "another process keeps the database locked",
     "no such table": "the database was emptied, or another was put in its place",
     "attempt to write a readonly database": "the database cannot be written: it was moved, replaced or write-protected",

@@ -45,7 +45,7 @@ class Tracking:
         self.experiment = experiment
         self._imported = threading.Event()
         self._prepared: Future[str] | None = None
-        self._until = 0.0
+        self._patience = ANSWER_SECONDS
 
     def warm_up(self) -> None:
         """Begin, in a thread, what takes seconds: MLflow's import and a new store."""
@@ -74,20 +74,21 @@ class Tracking:
         return self._answer_of(self._prepared)
 
     def _answer_of(self, asked: Future[T]) -> T | None:
-        """What a store answers; None where a server does not, for which all waiting together ends after a second."""
+        """What a store answers; None where a server does not: all that it is waited for here, together, is a second."""
         if not is_remote(self.uri):
             return asked.result()
         self._imported.wait()
-        if not self._until:
-            self._until = time.monotonic() + ANSWER_SECONDS
+        start = time.monotonic()
         try:
-            return asked.result(max(0.0, self._until - time.monotonic()))
+            return asked.result(self._patience)
         except TimeoutError:
             return None
         except TrackingError as error:
             if error.__cause__ is not None and is_outage(error.__cause__):
                 return None
             raise
+        finally:
+            self._patience = max(0.0, self._patience - (time.monotonic() - start))
 
     def _ask(self, work: Callable[[Any], T]) -> Future[T]:
         """Begin to ask the store, given its client, in a thread: a signal ends the wait for the answer."""

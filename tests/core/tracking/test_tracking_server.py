@@ -12,58 +12,19 @@ import urllib.request
 
 import pytest
 from mlflow.tracking import MlflowClient
+from serving import free_port, wait_for
 
 from chainrule import TrackingError
 from chainrule.tracking import delivery, tracking
 from chainrule.tracking import run as recording
 from chainrule.tracking.pages import serve_ui
 from chainrule.tracking.resending import resend
-from chainrule.tracking.store import prepare_store
 
 pytestmark = [
     pytest.mark.slow,
     # MLflow's own models use a loader strategy that SQLAlchemy 2.1 deprecates.
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
 ]
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def wait_for(url, process):
-    while process.poll() is None:
-        try:
-            return urllib.request.urlopen(url, timeout=5).read()
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError(f"the server ended with status {process.returncode}")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A real server, as ``(uri, process group)``."""
-    folder = tmp_path_factory.mktemp("server")
-    uri = f"sqlite:///{folder}/mlflow.db"
-    prepare_store(uri, "xor")
-    port = free_port()
-    command = ["mlflow", "server", "--backend-store-uri", uri, "--artifacts-destination", str(folder / "artifacts")]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    wait_for(f"http://127.0.0.1:{port}/health", process)
-    yield f"http://127.0.0.1:{port}", process.pid
-    os.killpg(process.pid, signal.SIGCONT)
-    os.killpg(process.pid, signal.SIGTERM)
-    process.wait()
 
 
 @pytest.fixture
