@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chainrule.contract.kinds import Callback
@@ -26,13 +26,13 @@ class Checkpointing(Callback):
         checkpoints: where to.
         seconds: from one to the next, where they cost so little; 0 for one after every update, None for none but those
             at the end, and where an interrupt ends the training.
-        about: of the run, kept beside its state.
+        about: what is known of the run then, kept beside its state.
     """
 
-    def __init__(self, checkpoints: Checkpoints, seconds: float | None, about: Mapping[str, Any]) -> None:
+    def __init__(self, checkpoints: Checkpoints, seconds: float | None, about: Callable[[], dict[str, Any]]) -> None:
         self._checkpoints = checkpoints
         self._seconds = math.inf if seconds is None else seconds
-        self._about = dict(about)
+        self._about = about
         self._due = math.inf
 
     def state(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class Checkpointing(Callback):
     def _save(self, trainer: Trainer) -> None:
         begin = time.monotonic()
         try:
-            self._checkpoints.save({**self._about, "training": trainer.state()})
+            self._checkpoints.save({**self._about(), "training": trainer.state()})
         except ContractError as error:
             log.warning("This run writes no checkpoints, and cannot be resumed: %s", error)
             self._due = math.inf

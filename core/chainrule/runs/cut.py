@@ -53,7 +53,7 @@ class Cut:
         newest = Checkpoints(self.folder / CHECKPOINTS).latest()
         if newest is not None:
             saved, file = newest
-            if saved["run_id"] != self.run_id:
+            if saved["run_id"] not in (None, self.run_id):
                 raise ResumeError(f"{file} is of the run {saved['run_id']}, not of {self.run_id}: it was put there")
             self.tags, self.state = self.tags or saved["tags"], saved["training"]
 

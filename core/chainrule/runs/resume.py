@@ -17,7 +17,8 @@ from chainrule.runs.run import run
 from chainrule.tracking.store import connect, find_run, usable
 from chainrule.tracking.tags import FOLDER, SWEEP, components_of
 from chainrule.tracking.uris import resolved
-from chainrule.tracking.written import OVERRIDES
+from chainrule.tracking.written import CHECKPOINTS, OVERRIDES
+from chainrule.training.checkpoint import Checkpoints
 
 
 def resume(
@@ -64,7 +65,11 @@ def latest_cut(client: Any) -> str | None:
 def _found(run_id: str | None, uri: str | None, anyway: bool) -> tuple[Cut, str | None, str | None]:
     """What is left of the run, its name, and its sweep."""
     if run_id is not None and (Path(run_id) / CONFIG).is_file():
-        return Cut(None, Path(run_id), loaded_yaml(Path(run_id) / CONFIG), anyway=anyway), None, None
+        folder = Path(run_id)
+        newest = Checkpoints(folder / CHECKPOINTS).latest()
+        run_id = newest[0]["run_id"] if newest is not None else None
+        if run_id is None:
+            return Cut(None, folder, loaded_yaml(folder / CONFIG), anyway=anyway), None, None
     uri = resolved(uri)
     with usable(uri):
         client = connect(uri)

@@ -118,8 +118,9 @@ def run(job: Job, cut: Cut | None = None) -> Result:
             write_config(job)  # not before: a run that cannot begin leaves nothing behind
             try:
                 told = {**environment(Path.cwd()), **tags, DATASET_DIGEST: data.digest}
-                about = {"run_id": tracked.run_id, "tags": capped(told, TAG_LENGTH)}
-                saving = Checkpointing(checkpoints, config["tracking"]["checkpoint_seconds"], about)
+                known = capped(told, TAG_LENGTH)
+                seconds = config["tracking"]["checkpoint_seconds"]
+                saving = Checkpointing(checkpoints, seconds, lambda: {"run_id": tracked.run_id, "tags": known})
                 if cut is not None and cut.state is not None:
                     trainer.load_state(cut.state)
                     for epoch, values in trainer.history.by_epoch():  # what had not reached the store
@@ -144,7 +145,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
                 save_model(network, job.folder / "model")
                 tracked.artifacts(job.folder, before)
 
-    seconds = time.perf_counter() - start
+    took = time.perf_counter() - start
     return Result(
         run_name(job),
         tracked.run_id,
@@ -152,7 +153,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
         network,
         history,
         job.folder,
-        seconds,
+        took,
         tracked.where,
         trainer.stop_reason,
         remarks=tuple(remarks),

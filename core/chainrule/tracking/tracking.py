@@ -150,10 +150,8 @@ class Tracking:
             TrackingError: the store cannot be used.
         """
         equal = f"tags.{CONFIG_DIGEST} = '{config_digest}' and attributes.status = 'KILLED'"
-        experiment_id = self.prepare()
-        return self._ask(
-            lambda client: next(iter(client.search_runs([experiment_id], equal, max_results=1)), None)
-        ).result()
+        places = [self.prepare()]
+        return next(iter(self._ask(lambda client: client.search_runs(places, equal, max_results=1)).result()), None)
 
     def reused_by(self, sweep: str, run_id: str, objective: str | None) -> None:
         """Note that a finished run belongs to a further sweep, and by which metric that one judges it."""
