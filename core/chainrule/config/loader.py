@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -18,8 +19,9 @@ from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from chainrule.config.mailbox import Mailbox
+from chainrule.config.mailbox import Mailbox, one_folder
 from chainrule.config.messages import list_after_override, null_group
 from chainrule.config.nodes import is_field
 from chainrule.config.unread import refuse_changed_component, refuse_name, refuse_range, refuse_unread
@@ -66,22 +68,25 @@ class SafeLoader(ConfigLoaderImpl):
     _prepare: Callable[[DictConfig], None] | None = None
     _at_hand: dict[tuple[str, ...], DictConfig] | None = None
     _merged: dict[str, DictConfig] | None = None
+    _folders: set[str] | None = None
 
-    def begin(self, mailbox: Mailbox, prepare: Callable[[DictConfig], None], here: bool) -> None:
+    def begin(self, mailbox: Mailbox, prepare: Callable[[DictConfig], None], here: bool, searches: bool) -> None:
         """Begin a sweep.
 
         Args:
             prepare: is given the config of each job before the first of them starts.
             here: whether the jobs run in this process; it then has their configs at hand, for which others wait 20 ms.
+            searches: whether its jobs are composed one by one, each when the ones before it have run.
         """
         self.repository = KeptFiles(self.repository)  # type: ignore[assignment]
         self._mailbox, self._prepare, self._at_hand = mailbox, prepare, {} if here else None
-        self._merged = {}
+        self._merged, self._folders = {}, None if searches else set()
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker needs: the configs are composed already."""
         repository = ConfigRepository(self.config_search_path)
-        return {**self.__dict__, "_prepare": None, "_at_hand": None, "_merged": None, "repository": repository}
+        gone = dict.fromkeys(("_prepare", "_at_hand", "_merged", "_folders"))
+        return {**self.__dict__, **gone, "repository": repository}
 
     def get_group_options(
         self,
@@ -114,6 +119,11 @@ class SafeLoader(ConfigLoaderImpl):
             OmegaConf.copy_cache(from_config=master_config, to_config=config)  # the same time, where it is asked for
             return config
         config = super().load_sweep_config(master_config, sweep_overrides)
+        folder = _folder_of(config, self.kept) if self._folders is not None else None
+        if self._folders is not None and folder is not None:
+            if folder in self._folders:
+                raise one_folder(folder)
+            self._folders.add(folder)
         self._mailbox.keep(sweep_overrides, OmegaConf.to_container(config, enum_to_str=True))
         self.kept += 1
         if self._at_hand is not None:
@@ -173,6 +183,18 @@ class SafeLoader(ConfigLoaderImpl):
         if primary is not None:
             refuse_packages(plain_of(OmegaConf.select(primary.config, "hydra.searchpath")))
         super()._process_config_searchpath(config_name, parsed_overrides, repo)
+
+
+def _folder_of(config: DictConfig, number: int) -> str | None:
+    """Where the job of that number will write; None where that is known in the job alone."""
+    job = config.hydra.job
+    job.num, job.id = number, str(number)  # as a launcher gives them, each job its own
+    try:
+        return str(Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir)))
+    except OmegaConfBaseException:
+        return None
+    finally:
+        job.num = job.id = "???"
 
 
 def _beside_what_is_swept(compose: Callable[[list[str]], DictConfig], overrides: list[str]) -> DictConfig | None:

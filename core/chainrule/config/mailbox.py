@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from chainrule.errors import ConfigError
 from chainrule.process.claims import is_claimed
 from chainrule.process.liveness import is_gone, process
 
@@ -85,6 +86,19 @@ class Mailbox:
         place = self._place(overrides)
         return yaml.load(place.read_text(encoding="utf-8"), Loader=LOADER) if place.exists() else None
 
+    def take(self, folder: Path, number: int) -> None:
+        """Note that a job writes into a folder, which may begin more than once.
+
+        Raises:
+            ConfigError: another job of the sweep does.
+        """
+        place = self._folder / f"folder-{hashlib.sha256(str(folder).encode()).hexdigest()}"
+        with contextlib.suppress(FileExistsError), place.open("x", encoding="utf-8") as file:
+            file.write(str(number))
+            return
+        if place.read_text(encoding="utf-8") != str(number):
+            raise one_folder(folder)
+
     def tell(self, ended: Ended) -> float | Ended:
         """Leave how a job ended, for ``told``; its objective, where it has one."""
         self._write(self._folder / f"ended-{ended.number}.json", json.dumps(dataclasses.asdict(ended)))
@@ -119,3 +133,12 @@ def remove_left(sweeps: Path) -> None:
             jobs_go_on = any(is_claimed(place.parent, "run") for place in sweep.glob("*/.run.lock"))
             if is_gone(owner.read_text(encoding="utf-8")) and not jobs_go_on:
                 shutil.rmtree(owner.parent)
+
+
+def one_folder(folder: Path | str) -> ConfigError:
+    """Two jobs were given it."""
+    return ConfigError(
+        f"two jobs would have one folder, {folder}: leave this key out, or let it hold what differs, as "
+        "'hydra.sweep.subdir=${hydra.job.num}'",
+        key="hydra.sweep.subdir",
+    )

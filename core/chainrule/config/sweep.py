@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from chainrule.config.jobs import Job, Sweep, Watcher
 from chainrule.config.loader import PRIMARY, SafeLoader, plain_of
-from chainrule.config.mailbox import Mailbox, remove_left
+from chainrule.config.mailbox import Mailbox, one_folder, remove_left
 from chainrule.config.misfits import refuse_misfits
 from chainrule.config.task import TaskFunction
 from chainrule.errors import ConfigError
@@ -36,11 +36,13 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
     if searches:
         _check_direction(options, objective)
     folder = Path(master.hydra.runtime.cwd, master.hydra.sweep.dir).resolve()
+    if searches and "${" not in str(plain_of(master.hydra.sweep)["subdir"]):
+        raise one_folder(folder / master.hydra.sweep.subdir)
     mailbox = Mailbox(folder)
     loader = hydra.config_loader
     assert isinstance(loader, SafeLoader)
     here = master.hydra.launcher._target_.endswith(".BasicLauncher")
-    loader.begin(mailbox, lambda config: watcher.prepare(_tracking_of(config)), here)
+    loader.begin(mailbox, lambda config: watcher.prepare(_tracking_of(config)), here, searches)
     given = plain_of(master.hydra.overrides.task)
     params = [f"{key}={value}" for key, value in (plain_of(options.get("params")) or {}).items()]
     refuse_misfits(loader, [*params, *given], functools.partial(loader.composed, master))

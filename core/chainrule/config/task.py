@@ -51,6 +51,8 @@ class TaskFunction:
             assert isinstance(plain, dict)
             _require(plain, hydra)
             job = Job(plain, overrides, folder, sweep, differs, self._searches)  # type: ignore[arg-type]
+            if self._mailbox is not None:
+                self._mailbox.take(folder, hydra.job.num)
             with claimed(folder, "run", "hydra.sweep.subdir" if self._mailbox else "hydra.run.dir"):
                 result = self._run(job)
         except BaseException as error:

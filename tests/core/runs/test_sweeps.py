@@ -25,6 +25,7 @@ import chainrule as cr
 from chainrule import comparison
 from chainrule.config.mailbox import Ended, Mailbox, remove_left
 from chainrule.contract.data import Data, Split
+from chainrule.errors import ConfigError
 from chainrule.process.claims import claimed
 from chainrule.process.garbage import searched_later
 from chainrule.process.liveness import is_gone, process
@@ -285,6 +286,36 @@ def test_presets_in_folders_are_swept(program, tmp_path, runs, launcher):
     assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["0", "1", "2", "3"]
     assert sorted(path.parent.name for path in folder.rglob("config.yaml")) == ["0", "1", "2", "3"]
     assert "model=spirals/modern,optimizer=xor/classic" in ran.out.replace(", ", ",")
+
+
+@pytest.mark.parametrize(
+    ("subdir", "jobs", "folders"),
+    [
+        ("same", ["seed=0,1"], None),
+        ("of_${seed}", ["optimizer.lr=0.1,0.2", "seed=0,1"], None),
+        ("lr_${optimizer.lr}/${seed}", ["optimizer.lr=0.1,0.2"], ["lr_0.1/0", "lr_0.2/0"]),
+        ("${hydra.job.override_dirname}/${hydra.job.num}", ["seed=0,1"], None),
+    ],
+)
+def test_jobs_that_would_write_over_each_other_are_refused_before_the_first(program, tmp_path, subdir, jobs, folders):
+    ran = program("train", "-m", *jobs, f"hydra.sweep.subdir={subdir}", "hydra.sweep.dir=swept", *QUICK)
+    written = [path.parent.relative_to(tmp_path / "swept") for path in tmp_path.glob("swept/**/config.yaml")]
+    if folders is None and "num" not in subdir:
+        assert (ran.status, written) == (2, [])
+        assert "chainrule: hydra.sweep.subdir: two jobs would have one folder, swept/" in ran.err
+    else:
+        assert ran.status == 0, ran.err
+        assert folders is None or sorted(map(str, written)) == folders
+
+
+def test_trials_of_a_search_have_a_folder_each(tmp_path):
+    """Whose jobs are composed one after the other."""
+    exchange = Mailbox(tmp_path)
+    exchange.open()
+    for number, folder in ((0, "a"), (1, "b"), (0, "a")):  # a worker's job may begin again
+        exchange.take(tmp_path / folder, number)
+    with pytest.raises(ConfigError, match=r"^hydra.sweep.subdir: two jobs would have one folder, .*/a: "):
+        exchange.take(tmp_path / "a", 2)
 
 
 @pytest.mark.slow  # workers start twice
