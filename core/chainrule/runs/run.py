@@ -15,7 +15,8 @@ import numpy as np
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Callback
 from chainrule.contract.training import Training
-from chainrule.errors import ResumeError
+from chainrule.errors import DataError, ResumeError
+from chainrule.network.loading import load_network
 from chainrule.network.network import Network
 from chainrule.pictures.drawing import draw_all
 from chainrule.process.claims import claimed
@@ -95,7 +96,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
     threads = config["trainer"]["threads"] if cut is None else cut.threads
     for number in candidates(threads) if config["tracking"]["reuse"] and cut is None else ():
         with blas_threads(number):
-            earlier = tracking.finished(describe(job, data, used)[CONFIG_DIGEST], WEIGHTS)
+            earlier = tracking.finished(describe(job, data, used)[CONFIG_DIGEST], WEIGHTS, read_weights)
             begun = tracking.unfinished(describe(job, data, used)[CONFIG_DIGEST]) if earlier is None else None
         if begun is not None and finished_now(begun, tracking.uri, job):
             earlier = begun.info.run_id
@@ -172,6 +173,12 @@ def finished_now(recorded: Any, uri: str, job: Job) -> bool:
     with claimed(cut.folder, "run", "tracking.reuse"):
         run(dataclasses.replace(job, config=dict(cut.config), folder=cut.folder), cut)
     return True
+
+
+def read_weights(path: Path, tags: Mapping[str, str]) -> None:
+    """Raise ``DataError`` where they are damaged, or not those that the run with these tags recorded."""
+    if weights_digest(load_network(path)) != tags.get(WEIGHTS_DIGEST):
+        raise DataError(f"{path} holds other weights than were recorded")
 
 
 def take_over(job: Job, run_id: str, tracking: Any) -> Result:

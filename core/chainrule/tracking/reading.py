@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import TrackingError
+from chainrule.errors import DataError, TrackingError
 from chainrule.tracking.histories import Point, of_run
 from chainrule.tracking.pages import way_to
 from chainrule.tracking.store import connect, find_run, usable
@@ -64,13 +66,36 @@ def missing_file(client: Any, run: Any, name: str) -> str | None:
     """What is to be said of an artifact that a run does not have; None where it is there."""
     if name in {artifact.path for artifact in client.list_artifacts(run.run_id, name.rpartition("/")[0] or None)}:
         return None
-    folder = redacted(run.artifact_uri)
-    if folder.startswith("file:"):
-        folder = str(place(folder))
     return (
-        f"the run {run.run_id} has no file {name} in {folder}: it was removed or left behind (bring it back), it never "
-        "reached the store (chainrule resend sends what was kept), or this is no run of chainrule train"
+        f"the run {run.run_id} has no file {name} in {_folder(run)}: it was removed or left behind (bring it back), it "
+        "never reached the store (chainrule resend sends what was kept), or this is no run of chainrule train"
     )
+
+
+def unsound_file(client: Any, run: Any, name: str, read: Callable[[Path, Mapping[str, str]], object]) -> str | None:
+    """What is to be said of an artifact that is missing, or that cannot be read; None where it can.
+
+    Args:
+        run: as the store has it.
+        read: is given a copy of the file and the run's tags, and raises ``DataError`` where it is damaged.
+    """
+    missing = missing_file(client, run.info, name)
+    if missing is not None:
+        return missing
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(client.download_artifacts(run.info.run_id, name, folder))
+        try:
+            read(copy, run.data.tags)
+        except DataError as error:
+            why = str(error).replace(str(copy), f"{_folder(run.info)}/{name}")
+            return f"a file of the run {run.info.run_id} is damaged: {why}"
+    return None
+
+
+def _folder(run: Any) -> str:
+    """Where the artifacts of a run lie, for people."""
+    folder: str = redacted(run.artifact_uri)
+    return str(place(folder)) if folder.startswith("file:") else folder
 
 
 def _per_epoch(key: str) -> bool:

@@ -15,7 +15,7 @@ from chainrule.errors import TrackingError
 from chainrule.process.signals import ended_by_signals
 from chainrule.process.threads import in_thread
 from chainrule.tracking.orphans import close_orphans
-from chainrule.tracking.reading import missing_file
+from chainrule.tracking.reading import unsound_file
 from chainrule.tracking.run import NoRun, Run
 from chainrule.tracking.store import connect, is_outage, prepare_store, usable
 from chainrule.tracking.tags import CONFIG_DIGEST, objective_tag, reused_tag, reused_text
@@ -114,10 +114,13 @@ class Tracking:
             more = f", as {len(closed) - 1} others of {self.experiment} were" if len(closed) > 1 else ""
             log.warning("The run %s was killed%s. To go on with it: chainrule resume %s", closed[0], more, closed[0])
 
-    def finished(self, config_digest: str, needs: str) -> str | None:
+    def finished(self, config_digest: str, needs: str, read: Callable[[Path, Mapping[str, str]], object]) -> str | None:
         """The id of a run of this experiment that is equal in all that can change its result, and has finished.
 
-        One whose artifact ``needs`` is gone does not count; where there is none but such, a warning says so.
+        One whose artifact ``needs`` is gone or damaged does not count; where there is none but such, a warning says so.
+
+        Args:
+            read: as ``unsound_file`` takes it.
 
         Raises:
             TrackingError: the store cannot be used.
@@ -130,17 +133,18 @@ class Tracking:
             )
         equal = f"tags.{CONFIG_DIGEST} = '{config_digest}' and attributes.status = 'FINISHED'"
 
-        def find(client: Any) -> tuple[str | None, str | None]:
-            missing = None
+        def find(client: Any) -> tuple[str | None, list[str]]:
+            unsound: list[str] = []
             for run in client.search_runs([experiment_id], equal, max_results=EQUALS):
-                missing = missing_file(client, run.info, needs)
-                if missing is None:
-                    return str(run.info.run_id), None
-            return None, missing
+                why = unsound_file(client, run, needs, read)
+                if why is None:
+                    return str(run.info.run_id), []
+                unsound.append(why)
+            return None, unsound
 
-        found, missing = self._ask(find).result()
-        if missing is not None:
-            log.warning("An equal run had finished, but cannot be reused: %s", missing)
+        found, unsound = self._ask(find).result()
+        if unsound:
+            log.warning("An equal run had finished, but cannot be reused: %s", unsound[0])
         return found
 
     def unfinished(self, config_digest: str) -> Any:
@@ -217,7 +221,7 @@ class NoTracking:
     def close_orphans(self) -> None:
         """Nothing was recorded."""
 
-    def finished(self, config_digest: str, needs: str) -> None:
+    def finished(self, config_digest: str, needs: str, read: object) -> None:
         """Nothing was recorded."""
 
     def unfinished(self, config_digest: str) -> None:

@@ -146,6 +146,20 @@ def test_a_run_is_taken_over_where_its_project_has_moved_and_trained_again_where
     assert second.info.run_id in program_in("train", *QUICK, "tracking.reuse=true", folder=moved).out
     assert not old.exists()
 
+    whole = (weights := Path(str(weights).replace(first.info.run_id, second.info.run_id))).read_bytes()
+    flipped = bytes([*whole[:-1], whole[-1] ^ 1])
+    for damaged, why in ((whole[:-40], "is not a network that chainrule saved"), (flipped, "holds other weights")):
+        caplog.clear()
+        weights.write_bytes(damaged)
+        ran = program_in("train", *QUICK, "tracking.reuse=true", "hydra.run.dir=again", folder=moved)
+        [warned] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        said = f"An equal run had finished, but cannot be reused: a file of the run {second.info.run_id} is damaged: "
+        assert warned.startswith(f"{said}{weights} {why}")
+        assert "reused" not in ran.out
+        assert ran.status == 0
+        [third] = (run for run in MlflowClient(uri).search_runs(["1"], max_results=1))
+        MlflowClient(uri).delete_run(third.info.run_id)
+
 
 def test_from_python_a_result_that_is_taken_over_is_as_the_first_was(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
