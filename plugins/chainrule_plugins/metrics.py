@@ -117,6 +117,61 @@ class MeanAbsoluteError(Mean):
 
 
 @dataclass
+class RSquared(Metric):
+    r"""How much of the targets' variance the predictions explain: 1 is all of it, 0 what their mean explains.
+
+    Value:
+        $R^2 = 1 - \frac{\sum_i (prediction_i - target_i)^2}{\sum_i (target_i - \bar{target})^2}$
+
+    It is below 0 where predictions are worse than the mean of the targets that they are measured by. Of several outputs
+    it is the mean of each one's value. Where all targets of an output are equal there is nothing to explain: it is 1 if
+    all predictions are right, else 0. NaN where nothing was seen.
+
+    Shapes:
+        prediction, target: (batch, *outputs)
+
+    Reference:
+        Draper, Smith (1998), Applied Regression Analysis, section 1.3.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> explained = cr.make("metric", "r_squared")
+        >>> explained.reset()
+        >>> explained.update(np.array([[1.0], [2.0], [2.0]]), np.array([[1.0], [2.0], [3.0]]))
+        >>> explained.compute()
+        0.5
+    """
+
+    tasks = ("regression",)
+
+    def reset(self) -> None:
+        self.count = 0
+        self.first: Array = np.zeros(0)  # a target, around which all are summed: around 0 years would lose digits
+        self.sum = self.squares = self.errors = self.first
+
+    def update(self, prediction: Array, target: Array) -> None:
+        if not len(target):
+            return
+        target, prediction = (array.reshape(len(array), -1).astype(np.float64) for array in (target, prediction))
+        if not self.count:
+            self.first = target[0]
+            self.sum = self.squares = self.errors = np.zeros(target.shape[1])
+        deviation = target - self.first
+        self.count += len(target)
+        self.sum = self.sum + deviation.sum(axis=0)
+        self.squares = self.squares + np.square(deviation).sum(axis=0)
+        self.errors = self.errors + np.square(prediction - target).sum(axis=0)
+
+    def compute(self) -> float:
+        if not self.count:
+            return math.nan
+        variation = self.squares - np.square(self.sum) / self.count
+        alike = self.squares == 0
+        explained = np.where(alike, self.errors == 0, 1 - self.errors / np.where(alike, 1, variation))
+        return float(explained.mean())
+
+
+@dataclass
 class ConfusionMatrix(Metric):
     r"""Which class is taken for which: a row for each true class, a column for each predicted one.
 
@@ -156,5 +211,5 @@ class ConfusionMatrix(Metric):
 
 @hookimpl
 def register_components(registry: Any) -> None:
-    for cls in (Accuracy, BinaryAccuracy, MeanAbsoluteError, ConfusionMatrix):
+    for cls in (Accuracy, BinaryAccuracy, MeanAbsoluteError, RSquared, ConfusionMatrix):
         registry.add(cls)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import r2_score
 
 import chainrule as cr
 
-NAMES = ["accuracy", "binary_accuracy", "mean_absolute_error", "confusion_matrix"]
+NAMES = ["accuracy", "binary_accuracy", "mean_absolute_error", "r_squared", "confusion_matrix"]
 
 
 def plainly(name, prediction, target):
@@ -20,6 +21,13 @@ def plainly(name, prediction, target):
         return sum((p > 0.5) == (t == 1) for p, t in pairs) / len(pairs)
     if name == "mean_absolute_error":
         return math.fsum(abs(p - t) for p, t in pairs) / len(pairs)
+    if name == "r_squared":
+        explained = []
+        for p, t in zip(zip(*prediction), zip(*target)):  # by column
+            error = math.fsum((a - b) ** 2 for a, b in zip(p, t))
+            variation = math.fsum((b - math.fsum(t) / len(t)) ** 2 for b in t)
+            explained.append(1 - error / variation if variation else float(error == 0))
+        return math.fsum(explained) / len(explained)
     predicted = [row.index(max(row)) for row in prediction]
     if name == "accuracy":
         return sum(p == t for p, t in zip(predicted, target)) / len(target)
@@ -55,7 +63,7 @@ def test_any_cut_gives_the_value_over_the_whole(name):
     def check(n, cuts, seed):
         prediction, target = samples(name, n, seed)
         value = measured(cr.make("metric", name), prediction, target, sorted(min(cut, n) for cut in cuts))
-        np.testing.assert_allclose(value, plainly(name, prediction, target), rtol=1e-12)
+        np.testing.assert_allclose(value, plainly(name, prediction, target), rtol=1e-9, atol=1e-9)
 
     check()
 
@@ -74,6 +82,7 @@ def test_reset_forgets(name):
         ("accuracy", ("multiclass",), "max", False),
         ("binary_accuracy", ("binary",), "max", False),
         ("mean_absolute_error", ("regression",), "min", False),
+        ("r_squared", ("regression",), "max", False),
         ("confusion_matrix", ("multiclass",), "max", True),
     ],
 )
@@ -82,12 +91,27 @@ def test_what_a_metric_says_of_itself(name, tasks, goal, array):
     assert (metric.tasks, metric.goal, metric.array) == (tasks, goal, array)
 
 
-@pytest.mark.parametrize("name", NAMES[:3])
+@pytest.mark.parametrize("name", NAMES[:4])
 def test_a_value_is_a_python_float_and_nan_where_nothing_was_seen(name):
     metric = cr.make("metric", name)
     assert type(measured(metric, *samples(name, 10, seed=1, dtype="float32"))) is float
     metric.reset()
     assert math.isnan(metric.compute())
+
+
+@pytest.mark.parametrize("cuts", [(), (1, 2), (3,)])
+def test_r_squared_is_as_scikit_learn_has_it(cuts):
+    """Of several outputs, of targets that are all equal, and far from 0, where no digits are lost."""
+    target = np.array([[0.5, 1], [-1, 1], [7, -6], [8, -6]])
+    prediction = np.array([[0, 2], [-1, 2], [8, -5], [9, -6]])
+    metric = cr.make("metric", "r_squared")
+    assert measured(metric, prediction, target, cuts) == pytest.approx(r2_score(target, prediction), rel=1e-12)
+    assert measured(metric, prediction[:, :1], target[:, :1], cuts) == pytest.approx(1 - 2.25 / 61.6875, rel=1e-12)
+    far = measured(metric, prediction + 2e6, target + 2e6, cuts)
+    assert far == pytest.approx(measured(metric, prediction, target), rel=1e-12)
+    for guess in (target, prediction):
+        alike, guessed = target * [1, 0] + [0, 3], guess * [1, 0] + [0, 3] + (guess - target)
+        assert measured(metric, guessed, alike, cuts) == pytest.approx(r2_score(alike, guessed), rel=1e-12)
 
 
 def test_a_tie_goes_to_the_first_class():

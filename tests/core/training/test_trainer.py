@@ -598,7 +598,7 @@ def test_validation_is_measured_after_the_epochs_last_update_without_training() 
     [
         ([dense(3, "softmax")], "categorical_cross_entropy", LABELS, {"accuracy"}),
         ([dense(1, "sigmoid")], "binary_cross_entropy", BITS, {"binary_accuracy"}),
-        ([dense(2)], "mse", NUMBERS, {"mean_absolute_error"}),
+        ([dense(2)], "mse", NUMBERS, {"mean_absolute_error", "r_squared"}),
     ],
 )
 def test_metrics_are_picked_by_the_task(layers: list[Any], loss: str, y: Any, metrics: set[str]) -> None:
