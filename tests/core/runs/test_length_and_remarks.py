@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from chainrule.runs.length import open_end
 from chainrule.runs.remarks import late_gain, standing_of
 from chainrule_plugins.callbacks.stopping import EarlyStopping, NanGuard
 
+NOISE = 3
 QUIET = ["tracking=none", "callbacks=[nan_guard]"]
 
 
@@ -37,7 +39,13 @@ def test_the_defaults_learn_a_regression(diabetes: list[str]) -> None:
     assert error.mean() < 0.8 * np.abs(test.y - np.mean(test.y)).mean()
     assert result.stopped is not None
     assert result.metrics["validation/loss"] == result.metrics["best/validation/loss"]
-    assert result.remarks == ()
+    (remark,) = result.remarks
+    kept, last = result.metrics["validation/loss"], result.history["validation/loss"][-1]
+    assert kept != last
+    assert remark == (
+        f"after the last epoch a callback took other weights (validation/loss is {kept:.4g} with them, and was "
+        f"{last:.4g}): validation and test are of these, train is the mean over the last epoch, before that"
+    )
     again = cr.load_network(result.folder / "model" / "weights.safetensors")
     assert again.predict(test.x).tolist() == result.network.predict(test.x).tolist()
 
@@ -45,16 +53,38 @@ def test_the_defaults_learn_a_regression(diabetes: list[str]) -> None:
 def test_what_a_result_is_worth_is_said_with_both_numbers(diabetes: list[str]) -> None:
     result = cr.train([*diabetes, "dataset.standardize_targets=false", "trainer.epochs=20"])
     data = cr.make("dataset", "csv", path="diabetes.csv", target="target").load()
-    mean = np.abs(data.validation.y - data.train.y.mean()).mean()
-    value = result.metrics["validation/mean_absolute_error"]
+    told = [
+        f"{part}/mean_absolute_error is {result.metrics[f'{part}/mean_absolute_error']:.4g}, "
+        f"no better than {np.abs(data.splits[part].y - data.train.y.mean()).mean():.4g},"
+        for part in ("validation", "test")
+    ]
     loss = result.history["validation/loss"]
     assert result.history.epochs == 20
     assert result.remarks == (
-        f"validation/mean_absolute_error is {value:.4g}: no better than {mean:.4g}, which one gets by always saying "
-        "the mean of the training targets",
+        f"{' and '.join(told)} which one gets by always saying the mean of the training targets",
         f"validation/loss was still improving when the training ended ({min(loss[:-2]):.4g} before the last tenth of "
         f"the epochs, {min(loss[-2:]):.4g} in it): give more than trainer.epochs=20",
     )
+
+
+def test_weights_that_stay_are_not_remarked_on(diabetes: list[str]) -> None:
+    callbacks = ["callbacks=[early_stopping]", "callbacks.early_stopping.restore_best=false"]
+    assert cr.train([*diabetes, *callbacks]).remarks == ()
+
+
+def test_noise_of_which_the_best_epoch_was_picked_is_told_by_the_test_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    noise = np.random.default_rng(NOISE).normal(size=(60, 3))
+    np.savetxt("noise.csv", noise, delimiter=",", header="a,b,y", comments="")
+    table = ["dataset=csv", "dataset.path=noise.csv", "dataset.target=y", "dataset.test_fraction=0.4"]
+    result = cr.train([*table, *QUIET])
+    told = " ".join(result.remarks)
+    assert "validation has 7 rows: figures of so few say little" in told
+    assert "validation/mean_absolute_error" not in told
+    assert re.search(r"test/mean_absolute_error is [\d.]+, no better than [\d.]+, which one gets by always", told)
+    assert result.metrics["validation/r_squared"] > 0 > result.metrics["test/r_squared"]
 
 
 @pytest.mark.parametrize("experiment", ["xor", "xor_classic"])
