@@ -23,6 +23,7 @@ from hydra.core.plugins import Plugins
 
 from chainrule.config.asked import COMMAND_LINE, PYTHON, Asked, overrides_from_python
 from chainrule.config.jobs import Failure, Job, Watcher
+from chainrule.config.known import is_there
 from chainrule.config.loader import PRIMARY, SafeLoader
 from chainrule.config.messages import COMPOSING, in_a_config
 from chainrule.config.nodes import GROUPS, config_folder, store_nodes
@@ -173,7 +174,7 @@ def _start(config_dir: str | None, asked: Asked) -> Hydra:
     path.append("schema", "structured://")
     if config_dir is not None:
         folder = Path(config_dir).absolute()
-        if not folder.is_dir():
+        if not (is_there(folder) and folder.is_dir()):
             raise ConfigError(f"there is no folder {folder}", key=asked.config_dir)
         _refuse_taken_names(folder, asked)
         path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))

@@ -27,4 +27,12 @@ def file_of(name: str) -> Path | None:
     """The first file of that name below a folder of the search path, whether Hydra reads such files or not."""
     sources = GlobalHydra.instance().config_loader().get_sources()
     files = [Path(source.path, name) for source in sources if source.scheme() == "file"]
-    return next((file for file in files if file.is_file()), None)
+    return next((file for file in files if is_there(file)), None)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder; none has a name that is too long for a file system."""
+    try:
+        return path.exists()
+    except OSError:
+        return False

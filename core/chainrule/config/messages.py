@@ -6,6 +6,7 @@ tests/core/config/test_messages.py holds each. Text that none of the patterns kn
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
 
@@ -20,10 +21,11 @@ from chainrule.config.known import options_of_group
 from chainrule.config.nodes import MANY
 from chainrule.config.quoting import as_range, as_typed, holds_text, in_shell
 from chainrule.errors import ChainruleError, ConfigError, FieldError, UnknownName, did_you_mean
-from chainrule.words import SHOWN, cut, one_line, quoted
+from chainrule.words import SHOWN, cut, cut_inside, one_line, quoted
 
 COMPOSING = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, LookupError)
 """What may go wrong while Hydra composes a config, because of what stands in it."""
+FOLDERS = "hydra.run.dir, hydra.sweep.dir or hydra.sweep.subdir"
 CLOSING = {"[": "]", "{": "}"}
 SPECIAL = re.compile(r"[\s()\[\]{},:='\"]")  # what Hydra's grammar gives a meaning to
 WORDS = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
@@ -54,6 +56,12 @@ def in_a_config(error: Exception) -> Exception:
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return ConfigError(f"{mark.name}, line {mark.line + 1}: this is no YAML of a config: {error.problem}")
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return ConfigError(
+            f"the run's folder would be {cut_inside(str(error.filename), SHOWN)}, which is too long for a file system: "
+            "each of its parts has 255 bytes at most",
+            key=FOLDERS,
+        )
     if isinstance(error, OSError) and error.strerror:
         return ConfigError(f"{error.filename}: {error.strerror}")
     if "can only concatenate str" in str(error):

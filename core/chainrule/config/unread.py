@@ -23,6 +23,7 @@ from chainrule.registry.registry import registry
 
 OPTIONS = {"trainer": TrainerOptions, "tracking": TrackingOptions}
 READ = (*GROUPS.values(), *OPTIONS, "name", "seed", "dtype", "objective", "hydra")
+NAME_BYTES = 255  # that file systems take
 PLAIN_NAME = re.compile(r"(?!\.+$)[^/\\\x00-\x1f]+")
 
 
@@ -82,6 +83,13 @@ def refuse_name(config: DictConfig, written: Any) -> None:
     if isinstance(name, bool) or not isinstance(name, (str, int, float)) or not PLAIN_NAME.fullmatch(str(name)):
         got = f'"{name}"' if isinstance(name, str) else name
         raise FieldError(f"got {got}, expected text that can name a folder, without / and \\", key="name")
+    size = len(str(name).encode(errors="surrogatepass"))
+    if size > NAME_BYTES:
+        raise FieldError(
+            f"got a name of {len(str(name))} letters, {size} bytes: a folder takes its name, of {NAME_BYTES} bytes at "
+            "most",
+            key="name",
+        )
 
 
 def refuse_range(seed: Any) -> None:

@@ -178,6 +178,14 @@ name=null
     name: a run needs it
 name=../../evil
     name: got "../../evil", expected text that can name a folder, without / and \\
+name={long}
+    name: got a name of 240 letters, 480 bytes: a folder takes its name, of 255 bytes at most
+hydra.run.dir={long}
+    hydra.run.dir, hydra.sweep.dir or hydra.sweep.subdir: the run's folder would be éééé
+--config-dir {long}
+    --config-dir: there is no folder
+experiment={long}
+    experiment: there is no experiment "éééé
 name=a/b
     name: got "a/b", expected text that can name a folder
 name=..
@@ -476,7 +484,7 @@ def test_what_was_shown_before_in_the_same_process_changes_nothing(refused, prog
 
 @pytest.mark.parametrize(("arguments", "message"), cases(WRONG))
 def test_wrong_input_is_told_in_a_line_or_two_and_leaves_nothing_behind(refused, data, arguments, message):
-    told = refused(*arguments.replace("{data}", str(data)).split(" "))
+    told = refused(*arguments.replace("{data}", str(data)).replace("{long}", "é" * 240).split(" "))
     assert told.startswith(message.replace("{data}", str(data)))
 
 
