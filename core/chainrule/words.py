@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import reprlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 SHOWN = 80
 """Characters of a value that a message quotes."""
+SETTING = 60
+"""Characters of a value in a table or a line, where it stands beside others."""
 
 
 def redacted(text: str) -> str:
@@ -28,6 +32,43 @@ def cut(text: str, length: int) -> str:
     'grad…'
     """
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def cut_inside(text: str, length: int) -> str:
+    """``text``, or its beginning, an ellipsis and its end.
+
+    >>> cut_inside("backpropagation", 8)
+    'back…ion'
+    """
+    end = (length - 1) // 2
+    return text if len(text) <= length else cut(text, length - end) + text[len(text) - end :]
+
+
+def abridged(text: str, length: int = SETTING) -> str:
+    """``text``, or its beginning, a digest of the whole and its end: no two long ones look the same.
+
+    >>> abridged("stochastic gradient descent", 20)
+    'stocha…f928c5…escent'
+    """
+    mark = f"…{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:6]}…"
+    half = (length - len(mark)) // 2
+    return text if len(text) <= length else text[:half] + mark + text[len(text) - half :]
+
+
+def distinct(texts: Iterable[str], length: int = SETTING) -> dict[str, str]:
+    """Each as it is shown: long ones by both ends; those that would look the same then, from where they differ.
+
+    >>> distinct(["[0, 0, 0, 1, 0, 0, 0]", "[0, 0, 0, 2, 0, 0, 0]"], 9).values()
+    dict_values(['… 0, 1, …', '… 0, 2, …'])
+    """
+    shown = {text: cut_inside(text, length) for text in texts}
+    for seen in [seen for seen, count in Counter(shown.values()).items() if count > 1]:
+        alike = [text for text in shown if shown[text] == seen]
+        agree = next((at for at, letters in enumerate(zip(*alike)) if len(set(letters)) > 1), min(map(len, alike)))
+        start = max(0, agree - length // 2)
+        shown |= {text: f"…{cut(text[start:], length - 1)}" for text in alike}
+    count = Counter(shown.values())
+    return {text: seen if count[seen] == 1 else abridged(text, length) for text, seen in shown.items()}
 
 
 def one_line(text: object) -> str:

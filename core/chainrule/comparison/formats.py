@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import Any
 
 from chainrule.comparison.groups import Comparison, Group
-from chainrule.comparison.wording import findings, group_name, heading, headings, setting
+from chainrule.comparison.wording import findings, group_name, heading, headings, settings
 from chainrule.words import number
 
 ESCAPED = str.maketrans(
@@ -149,4 +149,4 @@ def _cells(comparison: Comparison, group: Group) -> list[str]:
         "left out": str(len(group.left_out) or ""),
         **{name: number(group.further[name].mean) if name in group.further else "" for name in comparison.further},
     }
-    return [*map(setting, group.settings.values()), *(cells[title] for title in _titles(comparison))]
+    return [*settings(comparison, group), *(cells[title] for title in _titles(comparison))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from chainrule.comparison.runs import Found, StoredRun
 from chainrule.errors import TrackingError, UnknownName, did_you_mean
 from chainrule.registry.effects import without_effect
 from chainrule.registry.goals import OBJECTIVE, Goal, goal_of, judging
-from chainrule.words import listed, number
+from chainrule.words import abridged, distinct, listed, number
 
 PAIRS = 5
 """The best group is tested against so many of the next ones: each further test makes all of them weaker."""
@@ -45,7 +46,7 @@ class Group:
     further: dict[str, Summary]
 
     def __repr__(self) -> str:
-        settings = ",".join(f"{key}={value}" for key, value in self.settings.items()) or "all alike"
+        settings = ",".join(f"{key}={abridged(str(value))}" for key, value in self.settings.items()) or "all alike"
         mean = f", mean {number(self.summary.mean)}" if self.summary else ""
         return f"<Group {settings}: {len(self.runs)} runs{mean}>"
 
@@ -80,6 +81,12 @@ class Comparison:
     def __repr__(self) -> str:
         groups = listed([repr(group) for group in self.groups], 3)
         return f"<Comparison of {self.title} by {self.metric}, best first: {groups}>"
+
+    @functools.cached_property
+    def shown(self) -> dict[str, dict[str, str]]:
+        """Of each param that tells groups apart the values, each as it is shown: long ones cut."""
+        values = {key: [group.settings[key] for group in self.groups] for key in self.by}
+        return {key: distinct(value for value in some if value is not None) for key, some in values.items()}
 
     @property
     def counted(self) -> list[Group]:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from chainrule.comparison.groups import Comparison, Group
 from chainrule.comparison.inference import Paired, seeds_needed
-from chainrule.words import listed, number, p_value
+from chainrule.words import cut, listed, number, p_value
 
+WHY = 300  # characters
 NAMED = 5
 """So many runs of one sort are named; of more there is the number."""
 
@@ -28,15 +29,16 @@ def headings(by: tuple[str, ...]) -> list[str]:
     return [name if counts[name] == 1 else key for name, key in zip(short, by)]
 
 
-def setting(value: str | None) -> str:
-    """A param's value; a dash where the group has no such param."""
-    return "-" if value is None else value
+def settings(comparison: Comparison, group: Group) -> list[str]:
+    """The values of the params that tell it apart, as far as there is room; a dash where it has no such param."""
+    shown = comparison.shown
+    return ["-" if value is None else shown[key][value] for key, value in group.settings.items()]
 
 
 def group_name(comparison: Comparison, group: Group) -> str:
     """``optimizer=adam, lr=0.01``, as in the overrides that made it."""
-    named = zip(headings(comparison.by), group.settings.values())
-    return ", ".join(f"{heading}={setting(value)}" for heading, value in named) or "all runs"
+    named = zip(headings(comparison.by), settings(comparison, group))
+    return ", ".join(f"{heading}={value}" for heading, value in named) or "all runs"
 
 
 def heading(comparison: Comparison) -> str:
@@ -125,7 +127,7 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
     kinds: dict[str, list[str]] = {}
     for group in comparison.groups:
         for left in group.left_out:
-            why = f" ({left.why})" if left.why else ""
+            why = f" ({cut(left.why, WHY)})" if left.why else ""
             kinds.setdefault(left.kind, []).append(f"{group_name(comparison, group)}, seed {left.run.seed}{why}")
     older = len(kinds.pop("older", []))
     for kind, named in sorted(kinds.items()):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from chainrule.words import cut, one_line
+from chainrule.words import cut, cut_inside, one_line
 
 if TYPE_CHECKING:
     from matplotlib.font_manager import FontEntry
@@ -58,16 +58,6 @@ def fitted(text: object, inches: float, size: float, weight: int = REGULAR, shor
         middle = (short + long + 1) // 2
         short, long = (middle, long) if width(shorten(line, middle), size, weight) <= inches else (short, middle - 1)
     return shorten(line, short)
-
-
-def cut_inside(text: str, length: int) -> str:
-    """``text``, or its beginning, an ellipsis and its end.
-
-    >>> cut_inside("backpropagation", 8)
-    'back…ion'
-    """
-    end = (length - 1) // 2
-    return text if len(text) <= length else cut(text, length - end) + text[len(text) - end :]
 
 
 def told_apart(names: Sequence[object], inches: float, size: float) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chainrule.registry.goals import judging
-from chainrule.words import number
+from chainrule.words import SHOWN, abridged, number
 
 SPLITS = ("train", "validation", "test")
 
@@ -37,7 +37,7 @@ class Report:
         from rich.console import Console
         from rich.table import Table
 
-        table = Table(title=self.name, title_style="bold", title_justify="left")
+        table = Table(title=abridged(self.name, SHOWN), title_style="bold", title_justify="left")
         headings, *rows = self._rows()
         for heading in headings:
             table.add_column(heading, justify="right" if heading else "left")
@@ -88,3 +88,12 @@ def judged_by(metric: str, objective: str | None) -> str:
         if metric == objective
         else f"{metric}, as no {(objective or '').rpartition('/')[0]} samples measure {objective}"
     )
+
+
+def in_short(overrides: Sequence[str]) -> str:
+    """What tells a job from others, on a line.
+
+    >>> in_short(["optimizer.lr=0.1", "seed=0"])
+    'optimizer.lr=0.1,seed=0'
+    """
+    return ",".join(map(abridged, overrides))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from chainrule.runs.measured import Report, in_line, judged_by
+from chainrule.runs.measured import Report, in_line, in_short, judged_by
 from chainrule.runs.result import WEIGHTS, Result
 from chainrule.runs.run import run
 from chainrule.tracking.written import files_in, written
@@ -31,7 +31,9 @@ def run_and_report(job: Job) -> dict[str, float] | Done:
     if job.sweep is not None:
         report = Report(result.name, result.metrics, result.objective)
         took = "reused" if result.reused else f"{result.seconds:.1f} s"
-        text = "  ".join([result.name, in_line(report.figures), took, relative(job.folder)])
+        named = job.config["tracking"]["run_name"]
+        name = in_short([named] if named else job.differs) or result.name
+        text = "  ".join([name, in_line(report.figures), took, relative(job.folder)])
         return Done(text, report.figures, report.judged, result.run_id, result.reused)
     report_on(result)
     return result.metrics

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import SweepError, TrackingError, debugging
 from chainrule.registry.goals import goal_of
-from chainrule.runs.measured import in_line, judged_by
+from chainrule.runs.measured import in_line, in_short, judged_by
 from chainrule.runs.ranking import best_group, best_of, comparable, groups, means, settings
 from chainrule.words import duration, number, relative
 
@@ -180,7 +180,7 @@ class Supervisor:
         group = best_group(jobs)
         if len(groups(jobs)) < len(jobs):
             over = f"mean of {len(group)} seeds" if len(group) > 1 else "one seed"
-            words = [",".join(settings(group[0])), over, in_line(means(group))]
+            words = [in_short(settings(group[0])), over, in_line(means(group))]
             print(f"{'best' if several else 'all':9}{'  '.join(filter(None, words))}")
         where = [f"run {best.run_id}"] if best.run_id is not None else []
         print("best run " + "  ".join([job_name(best), in_line(best.figures), *where, relative(Path(best.folder))]))
@@ -210,4 +210,4 @@ def show_failures(failed: Sequence[Ended]) -> None:
 
 
 def job_name(ended: Ended) -> str:
-    return ",".join(ended.overrides) or f"job {ended.number}"
+    return in_short(ended.overrides) or f"job {ended.number}"

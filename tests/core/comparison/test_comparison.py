@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import csv
+import functools
 import inspect
 import io
 import json
@@ -30,11 +31,12 @@ import chainrule as cr
 from chainrule import comparison
 from chainrule.comparison import compare, pictures, runs
 from chainrule.comparison.as_run import TAG_LENGTH, note
+from chainrule.comparison.formats import as_csv, latex, markdown
 from chainrule.comparison.groups import PAIRS, Comparison, grouped, telling_apart
 from chainrule.comparison.looking import latest_runs
 from chainrule.comparison.pictures import by_group, curves
 from chainrule.comparison.runs import Found, StoredRun
-from chainrule.comparison.wording import findings, headings
+from chainrule.comparison.wording import findings, headings, settings
 from chainrule.pictures.page import save
 from chainrule.tracking.store import prepare_store
 from chainrule.tracking.tags import params_of
@@ -121,6 +123,12 @@ def of_rates(table: Sequence[Sequence[float]]) -> Comparison:
         for seed, value in enumerate(row)
     ]
     return grouped(Found("experiment digits", tuple(found), 0))
+
+
+def stored_run(params: Mapping[str, str], seed: int) -> StoredRun:
+    whole = {"seed": str(seed), **params}
+    name = f"{zlib.crc32(repr(whole).encode())}"
+    return StoredRun(name, "1", "FINISHED", 0, str(seed), whole, {"validation/loss": seed + 1.0}, {}, None)
 
 
 def values(comparison: Comparison) -> list[tuple[tuple[str | None, ...], tuple[float, ...]]]:
@@ -624,6 +632,23 @@ def test_groups_that_differ_beyond_what_the_store_holds_are_two(tmp_path: Path) 
     compared = compare("wide" * 100, uri=uri)
     assert compared.by == ("dataset.features",)
     assert [len(group.runs) for group in compared.groups] == [2, 2]
+
+
+@pytest.mark.parametrize("place", [3, 2500, 4998])
+def test_long_settings_are_cut_to_what_tells_groups_apart(
+    place: int,
+) -> None:
+    whole = [0] * 5000
+    lists = [str([*whole[:place], value, *whole[place + 1 :]]) for value in (1, 2)]
+    params = [{"dataset.features": text} for text in lists]
+    compared = grouped(Found("s", tuple(stored_run(p, seed) for p in params for seed in (0, 1)), 0))
+    shown = [cells[0] for cells in map(functools.partial(settings, compared), compared.groups)]
+    assert len(set(shown)) == 2
+    assert all(len(text) <= 60 for text in shown)
+    assert [re.sub("[12]", "", text) for text in shown] == [re.sub("[12]", "", shown[0])] * 2
+    for text in (markdown(compared), latex(compared), repr(compared)):
+        assert len(text) < 2500
+    assert len(as_csv(compared)) > 20_000  # for programs: whole
 
 
 def test_the_note_of_many_runs_is_as_long_as_mlflow_takes() -> None:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from chainrule.config.mailbox import Ended
 from chainrule.runs.measured import Report, in_line
+from chainrule.runs.sweep import job_name
 
 
 def cells(capsys, metrics):
@@ -90,3 +92,11 @@ def test_what_a_job_is_judged_by_stands_first_and_once(objective, shown):
     """What was not measured is that of training in its place, never that of test data."""
     metrics = {"train/loss": 0.1, "train/accuracy": 0.95, "validation/loss": 0.2, "best/validation/loss": 0.15}
     assert line({**metrics, "test/loss": 0.3, "test/accuracy": 0.85}, objective) == shown
+
+
+def test_long_overrides_are_cut_and_told_apart():
+    lists = [f"model.hidden=[{','.join(['8'] * 500)},{width},{','.join(['8'] * 500)}]" for width in (1, 2)]
+    names = [job_name(Ended(0, (hidden, "seed=0"))) for hidden in lists]
+    assert names[0] != names[1]
+    assert all(name.startswith("model.hidden=[8,8,") and name.endswith("8],seed=0") for name in names)
+    assert max(map(len, names)) < 80
