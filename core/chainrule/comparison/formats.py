@@ -125,6 +125,7 @@ def as_json(comparison: Comparison) -> str:
         "groups": groups,
         "pairs": pairs,
         "other_runs": comparison.others,
+        "jobs_without_run": {"count": comparison.no_run[0], "jobs": comparison.no_run[1]},
         "findings": findings(comparison),
     }
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"

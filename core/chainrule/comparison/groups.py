@@ -63,7 +63,8 @@ class Comparison:
     ``further``: the metrics that stand beside it, and rank nothing. ``by``: the params that tell the groups apart;
     ``beside``: those that differ with them; ``idle``: those that differ and make no group, as they are without effect
     on a result. ``groups``: the best first; ``pairs``: by how much the best one is above each of the next ones, in
-    their order, None without a seed in common. ``others``: how many runs of other programs were found and left out.
+    their order, None without a seed in common. ``others``: how many runs of other programs were found and left out;
+    ``no_run``: of how many jobs it is known that they failed before they became runs, and which.
     """
 
     title: str
@@ -77,6 +78,7 @@ class Comparison:
     groups: tuple[Group, ...]
     pairs: tuple[Paired | None, ...]
     others: int
+    no_run: tuple[int, tuple[str, ...]] = (0, ())
 
     def __repr__(self) -> str:
         groups = listed([repr(group) for group in self.groups], 3)
@@ -134,6 +136,7 @@ def grouped(found: Found, metric: str | None = None, further: Sequence[str] | No
         tuple(groups),
         _pairs(groups),
         found.others,
+        _without_run(found.runs),
     )
 
 
@@ -212,6 +215,11 @@ def _group(settings: dict[str, str | None], runs: Sequence[StoredRun], metric: s
     beside = {name: [run.metrics[name] for run in ordered if name in run.metrics] for name in further}
     summaries = {name: summary(there) for name, there in beside.items() if there}
     return Group(settings, tuple(ordered), values, known, tuple(outliers(values)), tuple(left_out), summaries)
+
+
+def _without_run(runs: Sequence[StoredRun]) -> tuple[int, tuple[str, ...]]:
+    told = [run.no_run.splitlines() for run in runs if run.no_run]
+    return sum(int(count) for count, *_ in told), tuple(line for _, *lines in told for line in lines)
 
 
 def _pairs(groups: Sequence[Group]) -> tuple[Paired | None, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from chainrule.tracking.tags import (
     ERROR,
     KIND,
     NAME_LENGTH,
+    NO_RUN,
     SWEEP,
     nonfinite_in,
     objective_of,
@@ -31,7 +33,8 @@ class StoredRun:
     """One run of ``chainrule train`` as the store has it.
 
     ``unreal``: metrics that were infinite or not a number. ``objective``: the metric by which it is judged, None where
-    none was named.
+    none was named. ``no_run``: of its sweep the jobs that failed before they became runs: how many, then which, a line
+    each; empty where there are none, or another run says so.
     """
 
     run_id: str
@@ -44,6 +47,7 @@ class StoredRun:
     unreal: dict[str, str]
     error: str | None
     objective: str | None = None
+    no_run: str = ""
 
     def __repr__(self) -> str:
         return f"<StoredRun {self.run_id}: {self.status}, seed {self.seed}, {len(self.metrics)} metrics>"
@@ -142,7 +146,18 @@ def _search(client: Any, experiment_ids: Sequence[str], condition: str, where: s
     except MlflowException as error:
         if where is None or error.error_code != "INVALID_PARAMETER_VALUE":
             raise
-        raise ConfigError(f'MLflow does not understand "{where}": {error.message}', key="where") from None
+        raise ConfigError(f'MLflow does not understand "{where}": {error.message}{_hint(where)}', key="where") from None
+
+
+def _hint(where: str) -> str:
+    """What to write, as far as that can be seen."""
+    bare = re.search(r"(?<![\w.`'\"/])(?:train|validation|test|best|best_epoch)/[\w./]+", where)
+    if bare:
+        return f" (write metrics.{bare[0]})"
+    param = re.search(r"\bparam(?:eter)?s?\.([\w.]+)\s*([<>]=?|!?=)\s*([-+\d.][\w.+-]*)", where)
+    if param:
+        return f" (params are text, which is equal or not: write params.{param[1]} = '{param[3]}')"
+    return " (keys are metrics.NAME, params.NAME, tags.NAME and attributes.NAME)"
 
 
 def _pages(search: Any, *arguments: Any, **options: Any) -> Iterator[Any]:
@@ -179,4 +194,5 @@ def _stored(run: Any, sweep: str | None) -> StoredRun:
         nonfinite_in(tags),
         tags.get(ERROR),
         objective_of(tags, sweep),
+        tags.get(NO_RUN, "") if sweep in (None, run.data.tags.get(SWEEP)) else "",
     )

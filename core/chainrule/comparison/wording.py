@@ -134,5 +134,9 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
         yield f"Not counted, {len(named)} {kind}: {listed(named, NAMED, '; ')}."
     if older:
         yield f"Not counted, {older} older: a later run has the same settings and seed."
+    failed, jobs = comparison.no_run
+    if failed:
+        which = listed(jobs, NAMED, "; ") if jobs else "their sweep named them at its end"
+        yield f"Not counted, {failed} that failed before they became runs: {which}."
     if comparison.others:
         yield f"Not counted, {comparison.others} that chainrule train did not record."

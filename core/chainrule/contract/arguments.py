@@ -36,8 +36,8 @@ def require_list(name: str, given: Any, expected: str = "a list") -> Sequence[An
 
 
 def require_text(name: str, given: Any, expected: str) -> str:
-    """A name, an id or a path, as text."""
-    if not isinstance(given, str):
+    """A name or an id, as text that is not empty."""
+    if not isinstance(given, str) or not given.strip():
         raise FieldError(f"got {quoted(given)}, expected {expected}", key=name)
     return given
 

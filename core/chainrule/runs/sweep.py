@@ -126,12 +126,20 @@ class Supervisor:
                 look()
         if self.failed:
             show_failures(self.failed)
+            self._note_failures()
         # A search without a single result ends with an error of its own, where what failed says more.
         nothing = isinstance(error, Exception) and 0 < len(self.failed) == sweep.jobs()
         if error is not None and not nothing:
             self._say_how_to_go_on()
             raise error
         self._report()
+
+    def _note_failures(self) -> None:
+        """For ``compare``, in the store in which the others are recorded, where that is one."""
+        failed = {",".join(ended.overrides): ended.failed or "" for ended in self.failed}
+        for tracking in self._trackings.values() if len(self._trackings) == 1 else ():
+            with contextlib.suppress(TrackingError):  # they are told here
+                tracking.note_failed(self.sweep.name, failed)
 
     def _heard(self, ended: Ended) -> str:
         """The line for a job that has ended."""

@@ -26,6 +26,7 @@ FOLDER = "folder"  # its files', from the folder of a SQLite store on, for they 
 RESUMED = "resumed"  # with what a run went on that it had not begun with
 ERROR = "error"  # what ended the run
 REMARKS = "remarks"  # what it says of its own result, a line each
+NO_RUN = "jobs_without_run"  # of a sweep, on one of its runs: how many jobs failed before they became runs, and which
 COMMIT, DIRTY = "mlflow.source.git.commit", "git.dirty"
 NOTE = "mlflow.note.content"  # Markdown, on top of the run's page
 PROGRAM = "mlflow.source.name"

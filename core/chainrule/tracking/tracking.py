@@ -18,9 +18,19 @@ from chainrule.tracking.orphans import close_orphans
 from chainrule.tracking.reading import unsound_file
 from chainrule.tracking.run import NoRun, Run
 from chainrule.tracking.store import connect, is_outage, prepare_store, usable
-from chainrule.tracking.tags import CONFIG_DIGEST, objective_tag, reused_tag, reused_text
+from chainrule.tracking.tags import (
+    CONFIG_DIGEST,
+    NAME_LENGTH,
+    NO_RUN,
+    SWEEP,
+    TAG_LENGTH,
+    objective_tag,
+    reused_tag,
+    reused_text,
+    stored,
+)
 from chainrule.tracking.uris import is_missing, is_remote, resolved
-from chainrule.words import redacted
+from chainrule.words import abridged, cut, one_line, redacted
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -168,6 +178,30 @@ class Tracking:
 
         self._ask(note).result()
 
+    def note_failed(self, sweep: str, failed: Mapping[str, str]) -> None:
+        """Note, on a run of a sweep, which of its jobs failed before they became runs.
+
+        Args:
+            failed: all that failed, each by the name that its run would have, and why.
+        """
+        if "'" in sweep:  # which no filter of MLflow's can hold
+            return
+        with usable(self.uri):
+            client, experiments, runs, token = connect(self.uri), [self.prepare()], [], None
+            while True:
+                runs += (page := client.search_runs(experiments, f"tags.{SWEEP} = '{sweep}'", page_token=token))
+                token = page.token
+                if not token:
+                    break
+            names = {run.info.run_name for run in runs}
+            lost = {name: why for name, why in failed.items() if stored(name, NAME_LENGTH) not in names}
+            count = len(failed) - sum(run.info.status != "FINISHED" for run in runs)
+            if runs and count > 0:
+                told = [one_line(f"{abridged(name, 200)} ({cut(why, 200)})") for name, why in lost.items()]
+                told = told if len(told) == count else []  # else somebody gave the runs other names
+                text = stored("\n".join([str(count), *told]), TAG_LENGTH)
+                client.set_tag(runs[0].info.run_id, NO_RUN, text, synchronous=True)
+
     @contextlib.contextmanager
     def run(
         self,
@@ -228,6 +262,9 @@ class NoTracking:
         """Nothing was recorded."""
 
     def reused_by(self, sweep: str, run_id: str, objective: str | None) -> None:
+        """Nothing was recorded."""
+
+    def note_failed(self, sweep: str, failed: Mapping[str, str]) -> None:
         """Nothing was recorded."""
 
     @contextlib.contextmanager

@@ -43,6 +43,7 @@ from chainrule.tracking.tags import params_of
 from chainrule.tracking.tracking import Tracking
 
 METRIC = "test/accuracy"
+NOT_UNDERSTOOD = "--where: MLflow does not understand"
 
 
 @dataclass
@@ -847,6 +848,12 @@ def test_a_metric_that_nothing_follows_by_epoch_has_no_curves(store: Store, prog
         (["it's"], 'there is no sweep or experiment "it\'s"'),
         (["--metric", "test/acuracy"], '--metric: no run has a metric "test/acuracy". Did you mean "test/accuracy"?'),
         (["--where", "optimizer ="], '--where: MLflow does not understand "optimizer =":'),
+        (["--where", "validation/accuracy > 0.5"], f"{NOT_UNDERSTOOD} (write metrics.validation/accuracy)\n"),
+        (["--where", "`validation/accuracy` > 0.5"], f"{NOT_UNDERSTOOD} (keys are metrics.NAME, params.NAME"),
+        (
+            ["--where", "params.optimizer.lr < 0.1"],
+            f"{NOT_UNDERSTOOD} (params are text, which is equal or not: write params.optimizer.lr = '0.1')\n",
+        ),
         (["--where", "params.seed = '7'"], "runs where params.seed = '7': no run of chainrule train is recorded"),
         (["Default"], "experiment Default: no run of chainrule train is recorded"),
         (["--uri", "mlflow.db"], 'the tracking URI "mlflow.db" has no scheme'),
@@ -858,7 +865,9 @@ def test_what_is_wrong_is_told_in_a_line_or_two(
     store.add(0, 0.5, sweep="s")
     done = program("compare", *arguments)
     assert done.status == 2
+    told, _, hint = told.partition(NOT_UNDERSTOOD)
     assert done.err.startswith(f"chainrule: {told}")
+    assert hint in done.err
     assert done.err.count("\n") <= 3
     assert not (store.folder / "outputs").exists()
 

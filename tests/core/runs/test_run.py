@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -221,6 +222,21 @@ def test_a_recorded_run_is_read_back_to_the_last_bit(bare, here):
 def test_a_run_that_is_not_there_is_told(here):
     with pytest.raises(cr.TrackingError, match=f'there is no run "{"0" * 32}"'):
         cr.load_run("0" * 32)
+    for ask in (cr.load_run, cr.reproduce):
+        with pytest.raises(cr.FieldError, match=r"^run_id: got '', expected the id of a run"):
+            ask("")
+
+
+def test_jobs_that_failed_before_they_became_runs_are_named_by_compare(program):
+    ran = program("train", "-m", "optimizer.lr=0.1,0.2", "model.hidden=[2],[0]", *QUICK)
+    assert ran.status == 1
+    said = " ".join(program("compare", "--no-record").out.split())
+    why = re.escape("model.hidden: ")
+    assert re.search(
+        rf"Not counted, 2 that failed before they became runs: optimizer.lr=0.1,model.hidden=\[0\] \({why}.*; "
+        rf"optimizer.lr=0.2,model.hidden=\[0\] \({why}",
+        said,
+    )
 
 
 def test_training_from_python_gives_what_the_command_line_records(here, store):
