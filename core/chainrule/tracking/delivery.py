@@ -36,9 +36,10 @@ QUIET_SECONDS, MOST_SECONDS = 5.0, 15.0
 """At the end, how long a server may let nothing arrive before the rest is kept, and how long all may take."""
 HURRIED_QUIET_SECONDS, HURRIED_MOST_SECONDS = 1.2, 3.0
 """The same after a signal; the first of them also where the server was silent before."""
-LOCAL = 6
-"""A database of this machine, which others may be writing to, has so many times as long without a signal, and twice as
-long with one."""
+LOCAL_QUIET_SECONDS, LOCAL_HURRIED_QUIET_SECONDS, LOCAL_MOST_SECONDS = 30.0, 3.0, 90.0
+"""The same for a database, which does not hang, but has to wait for others that write to it."""
+DELIBERATE_SECONDS = 1.0
+"""Signals that come so soon after one are its echo, from a group of processes; one that comes later means it."""
 
 
 class Delivery:
@@ -101,13 +102,11 @@ class Delivery:
 
         Args:
             came: fills as signals come, one of which ends the wait.
-            quickly: a signal came before.
+            quickly: a signal came before, which ended the run.
         """
         start = self._last_arrival = time.monotonic()
-        local = not is_remote(self._uri)
-        trouble = quickly or self.why is not None or (self._is_silent(start) and not local)
-        quiet = HURRIED_QUIET_SECONDS * (2 if local else 1) if trouble else QUIET_SECONDS * (LOCAL if local else 1)
-        most = HURRIED_MOST_SECONDS * (2 if local else 1) if quickly else MOST_SECONDS * (LOCAL if local else 1)
+        quiet, most = self._patience(start, quickly)
+        heard = 0
         self._ending.set()
         self._wake.set()
         while True:
@@ -116,12 +115,23 @@ class Delivery:
                     break
                 self._settled.clear()
             now = time.monotonic()
-            if (came and not quickly) or now - self._last_arrival > quiet or now - start > most:
+            if quickly and now - start < DELIBERATE_SECONDS:
+                heard = len(came)
+            if len(came) > heard or now - self._last_arrival > quiet or now - start > most:
                 break
         self.abandon()
         self._say_what_is_left()
         if not len(self.outbox):
             self._thread.join(1)
+
+    def _patience(self, now: float, quickly: bool) -> tuple[float, float]:
+        """How long nothing may arrive at the end, and how long all may take, in seconds."""
+        if not is_remote(self._uri):
+            trouble = quickly or self.why is not None
+            return (LOCAL_HURRIED_QUIET_SECONDS if trouble else LOCAL_QUIET_SECONDS), LOCAL_MOST_SECONDS
+        trouble = quickly or self.why is not None or self._is_silent(now)
+        most = HURRIED_MOST_SECONDS if quickly else MOST_SECONDS
+        return (HURRIED_QUIET_SECONDS if trouble else QUIET_SECONDS), most
 
     def warn(self) -> None:
         """Say, once, that what is logged is kept."""

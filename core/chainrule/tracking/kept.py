@@ -41,14 +41,8 @@ class Kept:
     @property
     def where(self) -> Path:
         """Its path, or where it will be."""
-        return self.path or self._places[0]
-
-    @property
-    def _places(self) -> list[Path]:
-        """A run's folder may be gone, or on a full disk; what it gave is then worth a place elsewhere."""
         head = self._head()
-        name = f"unsent-{head.run_id or head.making.start_time}.jsonl"
-        return [head.folder / name, Path(tempfile.gettempdir()) / name]
+        return self.path or head.folder / f"unsent-{head.run_id or head.making.start_time}.jsonl"
 
     def add(self, records: Sequence[Record]) -> bool:
         """Add records to the file; False where there is none, and all that waits is to be written.
@@ -74,12 +68,11 @@ class Kept:
         Raises:
             OSError: it cannot be written, neither in the run's folder nor in that for temporary files.
         """
-        *places, last = [self.path] if self.path is not None and self.path.exists() else self._places
-        for place in places:
-            with contextlib.suppress(OSError):
-                self._write(place, records)
-                return
-        self._write(last, records)
+        try:
+            self._write(self.where, records)
+        except OSError:
+            # The folder may be gone for good, or on a full disk; what a run gave is then worth a place elsewhere.
+            self._write(Path(tempfile.gettempdir()) / self.where.name, records)
 
     def _write(self, place: Path, records: Sequence[Record]) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,8 @@ from typing import Any
 from chainrule.tracking.tags import PROGRAM
 
 Record = Mapping[str, Any]
+MOST = 1000
+"""Metrics in a record: what MLflow takes at once."""
 
 
 def deliver(client: Any, run_id: str, record: Record, folder: Path) -> None:
@@ -55,13 +57,21 @@ def deliver(client: Any, run_id: str, record: Record, folder: Path) -> None:
             client.set_terminated(run_id, status, milliseconds)
 
 
+def batches(metrics: Sequence[Sequence[Any]], tags: Mapping[str, str]) -> list[Record]:
+    """Records of metrics, each ``(key, value, milliseconds, step)``, as many in one as a request takes, and of tags."""
+    parts = [metrics[first : first + MOST] for first in range(0, len(metrics), MOST)] or [[]]
+    return [batch(part, tags if number == 0 else {}) for number, part in enumerate(parts)]
+
+
 def batch(metrics: Sequence[Sequence[Any]], tags: Mapping[str, str], params: Mapping[str, str] | None = None) -> Record:
-    """The record of metrics, each ``(key, value, milliseconds, step)``, tags and params."""
+    """The record of metrics, tags and params."""
     return {"metrics": list(metrics), "params": dict(params or {}), "tags": dict(tags)}
 
 
 def joined(one: Record, other: Record) -> Record | None:
     """Both in one record, where they are metrics and tags alone: what waited for long arrives in few requests."""
     if not all("metrics" in record and not record["params"] for record in (one, other)):
+        return None
+    if len(one["metrics"]) + len(other["metrics"]) > MOST:
         return None
     return batch([*one["metrics"], *other["metrics"]], {**one["tags"], **other["tags"]})

@@ -23,7 +23,7 @@ from chainrule.tracking.folders import folder_tag
 from chainrule.tracking.histories import of_run
 from chainrule.tracking.making import Making
 from chainrule.tracking.pages import way_to
-from chainrule.tracking.records import batch
+from chainrule.tracking.records import batch, batches
 from chainrule.tracking.resending import resend
 from chainrule.tracking.series import Series
 from chainrule.tracking.store import connect, find_run, is_outage, usable
@@ -229,7 +229,8 @@ class Run:
         points = ((key, *point) for key, series in self._series.items() for point in series.take(last))
         metrics = [point for point in points if (point[0], point[3], point[1]) not in self._stored]
         if metrics or self._tags:
-            self._delivery.outbox.put(batch(metrics, self._tags))
+            for record in batches(metrics, self._tags):
+                self._delivery.outbox.put(record)
         # Only now: an interrupt in between must not lose it. A store takes the same point twice as one.
         for series in self._series.values():
             series.clear()

@@ -246,14 +246,11 @@ def test_values_reach_the_store_while_training_goes_on(uri, record):
         run.log({"loss": 1.0}, step=1)
         run.tag("stage", "two")
         run.log({"loss": 0.5}, step=2)
-        arrived = []
-        while not arrived or arrived[-1].data.metrics != {"loss": 0.5}:  # the test's own limit ends it
-            arrived.append(MlflowClient(uri).get_run(run.run_id))
-        seen.append(arrived[-1])
+        while not seen or (seen[-1].data.metrics, seen[-1].data.tags.get("stage")) != ({"loss": 0.5}, "two"):
+            seen.append(MlflowClient(uri).get_run(run.run_id))
 
     run = record(during)
-    assert seen[0].info.status == "RUNNING"
-    assert seen[0].data.tags["stage"] == "two"
+    assert seen[-1].info.status == "RUNNING"
     assert points(uri, run, "loss") == [(1, 1.0), (2, 0.5)]
 
 
@@ -493,8 +490,8 @@ def test_a_full_disk_leaves_the_way_to_the_status_open(uri, tmp_path, monkeypatc
     (tmp_path / "kept").write_text("")
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("temporary" if elsewhere else "kept")))
-    monkeypatch.setattr(delivery, "QUIET_SECONDS", 0.5)
-    monkeypatch.setattr(delivery, "HURRIED_QUIET_SECONDS", 0.5)
+    monkeypatch.setattr(delivery, "LOCAL_QUIET_SECONDS", 0.5)
+    monkeypatch.setattr(delivery, "LOCAL_HURRIED_QUIET_SECONDS", 0.5)
     described = {"name": "n", "params": {}, "tags": {}, "dataset": ("xor", "d"), "folder": tmp_path / "kept" / "folder"}
     missing = tmp_path / "missing"
     with tracking.Tracking(uri, "xor").run(**described) as run:
@@ -514,7 +511,7 @@ def test_a_full_disk_leaves_the_way_to_the_status_open(uri, tmp_path, monkeypatc
 @pytest.mark.parametrize("another", [False, True])
 def test_a_run_whose_database_was_deleted_is_made_anew(uri, tmp_path, monkeypatch, caplog, another):
     """With all that it told, also what had arrived."""
-    monkeypatch.setattr(delivery, "HURRIED_QUIET_SECONDS", 0.2)
+    monkeypatch.setattr(delivery, "LOCAL_HURRIED_QUIET_SECONDS", 0.2)
     first = Path(uri.removeprefix("sqlite:///"))
     database = tmp_path / "store" / "mlflow.db"
     database.parent.mkdir()
