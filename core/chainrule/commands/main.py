@@ -20,7 +20,7 @@ from chainrule.errors import ChainruleError, UnknownName, debugging, did_you_mea
 from chainrule.process.garbage import own_process
 from chainrule.process.signals import Terminated
 from chainrule.registry.provenance import own_version
-from chainrule.words import error_in_words
+from chainrule.words import error_in_words, redacted
 
 COMMANDS = {
     command.NAME: command for command in (train, resume, runs, plugins, check, new, compare, reproduce, ui, resend)
@@ -108,7 +108,7 @@ def _failed(error: BaseException, status: int) -> int:
     else:
         known = isinstance(error, ChainruleError)
         text = str(error) if known else f"{error_in_words(error)} (CHAINRULE_DEBUG=1 shows where)"
-        sys.stderr.write(f"chainrule: {text}\n")
+        sys.stderr.write(f"chainrule: {redacted(text)}\n")
     return status
 
 
@@ -121,4 +121,4 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """One line, in place of Python's two with a place in the source."""
-    sys.stderr.write(f"chainrule: warning: {message}\n")
+    sys.stderr.write(f"chainrule: warning: {redacted(str(message))}\n")

@@ -15,6 +15,7 @@ from chainrule.registry.effects import without_effect
 from chainrule.registry.provenance import provenance
 from chainrule.tracking.environment import numerics
 from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, OBJECTIVE, SWEEP, component_tags, flattened
+from chainrule.words import without_secrets
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job
@@ -41,7 +42,7 @@ def config_digest(config: Mapping[str, Any], data: Data, components: Mapping[str
     The config, less what is without effect; the data; who supplied the components, in which versions; the libraries
     that compute, and the threads that they take now.
     """
-    flat = flattened(config)
+    flat = flattened(without_secrets(config))  # of which a digest could be guessed
     idle = without_effect(flat)
     whole = {
         "config": {key: value for key, value in flat.items() if key not in idle},

@@ -52,7 +52,7 @@ from chainrule.tracking.written import CHECKPOINTS, OVERRIDES, files_in
 from chainrule.training.checkpoint import Checkpoints
 from chainrule.training.history import best_epoch
 from chainrule.training.trainer import Trainer
-from chainrule.words import relative
+from chainrule.words import relative, without_secrets
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job
@@ -244,7 +244,7 @@ def write_config(job: Job) -> None:
     from omegaconf import OmegaConf
 
     job.folder.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(OmegaConf.create(job.config), job.folder / "config.yaml")
+    OmegaConf.save(OmegaConf.create(without_secrets(job.config)), job.folder / "config.yaml")
     OmegaConf.save(OmegaConf.create(list(job.overrides)), job.folder / OVERRIDES)
 
 

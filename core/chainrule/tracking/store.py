@@ -18,7 +18,7 @@ from chainrule.tracking.moved import follow
 from chainrule.tracking.settings import configure
 from chainrule.tracking.sqlite import check_sqlite, make_sqlite, patient, remove_half_made
 from chainrule.tracking.tags import NAME_LENGTH, stored
-from chainrule.tracking.uris import artifact_root, sqlite_path
+from chainrule.tracking.uris import artifact_root, refuse_credentials, sqlite_path
 from chainrule.words import cut, one_line, redacted
 
 NO_ANSWER = ("ConnectionError", "ConnectTimeout", "ReadTimeout", "ChunkedEncodingError", "SSLError", "ProxyError")
@@ -41,8 +41,10 @@ def connect(uri: str) -> Any:
     """An ``MlflowClient`` of a store that is there. Here, at first use, MLflow is imported.
 
     Raises:
-        TrackingError: it is not there. Call it within ``usable``, for whatever MLflow raises.
+        TrackingError: it is not there, or credentials for another host would be sent to it. Call it within ``usable``,
+            for whatever MLflow raises.
     """
+    refuse_credentials(uri)
     path = sqlite_path(uri)
     if path is not None:
         check_sqlite(path)

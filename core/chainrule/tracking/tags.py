@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from chainrule.words import redacted
+from chainrule.words import redacted, without_secrets
 
 PARAM_LENGTH, TAG_LENGTH, KEY_LENGTH = 6000, 8000, 250  # what MLflow takes
 NAME_LENGTH = 250  # of runs, experiments, users: MLflow checks nothing, but a strict database does
@@ -166,7 +166,7 @@ def short_digest(digest: str) -> str:
 
 def capped(values: Mapping[str, Any], length: int) -> dict[str, str]:
     """Names and values as a store takes them."""
-    return {key_of(name): stored(str(value), length) for name, value in values.items()}
+    return {key_of(name): stored(str(without_secrets(value, name)), length) for name, value in values.items()}
 
 
 def _digest(text: str) -> str:

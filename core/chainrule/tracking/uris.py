@@ -8,10 +8,18 @@ import urllib.request
 from pathlib import Path
 
 from chainrule.errors import TrackingError
+from chainrule.words import redacted
 
 NO_SCHEME = ("databricks", "databricks-uc", "uc")
 SQLITE = "sqlite:///"
 ARTIFACTS = "mlartifacts"
+CREDENTIALS = (
+    *("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_AUTH"),
+    *("MLFLOW_TRACKING_AWS_SIGV4", "MLFLOW_TRACKING_CLIENT_CERT_PATH", "PGPASSWORD", "MYSQL_PWD"),
+)
+"""Variables that MLflow, or a database's driver below it, would send to whatever host it is told to speak to."""
+CREDENTIALS_FILE = Path(".mlflow", "credentials")  # in the user's home: the same
+PORTS = {"http": 80, "https": 443}
 
 
 def default_uri() -> str:
@@ -35,15 +43,45 @@ def absolute_uri(uri: str) -> str:
         TrackingError: it is no URI.
     """
     if ":" not in uri and uri not in NO_SCHEME:
+        named = redacted(uri)
         raise TrackingError(
-            f'the tracking URI "{uri}" has no scheme: write {SQLITE}{uri} for a SQLite file, or http://HOST:PORT for a '
-            "server (tracking.uri or MLFLOW_TRACKING_URI)"
+            f'the tracking URI "{named}" has no scheme: write {SQLITE}{named} for a SQLite file, or http://HOST:PORT '
+            "for a server (tracking.uri or MLFLOW_TRACKING_URI)"
         )
     path, found, query = uri.removeprefix(SQLITE).partition("?")
     if not uri.startswith(SQLITE) or path in ("", ":memory:"):
         return uri
     path = path.rstrip("/")  # with a slash at its end, MLflow would make a folder of that name
     return f"{SQLITE if Path(path).is_absolute() else sqlite_uri(Path.cwd()) + '/'}{path}{found}{query}"
+
+
+def refuse_credentials(uri: str) -> None:
+    """Refuse a host other than the one of ``MLFLOW_TRACKING_URI`` while there are credentials that would go to it.
+
+    Raises:
+        TrackingError: names the host, and what would be sent to it.
+    """
+    host = _host(uri)
+    if host is None or host == _host(os.environ.get("MLFLOW_TRACKING_URI", "")):
+        return
+    sent = [name for name in CREDENTIALS if os.environ.get(name)]
+    sent += [str(file) for file in [Path.home() / CREDENTIALS_FILE] if file.exists()]
+    if sent:
+        raise TrackingError(
+            f"nothing was sent to {redacted(uri)}: it would get {sent[0]}, which is meant for the host of "
+            "MLFLOW_TRACKING_URI alone\n"
+            f"Set MLFLOW_TRACKING_URI to this host if it may have them, or take {', '.join(sent)} away"
+        )
+
+
+def _host(uri: str) -> tuple[str, str, int | None] | None:
+    """By what, where and on which port a server is spoken to; None where the store is none."""
+    try:
+        parts = urllib.parse.urlsplit(uri)
+        scheme = parts.scheme.partition("+")[0]  # postgresql+psycopg2 is no other server than postgresql
+        return (scheme, parts.hostname, parts.port or PORTS.get(scheme)) if parts.hostname else None
+    except ValueError as error:
+        raise TrackingError(f"the tracking URI {redacted(uri)} is none: {error}") from error
 
 
 def sqlite_path(uri: str) -> Path | None:

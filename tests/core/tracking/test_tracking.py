@@ -385,7 +385,7 @@ def test_passwords_in_uris_are_not_recorded(record, monkeypatch):
     run = record(params={"data.url": "https://me:secret@host/data"}, tags={"from": "https://me:secret@host"})
     environment.cache_clear()
     assert run.data.params["data.url"] == "https://***@host/data"
-    assert run.data.tags["mlflow.source.name"] == "chainrule train tracking.uri=https://***@host"
+    assert run.data.tags["mlflow.source.name"] == "chainrule train 'tracking.uri=https://***@host'"
     assert "secret" not in str(run.to_dictionary())
 
 
