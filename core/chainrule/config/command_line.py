@@ -28,6 +28,7 @@ from chainrule.config.loader import PRIMARY, SafeLoader
 from chainrule.config.messages import COMPOSING, in_a_config
 from chainrule.config.nodes import GROUPS, config_folder, store_nodes
 from chainrule.config.options import parse, refuse_words, shown_options, unchecked_help
+from chainrule.config.origin import Typed
 from chainrule.config.quoting import with_quotes
 from chainrule.config.sweep import run_jobs
 from chainrule.config.task import TaskFunction
@@ -76,6 +77,7 @@ def hydra_command(arguments: Sequence[str], run: Callable[[Job], Any], watcher: 
         if not (options.shell_completion or options.hydra_help):  # which compose other configs than ours
             refuse_words(arguments, options)
             options.overrides = _with_default(options.overrides)
+            _note_typed(hydra, options.overrides)
         return _act(hydra, options, run, watcher)
     except BrokenPipeError:  # of what is shown, to head or less
         raise
@@ -93,6 +95,7 @@ def run_once(overrides: Sequence[str], run: Callable[[Job], Any], config_dir: st
     """
     given = _with_default(overrides_from_python(overrides))
     with _alone(config_dir) as hydra:
+        _note_typed(hydra, given)
         if _is_search(hydra, given):
             raise ConfigError(f"it is a search, of many runs: {PYTHON.sweep}, with the same overrides")
         job = hydra.run(PRIMARY, TaskFunction(run), [*given, "hydra.mode=RUN"])
@@ -112,6 +115,7 @@ def run_sweep(
     """
     given = _with_default(overrides_from_python(overrides))
     with _alone(config_dir) as hydra:
+        _note_typed(hydra, given)
         run_jobs(hydra, given, run, watcher)
 
 
@@ -181,6 +185,11 @@ def _start(config_dir: str | None, asked: Asked) -> Hydra:
     hydra = Program(asked, SafeLoader(config_search_path=path))
     GlobalHydra.instance().initialize(hydra)
     return hydra
+
+
+def _note_typed(hydra: Hydra, overrides: Sequence[str]) -> None:
+    """Tell the loader what stands in no file."""
+    hydra.config_loader.typed = Typed(overrides)  # type: ignore[attr-defined]
 
 
 def _refuse_taken_names(folder: Path, asked: Asked) -> None:

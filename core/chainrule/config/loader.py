@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository, IConfigRepository
+from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
 from hydra.conf import HydraConf
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ResultDefault
@@ -21,9 +21,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from chainrule.config.files import CheckedFiles
 from chainrule.config.mailbox import Mailbox, one_folder
-from chainrule.config.messages import list_after_override, null_group
+from chainrule.config.messages import list_after_override, null_group, without_end
 from chainrule.config.nodes import is_field
+from chainrule.config.origin import Typed
+from chainrule.config.shapes import refuse_shapes
 from chainrule.config.unread import refuse_changed_component, refuse_name, refuse_range, refuse_unread
 from chainrule.config.unsafe import refuse_code, refuse_packages
 
@@ -70,6 +73,12 @@ class SafeLoader(ConfigLoaderImpl):
     _merged: dict[str, DictConfig] | None = None
     _folders: set[str] | None = None
 
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self.repository = CheckedFiles(config_search_path)
+        self.typed = Typed()
+        """What was typed by whoever started the program: neither files nor what a sweeper makes of them."""
+
     def begin(self, mailbox: Mailbox, prepare: Callable[[DictConfig], None], here: bool, searches: bool) -> None:
         """Begin a sweep.
 
@@ -84,7 +93,7 @@ class SafeLoader(ConfigLoaderImpl):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker needs: the configs are composed already."""
-        repository = ConfigRepository(self.config_search_path)
+        repository = CheckedFiles(self.config_search_path)
         gone = dict.fromkeys(("_prepare", "_at_hand", "_merged", "_folders"))
         return {**self.__dict__, **gone, "repository": repository}
 
@@ -144,6 +153,8 @@ class SafeLoader(ConfigLoaderImpl):
                 return super(SafeLoader, self).load_configuration(config_name, these, run_mode, *more, **options)
             except AssertionError as error:  # Hydra 1.3 fails in making its own message
                 raise list_after_override() from error
+            except RecursionError as error:
+                raise without_end() from error
 
         try:
             config = compose(overrides)
@@ -156,7 +167,9 @@ class SafeLoader(ConfigLoaderImpl):
             config = beside
         plain = plain_of(config)
         refuse_code(plain)
+        self.typed.refuse_untyped(plain, len(overrides))
         if config.hydra.job.config_name == PRIMARY:  # none for Hydra's own help
+            refuse_shapes(plain)
             experiment = f"experiment/{config.hydra.runtime.choices.experiment}"
             refuse_unread(plain, experiment, self.repository.load_config(experiment))
             refuse_changed_component(config)

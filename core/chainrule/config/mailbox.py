@@ -70,7 +70,7 @@ class Mailbox:
     def open(self) -> None:
         """Begin with an empty one, whatever an earlier sweep into the same folder left."""
         self.close()
-        self._folder.mkdir(parents=True)
+        self._folder.mkdir(parents=True, mode=0o700)  # a config may hold what nobody else is to read
         self._write(self._folder / OWNER, process())
 
     def close(self) -> None:

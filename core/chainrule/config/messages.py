@@ -23,7 +23,10 @@ from chainrule.config.quoting import as_range, as_typed, holds_text, in_shell
 from chainrule.errors import ChainruleError, ConfigError, FieldError, UnknownName, did_you_mean
 from chainrule.words import SHOWN, cut, cut_inside, one_line, quoted
 
-COMPOSING = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, LookupError)
+COMPOSING = (
+    *(HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, LookupError),
+    *(AttributeError, AssertionError, RecursionError),
+)
 """What may go wrong while Hydra composes a config, because of what stands in it."""
 FOLDERS = "hydra.run.dir, hydra.sweep.dir or hydra.sweep.subdir"
 CLOSING = {"[": "]", "{": "}"}
@@ -64,6 +67,8 @@ def in_a_config(error: Exception) -> Exception:
         )
     if isinstance(error, OSError) and error.strerror:
         return ConfigError(f"{error.filename}: {error.strerror}")
+    if isinstance(error, RecursionError):
+        return without_end()
     if "can only concatenate str" in str(error):
         return ConfigError(
             "a list of options holds their names; fields come after it: callbacks=[progress,early_stopping] "
@@ -184,6 +189,14 @@ def list_after_override() -> ConfigError:
     return ConfigError(
         "in the defaults of a file a list of options stands after an override; to choose these alone write it as "
         '"- override /callbacks: [...]"'
+    )
+
+
+def without_end() -> ConfigError:
+    """Hydra or OmegaConf go on and on."""
+    return ConfigError(
+        "it goes on without end: a file has itself in its defaults, by way of others too, a value refers to itself, or "
+        "lists and mappings lie too deep in each other"
     )
 
 

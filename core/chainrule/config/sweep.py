@@ -20,10 +20,11 @@ from chainrule.config.loader import PRIMARY, SafeLoader, plain_of
 from chainrule.config.mailbox import Mailbox, one_folder, remove_left
 from chainrule.config.misfits import refuse_misfits
 from chainrule.config.task import TaskFunction
-from chainrule.errors import ConfigError
+from chainrule.errors import ConfigError, FieldError
 from chainrule.process.claims import claimed
 from chainrule.process.workers import end_idle_workers
 from chainrule.registry.goals import goal_of
+from chainrule.words import one_line
 
 
 def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], watcher: Watcher) -> None:
@@ -34,6 +35,7 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
     options, objective = master.hydra.sweeper, master.get("objective")
     searches = not options._target_.endswith(".BasicSweeper")
     if searches:
+        _check_numbers(options)
         _check_direction(options, objective)
     folder = Path(master.hydra.runtime.cwd, master.hydra.sweep.dir).resolve()
     if searches and "${" not in str(plain_of(master.hydra.sweep)["subdir"]):
@@ -42,7 +44,13 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
     loader = hydra.config_loader
     assert isinstance(loader, SafeLoader)
     here = master.hydra.launcher._target_.endswith(".BasicLauncher")
-    loader.begin(mailbox, lambda config: watcher.prepare(_tracking_of(config)), here, searches)
+
+    def prepare(config: DictConfig) -> None:
+        tracking = _tracking_of(config)
+        loader.typed.say_address(tracking)
+        watcher.prepare(tracking)
+
+    loader.begin(mailbox, prepare, here, searches)
     given = plain_of(master.hydra.overrides.task)
     params = [f"{key}={value}" for key, value in (plain_of(options.get("params")) or {}).items()]
     refuse_misfits(loader, [*params, *given], functools.partial(loader.composed, master))
@@ -54,7 +62,7 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
         task_function=TaskFunction(run, fixed, mailbox, searches),
     )
     if searches:  # whose jobs are composed one by one, by some launchers in the worker alone
-        watcher.prepare(_tracking_of(master))
+        prepare(master)
     sweep = Sweep(folder, mailbox, objective, lambda: options.get("n_trials") or loader.kept)
     with claimed(folder, "sweep", "hydra.sweep.dir"):
         remove_left(folder.parent)
@@ -63,9 +71,20 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
         try:
             with watcher.watch(sweep):
                 sweeper.sweep(arguments=given)
+        except RuntimeError as error:
+            if "Could not detect" not in str(error):  # submitit, of a cluster
+                raise
+            raise ConfigError(f"it cannot run here: {one_line(error)}", key="hydra.launcher") from error
         finally:
             mailbox.close()
     callbacks.on_multirun_end(config=master, config_name=PRIMARY)
+
+
+def _check_numbers(sweeper: DictConfig) -> None:
+    """A search that begins no trial at a time never comes to its end."""
+    for name in ("n_trials", "n_jobs"):
+        if isinstance(sweeper.get(name), int) and sweeper[name] < 1:
+            raise FieldError(f"got {sweeper[name]}, must be at least 1", key=f"hydra.sweeper.{name}")
 
 
 def _check_direction(sweeper: DictConfig, objective: str | None) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
@@ -16,9 +17,10 @@ from chainrule.config.jobs import Failure, Job
 from chainrule.config.loader import plain_of
 from chainrule.config.mailbox import Ended, Mailbox, remove_left
 from chainrule.config.messages import explained
+from chainrule.config.shapes import refuse_shapes
 from chainrule.errors import ChainruleError, ConfigError
 from chainrule.process.claims import claimed
-from chainrule.words import error_in_words
+from chainrule.words import error_in_words, override_without_secrets
 
 
 class TaskFunction:
@@ -41,7 +43,7 @@ class TaskFunction:
         hydra = HydraConfig.get()
         folder = Path(hydra.runtime.output_dir)
         # As they were written: an interpolation among them is resolved in the config.
-        overrides = [str(override) for override in plain_of(hydra.overrides.task)]
+        overrides = [override_without_secrets(str(override)) for override in plain_of(hydra.overrides.task)]
         differs = tuple(o for o in overrides if _key(o) not in self._fixed) if self._mailbox else ()
         sweep = self._mailbox.sweep if self._mailbox else None
         if self._mailbox is None:
@@ -50,6 +52,8 @@ class TaskFunction:
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             assert isinstance(plain, dict)
             _require(plain, hydra)
+            if self._mailbox is None:  # of a sweep its parent has said it
+                GlobalHydra.instance().config_loader().typed.say_address(plain["tracking"])  # type: ignore[attr-defined]
             job = Job(plain, overrides, folder, sweep, differs, self._searches)  # type: ignore[arg-type]
             if self._mailbox is not None:
                 self._mailbox.take(folder, hydra.job.num)
@@ -80,6 +84,7 @@ def _key(override: str) -> str:
 
 def _require(config: dict[Any, Any], hydra: Any) -> None:
     """Refuse what composes, but is no run."""
+    refuse_shapes(config, resolved=True)
     for key in ("dataset", "model", "optimizer", "trainer", "tracking", "name", "seed", "dtype"):
         if config.get(key) is None:
             raise ConfigError("a run needs it", key=key)

@@ -56,7 +56,7 @@ def refuse_changed_component(config: DictConfig) -> None:
     """
     for kind, group in GROUPS.items():
         node = config.get(group)
-        if group in MANY or not node:
+        if group in MANY or not isinstance(node, DictConfig):
             continue
         own = getattr(OmegaConf.get_type(node), "name", None)
         name = node.get("name")

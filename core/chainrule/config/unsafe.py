@@ -34,7 +34,8 @@ STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 # A handler can write any text to any file: to a log, but not to a start-up script. The interpolations are Hydra's own;
 # others could make an "ext://..." that names a module to import.
 LOG_FILE = re.compile(r"(\$\{hydra\.runtime\.output_dir\}/|hydra-)(\$\{hydra\.job\.name\}|[^$]+)\.log|[^$]+\.log")
-ENVIRONMENT = re.compile(r"(CHAINRULE|MLFLOW)_\w+|(OMP|OPENBLAS|MKL|NUMEXPR)_NUM_THREADS|VECLIB_MAXIMUM_THREADS")
+THREADS = re.compile(r"(OMP|OPENBLAS|MKL|NUMEXPR)_NUM_THREADS|VECLIB_MAXIMUM_THREADS")
+ENVIRONMENT = re.compile(rf"(CHAINRULE|MLFLOW)_\w+|{THREADS.pattern}")
 # Sections that Hydra reads as text alone, whatever their interpolations stand for.
 TEXT = (
     *("hydra.run.", "hydra.sweep.", "hydra.overrides.", "hydra.help.", "hydra.hydra_help."),
@@ -66,6 +67,8 @@ def refuse_code(config: Mapping[str, Any]) -> None:
         if key == STUDY and "${hydra" not in str(config.get("name")):
             text = text.replace(NAME, "")
         if path[0] == "hydra":
+            if "${" in key:  # a sweeper makes text of it
+                raise UnsafeConfig("a key holds no interpolation", key=key)
             _check_hydra(path, key, value, text)
 
 

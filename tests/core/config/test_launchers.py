@@ -186,3 +186,13 @@ def test_trials_run_at_once_in_workers(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert states(trials(tmp_path)) == ["COMPLETE"] * 4
     assert [run.info.status for run in recorded(tmp_path)] == ["FINISHED"] * 4
+
+
+def test_what_cannot_come_to_its_end_is_told_before_it_begins(program: Callable[..., Any]) -> None:
+    for name in ("n_trials", "n_jobs"):
+        said = program("train", *SEARCH, f"hydra.sweeper.{name}=-1")
+        assert said.err.startswith(f"chainrule: hydra.sweeper.{name}: got -1, must be at least 1"), said.err
+    said = program(
+        "train", "-m", "hydra/launcher=submitit_slurm", "seed=0,1", "tracking=none", *SHORT
+    )  # where there is no Slurm
+    assert said.err.startswith('chainrule: hydra.launcher: it cannot run here: Could not detect "srun"'), said.err

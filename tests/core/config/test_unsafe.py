@@ -1,5 +1,6 @@
 """A config never runs code, whoever wrote it."""
 
+import re
 import sys
 import textwrap
 
@@ -8,7 +9,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.config import command_line, loader, unsafe
+from chainrule.config import command_line, files, loader, unsafe
 from chainrule.errors import UnsafeConfig
 
 MARK = "mark.log"
@@ -263,6 +264,16 @@ UNSAFE = {
         "hydra.job.env_set",
     ),
     "a variable that is copied": ("hydra: {job: {env_copy: [EVIL]}}", "hydra.job.env_set.EVIL"),
+    "a password that is copied": ("hydra: {job: {env_copy: [CHAINRULE_EVIL]}}", "hydra.job.env_set.CHAINRULE_EVIL"),
+    "where runs are sent": (
+        "hydra: {job: {env_set: {MLFLOW_TRACKING_URI: http://evil}}}",
+        "hydra.job.env_set.MLFLOW_TRACKING_URI",
+    ),
+    "overrides, which could stand for anything": ("hydra: {overrides: {task: [seed=3]}}", "hydra.overrides"),
+    "an override in the name of a swept key": (
+        'hydra: {sweeper: {params: {"name=\'\\\\${oc.env:EVIL}": "\'"}}}',
+        "hydra.sweeper.params.name='\\${oc.env:EVIL}",
+    ),
     "a launcher": (
         """
         defaults: [override /hydra/launcher: evil]
@@ -393,7 +404,11 @@ def attack(folder, program):
         path = folder / "conf" / "experiment" / "evil.yaml"
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"# @package _global_\n{textwrap.dedent(text)}")
-        environment = {"EVIL": "evil_module.run", "EVIL_CALLBACK": "{_target_: evil_module.run}"}
+        environment = {
+            "EVIL": "evil_module.run",
+            "CHAINRULE_EVIL": "secret",
+            "EVIL_CALLBACK": "{_target_: evil_module.run}",
+        }
         ran = program(*TRAIN, *(arguments or ("experiment=evil",)), **environment)
         return ran, (folder / MARK).exists()
 
@@ -407,7 +422,8 @@ def left(folder):
 
 def refused(ran, key):
     assert ran.status == 2, ran
-    assert ran.err.startswith(f"chainrule: {key}: "), ran.err
+    by_file = re.search(r'evil\.yaml, line \d+: "[\w.${}]+" in a file could read what lies outside', ran.err)
+    assert by_file or ran.err.startswith(f"chainrule: {key}: "), ran.err
     assert ran.err.count("\n") <= 2
     assert "Traceback" not in ran.err
     return True
@@ -500,6 +516,7 @@ def test_a_study_is_named_after_a_run_whose_name_is_text(folder, attack, name, k
 def test_each_of_these_names_would_run_code_if_it_were_not_refused(attack, monkeypatch, name):
     for refuse in ("refuse_code", "refuse_name"):
         monkeypatch.setattr(loader, refuse, lambda *arguments: None)
+    monkeypatch.setattr(files, "refuse_file", lambda *arguments: None)
     _, code_ran = attack(f"defaults: [override /hydra/sweeper: study]\nname: {name}", "-m", "experiment=evil")
     assert code_ran
 
