@@ -97,9 +97,7 @@ class Run:
         stored_tags = capped(tags, TAG_LENGTH)
         making = Making(self._experiment, stored(name, NAME_LENGTH), stored_tags, now, experiment_id)
         delivery = Delivery(self._uri, self._folder, making, self._collect)
-        delivery.put(batch([], {}, capped(params, PARAM_LENGTH)))
-        program = stored(tags[PROGRAM], TAG_LENGTH)
-        delivery.put({"dataset": dataset[0], "digest": short_digest(dataset[1]), "source": program})
+        self._describe(delivery, capped(params, PARAM_LENGTH), tags, dataset)
         self._delivery = delivery
         try:
             delivery.start()
@@ -109,8 +107,8 @@ class Run:
             self._delivery = None
             raise
 
-    def go_on(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Record what goes on of a run that was cut: a point that the store has is not sent again.
+    def go_on(self, run_id: str, params: Mapping[str, Any], tags: Mapping[str, str], dataset: tuple[str, str]) -> None:
+        """Record what goes on of a run that was cut: what the store has is not sent again.
 
         Raises:
             TrackingError: the store has no such run, or cannot be used.
@@ -132,7 +130,17 @@ class Run:
         making = Making(self._experiment, info.run_name, dict(run.data.tags), info.start_time, info.experiment_id)
         self._delivery = Delivery(self._uri, self._folder, making, self._collect, run_id)
         self._delivery.where = way_to(self._uri, info)
+        unknown = {name: text for name, text in capped(params, PARAM_LENGTH).items() if name not in run.data.params}
+        self._describe(self._delivery, unknown, tags, dataset)
         self._delivery.start()
+
+    def _describe(
+        self, delivery: Delivery, params: Mapping[str, str], tags: Mapping[str, str], dataset: tuple[str, str]
+    ) -> None:
+        """Hand over what is known before training."""
+        delivery.put(batch([], {}, params))
+        program = stored(tags.get(PROGRAM, ""), TAG_LENGTH)
+        delivery.put({"dataset": dataset[0], "digest": short_digest(dataset[1]), "source": program})
 
     def _wait_for(self, delivery: Delivery, seconds: float) -> None:
         """Until the run is there, or a server has not made it within this time."""

@@ -230,7 +230,7 @@ class Tracking:
                 if run_id is None:
                     run.start(self.prepare(), name, params, tags, dataset)
                 else:
-                    run.go_on(run_id, tags)
+                    run.go_on(run_id, params, tags, dataset)
                 yield run
                 run.finish()
             except BaseException as error:

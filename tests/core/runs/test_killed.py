@@ -1,0 +1,183 @@
+"""Runs that are killed with SIGKILL, at every update or at any moment, and go on: nothing of them is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+import chainrule as cr
+from chainrule.tracking.tags import WEIGHTS_DIGEST
+from chainrule.training.updates import Updates
+
+TIMES = ("seconds", "examples_per_second")
+ALWAYS = ("trainer.threads=1", "tracking.figures=false", "callbacks=[]")
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["chainrule.runs.resume", "mlflow.tracking", "sklearn.datasets"])
+OPTIMIZERS = [entry.name for entry in cr.registry() if entry.kind == "optimizer"]
+SCHEDULES = ("none", "cosine", "one_cycle")
+CALLBACKS = ("[]", "[early_stopping]", "[weight_average]")
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+
+
+def quietly(folder: Path, work: Callable[[], Any]) -> None:
+    os.chdir(folder)
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
+        work()
+
+
+def train(folder: Path, overrides: Sequence[str], dies_at: int | None = None) -> None:
+    """A run, whose process is killed once an update has changed the weights, before anything else knows of it."""
+    apply = Updates.apply
+
+    def deadly(self: Updates, step: int, lr: float) -> None:
+        apply(self, step, lr)
+        if step == dies_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Updates.apply = deadly  # type: ignore[method-assign]
+    quietly(folder, lambda: cr.train(overrides))
+
+
+def go_on(folder: Path) -> None:
+    quietly(folder, cr.resume)
+
+
+def sweep(folder: Path, overrides: Sequence[str]) -> None:
+    quietly(folder, lambda: cr.sweep(overrides))
+
+
+def done(work: Callable[..., None], *given: Any, killed_after: float | None = None) -> int | None:
+    """The exit code of a process that does it."""
+    process = PROCESSES.Process(target=work, args=given)
+    process.start()
+    process.join(killed_after)
+    if process.is_alive():
+        process.kill()
+        process.join()
+    return process.exitcode
+
+
+def what_is_recorded(folder: Path) -> list[dict[str, Any]]:
+    """All that is a result of each run, the oldest first; points as often as they stand there."""
+    if not (folder / "mlflow.db").exists():
+        return []
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    found = []
+    for run in client.search_runs(experiments, order_by=["attributes.start_time"]):
+        histories = {name: client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}
+        found.append(
+            {
+                "status": run.info.status,
+                "seed": run.data.params.get("seed"),  # of one that was killed at once it may be missing
+                "weights": run.data.tags.get(WEIGHTS_DIGEST),
+                "metrics": {
+                    name: sorted((point.step, point.value) for point in points)
+                    for name, points in histories.items()
+                    if name not in TIMES
+                },
+            }
+        )
+    return found
+
+
+def folders(place: Path) -> Callable[[], Path]:
+    numbers = itertools.count()
+
+    def new() -> Path:
+        folder = place / str(next(numbers))
+        folder.mkdir()
+        return folder
+
+    return new
+
+
+def killed_at_every_update(place: Path, overrides: Sequence[str], updates: int) -> int:
+    new = folders(place)
+    whole = new()
+    done(train, whole, overrides)
+    [expected] = what_is_recorded(whole)
+    assert expected["status"] == "FINISHED"
+    kills = 0
+    for update in range(1, updates + 1):
+        folder = new()
+        if done(train, folder, [*overrides, "tracking.checkpoint_seconds=0"], update) == -signal.SIGKILL:
+            kills += 1
+            assert done(go_on, folder) == 0, update
+        assert what_is_recorded(folder) == [expected], update
+    return kills
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overrides", [["optimizer=adam", "schedule=one_cycle", "callbacks=[weight_average]"]])
+def test_a_run_that_is_killed_at_any_update_ends_as_if_it_had_not_been(tmp_path, overrides):
+    given = ["experiment=xor", *ALWAYS, "trainer.epochs=6", "trainer.batch_size=2", *overrides]
+    assert killed_at_every_update(tmp_path, given, 12) == 12
+
+
+@pytest.mark.soak  # some 1,000 processes for each optimizer
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_so_of_every_optimizer_with_schedules_and_callbacks(tmp_path, optimizer):
+    for schedule, callbacks in itertools.product(SCHEDULES, CALLBACKS):
+        place = tmp_path / f"{schedule}{callbacks}"
+        place.mkdir()
+        parts = [f"optimizer={optimizer}", f"schedule={schedule}", f"callbacks={callbacks}"]
+        given = ["experiment=xor", *ALWAYS, "trainer.epochs=4", "trainer.batch_size=2", *parts]
+        assert killed_at_every_update(place, given, 8) == 8
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("experiment", "kills"), [("digits", 100), ("mnist", 20)])
+def test_runs_that_are_killed_at_random_moments(tmp_path, monkeypatch, experiment, kills, data_folder):
+    monkeypatch.setenv("CHAINRULE_DATA", str(data_folder))
+    new, moments = folders(tmp_path), random.Random(0)
+    given = [f"experiment={experiment}", *ALWAYS, "tracking.checkpoint_seconds=0.2"]
+    given += ["trainer.epochs=2"] if experiment == "mnist" else []
+    whole = new()
+    start = time.monotonic()
+    done(train, whole, given)
+    took = time.monotonic() - start
+    [expected] = what_is_recorded(whole)
+    killed = 0
+    while killed < kills:
+        folder = new()
+        code = done(train, folder, given, killed_after=moments.uniform(0.1, took))
+        if code == -signal.SIGKILL and what_is_recorded(folder):
+            killed += 1
+            assert done(go_on, folder) == 0, folder
+            assert what_is_recorded(folder) == [expected], folder
+
+
+@pytest.mark.soak
+def test_sweeps_that_are_killed_at_random_moments(tmp_path):
+    new, moments = folders(tmp_path), random.Random(0)
+    given = ["experiment=digits", *ALWAYS, "trainer.epochs=6", "seed=0,1,2", "tracking.reuse=true"]
+    given += ["tracking.checkpoint_seconds=0.05"]
+    whole = new()
+    start = time.monotonic()
+    done(sweep, whole, given)
+    took = time.monotonic() - start
+    expected = what_is_recorded(whole)
+    for _ in range(20):
+        folder = new()
+        done(sweep, folder, given, killed_after=moments.uniform(0.1, took))
+        assert done(sweep, folder, given) == 0, folder
+        found = [run for run in what_is_recorded(folder) if run["status"] == "FINISHED"]
+        assert sorted(found, key=lambda run: run["seed"]) == expected, folder
