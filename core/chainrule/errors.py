@@ -133,13 +133,17 @@ def within(key: str) -> Iterator[None]:
         raise
 
 
-def did_you_mean(name: object, known: Iterable[str], most: int = 12) -> str:
+def did_you_mean(name: object, known: Iterable[str], most: int = 12, ordered: bool = False) -> str:
     """The end of a message about an unknown name: the closest known one, and all of them where they are few.
+
+    Args:
+        ordered: whether they stand in an order that means something, as columns do; else they are sorted.
 
     >>> did_you_mean("admm", ["adam", "sgd"])
     'Did you mean "adam"? Known: adam, sgd.'
     """
-    names = sorted(cut(str(name), SHOWN) for name in known)  # comparing takes the product of both lengths
+    shown = [cut(str(name), SHOWN) for name in known]  # comparing takes the product of both lengths
+    names = shown if ordered else sorted(shown)
     given = cut(name, SHOWN) if isinstance(name, str) else quoted(name)
     close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f'Did you mean "{close[0]}"? ' if close else ""

@@ -125,13 +125,49 @@ def test_rows_that_miss_a_value_are_left_out_where_that_is_asked_for(write):
     assert (rows_of(data), data.train.y.tolist()) == ([[1], [2], [5]], [0, 1, 0])
     assert "2 of 5 rows miss a value and are left out" in data.remarks
     write("a,b,y\n1,,p\n2,?,q\n")
-    assert error_of(drop_missing=True) == "data.csv: each row misses a value; leave out columns that have few"
+    none = "data.csv: each row misses a value; leave out columns that have few"
+    assert error_of(drop_missing=True) == f"{none}. Of 2 rows values are missing in b (2); {LEAVE_OUT}"
+    write("a,b,c,y\n1,,,p\n2,?,3,q\n3,4,5,p\n")
+    assert error_of().endswith(f"{MISSING}. Of 3 rows values are missing in b (2), c (1); {LEAVE_OUT}")
+    assert error_of(leave_out=["b"]).endswith(MISSING), "of one cell its place says it all"
 
 
 def test_a_file_without_a_header_is_told_and_the_names_that_pandas_gives_are_taken(write):
     write("14.23,1.71,0\n13.2,1.78,1\n")
     assert error_of() == "data.csv, line 1: numbers alone are no header; put a line with the columns' names first"
     assert rows_of(Csv(write("0,1,2\n5,6,a\n7,8,b\n"), target="2", **ALL).load()) == [[5, 6], [7, 8]]
+
+
+def test_a_first_row_that_may_have_been_taken_for_a_header_is_told(write):
+    path = write("5.1,3.5,1.4,setosa\n4.9,3.0,1.3,setosa\n6.2,3.4,5.4,virginica\n")
+    (remark, *_) = Csv(path, target="setosa", **ALL).load().remarks
+    assert remark.startswith("most names of columns in the first line are numbers (5.1, 3.5, 1.4, setosa): if the file")
+    remarks = Csv(write("a,b,2020,y\n1,2,3,p\n4,5,6,q\n"), target="y", **ALL).load().remarks
+    assert "most names" not in " ".join(remarks)
+
+
+@pytest.mark.parametrize(
+    ("header", "fields", "message"),
+    [
+        ("c,a,b,y", {"target": "q"}, "Known: c, a, b, y."),
+        ("'PID',b,y", {"target": "PID"}, """To name it: "dataset.target='\\'PID\\''\""""),
+        ("[z],b,y", {"target": ["z"]}, """To name it: "dataset.target='[z]'\""""),
+        ("'PID',b,y", {"leave_out": ["PID"]}, """To name it: "dataset.leave_out=['\\'PID\\'']\""""),
+        ("a b y", {}, "blanks; where these separate the cells, give \"dataset.separator=' '\""),
+    ],
+)
+def test_how_an_odd_name_of_a_column_is_typed(write, header, fields, message):
+    write(f"{header}\n")
+    row = ",".join("1" * (header.count(",") + 1))
+    write(f"{header}\n{row}\n")
+    assert error_of(**fields).endswith(message)
+
+
+def test_classes_of_text_are_never_advised_to_be_quantities(write):
+    rows = [f"{k},{name}" for k, name in enumerate("abcdefgh")]
+    for lines, advised in ((rows, False), ([f"{k},{k}" for k in range(8)], True)):
+        write("x,y\n" + "\n".join(lines) + "\n")
+        assert ("dataset.task=regression" in error_of(task="multiclass")) is advised
 
 
 def test_a_column_that_counts_the_rows_is_told(write):
@@ -278,6 +314,7 @@ def test_the_missing_class_is_the_first_that_is_not_there(labels, classes):
 
 # Errors, each naming the place
 
+LEAVE_OUT = "dataset.leave_out=[...] leaves columns out"
 MISSING = "the value is missing; fill it in, or leave such rows out with dataset.drop_missing=true"
 TOO_LARGE = "is too large: values go to 1e+19 at most, as float32 must hold their squares; take a larger unit"
 DECIMAL_COMMA = "if it is a decimal comma, else leave it out"
@@ -321,6 +358,9 @@ NOT_A_NUMBER = "is not a finite number; encode text as numbers, or leave the col
         ),
         ('"a\nb;c";y\n1;0\n', 'data.csv, line 1: the header has no ",", but a ";"; where that separates the cells, '
          """give "dataset.separator=';'\""""),
+        (b"BZh91AY", "data.csv is compressed by bzip2; unpack it, or compress it by gzip"),
+        (b"\xfd7zXZ\x00", "data.csv is compressed by xz; unpack it, or compress it by gzip"),
+        (b"\x28\xb5\x2f\xfd", "data.csv is compressed by zstd; unpack it, or compress it by gzip"),
         (b"PK\x03\x04", "data.csv is an Excel workbook or a zip archive, not text; save the table as CSV"),
         (b"\x1f\x8b\x08", "data.csv is truncated: its compressed data ends too early"),
         ("a,y\n1,0\n2\n", "data.csv, line 3: the row has 1 cells, the header has 2"),

@@ -40,18 +40,19 @@ def require_fractions(dataset: Fractions) -> None:
     dataset.require("seed", dataset.seed >= 0, "at least 0")
 
 
-def split(dataset: Fractions, x: Array, y: Array, stratified: bool = False) -> Parts:
+def split(dataset: Fractions, x: Array, y: Array, stratified: bool = False, quantities: bool = True) -> Parts:
     """Cut shuffled samples into training, validation and test data; a part whose fraction is 0 is None.
 
     Args:
         stratified: whether ``y`` are classes, of which each part gets its share, and the training data at least one
             sample.
+        quantities: whether classes are numbers, and may be none.
 
     Raises:
         DataError: there are too few samples for a part to get any.
     """
     tested, validated = dataset.test_fraction, dataset.validation_fraction * (1 - dataset.test_fraction)
-    cut = stratified_indices(y, [tested, validated], dataset.seed) if stratified else None
+    cut = stratified_indices(y, [tested, validated], dataset.seed, quantities) if stratified else None
     test, validation, train = cut or split_indices(len(x), [tested, validated], dataset.seed)
     for part, indices, wanted in (("test", test, tested), ("validation", validation, validated), ("train", train, 1)):
         if wanted > 0 and len(indices) == 0:
@@ -66,7 +67,7 @@ def split(dataset: Fractions, x: Array, y: Array, stratified: bool = False) -> P
     return Split(x[train], y[train]), pick(validation), pick(test)
 
 
-def stratified_indices(classes: Array, fractions: Sequence[float], seed: int) -> list[Array]:
+def stratified_indices(classes: Array, fractions: Sequence[float], seed: int, quantities: bool = True) -> list[Array]:
     """As ``split_indices`` cuts, but class by class: each part has its share of every class, to within about one, and
     the last one, which is what remains, at least one sample of each.
 
@@ -81,10 +82,11 @@ def stratified_indices(classes: Array, fractions: Sequence[float], seed: int) ->
     for fraction in fractions:
         count = round(len(classes) * fraction)
         if count > len(left):
+            other = " or, if these are quantities, dataset.task=regression" if quantities else ", or join rare classes"
             raise DataError(
                 f"{len(classes)} samples of {len(kept)} classes are too few: the training data gets one of each class, "
-                "and the rest is less than validation_fraction and test_fraction ask for; give more of each class or, "
-                "if these are quantities, dataset.task=regression"
+                "and the rest is less than validation_fraction and test_fraction ask for; give more of each class"
+                f"{other}"
             )
         taken = ((np.arange(count) + 0.5) * len(left) / max(count, 1)).astype(int)  # evenly, so from all classes
         parts.append(np.sort(left[taken]))

@@ -11,15 +11,22 @@ from typing import NoReturn
 
 import numpy as np
 
-from chainrule import Array, DataError, UnknownName, did_you_mean
+from chainrule import Array, DataError, UnknownName
 from chainrule_plugins.datasets._files import brief, found, stored, unpacked
+from chainrule_plugins.datasets._hints import (
+    MOST_NAMED,
+    list_option,
+    missing_in,
+    no_column,
+    no_separator,
+    what_it_is,
+)
 from chainrule_plugins.datasets._preparation import LARGEST, TOO_LARGE
 
 MISSING_MARKS = frozenset(
     ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "null", "None", "?", "-")
 )  # fmt: skip
 UTF16 = (b"\xff\xfe", b"\xfe\xff")  # its byte order marks
-MOST_NAMED = 20  # columns in a message
 
 
 @dataclass
@@ -76,6 +83,12 @@ class Table:
         """Whether its first column has no name."""
         return 0 not in self.columns.values()
 
+    @property
+    def numeric_names(self) -> int:
+        """How many names of columns are numbers, unless they are those that pandas gives."""
+        names = list(self.columns)
+        return 0 if names == [str(k) for k in range(len(names))] else sum(number(name) is not None for name in names)
+
     def without_missing(self, names: Sequence[str]) -> "Table":
         """The rows that have a value in each of these columns.
 
@@ -89,7 +102,7 @@ class Table:
             if not any(why_missing(cells[position].strip()) for position in positions):
                 kept.append(row)
         if not kept:
-            raise DataError(f"{self.path}: each row misses a value; leave out columns that have few")
+            raise DataError(f"{self.path}: each row misses a value; leave out columns that have few{self._missing()}")
         rows, lines = [self.rows[row] for row in kept], [self.lines[row] for row in kept]
         return dataclasses.replace(self, rows=rows, lines=lines)
 
@@ -97,7 +110,7 @@ class Table:
         """Refuse names that no column has, as the value of a dataset's ``field``."""
         for name in names:
             if name not in self.columns:
-                known = did_you_mean(name, self.columns)
+                known = no_column(name, list(self.columns), field) + no_separator(self.separator, list(self.columns))
                 raise UnknownName(f'{self.path} has no column "{brief(name)}" in its first line. {known}', key=field)
 
     def cells(self, name: str) -> Sequence[str]:
@@ -107,8 +120,17 @@ class Table:
         for row, cell in enumerate(column):
             missing = why_missing(cell)
             if missing:
-                self.refuse(row, name, missing)
+                self.refuse(row, name, missing + self._missing())
         return column
+
+    def _missing(self) -> str:
+        """Which columns miss values, and how many."""
+        counts = dict.fromkeys(self.columns, 0)
+        for text in self.rows:
+            cells = _parted(text, self.separator)
+            for name, position in self.columns.items():
+                counts[name] += why_missing(cells[position].strip()) is not None
+        return missing_in(counts, len(self.rows))
 
     def numbers(self, names: Sequence[str]) -> Array:
         """Columns of numbers, none of them too large: ``(rows, names)``."""
@@ -140,11 +162,9 @@ class Table:
         if number(cell) is not None:
             self.refuse(row, name, f"{brief(cell)} {TOO_LARGE}")
         self.refuse_decimal_comma(row, name, cell)
-        reason = (
-            why_missing(cell)
-            or f'"{brief(cell)}" is not a finite number; encode text as numbers, or leave the column out'
-        )
-        self.refuse(row, name, reason + self._way_out(names))
+        missing = why_missing(cell)
+        reason = missing or f'"{brief(cell)}" is not a finite number; encode text as numbers, or leave the column out'
+        self.refuse(row, name, reason + (self._missing() if missing else "") + self._way_out(names))
 
     def _way_out(self, names: Sequence[str]) -> str:
         """The option that leaves out all columns of text, unless that is all of them, or too many to be named."""
@@ -243,18 +263,13 @@ def separator_option(separator: str) -> str:
     return "dataset.separator=tab" if separator == "\t" else f"\"dataset.separator='{separator}'\""
 
 
-def list_option(field: str, names: Sequence[str]) -> str:
-    """A list of names as it stands on a command line: the shell takes the outer quotes, Hydra the inner ones."""
-    quoted = ",".join("'{}'".format(name.replace("'", "\\'")) for name in names)
-    return f'"dataset.{field}=[{quoted}]"'
-
-
 def read_text(path: Path) -> str:
     """A text file in UTF-8, or in UTF-16 with its byte order mark, which may be compressed by gzip; its line ends are
     as they are."""
     content: bytes | bytearray = stored(path)
-    if content[:2] == b"PK":
-        raise DataError(f"{path} is an Excel workbook or a zip archive, not text; save the table as CSV")
+    other = what_it_is(content)
+    if other is not None:
+        raise DataError(f"{path} is {other}")
     if content[:2] == b"\x1f\x8b":
         content = unpacked(path, content)
     try:

@@ -1,5 +1,6 @@
 """The user's own data as a table in a text file."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 
 from chainrule import Array, Data, DataError, Dataset, FieldError, Task
 from chainrule_plugins.datasets._files import brief
+from chainrule_plugins.datasets._hints import list_option, no_separator, remark_on_header
 from chainrule_plugins.datasets._preparation import (
     Scale,
     are_classes,
@@ -21,7 +23,7 @@ from chainrule_plugins.datasets._preparation import (
     split,
     task_for,
 )
-from chainrule_plugins.datasets._table import Table, list_option, number
+from chainrule_plugins.datasets._table import Table, number
 
 MOST_CLASSES = 20  # that whole numbers are taken for; more of them are plainly a quantity
 ROWS_EACH = 5  # on average, of a whole number that is a class
@@ -125,22 +127,27 @@ class Csv(Dataset):
                 what = "the target; it cannot be a feature too" if name in targets else "to be left out too"
                 raise FieldError(f'"{name}" is {what}', key="features")
         if not features:
-            raise DataError(f"{table.path} has no column beside the target. Is the separator right?")
+            hint = no_separator(table.separator, list(table.columns))
+            raise DataError(f"{table.path} has no column beside the target. Is the separator right?{hint}")
 
         whole = table
+        table = dataclasses.replace(whole, columns={name: whole.columns[name] for name in [*features, *targets]})
         if self.drop_missing:
-            table = whole.without_missing([*features, *targets])
+            table = table.without_missing([*features, *targets])
         x = table.numbers(features)
         y, task, class_names, remarks = self._targets(table, targets)
         if len(table.rows) < len(whole.rows):
             dropped = len(whole.rows) - len(table.rows)
             remarks.append(f"{dropped:,} of {len(whole.rows):,} rows miss a value and are left out")
-        if table.has_index:
+        if whole.has_index:
             remarks.append("the first column has no name and is left out, as pandas and R write an index so")
+        remarks += remark_on_header(list(whole.columns), whole.numeric_names)
         remarks += remark_on_index(features, x)
         if task != "regression":
             remarks += remark_on_single(y, class_names)
-        parts = scaled(self.scale, *split(self, x, y, stratified=task != "regression"))
+        classes = task != "regression"
+        text = classes and any(number(name) is None for name in class_names)
+        parts = scaled(self.scale, *split(self, x, y, stratified=classes, quantities=not text))
         feature_names = names_scaled(self.scale, features)
         return Data(
             parts[0],
