@@ -97,6 +97,8 @@ def _unreadable(error: OverrideParseException) -> str:
         return "no key has such letters"
     if value.startswith("="):
         return f"write one =, as {key}={value.lstrip('=')}"
+    if re.search(r"(^|,)\s*,|[^,\]}'\"]\s*,\s*[\]}]?$", value):
+        return "nothing stands beside one of its commas: leave the comma out, or write '' for empty text"
     if SPECIAL.search(value):
         typed = f"\"{key}=['...']\"" if value.startswith("[") else as_typed(key, value)
         return f"text with =, commas, brackets or quotes needs quotes of its own within the shell's: {typed}"
@@ -118,6 +120,15 @@ def _about_key(cause: OmegaConfBaseException) -> ConfigError:
     wrong_bool = re.search(r"Value '(.*)' is not a valid bool", said)
     if wrong_bool:
         return FieldError(f'got "{wrong_bool[1]}", expected true or false', key=key)
+    nowhere = re.match(r"Interpolation key '([^']*)' not found", said)
+    if nowhere:
+        text = f"${{{nowhere[1]}}}"
+        typed = f"; for that text write '{key}=\\{text}'" if holds_text(key) else ""
+        return ConfigError(f"{text} stands for a key that is not there{typed}", key=key)
+    no_text = re.match(r"Invalid type assigned: NoneType is not a subclass of str", said)
+    if no_text:
+        field = re.sub(r"\.\d+$", "", key)
+        return FieldError(f'got null, expected text; for the text "null" write "{field}=[\'null\']"', key=field)
     if "Missing mandatory value" in said or "???" in said:
         return ConfigError(f"this must be given, as {key}=...", key=key)
     if "HydraConfig was not set" in said:

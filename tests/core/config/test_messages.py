@@ -195,7 +195,7 @@ name=
 name=[a]
     name: got ['a'], expected text that can name a folder
 name=${nothing}
-    name: Interpolation key 'nothing' not found
+    name: ${nothing} stands for a key that is not there; for that text write 'name=\\${nothing}'
 -m name=a,b/c
     name: got "b/c", expected text that can name a folder
 seed=-1
@@ -221,7 +221,7 @@ regularizer=l2 regularizer.strength=-1
 callbacks=[early_stopping] callbacks.early_stopping.mode=up
     callbacks.early_stopping.mode: got "up", expected "auto" or "min" or "max"
 optimizer.lr=${nothing}
-    optimizer.lr: Interpolation key 'nothing' not found
+    optimizer.lr: ${nothing} stands for a key that is not there
 optimizer.lr=${dataset.name}
     optimizer.lr: got "xor", expected a number
 dataset=csv
@@ -332,6 +332,10 @@ dataset=csv dataset.target=y dataset.path={data}/ragged.csv
     {data}/ragged.csv, line 3: the row has 2 cells, the header has 3
 dataset=csv dataset.target=y dataset.path={data}/text.csv
     {data}/text.csv, line 2, column "a": "red" is not a finite number
+-m seed=0,,1
+    cannot read the override 'seed=0,,1': nothing stands beside one of its commas: leave the comma out, or write ''
+dataset=csv dataset.target=y dataset.path={data}/binary.csv dataset.leave_out=[null]
+    dataset.leave_out: got null, expected text; for the text "null" write "dataset.leave_out=['null']"
 dataset=csv dataset.path={data}/binary.csv dataset.target=z
     dataset.target: {data}/binary.csv has no column "z" in its first line. Known: a, b, y.
 dataset=csv dataset.target=y dataset.path={data}/binary.csv dataset.task=multi
