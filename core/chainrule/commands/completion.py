@@ -56,7 +56,10 @@ def complete(arguments: list[str], commands: Mapping[str, Sequence[str]]) -> int
             os.environ["COMP_LINE"] = typed.replace(" train", "", 1)
             with contextlib.redirect_stdout(io.StringIO()) as offered:
                 _hydra_completion([*arguments, *(["--config-dir", folder[1]] if folder else [])])
+            chosen = several[2].split(",") if several else ()
             for offer in offered.getvalue().split():
+                if several and offer.removeprefix(several[1]) in chosen:
+                    continue
                 print(f"{several[1]}{several[2]}{offer.removeprefix(several[1])}" if several else offer)
     return 0
 

@@ -78,6 +78,7 @@ class SafeLoader(ConfigLoaderImpl):
         self.repository = CheckedFiles(config_search_path)
         self.typed = Typed()
         """What was typed by whoever started the program: neither files nor what a sweeper makes of them."""
+        self._searched: dict[tuple[str | None, ...], CachingConfigRepository] = {}
 
     def begin(self, mailbox: Mailbox, prepare: Callable[[DictConfig], None], here: bool, searches: bool) -> None:
         """Begin a sweep.
@@ -95,7 +96,7 @@ class SafeLoader(ConfigLoaderImpl):
         """What a worker needs: the configs are composed already."""
         repository = CheckedFiles(self.config_search_path)
         gone = dict.fromkeys(("_prepare", "_at_hand", "_merged", "_folders"))
-        return {**self.__dict__, **gone, "repository": repository}
+        return {**self.__dict__, **gone, "_searched": {}, "repository": repository}
 
     def get_group_options(
         self,
@@ -109,7 +110,10 @@ class SafeLoader(ConfigLoaderImpl):
         To Hydra the folder ``model/mnist`` is a group of its own, and ``model/mnist=classic`` would choose from it. In
         its own groups (``hydra/launcher``) it is so.
         """
-        _, repository = self._parse_overrides_and_create_caching_repo(config_name, overrides or [])
+        asked = (config_name, *(overrides or []))
+        if asked not in self._searched:  # TAB asks for each group
+            self._searched[asked] = self._parse_overrides_and_create_caching_repo(config_name, overrides or [])[1]
+        repository = self._searched[asked]
         if not group_name or group_name.partition("/")[0] == "hydra":
             return repository.get_group_options(group_name, results_filter)
         return [] if results_filter is ObjectType.GROUP else sorted(options_of(repository, group_name))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.commands.main import COMMANDS
+from chainrule.config.loader import SafeLoader
 
 COMPLETE = """
 eval "$(chainrule -sc install=bash)"
@@ -55,6 +56,10 @@ def completed(tmp_path):
         ("chainrule train -m optimizer=sgd,dig", ["optimizer=sgd,digits/modern"]),
         ("chainrule train -m seed=1,2 schedule=step,constant,cosine_", ["schedule=step,constant,cosine_restarts"]),
         ("chainrule train optimizer=sgd,adam", ["optimizer=sgd,adam", "optimizer=sgd,adamw"]),
+        (
+            "chainrule train optimizer=sgd,adam,ada",
+            ["optimizer=sgd,adam,adadelta", "optimizer=sgd,adam,adagrad", "optimizer=sgd,adam,adamw"],
+        ),
         ("chainrule plugins rms", ["rmsprop"]),
         ("chainrule compare --m", ["--metric", "--markdown"]),
         ("chainrule reproduce --t", ["--threads"]),
@@ -64,6 +69,14 @@ def completed(tmp_path):
 )
 def test_what_is_offered(completed, line, offered):
     assert completed(line) == offered
+
+
+def test_the_files_are_read_once_for_all_groups(program, monkeypatch):
+    read, find = [], SafeLoader._parse_overrides_and_create_caching_repo
+    name = "_parse_overrides_and_create_caching_repo"
+    monkeypatch.setattr(SafeLoader, name, lambda *given: read.append(given) or find(*given))
+    assert "optimizer=" in program("-sc", "query=bash", COMP_LINE="chainrule train ").out.split()
+    assert len(read) <= 2
 
 
 def test_groups_and_fields_are_offered_from_the_start(completed):
