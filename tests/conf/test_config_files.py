@@ -217,6 +217,7 @@ def test_what_stands_in_an_experiment_is_what_it_composes_to(compose, name):
             TrackingOptions(),
             {
                 "enabled": False,
+                "checkpoint_seconds": 10.0,
                 "uri": "sqlite:///a.db",
                 "experiment": "e",
                 "run_name": "r",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import shlex
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,6 +58,8 @@ from chainrule.words import relative, without_secrets
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job
+
+log = logging.getLogger(__name__)
 
 
 def train(overrides: Sequence[str] = (), config_dir: str | None = None) -> Result:
@@ -143,7 +147,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
                 raise
             finally:  # of a run that fails or is interrupted, what there is
                 checkpoints.wait()
-                save_model(network, job.folder / "model")
+                keep_model(network, job.folder)
                 tracked.artifacts(job.folder, before)
 
     took = time.perf_counter() - start
@@ -234,7 +238,7 @@ def note(job: Job, metrics: Mapping[str, float], run_id: str | None) -> str:
         f"`{shlex.join(['chainrule', 'train', *job.overrides])}`",
         f"Files: `{relative(job.folder)}`",
     ]
-    if job.config["tracking"]["figures"]:
+    if job.config["tracking"]["figures"] and run_id is not None:
         parts.append(f"![Curves](get-artifact?path=figures/curves.png&run_uuid={run_id})")
     return "\n\n".join(parts)
 
@@ -248,8 +252,22 @@ def write_config(job: Job) -> None:
     OmegaConf.save(OmegaConf.create(list(job.overrides)), job.folder / OVERRIDES)
 
 
+def keep_model(network: Network, folder: Path) -> None:
+    """Save it in the run's folder; where that takes nothing any more, in one for temporary files, which is said."""
+    elsewhere = Path(tempfile.gettempdir()) / f"{folder.name}-model"
+    for place, after in (
+        (folder / "model", f"it is in {elsewhere} now, and its run without it"),
+        (elsewhere, "it is lost"),
+    ):
+        try:
+            save_model(network, place)
+            return
+        except (OSError, DataError) as error:
+            log.warning("The model cannot be saved in %s (%s): %s", place, error, after)
+
+
 def save_model(network: Network, folder: Path) -> None:
     """Weights as safetensors, and the architecture as JSON for people and programs that only want to read it."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     network.save(folder / "weights.safetensors")
     (folder / "architecture.json").write_text(json.dumps(network.architecture(), indent=2) + "\n", encoding="utf-8")

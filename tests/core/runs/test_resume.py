@@ -4,6 +4,7 @@ never was."""
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -246,3 +247,32 @@ def test_one_that_was_killed_is_found_by_the_next_command_and_goes_on(program, t
     again = program("resume", run.info.run_id)
     assert again.status == 0, again.err
     assert_as_one_that_was_not(tmp_path, whole, recorded(tmp_path)[0])
+
+
+@pytest.mark.parametrize("gone", ["folder", "disk"])
+def test_a_run_whose_folder_takes_nothing_any_more_ends_well_and_keeps_its_model(
+    program, tmp_path, monkeypatch, caplog, gone
+):
+    """In the middle of it the folder is deleted, or every write there fails; in memory all of it is there."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    apply, begun = Updates.apply, []
+
+    def broken(self: Updates, step: int, lr: float) -> None:
+        apply(self, step, lr)
+        if not begun:
+            begun.append(step)
+            [folder] = tmp_path.glob("outputs/spirals/*")
+            shutil.rmtree(folder)
+            if gone == "disk":
+                folder.write_text("no folder any more")
+
+    monkeypatch.setattr(Updates, "apply", broken)
+    ran = program("train", *GIVEN)
+    assert ran.status == 0, ran.err
+    [run] = recorded(tmp_path)
+    assert run.info.status == "FINISHED"
+    places = [*tmp_path.glob("outputs/spirals/*/model/*"), *tmp_path.glob("temporary/*-model/*")]
+    assert {place.name for place in places} == {"weights.safetensors", "architecture.json"}
+    if gone == "disk":
+        assert "The model cannot be saved in" in caplog.text
