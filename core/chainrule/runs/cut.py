@@ -110,6 +110,12 @@ class Cut:
         return {RESUMED: "; ".join(told), CONFIG_DIGEST: f"{begun} and {describe(job, data, used)[CONFIG_DIGEST]}"}
 
 
+def run_in(folder: Path) -> str | None:
+    """The id of the run whose checkpoints lie in a folder; None where none do, or nobody recorded it."""
+    newest = Checkpoints(folder / CHECKPOINTS).latest()
+    return newest[0]["run_id"] if newest is not None else None
+
+
 def at_work(run: Any) -> bool:
     """Whether a run of MLflow's may not have ended."""
     told = run.data.tags.get(PROCESS)

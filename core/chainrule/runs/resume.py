@@ -11,14 +11,13 @@ from chainrule.contract.arguments import require_count
 from chainrule.errors import ConfigError, ResumeError
 from chainrule.process.claims import claimed
 from chainrule.registry.provenance import require_installed
-from chainrule.runs.cut import CONFIG, Cut, at_work, loaded_yaml
+from chainrule.runs.cut import CONFIG, Cut, at_work, loaded_yaml, run_in
 from chainrule.runs.result import Result
 from chainrule.runs.run import run
 from chainrule.tracking.store import connect, find_run, usable
 from chainrule.tracking.tags import FOLDER, SWEEP, components_of
 from chainrule.tracking.uris import resolved
-from chainrule.tracking.written import CHECKPOINTS, OVERRIDES
-from chainrule.training.checkpoint import Checkpoints
+from chainrule.tracking.written import OVERRIDES
 
 
 def resume(
@@ -66,8 +65,7 @@ def _found(run_id: str | None, uri: str | None, anyway: bool) -> tuple[Cut, str 
     """What is left of the run, its name, and its sweep."""
     if run_id is not None and (Path(run_id) / CONFIG).is_file():
         folder = Path(run_id)
-        newest = Checkpoints(folder / CHECKPOINTS).latest()
-        run_id = newest[0]["run_id"] if newest is not None else None
+        run_id = run_in(folder)
         if run_id is None:
             return Cut(None, folder, loaded_yaml(folder / CONFIG), anyway=anyway), None, None
     uri = resolved(uri)

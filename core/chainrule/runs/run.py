@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.contract.data import Data
-from chainrule.contract.kinds import Callback
+from chainrule.contract.kinds import Callback, Component
 from chainrule.contract.training import Training
 from chainrule.errors import DataError, ResumeError
 from chainrule.network.loading import load_network
@@ -32,7 +32,7 @@ from chainrule.runs.building import (
     planned_epochs,
 )
 from chainrule.runs.checkpointing import Checkpointing
-from chainrule.runs.cut import Cut, how_to_resume
+from chainrule.runs.cut import Cut, how_to_resume, run_in
 from chainrule.runs.identity import describe, run_name, weights_digest
 from chainrule.runs.measured import Report
 from chainrule.runs.remarks import remarks_on
@@ -107,6 +107,9 @@ def run(job: Job, cut: Cut | None = None) -> Result:
         if earlier is not None:
             return take_over(job, earlier, tracking)
 
+    if cut is None and job.sweep is not None:
+        cut = left_behind(job, data, used, tracking)
+        threads = threads if cut is None else cut.threads
     checkpoints = Checkpoints(job.folder / CHECKPOINTS)
     with blas_threads(chosen_threads(threads, network, data, trainer.batch_size)):
         tags = describe(job, data, used)
@@ -164,6 +167,19 @@ def run(job: Job, cut: Cut | None = None) -> Result:
         remarks=tuple(remarks),
         objective=config["objective"],
     )
+
+
+def left_behind(job: Job, data: Data, used: Sequence[Component], tracking: Any) -> Cut | None:
+    """What an earlier try of this job of a sweep left in its folder: a cluster that takes the machine away from a job
+    begins it once more on another one. None where it had ended, or was another."""
+    run_id = run_in(job.folder)
+    recorded = tracking.recorded(run_id) if run_id is not None else None
+    if recorded is None or recorded.info.status == "FINISHED":
+        return None
+    cut = Cut(run_id, job.folder, job.config, recorded.data.tags)
+    with blas_threads(cut.threads or 1):
+        equal = describe(job, data, used)[CONFIG_DIGEST] == cut.tags.get(CONFIG_DIGEST)
+    return cut if equal else None
 
 
 def finished_now(recorded: Any, uri: str, job: Job) -> bool:

@@ -124,7 +124,8 @@ def status_of(error: BaseException | None) -> str:
     """
     if error is None:
         return "FINISHED"
-    return "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+    # A cluster's launcher that takes the machine away, and gives the job another one, exits.
+    return "KILLED" if isinstance(error, (KeyboardInterrupt, SystemExit)) else "FAILED"
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from chainrule.process.threads import in_thread
 from chainrule.tracking.orphans import close_orphans
 from chainrule.tracking.reading import unsound_file
 from chainrule.tracking.run import NoRun, Run
-from chainrule.tracking.store import connect, is_outage, prepare_store, usable
+from chainrule.tracking.store import connect, find_run, is_outage, prepare_store, usable
 from chainrule.tracking.tags import (
     CONFIG_DIGEST,
     NAME_LENGTH,
@@ -167,6 +167,14 @@ class Tracking:
         places = [self.prepare()]
         return next(iter(self._ask(lambda client: client.search_runs(places, equal, max_results=1)).result()), None)
 
+    def recorded(self, run_id: str) -> Any:
+        """A run as MLflow has it.
+
+        Raises:
+            TrackingError: it is not there, or the store cannot be used.
+        """
+        return self._ask(lambda client: find_run(client, run_id)).result()
+
     def reused_by(self, sweep: str, run_id: str, objective: str | None) -> None:
         """Note that a finished run belongs to a further sweep, and by which metric that one judges it."""
 
@@ -260,6 +268,9 @@ class NoTracking:
 
     def unfinished(self, config_digest: str) -> None:
         """Nothing was recorded."""
+
+    def recorded(self, run_id: str) -> None:
+        """Nothing was."""
 
     def reused_by(self, sweep: str, run_id: str, objective: str | None) -> None:
         """Nothing was recorded."""

@@ -19,6 +19,7 @@ from environments import variables
 from mlflow.tracking import MlflowClient
 
 import chainrule as cr
+from chainrule.pictures import drawing
 from chainrule.process.liveness import process
 from chainrule.runs.resume import latest_cut
 from chainrule.tracking.tags import PROCESS, RESUMED, WEIGHTS_DIGEST
@@ -229,6 +230,46 @@ def test_a_sweep_that_was_cut_goes_on_with_the_job_in_the_middle(program, tmp_pa
     assert set(begun) <= {run.info.run_id for run in runs}
     [zero] = [run for run in runs if run.data.params["seed"] == "0"]
     assert_as_one_that_was_not(tmp_path, whole, zero)
+
+
+def test_a_job_that_a_cluster_begins_once_more_goes_on(program, tmp_path, whole, monkeypatch):
+    """Slurm's warning makes submitit put the job into the queue again and exit, in the middle of an update."""
+    sweep = ("train", "-m", *GIVEN, "seed=0", "hydra.sweep.dir=sweep")
+    apply, made = Updates.apply, []
+
+    def taken_away(self: Updates, step: int, lr: float) -> None:
+        apply(self, step, lr)
+        made.append(step)
+        if len(made) == AT:
+            raise SystemExit(-1)
+
+    monkeypatch.setattr(Updates, "apply", taken_away)
+    assert program(*sweep, "tracking.checkpoint_seconds=0").status != 0
+    [run] = recorded(tmp_path)
+    assert run.info.status == "KILLED"
+    again = program(*sweep)
+    assert again.status == 0, again.err
+    assert len(made) < AT + 39 * 3, "it did not begin anew"
+    assert [found.info.run_id for found in recorded(tmp_path)] == [run.info.run_id]
+    assert_as_one_that_was_not(tmp_path, whole)
+    assert program(*sweep).status == 0
+    assert len(recorded(tmp_path)) == 2, "one that had ended is not gone on with"
+
+
+def test_one_that_was_interrupted_while_it_drew_is_only_finished(program, tmp_path, monkeypatch, signals_at_default):
+    given = [text for text in GIVEN if not text.startswith("tracking.figures")]
+    draw_all = drawing.draw_all
+    monkeypatch.setattr("chainrule.runs.run.draw_all", lambda *given: os.kill(os.getpid(), signal.SIGINT))
+    cut = program("train", *given)
+    assert cut.status == 130
+    monkeypatch.setattr("chainrule.runs.run.draw_all", draw_all)
+    steps: list[int] = []
+    monkeypatch.setattr(Updates, "apply", lambda self, step, lr: steps.append(step))
+    again = program("resume")
+    assert again.status == 0, again.err
+    assert steps == [], "nothing is trained again"
+    assert len(list(tmp_path.glob("outputs/spirals/*/figures/*.png"))) > 1
+    assert recorded(tmp_path)[0].info.status == "FINISHED"
 
 
 @pytest.mark.slow  # processes of their own
