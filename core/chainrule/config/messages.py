@@ -133,6 +133,8 @@ def _about_key(cause: OmegaConfBaseException) -> ConfigError:
         return ConfigError(f"this must be given, as {key}=...", key=key)
     if "HydraConfig was not set" in said:
         return ConfigError("what it is made of holds ${hydra:...}, which is known in a job alone, not here", key=key)
+    if "Incompatible key type" in said:
+        return ConfigError("a key within it is null, or of another type that no key has: keys are text", key=key)
     if "is not Optional" in said:
         return FieldError("it cannot be null", key=key)
     if "is not a ListConfig" in said or "Cannot merge DictConfig with ListConfig" in said:

@@ -104,6 +104,7 @@ KEPT = {
     "an empty objective": ("objective: {}", "objective: got {}, expected text"),
     "a list of nothing": ("objective: [null]", "objective: got [None], expected text"),
     "a mapping of types": ("dtype: {a: 1}", "dtype: got {'a': 1}, expected text"),
+    "a key of null": ("model: {hidden: [{null: 1}]}", "model.hidden0: a key within it is null"),
     "digits": (f"seed: 1{'0' * 5000}", "Exceeds the limit"),
 }
 

@@ -23,13 +23,13 @@ def run_line(program_in, line):
     assert fuzzed.escaped(ran) is None, ran.err
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(text=fuzzed.files)
 def test_a_file_runs_or_is_told(program_in, text):
     run_file(program_in, text)
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(line=fuzzed.lines)
 def test_a_line_runs_or_is_told(program_in, line):
     run_line(program_in, line)

@@ -188,6 +188,7 @@ def test_trials_run_at_once_in_workers(tmp_path: Path) -> None:
     assert [run.info.status for run in recorded(tmp_path)] == ["FINISHED"] * 4
 
 
+@pytest.mark.slow
 def test_what_cannot_come_to_its_end_is_told_before_it_begins(program: Callable[..., Any]) -> None:
     for name in ("n_trials", "n_jobs"):
         said = program("train", *SEARCH, f"hydra.sweeper.{name}=-1")
