@@ -21,7 +21,7 @@ from chainrule.errors import DataError, ResumeError
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
 from chainrule.pictures.drawing import draw_all
-from chainrule.process.claims import claimed
+from chainrule.process.claims import claimed, is_claimed
 from chainrule.process.threads import blas_threads
 from chainrule.runs.building import (
     build_callbacks,
@@ -94,22 +94,16 @@ def run(job: Job, cut: Cut | None = None) -> Result:
     check_objective(job, data, trainer)
     used = [dataset, model, *network.components, *trainer.components, *callbacks]
 
-    if job.sweep is None and cut is None:  # else the sweep has done it
+    if cut is None and job.sweep is None:  # else the sweep has done it
         tracking.close_orphans()
-
-    threads = config["trainer"]["threads"] if cut is None else cut.threads
-    for number in candidates(threads) if config["tracking"]["reuse"] and cut is None else ():
-        with blas_threads(number):
-            earlier = tracking.finished(describe(job, data, used)[CONFIG_DIGEST], WEIGHTS, read_weights)
-            begun = tracking.unfinished(describe(job, data, used)[CONFIG_DIGEST]) if earlier is None else None
-        if begun is not None and finished_now(begun, tracking.uri, job):
-            earlier = begun.info.run_id
+    if cut is None and config["tracking"]["reuse"]:
+        earlier = equal_run(job, data, used, tracking)
         if earlier is not None:
             return take_over(job, earlier, tracking)
-
     if cut is None and job.sweep is not None:
         cut = left_behind(job, data, used, tracking)
-        threads = threads if cut is None else cut.threads
+
+    threads = config["trainer"]["threads"] if cut is None else cut.threads
     checkpoints = Checkpoints(job.folder / CHECKPOINTS)
     with blas_threads(chosen_threads(threads, network, data, trainer.batch_size)):
         tags = describe(job, data, used)
@@ -169,6 +163,21 @@ def run(job: Job, cut: Cut | None = None) -> Result:
     )
 
 
+def equal_run(job: Job, data: Data, used: Sequence[Component], tracking: Any) -> str | None:
+    """The id of a run that is equal in all that can change its result and has finished, now if need be: one that was
+    cut is brought to its end first."""
+    for number in candidates(job.config["trainer"]["threads"]):
+        with blas_threads(number):
+            digest = describe(job, data, used)[CONFIG_DIGEST]
+        earlier: str | None = tracking.finished(digest, WEIGHTS, read_weights)
+        begun = tracking.unfinished(digest) if earlier is None else None
+        if begun is not None and finished_now(begun, tracking.uri, job):
+            earlier = begun.info.run_id
+        if earlier is not None:
+            return earlier
+    return None
+
+
 def left_behind(job: Job, data: Data, used: Sequence[Component], tracking: Any) -> Cut | None:
     """What an earlier try of this job of a sweep left in its folder: a cluster that takes the machine away from a job
     begins it once more on another one. None where it had ended, or was another."""
@@ -188,7 +197,7 @@ def finished_now(recorded: Any, uri: str, job: Job) -> bool:
         cut = Cut.recorded(uri, recorded)
     except ResumeError:
         return False
-    if cut.state is None:
+    if cut.state is None or is_claimed(cut.folder, "run"):
         return False
     with claimed(cut.folder, "run", "tracking.reuse"):
         run(dataclasses.replace(job, config=dict(cut.config), folder=cut.folder), cut)

@@ -161,7 +161,8 @@ lines = st.builds(
 
 NOT_OURS = re.compile(
     r"(?m)^chainrule: (\w+)\b.*\(CHAINRULE_DEBUG=1 shows where\)|^(Traceback) "
-    r"|(object (?:has no|is not|does not)|'NoneType' object|unhashable type|not supported between|indices must be|argument of type)"
+    r"|(object (?:has no|is not|does not)|'NoneType' object|unhashable type|not supported between"
+    r"|indices must be|argument of type)"
 )
 
 
