@@ -7,6 +7,7 @@ followed but counted. So a file is refused before an object is made of it.
 
 from __future__ import annotations
 
+import io
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,9 @@ def refuse_file(name: str, text: str) -> None:
     depths: dict[str, int] = {}
     open_: list[list[Any]] = [[None, 0, 0]]  # each with its anchor, its values so far and how deep they go
     # By the parser that reads it afterwards: libyaml's, which is faster, takes some texts for others.
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    stream = io.StringIO(text)
+    stream.name = name  # which YAML's own errors tell
+    for event in yaml.parse(stream, Loader=yaml.SafeLoader):
         place = f"{name}, line {event.start_mark.line + 1}"
         values = deep = 0
         if (getattr(event, "tag", None) or "").startswith("tag:yaml.org,2002:python/"):

@@ -363,8 +363,6 @@ tracking.uri=sqlite:///{data}/binary.csv
     Name another with tracking.uri or MLFLOW_TRACKING_URI, or run without: tracking=none
 tracking.uri=runs.db
     the tracking URI "runs.db" has no scheme: write sqlite:///runs.db
-tracking.uri=http://127.0.0.1:1
-    the tracking store http://127.0.0.1:1 cannot be used: the server does not answer
 """
 
 # The second line of an experiment file, and under it how the message begins.
