@@ -27,7 +27,17 @@ REPOSITORY = Path(__file__).parents[1]
 README = REPOSITORY / "README.md"
 READMES = [README, *(REPOSITORY / room / "README.md" for room in ("core", "plugins", "conf", "experiments", "tests"))]
 TEXTS = [*READMES, REPOSITORY / "CHANGELOG.md"]
-CLONED = ("core", "plugins", "conf", "experiments", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md")
+CLONED = (
+    "core",
+    "plugins",
+    "conf",
+    "experiments",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+    "SECURITY.md",
+)
 
 
 def name(path: Path) -> str:

@@ -45,7 +45,7 @@ from chainrule.tracking.tags import (
 )
 from chainrule.tracking.uris import is_remote
 from chainrule.tracking.written import State, written
-from chainrule.words import error_in_words, one_line
+from chainrule.words import error_in_words, one_line, redacted
 
 ANSWER_SECONDS = 0.7
 """How long training waits for a server to make a run, which else is made beside it."""
@@ -201,8 +201,8 @@ class Run:
             self.artifact(folder / name)
 
     def text(self, text: str, name: str) -> None:
-        """Record a text as a file of that name."""
-        self._put({"text": text.encode(errors="replace").decode(), "name": name})
+        """Record a text as a file of that name, without what looks like a secret."""
+        self._put({"text": redacted(text).encode(errors="replace").decode(), "name": name})
 
     def finish(self, error: BaseException | None = None) -> None:
         """Give the run its status, and wait some seconds for what has not arrived; what then has not, is kept. Done
