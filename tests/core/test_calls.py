@@ -99,7 +99,7 @@ CALLS: list[tuple[Callable[..., Any], tuple[str, ...]]] = [
     (lambda path: cr.load_network(path), ("path",)),
     (lambda x=X, y=Y, n=2, h=1e-4: cr.gradient_check(network(), x, y, n, h), ("x", "y", "n", "h")),
     (lambda network: cr.gradient_check(network, X, Y), ("network",)),
-    (lambda kind, given: cr.make(kind, given), ("kind", "given")),
+    (lambda kind="layer", given="dropout": cr.make(kind, given), ("kind", "given")),
     (lambda component: cr.spec_of(component), ("component",)),
     (lambda name: cr.goal_of(name), ("name",)),
     (lambda name: cr.did_you_mean(name, ["a"]), ("name",)),
