@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Component
-from chainrule.errors import ResumeError
+from chainrule.errors import ConfigError, ResumeError
 from chainrule.process.liveness import is_gone
 from chainrule.runs.changes import changes, threads_of
 from chainrule.runs.identity import describe
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from chainrule.config.jobs import Job
 
 CONFIG = "config.yaml"
+AND = " and "
+"""Between the digest of a config with which a run began and those with which it went on."""
 NO_MATTER = ("git commit", "uncommitted changes", "python")
 """Differences that cannot change a result, beside those that can."""
 
@@ -57,6 +59,16 @@ class Cut:
                 raise ResumeError(f"{file} is of the run {saved['run_id']}, not of {self.run_id}: it was put there")
             self.tags, self.state = self.tags or saved["tags"], saved["training"]
 
+    def require_epochs(self, epochs: int) -> None:
+        """Refuse an end that lies behind, before anything is changed."""
+        if self.state is None:
+            return
+        came = self.state["epochs"][0] + (self.state["position"]["next_batch"] is not None)
+        if epochs < came:
+            raise ConfigError(
+                f"got {epochs}, but this run has come to epoch {came}: give it more", key="trainer.epochs"
+            )
+
     @classmethod
     def recorded(cls, uri: str, run: Any, anyway: bool = False) -> Cut:
         """What is left of a run that MLflow has.
@@ -65,6 +77,8 @@ class Cut:
             ResumeError: it is at work, or its files are gone.
         """
         run_id, tags = run.info.run_id, run.data.tags
+        if run.info.lifecycle_stage == "deleted":
+            raise ResumeError(f"the run {run_id} was deleted; to bring it back: mlflow runs restore --run-id {run_id}")
         if at_work(run):
             raise ResumeError(f"the run {run_id} has not ended: it is at work in the process {tags[PROCESS]}")
         folder = folder_of(uri, tags)
@@ -88,10 +102,10 @@ class Cut:
         Raises:
             ResumeError: something else differs than for how long it is to train; it is named.
         """
-        begun = self.tags.get(CONFIG_DIGEST)
+        begun = self.tags.get(CONFIG_DIGEST, "")
         here = describe(dataclasses.replace(job, config=dict(self.config)), data, used)
         told = []
-        if here[CONFIG_DIGEST] != begun:
+        if here[CONFIG_DIGEST] not in begun.split(AND):
             told_here = {**environment(Path.cwd()), BLAS: here[BLAS], DATASET_DIGEST: data.digest}
             now = capped(told_here, TAG_LENGTH)
             differ = {name: both for name, both in changes(self.tags, now).items() if name not in NO_MATTER}
@@ -106,8 +120,10 @@ class Cut:
         if then != now:
             told.append(f"trainer.epochs was {then}, then {now}")
         if not told:
-            return {}
-        return {RESUMED: "; ".join(told), CONFIG_DIGEST: f"{begun} and {describe(job, data, used)[CONFIG_DIGEST]}"}
+            return {CONFIG_DIGEST: begun}
+        before = [self.tags[RESUMED]] if RESUMED in self.tags else []
+        digest = AND.join([begun, describe(job, data, used)[CONFIG_DIGEST]])  # that of no run that began so
+        return {RESUMED: "; ".join([*before, *told]), CONFIG_DIGEST: digest}
 
 
 def run_in(folder: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from chainrule.registry.goals import judging
 from chainrule.runs.cut import at_work
 from chainrule.tracking.histories import of_runs
 from chainrule.tracking.store import connect, find_run, usable
-from chainrule.tracking.tags import FOLDER, KIND, OBJECTIVE
+from chainrule.tracking.tags import FOLDER, KIND, OBJECTIVE, RESUMED
 from chainrule.tracking.uris import resolved
 
 UNFINISHED = ("FAILED", "KILLED")
@@ -95,7 +96,7 @@ class Records:
                 experiments.get(run.info.experiment_id, "deleted"),
                 _status(run),
                 _judged(run),
-                (_last(losses.get(run.info.run_id, [])), run.data.params.get("trainer.epochs", "None")),
+                (_last(losses.get(run.info.run_id, [])), _planned(run)),
                 now - run.info.start_time / 1000,
             )
             for run in runs
@@ -106,6 +107,12 @@ def _status(run: Any) -> str:
     status: str = run.info.status
     cut = status in UNFINISHED or (status == "RUNNING" and not at_work(run))
     return "CUT" if cut and status != "FAILED" and FOLDER in run.data.tags else status
+
+
+def _planned(run: Any) -> str:
+    """The epochs that there were to be: a param stays what it was when the run began."""
+    later: list[str] = re.findall(r"trainer\.epochs was \S+, then (\d+)", run.data.tags.get(RESUMED, ""))
+    return later[-1] if later else str(run.data.params.get("trainer.epochs"))
 
 
 def _last(points: Sequence[tuple[int, float]]) -> int:

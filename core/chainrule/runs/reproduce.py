@@ -174,7 +174,7 @@ def _compared(recorded: Mapping[str, list[Point]], last: Mapping[str, Any], resu
             continue
         then, now = recorded[name], again.get(name, [])
         if name not in by_epoch:  # then the new run knows its last value alone
-            then = [point for point in then if point[0] == max(then)[0]]
+            then = then[-1:]  # of a run that was trained longer the earlier ones are there too
             now = [(then[-1][0], value) for _, value in now]
         differs = tuple(sorted(_unequal(then, now)))
         steps = {step for step, _ in then}.union(differs)

@@ -46,6 +46,7 @@ def resume(
     require_installed(components_of(cut.tags))
     config = copy.deepcopy(dict(cut.config))
     if epochs is not None:
+        cut.require_epochs(epochs)
         config["trainer"]["epochs"] = epochs
     given = loaded_yaml(cut.folder / OVERRIDES) if (cut.folder / OVERRIDES).exists() else []
     with claimed(cut.folder, "run", "RUN"):

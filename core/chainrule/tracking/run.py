@@ -28,6 +28,7 @@ from chainrule.tracking.resending import resend
 from chainrule.tracking.series import Series
 from chainrule.tracking.store import connect, find_run, is_outage, usable
 from chainrule.tracking.tags import (
+    CONFIG_DIGEST,
     DATASET_DIGEST,
     ERROR,
     FOLDER,
@@ -35,6 +36,7 @@ from chainrule.tracking.tags import (
     PARAM_LENGTH,
     PROCESS,
     PROGRAM,
+    RESUMED,
     TAG_LENGTH,
     capped,
     key_of,
@@ -120,7 +122,9 @@ class Run:
             client = connect(self._uri)
             run = find_run(client, run_id)
             client.update_run(run_id, "RUNNING")
-            client.set_tag(run_id, PROCESS, process(), synchronous=True)
+            changed = {name: tags[name] for name in (CONFIG_DIGEST, RESUMED) if name in tags}
+            for name, text in capped({PROCESS: process(), **changed}, TAG_LENGTH).items():
+                client.set_tag(run_id, name, text, synchronous=True)
             if ERROR in run.data.tags:
                 client.delete_tag(run_id, ERROR)
             histories = of_run(client, run_id, run.data.metrics)

@@ -4,6 +4,7 @@ never was."""
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -126,10 +127,37 @@ def test_a_finished_run_is_trained_further_as_if_it_had_been_asked_for_at_first(
     assert further.status == 0, further.err
     [run] = recorded(tmp_path)
     assert run.data.tags[RESUMED] == "trainer.epochs was 2, then 3"
+    assert cr.reproduce(run.info.run_id, f"sqlite:///{tmp_path}/mlflow.db").equal
+    assert re.search(r"3/3\b", program("runs").out)
     (tmp_path / "whole").mkdir()
     program("train", *GIVEN, "schedule=none", "tracking.uri=sqlite:///whole/mlflow.db")
     [expected] = recorded(tmp_path / "whole")
     assert run.data.tags[WEIGHTS_DIGEST] == expected.data.tags[WEIGHTS_DIGEST]
+
+
+def test_it_is_trained_further_again_and_again_and_goes_on_where_that_was_cut(program, tmp_path, whole, signal_at):
+    given = [*GIVEN, "schedule=none"]
+    program("train", *given, "trainer.epochs=1")
+    [run] = recorded(tmp_path)
+    assert "got 0, expected" in program("resume", run.info.run_id, "trainer.epochs=0").err
+    assert program("resume", run.info.run_id, "trainer.epochs=2").status == 0
+    refused = program("resume", run.info.run_id, "trainer.epochs=1")
+    assert "got 1, but this run has come to epoch 2: give it more" in refused.err
+    [run] = recorded(tmp_path)
+    assert run.info.status == "FINISHED", "what was refused changed nothing"
+    signal_at(5)
+    assert program("resume", run.info.run_id, "trainer.epochs=3").status == 130
+    assert program("resume").status == 0
+    [run] = recorded(tmp_path)
+    assert run.data.tags[RESUMED] == "trainer.epochs was 1, then 2; trainer.epochs was 2, then 3"
+    (tmp_path / "whole").mkdir()
+    program("train", *given, "tracking.uri=sqlite:///whole/mlflow.db")
+    assert recorded(tmp_path / "whole")[0].data.tags[WEIGHTS_DIGEST] == run.data.tags[WEIGHTS_DIGEST]
+    MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").delete_run(run.info.run_id)
+    assert (
+        f"was deleted; to bring it back: mlflow runs restore --run-id {run.info.run_id}"
+        in program("resume", run.info.run_id).err
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,7 +165,7 @@ def test_a_finished_run_is_trained_further_as_if_it_had_been_asked_for_at_first(
     [
         (["optimizer.lr=3"], 'optimizer.lr: got "optimizer.lr=3": a run that goes on takes trainer.epochs=N alone'),
         (["trainer.epochs=ten"], "trainer.epochs: got 'ten', expected a whole number, 1 or more"),
-        (["trainer.epochs=1"], "epochs: got 1, but the call of fit that was cut, and goes on, has come to epoch 2"),
+        (["trainer.epochs=1"], "trainer.epochs: got 1, but this run has come to epoch 2: give it more"),
     ],
 )
 def test_what_cannot_be_asked_for(program, tmp_path, signal_at, given, says):
@@ -146,6 +174,8 @@ def test_what_cannot_be_asked_for(program, tmp_path, signal_at, given, says):
     refused = program("resume", *given)
     assert refused.status == 2
     assert says in refused.err
+    assert recorded(tmp_path)[0].info.status == "KILLED", "nothing was changed"
+    assert program("resume").status == 0
 
 
 def test_a_run_that_would_go_on_otherwise_is_refused_and_told_why(program, tmp_path, signal_at):
