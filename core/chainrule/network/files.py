@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ from chainrule.contract.arrays import Array
 from chainrule.errors import DataError
 
 FORMAT = "chainrule"
+PARTIAL = ".partial"
+"""The end of a file's name while it is written."""
 
 
 def write(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
@@ -21,20 +24,36 @@ def write(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str])
     """
     from safetensors.numpy import save
 
-    content = save(dict(tensors), metadata={"format": FORMAT, **metadata})
-    partial = path.parent / f"{path.name}.partial"
     try:
-        try:
-            with partial.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+        put(path, save(dict(tensors), metadata={"format": FORMAT, **metadata}))
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file, whole and onto the disk, or not at all.
+
+    Raises:
+        OSError: it cannot be written, or there is something else in its place: a device would give way to it.
+    """
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "it is a folder or a device", str(path))
+    partial = path.parent / f"{path.name}{PARTIAL}"
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # the name too
+        finally:
+            os.close(folder)
 
 
 def read(path: Path) -> tuple[dict[str, Array], dict[str, str]]:

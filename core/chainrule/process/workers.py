@@ -10,7 +10,6 @@ def end_idle_workers() -> None:
 
     A sweep in a notebook would write into the folder in which an earlier one was begun, and into its store.
     """
-    if "joblib" in sys.modules:  # else there are none
-        from joblib.externals.loky import get_reusable_executor  # type: ignore[import-untyped]
-
-        get_reusable_executor().shutdown(wait=True)
+    loky = sys.modules.get("joblib.externals.loky")  # where nobody has loaded it, there are none
+    if loky is not None:
+        loky.get_reusable_executor().shutdown(wait=True)

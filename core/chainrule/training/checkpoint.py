@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,13 +16,14 @@ from typing import Any
 
 from chainrule.contract.arrays import Array
 from chainrule.errors import DataError
+from chainrule.network.files import PARTIAL, put
 from chainrule.training.encoding import decoded, encoded
 
 log = logging.getLogger(__name__)
 
 FORMAT = "chainrule training 1"
 KEPT = 2
-SUFFIX, PARTIAL = ".safetensors", ".partial"
+SUFFIX = ".safetensors"
 
 
 def write(path: Path, text: str, arrays: Mapping[str, Array]) -> None:
@@ -35,23 +35,7 @@ def write(path: Path, text: str, arrays: Mapping[str, Array]) -> None:
     from safetensors.numpy import save
 
     metadata = {"format": FORMAT, "state": text, "sha256": _digest(text, arrays)}
-    content = save(dict(arrays), metadata=metadata)
-    partial = path.with_name(f".{path.name}{PARTIAL}")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the name too
-        finally:
-            os.close(folder)
+    put(path, save(dict(arrays), metadata=metadata))
 
 
 def read(path: Path) -> Any:
@@ -136,7 +120,7 @@ class Checkpoints:
         begin = time.monotonic()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for left in self.folder.glob(f".*{PARTIAL}"):
+            for left in self.folder.glob(f"*{PARTIAL}"):
                 left.unlink(missing_ok=True)  # by a process that was killed
             files = self._files()
             number = int(files[-1].stem) + 1 if files else 1

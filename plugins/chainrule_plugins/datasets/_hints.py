@@ -1,8 +1,9 @@
 """What is said of a table that is not what its owner takes it for, and what to type instead."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from chainrule import did_you_mean
+from chainrule import DataError, did_you_mean
 
 MOST_NAMED = 20  # columns in a message
 COMPRESSED = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -79,5 +80,28 @@ def no_separator(separator: str, names: Sequence[str]) -> str:
     """What to say of a table with one column, whose name has blanks; nothing of others."""
     if len(names) != 1 or len(names[0].split()) < 2 or separator == " ":
         return ""
-    sign = "tab" if separator == "\t" else f'"{separator}"'
-    return f" The first line has no {sign}, but blanks; where these separate the cells, give \"dataset.separator=' '\""
+    return f" The first line has no {shown(separator)}, but blanks; where these separate the cells, give \"dataset.separator=' '\""
+
+
+def require_separator(path: Path, line: int, header: str, separator: str) -> None:
+    """Refuse a file whose header shows that its cells are separated by something else."""
+    bare = header.strip().strip('"')
+    if bare.lower().startswith("sep="):
+        given = bare[4:5] or separator
+        option = "" if given == separator else f", and give {separator_option(given)}"
+        raise DataError(f'{path}, line {line}: "sep=" is a word to Excel alone; delete the line{option}')
+    other = next((other for other in ";\t|," if other in header), None)
+    if other and separator not in header:
+        raise DataError(
+            f"{path}, line {line}: the header has no {shown(separator)}, but a {shown(other)}; where that "
+            f"separates the cells, give {separator_option(other)}"
+        )
+
+
+def shown(separator: str) -> str:
+    return "tab" if separator == "\t" else f'"{separator}"'
+
+
+def separator_option(separator: str) -> str:
+    """As it stands on a command line: the shell takes the outer quotes, Hydra the inner ones."""
+    return "dataset.separator=tab" if separator == "\t" else f"\"dataset.separator='{separator}'\""

@@ -19,6 +19,7 @@ from chainrule_plugins.datasets._hints import (
     missing_in,
     no_column,
     no_separator,
+    require_separator,
     what_it_is,
 )
 from chainrule_plugins.datasets._preparation import LARGEST, TOO_LARGE
@@ -237,30 +238,6 @@ def _parted(record: str, separator: str) -> list[str]:
         return record.split(separator)
     (cells,) = csv.reader([record], delimiter=separator, strict=True, skipinitialspace=True)
     return cells
-
-
-def require_separator(path: Path, line: int, header: str, separator: str) -> None:
-    """Refuse a file whose header shows that its cells are separated by something else."""
-    bare = header.strip().strip('"')
-    if bare.lower().startswith("sep="):
-        given = bare[4:5] or separator
-        option = "" if given == separator else f", and give {separator_option(given)}"
-        raise DataError(f'{path}, line {line}: "sep=" is a word to Excel alone; delete the line{option}')
-    other = next((other for other in ";\t|," if other in header), None)
-    if other and separator not in header:
-        raise DataError(
-            f"{path}, line {line}: the header has no {shown(separator)}, but a {shown(other)}; where that "
-            f"separates the cells, give {separator_option(other)}"
-        )
-
-
-def shown(separator: str) -> str:
-    return "tab" if separator == "\t" else f'"{separator}"'
-
-
-def separator_option(separator: str) -> str:
-    """As it stands on a command line: the shell takes the outer quotes, Hydra the inner ones."""
-    return "dataset.separator=tab" if separator == "\t" else f"\"dataset.separator='{separator}'\""
 
 
 def read_text(path: Path) -> str:

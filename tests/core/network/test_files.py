@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import struct
 import tempfile
@@ -209,3 +210,18 @@ MODELS = st.one_of(headers(), damaged(st.integers(0, 1).map(whole)))
 @CASES
 def test_model_files(cases: int, tmp_path: Path) -> None:
     fuzz(lambda content: load(tmp_path / "model", content), MODELS, cases)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a file that is none")
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
+    """Saved to /dev/zero by its administrator, a network took the device's place."""
+    network = cr.Network([{"name": "dense", "units": 1}], (1,), "mse")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(cr.DataError, match="cannot be written"):
+            network.save(tmp_path / name)
+        with pytest.raises(OSError, match="it is a folder or a device"):
+            cr.Trainer(network, "sgd").save(tmp_path / name)
+    assert (tmp_path / "pipe").is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "pipe"]

@@ -368,7 +368,7 @@ def test_a_disk_that_takes_nothing_is_one_warning(tmp_path, caplog):
 
 def test_what_a_killed_process_left_half_written_goes(tmp_path):
     checkpoints = Checkpoints(tmp_path)
-    (tmp_path / ".000001.safetensors.partial").write_bytes(b"half")
+    (tmp_path / "000001.safetensors.partial").write_bytes(b"half")
     checkpoints.save({})
     checkpoints.wait()
     assert [path.name for path in tmp_path.iterdir()] == ["000001.safetensors"]
