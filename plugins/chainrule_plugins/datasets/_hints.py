@@ -80,7 +80,8 @@ def no_separator(separator: str, names: Sequence[str]) -> str:
     """What to say of a table with one column, whose name has blanks; nothing of others."""
     if len(names) != 1 or len(names[0].split()) < 2 or separator == " ":
         return ""
-    return f" The first line has no {shown(separator)}, but blanks; where these separate the cells, give \"dataset.separator=' '\""
+    option = separator_option(" ")
+    return f" The first line has no {shown(separator)}, but blanks; where these separate the cells, give {option}"
 
 
 def require_separator(path: Path, line: int, header: str, separator: str) -> None:
