@@ -227,10 +227,8 @@ def quoted(value: object) -> str:
 
 class _Beginning(reprlib.Repr):
     def repr_int(self, x: int, level: int) -> str:
-        try:
-            return super().repr_int(x, level)
-        except ValueError:  # Python writes no number of more than 4,300 digits
-            return f"a number of {x.bit_length():,} bits"
+        # Python writes no number of more than 4,300 digits.
+        return f"a number of {x.bit_length():,} bits" if x.bit_length() > 10_000 else super().repr_int(x, level)
 
 
 _BEGINNING = _Beginning()

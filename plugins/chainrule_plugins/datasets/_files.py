@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import stat
 import zlib
 from pathlib import Path
 
@@ -21,15 +22,18 @@ def found(given: str) -> Path:
         if b"\0" in os.fsencode(given):
             raise ValueError("no path holds a zero byte")
         path = Path(given).expanduser()
-        if path.is_file():
-            return path
-        there = path.exists()
+        try:
+            mode = path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            mode = None
     except (OSError, RuntimeError, ValueError) as error:  # too long; nobody's home; letters that no path can hold
         reason = error.strerror if isinstance(error, OSError) else error
         raise DataError(f"{brief(repr(given))} leads to no file: {reason}") from None
-    if there:
+    if mode is None:
+        raise DataError(f"there is no file {path} (looked for from {Path.cwd()})")
+    if not stat.S_ISREG(mode):
         raise DataError(f"{path} is no file, but a folder, a pipe or a device")
-    raise DataError(f"there is no file {path} (looked for from {Path.cwd()})")
+    return path
 
 
 def stored(path: Path) -> bytes:

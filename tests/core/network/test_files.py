@@ -87,7 +87,7 @@ def test_a_file_that_says_what_is_not_so_is_refused_in_little_memory(
 
 def test_a_file_that_cannot_be_written_leaves_no_part_of_it(tmp_path: Path) -> None:
     (tmp_path / "model" / "inside").mkdir(parents=True)
-    with pytest.raises(cr.DataError, match="model cannot be written: Is a directory"):
+    with pytest.raises(cr.DataError, match="model cannot be written: it is a folder or a device"):
         network().save(tmp_path / "model")
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
     with pytest.raises(cr.DataError, match="model is no file, but a folder, a pipe or a device"):
