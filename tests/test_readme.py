@@ -275,13 +275,27 @@ COMPARE = "chainrule compare"  # needs runs; it is run in its section
 REPRODUCE = "chainrule reproduce RUN"  # so does this; the block above it does the same
 RAY = "chainrule train -m launcher=ray seed=0,1"  # needs an extra that the tests do without
 SENT = "chainrule resend"  # needs a file that there is only after MLflow did not answer
-NOT_ALONE = (SERVE, LONG, COMPARE, RAY, REPRODUCE, SENT)
+ANEW = "chainrule resend --anew"
+ON_RUNS = ("chainrule runs", "chainrule resume", "chainrule runs rename RUN NAME", "chainrule runs delete --failed")
+NOT_ALONE = (SERVE, LONG, COMPARE, RAY, REPRODUCE, SENT, ANEW, *ON_RUNS)
 
 
 @pytest.mark.parametrize("command", [c for c in commands("chainrule ", TEXTS) if c not in NOT_ALONE])
 def test_a_command_in_a_sentence_runs(program: Callable[..., Any], command: str) -> None:
     done = program(*(EXAMPLES.get(word, word) for word in shlex.split(command)[1:]))
     assert done.status == 0, done.err
+
+
+def test_the_commands_on_runs_run(program: Callable[..., Any], tmp_path: Path) -> None:
+    assert set(ON_RUNS) <= set(commands("chainrule ", TEXTS))
+    assert program("train", "experiment=xor", "trainer.epochs=2", "tracking.figures=false").status == 0
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    [run] = client.search_runs(["1"])
+    for command in ON_RUNS:
+        client.update_run(run.info.run_id, "KILLED")
+        words = [run.info.run_id if word == "RUN" else word for word in shlex.split(command)[1:]]
+        done = program(*words, *(["--yes"] if "delete" in words else []))  # there nobody can be asked
+        assert done.status == 0, done.err
 
 
 @pytest.mark.slow

@@ -97,9 +97,9 @@ def run(job: Job, cut: Cut | None = None) -> Result:
     if cut is None and job.sweep is None:  # else the sweep has done it
         tracking.close_orphans()
     if cut is None and config["tracking"]["reuse"]:
-        earlier = equal_run(job, data, used, tracking)
+        earlier, reused = equal_run(job, data, used, tracking)
         if earlier is not None:
-            return take_over(job, earlier, tracking)
+            return take_over(job, earlier, tracking, reused)
     if cut is None and job.sweep is not None:
         cut = left_behind(job, data, used, tracking)
 
@@ -163,19 +163,19 @@ def run(job: Job, cut: Cut | None = None) -> Result:
     )
 
 
-def equal_run(job: Job, data: Data, used: Sequence[Component], tracking: Any) -> str | None:
-    """The id of a run that is equal in all that can change its result and has finished, now if need be: one that was
-    cut is brought to its end first."""
+def equal_run(job: Job, data: Data, used: Sequence[Component], tracking: Any) -> tuple[str | None, bool]:
+    """The id of a run that is equal in all that can change its result and has finished, and whether it had before:
+    one that was cut is brought to its end here."""
     for number in candidates(job.config["trainer"]["threads"]):
         with blas_threads(number):
             digest = describe(job, data, used)[CONFIG_DIGEST]
         earlier: str | None = tracking.finished(digest, WEIGHTS, read_weights)
         begun = tracking.unfinished(digest) if earlier is None else None
-        if begun is not None and finished_now(begun, tracking.uri, job):
-            earlier = begun.info.run_id
         if earlier is not None:
-            return earlier
-    return None
+            return earlier, True
+        if begun is not None and finished_now(begun, tracking.uri, job):
+            return begun.info.run_id, False
+    return None, False
 
 
 def left_behind(job: Job, data: Data, used: Sequence[Component], tracking: Any) -> Cut | None:
@@ -210,11 +210,11 @@ def read_weights(path: Path, tags: Mapping[str, str]) -> None:
         raise DataError(f"{path} holds other weights than were recorded")
 
 
-def take_over(job: Job, run_id: str, tracking: Any) -> Result:
+def take_over(job: Job, run_id: str, tracking: Any, reused: bool) -> Result:
     """The result of an equal run that has finished, with its files in the folder of this job."""
     objective = job.config["objective"]
     found = loaded(run_id, tracking.uri, job.folder)
-    result = dataclasses.replace(found, name=run_name(job), reused=True, objective=objective)
+    result = dataclasses.replace(found, name=run_name(job), reused=reused, objective=objective)
     if job.sweep is not None:
         tracking.reused_by(job.sweep, run_id, objective)
     return result
