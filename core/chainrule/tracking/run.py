@@ -135,7 +135,7 @@ class Run:
         self._delivery = Delivery(self._uri, self._folder, making, self._collect, run_id)
         self._delivery.where = way_to(self._uri, info)
         unknown = {name: text for name, text in capped(params, PARAM_LENGTH).items() if name not in run.data.params}
-        self._describe(self._delivery, unknown, tags, dataset)
+        self._describe(self._delivery, unknown, environment(Path.cwd()), dataset)
         self._delivery.start()
 
     def _describe(
@@ -143,7 +143,7 @@ class Run:
     ) -> None:
         """Hand over what is known before training."""
         delivery.put(batch([], {}, params))
-        program = stored(tags.get(PROGRAM, ""), TAG_LENGTH)
+        program = stored(tags[PROGRAM], TAG_LENGTH)
         delivery.put({"dataset": dataset[0], "digest": short_digest(dataset[1]), "source": program})
 
     def _wait_for(self, delivery: Delivery, seconds: float) -> None:

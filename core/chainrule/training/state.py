@@ -59,10 +59,16 @@ class Resumable:
         waits too. After an error in the middle of one, it writes what ``fit`` would begin its next epoch with.
 
         Raises:
-            ContractError: a callback or metric has gathered what no file can keep. OSError: nor can the disk.
+            ContractError: a callback or metric has gathered what no file can keep. DataError: it cannot be written.
         """
         path = require_path("path", path)
-        self.rest.when(lambda: write(path, *encoded(self.state())))
+        self.rest.when(lambda: self._write(path))
+
+    def _write(self, path: Path) -> None:
+        try:
+            write(path, *encoded(self.state()))
+        except OSError as error:
+            raise DataError(f"{path} cannot be written: {error.strerror}") from error
 
     def load(self, path: str | Path) -> None:
         """Take over what ``save`` wrote, in a trainer that is made of the same parts.

@@ -262,7 +262,8 @@ class Trainer(Resumable):
     @property
     def components(self) -> list[Component]:
         """Its own, beside those of the network and the callbacks."""
-        return [part for part in (self.optimizer, self.schedule, self.regularizer, *self.all_metrics()) if part]
+        parts = (self.optimizer, self.schedule, self.regularizer, *self.all_metrics())
+        return [part for part in parts if part is not None]
 
     def __repr__(self) -> str:
         return f"<Trainer of {self.network!r}: {quoted(self.optimizer)}, {self.epoch} epochs trained>"

@@ -221,7 +221,9 @@ def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
     for name in ("pipe", "folder"):
         with pytest.raises(cr.DataError, match="cannot be written"):
             network.save(tmp_path / name)
-        with pytest.raises(OSError, match="it is a folder or a device"):
+        with pytest.raises(cr.DataError, match="cannot be written: it is a folder or a device"):
             cr.Trainer(network, "sgd").save(tmp_path / name)
+    with pytest.raises(cr.DataError, match="cannot be written: No such file or directory"):
+        cr.Trainer(network, "sgd").save(tmp_path / "nowhere" / "training.safetensors")
     assert (tmp_path / "pipe").is_fifo()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "pipe"]
