@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Component
-from chainrule.errors import ConfigError, ResumeError
+from chainrule.errors import ConfigError, DataError, ResumeError
 from chainrule.process.liveness import is_gone
 from chainrule.runs.changes import changes, threads_of
 from chainrule.runs.identity import describe
@@ -19,6 +19,7 @@ from chainrule.tracking.environment import environment
 from chainrule.tracking.folders import folder_of
 from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, DATASET_DIGEST, PROCESS, RESUMED, TAG_LENGTH, capped
 from chainrule.tracking.written import CHECKPOINTS
+from chainrule.training.agreement import understood
 from chainrule.training.checkpoint import Checkpoints
 from chainrule.words import relative
 
@@ -55,15 +56,17 @@ class Cut:
         newest = Checkpoints(self.folder / CHECKPOINTS).latest()
         if newest is not None:
             saved, file = newest
-            if saved["run_id"] not in (None, self.run_id):
-                raise ResumeError(f"{file} is of the run {saved['run_id']}, not of {self.run_id}: it was put there")
-            self.tags, self.state = self.tags or saved["tags"], saved["training"]
+            run_id, tags, state = about(saved, file)
+            if run_id not in (None, self.run_id):
+                raise ResumeError(f"{file} is of the run {run_id}, not of {self.run_id}: it was put there")
+            self.tags, self.state = self.tags or tags, state
 
     def require_epochs(self, epochs: int) -> None:
         """Refuse an end that lies behind, before anything is changed."""
         if self.state is None:
             return
-        came = self.state["epochs"][0] + (self.state["position"]["next_batch"] is not None)
+        with understood():
+            came = self.state["epochs"][0] + (self.state["position"]["next_batch"] is not None)
         if epochs < came:
             raise ConfigError(
                 f"got {epochs}, but this run has come to epoch {came}: give it more", key="trainer.epochs"
@@ -129,7 +132,19 @@ class Cut:
 def run_in(folder: Path) -> str | None:
     """The id of the run whose checkpoints lie in a folder; None where none do, or nobody recorded it."""
     newest = Checkpoints(folder / CHECKPOINTS).latest()
-    return newest[0]["run_id"] if newest is not None else None
+    return about(*newest)[0] if newest is not None else None
+
+
+def about(saved: Any, file: Path) -> tuple[str | None, dict[str, str], dict[str, Any]]:
+    """What a checkpoint holds: the id of its run, its tags, and the state of its training.
+
+    Raises:
+        DataError: it is of none.
+    """
+    match saved:
+        case {"run_id": None | str() as run_id, "tags": dict() as tags, "training": dict() as state}:
+            return run_id, tags, state
+    raise DataError(f"{file} is no checkpoint of a run")
 
 
 def at_work(run: Any) -> bool:

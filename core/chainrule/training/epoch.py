@@ -50,8 +50,16 @@ class RunningEpoch:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state`` gave."""
-        self._loss_sum, self.seen = state["loss_sum"], state["seen"]
+        """Go on from what ``state`` gave.
+
+        Raises:
+            ValueError: it did not give this; or whatever a metric says to what it did not save.
+        """
+        match state:
+            case {"loss_sum": float() as loss_sum, "seen": int() as seen}:
+                self._loss_sum, self.seen = loss_sum, seen
+            case _:
+                raise ValueError("running is none of an epoch")
         for metric in self.metrics:
             metric.load_state(state["metrics"][registry().name_of(metric)])
 

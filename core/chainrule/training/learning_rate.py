@@ -40,8 +40,16 @@ class LearningRate:
         return {"lr": self._lr, "given": self._given}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state`` gave."""
-        self._lr, self._given = state["lr"], state["given"]
+        """Go on from what ``state`` gave.
+
+        Raises:
+            ValueError: it did not give this.
+        """
+        match state:
+            case {"lr": float() as lr, "given": None | (int(), float()) as given}:
+                self._lr, self._given = lr, given
+            case _:
+                raise ValueError("learning_rate is none of a training")
 
     def _factor(self, step: int, total: int) -> float:
         if self._schedule is None:

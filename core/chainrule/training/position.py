@@ -64,6 +64,18 @@ class Position:
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> Position:
-        """The same again, now."""
-        since = time.perf_counter() - state["seconds"]
-        return cls(state["begun"], state["rows"], state["next_batch"], state["order"], since)
+        """The same again, now.
+
+        Raises:
+            ValueError: ``state`` did not give this.
+        """
+        match state:
+            case {
+                "begun": None | (int(), int()) as begun,
+                "rows": None | int() as rows,
+                "next_batch": None | int() as next_batch,
+                "order": None | dict() as order,
+                "seconds": float() as seconds,
+            } if (next_batch is None) == (order is None) and (next_batch is None or begun is not None):
+                return cls(begun, rows, next_batch, order, time.perf_counter() - seconds)
+        raise ValueError("position is none of a call of fit")

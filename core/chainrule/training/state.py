@@ -16,6 +16,7 @@ from chainrule.contract.parameters import Snapshot
 from chainrule.errors import DataError
 from chainrule.network.network import Network
 from chainrule.registry.making import spec_of
+from chainrule.training.agreement import require_columns, require_like, require_same, understood
 from chainrule.training.checkpoint import read, write
 from chainrule.training.encoding import encoded
 from chainrule.training.epoch import RunningEpoch
@@ -27,6 +28,8 @@ from chainrule.training.rest import Rest
 from chainrule.training.updates import Updates
 
 PARTS = ("optimizer", "schedule", "regularizer", "batch_size", "shuffle", "seed")
+FIXED = ("slots", "order", "step", "epochs")
+"""What of a state has the same form, whenever it is saved."""
 
 
 class Resumable:
@@ -105,14 +108,17 @@ class Resumable:
         """Take over what ``state`` gave; what callbacks and metrics gathered, with the next call of ``fit``.
 
         Raises:
-            DataError: it is of a training that was built otherwise; says what differs.
+            DataError: it is of a training that was built otherwise, or of none; says what differs.
         """
-        _require_same(state["built"], self._built())
-        self._take_over(state)
-        self.network.task = state["task"]
-        self._position = Position.of(state["position"])
+        with understood():
+            require_same(state["built"], self._built())
+            self._require_form(state, self.state())
+            position = Position.of(state["position"])
+            self._take_over(state)
+            self.network.task = state["task"]
+            self.stop_reason = state["stop_reason"]
+        self._position = position
         self.epoch, self.epochs = state["epochs"]
-        self.stop_reason = state["stop_reason"]
         self._resumed = state
 
     @contextmanager
@@ -123,13 +129,15 @@ class Resumable:
         resumed, self._resumed = self._resumed, None
         cut = self._position.begun is not None
         if resumed is not None and not cut:
-            self._listeners.load_state(resumed["callbacks"], all_of_it=False)
+            with understood():
+                self._listeners.load_state(resumed["callbacks"], all_of_it=False)
         yield
         if resumed is not None and cut:
-            self._take_over(resumed)
-            self._listeners.load_state(resumed["callbacks"], all_of_it=True)
-            if self._position.next_batch is not None:
-                self._running.load_state(resumed["running"])
+            with understood():
+                self._take_over(resumed)
+                self._listeners.load_state(resumed["callbacks"], all_of_it=True)
+                if self._position.next_batch is not None:
+                    self._running.load_state(resumed["running"])
 
     def _take_over(self, state: Mapping[str, Any]) -> None:
         """Take over all that an update changes."""
@@ -145,6 +153,20 @@ class Resumable:
         self.history = History.of(state["history"], state["epochs"][0])
         self.metrics = dict(state["metrics"])
 
+    def _require_form(self, state: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+        """Refuse what is no state of this training, before anything is changed; what callbacks and metrics gathered is
+        theirs to know."""
+        *values, streams = state["network"]
+        require_like(values, own["network"][:-1], "network")
+        drawn = {**streams, "order of the epoch": state["position"]["order"] or state["order"]}
+        require_like(drawn, dict.fromkeys(drawn, own["order"]), "stream")
+        for name in FIXED:
+            require_like(state[name], own[name], name)
+        require_columns(state["history"], state["epochs"][0])
+        require_like(state["metrics"], dict.fromkeys(state["metrics"], 0.0), "metrics")
+        if not all(isinstance(state[name], (str, type(None))) for name in ("task", "stop_reason")):
+            raise ValueError("task and stop_reason are words")
+
     def _built(self) -> dict[str, Any]:
         """What has to be the same for a state to be taken over, as plain values."""
         architecture = {key: value for key, value in self.network.architecture().items() if key != "task"}
@@ -152,31 +174,3 @@ class Resumable:
         plain = {name: spec_of(part) if isinstance(part, Component) else part for name, part in parts.items()}
         built: dict[str, Any] = json.loads(json.dumps({"network": architecture, **plain}, default=repr))
         return built
-
-
-def _require_same(saved: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-    """Refuse the state of a training that was built otherwise.
-
-    Raises:
-        DataError: names what differs.
-    """
-    then, now = _flat(saved), _flat(own)
-    differ = [
-        f"{key} was {then.get(key)}, here it is {now.get(key)}"
-        for key in {**then, **now}
-        if then.get(key) != now.get(key)
-    ]
-    if differ:
-        raise DataError(
-            f"this is the state of another training: {'; '.join(differ[:3])}{'; ...' if differ[3:] else ''}"
-        )
-
-
-def _flat(tree: Any, prefix: str = "") -> dict[str, str]:
-    if isinstance(tree, Mapping):
-        items = [(str(key), value) for key, value in tree.items()]
-    elif isinstance(tree, list) and any(isinstance(value, (Mapping, list)) for value in tree):
-        items = [(str(position), value) for position, value in enumerate(tree)]
-    else:
-        return {prefix: json.dumps(tree)}
-    return {key: value for name, inner in items for key, value in _flat(inner, f"{prefix}.{name}".lstrip(".")).items()}

@@ -3,6 +3,7 @@ is never taken for a whole one."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
@@ -338,6 +339,63 @@ def test_a_damaged_file_is_never_taken_for_a_whole_one(whole, tmp_path_factory, 
     with pytest.raises(cr.DataError, match=r"is no checkpoint|is damaged|is no state"):
         read(damaged)
     shutil.rmtree(damaged.parent)
+
+
+WRONG = [None, "x", -1.5, [], {}, [0], True, np.zeros(3), {"~": 1}]
+
+
+def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to each value in a tree, those of its branches too."""
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, (list, tuple)) else ()
+    return [path, *itertools.chain.from_iterable(places(inner, (*path, key)) for key, inner in items)]
+
+
+def with_another(tree: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """The tree with another value in that place, or with none: ``...`` takes it away."""
+    if not path:
+        return value
+    items = dict(tree.items() if isinstance(tree, dict) else enumerate(tree))
+    items[path[0]] = with_another(items[path[0]], path[1:], value)
+    left = {key: inner for key, inner in items.items() if inner is not ...}
+    return left if isinstance(tree, dict) else type(tree)(left.values())
+
+
+@pytest.fixture(scope="module")
+def cut_short(tmp_path_factory) -> Any:
+    path = tmp_path_factory.mktemp("forged") / "training.safetensors"
+
+    class Once(cr.Callback):
+        def on_batch_end(self, trainer: Any) -> None:
+            if trainer.step == 6:
+                trainer.save(path)
+
+    fit(dense("adam", "cosine"), [Once(), *CALLBACKS["stopping"], *CALLBACKS["average"]])
+    return read(path)
+
+
+@given(data=st.data())
+def test_a_file_with_a_right_checksum_and_another_content_is_refused_or_trains(cut_short, data):
+    """As somebody might have made it by hand: one error of ours, whatever stands where; but what a callback or a metric
+    gathered is for it alone to understand."""
+    trainer = dense("adam", "cosine")
+    gathered = [("callbacks", 0, 1), ("callbacks", 1, 1), ("running", "metrics", "binary_accuracy")]
+    ours = [path for path in places(cut_short) if path and not any(path[: len(g)] == g for g in gathered)]
+    place = data.draw(st.sampled_from(ours))
+    forged = with_another(cut_short, place, data.draw(st.sampled_from([..., *WRONG])))
+    with contextlib.suppress(cr.ChainruleError):
+        trainer.load_state(forged)
+        fit(trainer, [*CALLBACKS["stopping"], *CALLBACKS["average"]])
+
+
+@pytest.mark.parametrize(
+    "place", [("network", 0), ("network", 1, 0), ("slots", "m"), ("history", "train/loss"), ("step",)]
+)
+def test_what_an_update_changes_is_checked_before_it_is_taken_over(cut_short, place):
+    trainer = dense("adam", "cosine")
+    before = trainer.state()["slots"]["m"].copy()
+    with pytest.raises(cr.DataError, match="no state that a training saved"):
+        trainer.load_state(with_another(cut_short, place, np.zeros(1)))
+    np.testing.assert_array_equal(trainer.state()["slots"]["m"], before)
 
 
 def test_the_last_two_are_kept_and_a_damaged_one_gives_way_to_the_one_before(tmp_path, caplog):
