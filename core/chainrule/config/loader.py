@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from chainrule.config.files import CheckedFiles
 from chainrule.config.mailbox import Mailbox, one_folder
-from chainrule.config.messages import list_after_override, null_group, without_end
+from chainrule.config.messages import inner_sweep, list_after_override, null_group, without_end
 from chainrule.config.nodes import is_field
 from chainrule.config.origin import Typed
 from chainrule.config.shapes import refuse_shapes
@@ -131,7 +131,7 @@ class SafeLoader(ConfigLoaderImpl):
             OmegaConf.set_struct(config, True)
             OmegaConf.copy_cache(from_config=master_config, to_config=config)  # the same time, where it is asked for
             return config
-        config = super().load_sweep_config(master_config, sweep_overrides)
+        config = self.composed(master_config, sweep_overrides)
         folder = _folder_of(config, self.kept) if self._folders is not None else None
         if self._folders is not None and folder is not None:
             if folder in self._folders:
@@ -146,8 +146,18 @@ class SafeLoader(ConfigLoaderImpl):
         return config
 
     def composed(self, master_config: DictConfig, sweep_overrides: Sequence[str]) -> DictConfig:
-        """The config of a job that is not to be run."""
-        return super().load_sweep_config(master_config, list(sweep_overrides))
+        """The config of a job.
+
+        Raises:
+            ConfigError: it holds a sweep of its own, which Hydra would leave out without a word.
+        """
+        config = super().load_sweep_config(master_config, list(sweep_overrides))
+        own, known = (plain_of(c.hydra.sweeper.get("params")) or {} for c in (config, master_config))
+        given = {override.partition("=")[0] for override in sweep_overrides}
+        left_out = {key: value for key, value in own.items() if key not in known and key not in given}
+        if left_out:
+            raise inner_sweep(left_out, sweep_overrides)
+        return config
 
     def load_configuration(
         self, config_name: str | None, overrides: list[str], run_mode: RunMode, *more: Any, **options: Any

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
@@ -21,7 +22,7 @@ from chainrule.config.known import options_of_group
 from chainrule.config.nodes import MANY
 from chainrule.config.quoting import as_range, as_typed, holds_text, in_shell
 from chainrule.errors import ChainruleError, ConfigError, FieldError, UnknownName, did_you_mean
-from chainrule.words import SHOWN, cut, cut_inside, one_line, quoted
+from chainrule.words import SHOWN, cut, cut_inside, listed, one_line, quoted
 
 COMPOSING = (
     *(HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, LookupError),
@@ -210,6 +211,16 @@ def without_end() -> ConfigError:
     return ConfigError(
         "it goes on without end: a file has itself in its defaults, by way of others too, a value refers to itself, or "
         "lists and mappings lie too deep in each other"
+    )
+
+
+def inner_sweep(params: Mapping[str, Any], job: Sequence[str]) -> ConfigError:
+    """An option that is swept over brings a sweep of its own, which Hydra leaves out."""
+    typed = " ".join(in_shell(f"{key}={value}") for key, value in params.items())
+    return ConfigError(
+        f"the job {listed(job, 3)} has a sweep of its own, {typed}, which is left out in a sweep over such jobs: "
+        "sweep over each alone, or write that sweep on the command line",
+        key="hydra.sweeper.params",
     )
 
 

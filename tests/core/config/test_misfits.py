@@ -30,7 +30,10 @@ FITTING = [
     ),
     ("--config-dir conf experiment=mine optimizer.momentum=0.8", "optimizer.momentum", [0.8] * 4),
     ("--config-dir conf experiment=mine optimizer=momentum optimizer.momentum=0.8", "optimizer.lr", [0.1, 0.2]),
-    ("--config-dir conf -m experiment=mine,xor schedule=cosine schedule.warmup=1", "schedule.warmup", [1, 1]),
+    (
+        "--config-dir conf -m experiment=mine,xor schedule=cosine schedule.warmup=1 optimizer=sgd optimizer.lr=1",
+        *("schedule.warmup", [1, 1]),
+    ),
     (f"{SEARCH} optimizer=momentum,nesterov optimizer.momentum=0.8", "optimizer.momentum", [0.8, 0.8]),
     pytest.param(
         "-m launcher=parallel optimizer=momentum,nesterov optimizer.momentum=0.8",
@@ -56,6 +59,11 @@ MISFITTING = {
     ),
     f"{SEARCH} optimizer=adam,momentum optimizer.momentum=interval(0.5,0.9)": "optimizer.momentum: momentum has",
     f"{SEARCH} model=mlp,sequential": "model.hidden: mlp has it, sequential has not",
+    # Hydra would sweep over mine alone, and drop what it sweeps over itself.
+    "--config-dir conf -m experiment=mine,xor optimizer=sgd": (
+        "hydra.sweeper.params: the job experiment=mine, optimizer=sgd, tracking=none, and 1 more has a sweep of its "
+        "own, 'optimizer.lr=0.1,0.2', which is left out in a sweep over such jobs: sweep over each alone"
+    ),
     # What fits none of them is told as ever.
     "-m optimizer=sgd,adam optimizer.betta1=0.8": 'optimizer.betta1: sgd has no field "betta1". Known: lr,',
     "-m optimizer=sgd,admm optimizer.lr=1": 'optimizer: there is no optimizer "admm". Did you mean "adam"?',
