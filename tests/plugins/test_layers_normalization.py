@@ -69,6 +69,20 @@ def test_the_running_variance_forgets_what_has_overflowed():
     np.testing.assert_allclose(layer.running_var.value, x.var(axis=0, ddof=1), rtol=1e-4)
 
 
+@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("shape", [(64, 10), (37, 6, 6, 3)])
+@pytest.mark.parametrize("spread", [0.0, 0.5])
+@pytest.mark.parametrize("size", [12345.678, 99999.9, 1e8])
+def test_numbers_far_from_zero_are_centered_to_the_last_bit(kind, shape, spread, size):
+    """The rounding of a mean of 1e5 is 0.004: a constant became 1 by it, where it is 0 (as in PyTorch's issue 5410)."""
+    x = sample(*shape, mean=size, std=spread).astype("float32")
+    layer = cr.Network([kind()], shape[1:], "mse").layers[0]
+    axis, exact = (-1 if kind is LayerNorm else tuple(range(len(shape) - 1))), x.astype("float64")
+    mean, var = exact.mean(axis=axis, keepdims=True), exact.var(axis=axis, keepdims=True)
+    expected = (exact - mean) / np.sqrt(var + 1e-5)
+    np.testing.assert_allclose(layer.forward(x, training=True), expected, rtol=1e-5, atol=2e-5)
+
+
 # ---- batch_norm
 
 

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of numbers whose squares leave their dtype."""
+"""Mean and standard deviation where rounding or the range of a dtype tells in them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,16 @@ import numpy as np
 
 from chainrule import Array
 from chainrule_plugins.layers._sums import feature_sums
+
+
+FAR = 1e3
+"""Of a mean so many deviations away from 0 what was lost in rounding it is up to 1e-4 deviations in float32."""
+
+
+def is_far(mean: Array, std: Array) -> bool:
+    """Whether numbers lie so far from 0, beside their deviation, that they are to be centered once more: of a constant
+    12345.678 in float32 its rounded mean leaves 0.001, of which a deviation of no more than that makes 1."""
+    return bool((np.abs(mean) > FAR * std).any())
 
 
 def all_finite(variances: Array) -> bool:

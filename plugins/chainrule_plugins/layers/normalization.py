@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, Layer, Shape, ShapeError
-from chainrule_plugins.layers._moments import all_finite, large_moments
+from chainrule_plugins.layers._moments import all_finite, is_far, large_moments
 from chainrule_plugins.layers._sums import feature_products, feature_sums
 
 
@@ -91,6 +91,10 @@ class BatchNorm(Layer):
             centered = np.subtract(rows, mean, out=self.x_hat)
             var = feature_products(centered, centered) / len(rows)
             self.std = np.sqrt(var + self.eps)
+            if is_far(mean, self.std):
+                centered -= feature_sums(centered) / len(rows)
+                var = feature_products(centered, centered) / len(rows)
+                self.std = np.sqrt(var + self.eps)
             if not all_finite(var):
                 mean, self.std = (moment[0] for moment in large_moments(rows, 0, self.eps))
                 centered = np.subtract(rows, mean, out=self.x_hat)
@@ -186,9 +190,14 @@ class LayerNorm(Layer):
 
     def forward(self, x: Array, training: bool) -> Array:
         y, self.x_hat = (self.work(name, x.shape, x.dtype) for name in ("y", "x_hat"))
-        centered = np.subtract(x, x.mean(axis=-1, keepdims=True), out=self.x_hat)
+        mean = x.mean(axis=-1, keepdims=True)
+        centered = np.subtract(x, mean, out=self.x_hat)
         var = np.square(centered, out=y).mean(axis=-1, keepdims=True)
         self.std = np.sqrt(var + self.eps)
+        if is_far(mean, self.std):
+            centered -= centered.mean(axis=-1, keepdims=True)
+            var = np.square(centered, out=y).mean(axis=-1, keepdims=True)
+            self.std = np.sqrt(var + self.eps)
         if not all_finite(var):
             mean, self.std = large_moments(x, -1, self.eps)
             np.subtract(x, mean, out=centered)
