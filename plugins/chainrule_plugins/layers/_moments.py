@@ -9,7 +9,6 @@ import numpy as np
 from chainrule import Array
 from chainrule_plugins.layers._sums import feature_sums
 
-
 FAR = 1e3
 """Of a mean so many deviations away from 0 what was lost in rounding it is up to 1e-4 deviations in float32."""
 
