@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 
@@ -28,6 +29,9 @@ PROCESSES.set_forkserver_preload(["chainrule.runs.resume", "mlflow.tracking", "s
 OPTIMIZERS = [entry.name for entry in cr.registry() if entry.kind == "optimizer"]
 SCHEDULES = ("none", "cosine", "one_cycle")
 CALLBACKS = ("[]", "[early_stopping]", "[weight_average]")
+HEAD = "{name: dropout, rate: 0.2},{name: dense, units: 10, activation: softmax}"
+DENSE = f"model.layers=[flatten,{{name: dense, units: 16, activation: relu}},batch_norm,{HEAD}]"
+CONVOLUTION = f"model.layers=[{{name: conv2d, filters: 3, kernel: 3}},batch_norm,relu,flatten,{HEAD}]"
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 
@@ -43,20 +47,25 @@ def quietly(folder: Path, work: Callable[[], Any]) -> None:
 
 
 def train(folder: Path, overrides: Sequence[str], dies_at: int | None = None) -> None:
-    """A run, whose process is killed once an update has changed the weights, before anything else knows of it."""
+    die_at(dies_at)
+    quietly(folder, lambda: cr.train(overrides))
+
+
+def go_on(folder: Path, dies_at: int | None = None) -> None:
+    die_at(dies_at)
+    quietly(folder, cr.resume)
+
+
+def die_at(update: int | None) -> None:
+    """This process is killed once that update has changed the weights, before anything else knows of it."""
     apply = Updates.apply
 
     def deadly(self: Updates, step: int, lr: float) -> None:
         apply(self, step, lr)
-        if step == dies_at:
+        if step == update:
             os.kill(os.getpid(), signal.SIGKILL)
 
     Updates.apply = deadly  # type: ignore[method-assign]
-    quietly(folder, lambda: cr.train(overrides))
-
-
-def go_on(folder: Path) -> None:
-    quietly(folder, cr.resume)
 
 
 def sweep(folder: Path, overrides: Sequence[str]) -> None:
@@ -125,6 +134,20 @@ def killed_at_every_update(place: Path, overrides: Sequence[str], updates: int) 
     return kills
 
 
+def killed_again_and_again(place: Path, overrides: Sequence[str], updates: int) -> None:
+    """One run, killed at every update in turn: what goes on is killed once more, at the next one."""
+    new = folders(place)
+    whole, folder = new(), new()
+    done(train, whole, overrides)
+    [expected] = what_is_recorded(whole)
+    assert expected["status"] == "FINISHED"
+    assert done(train, folder, [*overrides, "tracking.checkpoint_seconds=0"], 1) == -signal.SIGKILL
+    for update in range(2, updates + 1):
+        assert done(go_on, folder, update) == -signal.SIGKILL, update
+    assert done(go_on, folder) == 0
+    assert what_is_recorded(folder) == [expected]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("overrides", [["optimizer=adam", "schedule=one_cycle", "callbacks=[weight_average]"]])
 def test_a_run_that_is_killed_at_any_update_ends_as_if_it_had_not_been(tmp_path, overrides):
@@ -141,6 +164,29 @@ def test_so_of_every_optimizer_with_schedules_and_callbacks(tmp_path, optimizer)
         parts = [f"optimizer={optimizer}", f"schedule={schedule}", f"callbacks={callbacks}"]
         given = ["experiment=xor", *ALWAYS, "trainer.epochs=4", "trainer.batch_size=2", *parts]
         assert killed_at_every_update(place, given, 8) == 8
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("model", [DENSE, CONVOLUTION], ids=["dense", "convolution"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_so_of_200_digits(tmp_path, optimizer, model):
+    """Of 160 to train with, in batches of 64, the last of which is smaller."""
+    from sklearn.datasets import load_digits
+
+    images, digits = load_digits(return_X_y=True)
+    np.savez(tmp_path / "digits.npz", x_train=images[:200].reshape(-1, 8, 8, 1) / 16, y_train=digits[:200])
+    data = [
+        "dataset=npz",
+        f"dataset.path={tmp_path / 'digits.npz'}",
+        "dataset.validation_fraction=0.2",
+        "dataset.test_fraction=0",
+    ]
+    for schedule, callbacks in itertools.product(SCHEDULES, CALLBACKS):
+        place = tmp_path / f"{schedule}{callbacks}"
+        place.mkdir()
+        parts = [f"optimizer={optimizer}", f"schedule={schedule}", f"callbacks={callbacks}", "model=sequential", model]
+        given = [*data, *parts, *ALWAYS[:-1], "trainer.epochs=2", "trainer.batch_size=64"]
+        killed_again_and_again(place, given, 6)
 
 
 @pytest.mark.soak
