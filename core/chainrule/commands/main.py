@@ -19,8 +19,9 @@ from chainrule.commands.completion import complete
 from chainrule.errors import ChainruleError, UnknownName, debugging, did_you_mean
 from chainrule.process.garbage import own_process
 from chainrule.process.signals import Terminated
+from chainrule.redaction import redacted
 from chainrule.registry.provenance import own_version
-from chainrule.words import error_in_words, redacted
+from chainrule.words import error_in_words
 
 COMMANDS = {
     command.NAME: command for command in (train, resume, runs, plugins, check, new, compare, reproduce, ui, resend)

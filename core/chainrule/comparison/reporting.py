@@ -15,9 +15,9 @@ from chainrule.comparison.groups import Comparison
 from chainrule.comparison.looking import followed, side_by_side, together
 from chainrule.comparison.pictures import MOST_CURVES, by_group, curves
 from chainrule.pictures.page import save
+from chainrule.redaction import redacted
 from chainrule.tracking.store import connect, usable
 from chainrule.tracking.uris import resolved
-from chainrule.words import redacted
 
 FORMATS: dict[str, Callable[[Comparison], str]] = {
     ".csv": as_csv,

@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from chainrule.config.unsafe import THREADS
 from chainrule.errors import UnsafeConfig
-from chainrule.words import redacted
+from chainrule.redaction import redacted
 
 ADDRESS = "tracking.uri"
 

@@ -20,7 +20,8 @@ from chainrule.config.messages import explained
 from chainrule.config.shapes import refuse_shapes
 from chainrule.errors import ChainruleError, ConfigError
 from chainrule.process.claims import claimed
-from chainrule.words import error_in_words, override_without_secrets
+from chainrule.redaction import override_without_secrets
+from chainrule.words import error_in_words
 
 
 class TaskFunction:

@@ -11,11 +11,11 @@ from chainrule.contract.data import Data
 from chainrule.contract.kinds import Callback, Component
 from chainrule.network.network import Network
 from chainrule.process.threads import blas
+from chainrule.redaction import without_secrets
 from chainrule.registry.effects import without_effect
 from chainrule.registry.provenance import provenance
 from chainrule.tracking.environment import numerics
 from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, OBJECTIVE, SWEEP, component_tags, flattened
-from chainrule.words import without_secrets
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job

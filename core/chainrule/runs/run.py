@@ -23,6 +23,7 @@ from chainrule.network.network import Network
 from chainrule.pictures.drawing import draw_all
 from chainrule.process.claims import claimed, is_claimed
 from chainrule.process.threads import blas_threads
+from chainrule.redaction import without_secrets
 from chainrule.runs.building import (
     build_callbacks,
     build_network,
@@ -54,7 +55,7 @@ from chainrule.tracking.written import CHECKPOINTS, OVERRIDES, files_in
 from chainrule.training.checkpoint import Checkpoints
 from chainrule.training.history import best_epoch
 from chainrule.training.trainer import Trainer
-from chainrule.words import relative, without_secrets
+from chainrule.words import relative
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job

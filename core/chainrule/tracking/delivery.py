@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import TrackingError
+from chainrule.redaction import redacted
 from chainrule.tracking.kept import Head
 from chainrule.tracking.making import Making, make_run, remove_doubles, unmake
 from chainrule.tracking.outbox import Outbox
@@ -20,7 +21,6 @@ from chainrule.tracking.pages import way_to
 from chainrule.tracking.records import Record, deliver
 from chainrule.tracking.store import connect, is_gone, is_outage, no_answer, prepare_store, reason
 from chainrule.tracking.uris import is_missing, is_remote
-from chainrule.words import redacted
 
 log = logging.getLogger(__name__)
 

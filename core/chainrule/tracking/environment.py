@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from chainrule.redaction import override_without_secrets
 from chainrule.tracking.tags import COMMIT, DIRTY, NAME_LENGTH, OF_THE_CALL, PROCESSOR, VERSION, stored
-from chainrule.words import override_without_secrets
 
 OFF = {"core.fsmonitor": "false", "core.hooksPath": os.devnull}
 """Settings of git's by which it runs no program of a repository's; its filters come to it."""

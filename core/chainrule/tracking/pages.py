@@ -13,9 +13,9 @@ from typing import Any
 
 from chainrule.errors import TrackingError
 from chainrule.process.signals import ended_by_signals
+from chainrule.redaction import redacted
 from chainrule.tracking.store import connect, usable
 from chainrule.tracking.uris import artifact_root, default_uri, resolved, sqlite_path
-from chainrule.words import redacted
 
 
 def page_of(run: Any) -> str:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import DataError, TrackingError
+from chainrule.redaction import redacted
 from chainrule.tracking.histories import Point, of_run
 from chainrule.tracking.pages import way_to
 from chainrule.tracking.store import connect, find_run, usable
 from chainrule.tracking.uris import place, resolved
-from chainrule.words import redacted
 
 PER_EPOCH = ("train/", "validation/", "learning_rate", "seconds", "examples_per_second")
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from chainrule.process.liveness import process
 from chainrule.process.signals import signals_wait
+from chainrule.redaction import redacted
 from chainrule.tracking.delivery import Delivery
 from chainrule.tracking.environment import environment
 from chainrule.tracking.folders import folder_tag
@@ -47,7 +48,7 @@ from chainrule.tracking.tags import (
 )
 from chainrule.tracking.uris import is_remote
 from chainrule.tracking.written import State, written
-from chainrule.words import error_in_words, one_line, redacted
+from chainrule.words import error_in_words, one_line
 
 ANSWER_SECONDS = 0.7
 """How long training waits for a server to make a run, which else is made beside it."""

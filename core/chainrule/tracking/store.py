@@ -14,12 +14,13 @@ from typing import Any
 
 from chainrule.errors import ChainruleError, TrackingError
 from chainrule.process.garbage import made_to_stay
+from chainrule.redaction import redacted
 from chainrule.tracking.moved import follow
 from chainrule.tracking.settings import configure
 from chainrule.tracking.sqlite import check_sqlite, make_sqlite, patient, remove_half_made
 from chainrule.tracking.tags import NAME_LENGTH, stored
 from chainrule.tracking.uris import artifact_root, refuse_credentials, sqlite_path
-from chainrule.words import cut, one_line, redacted
+from chainrule.words import cut, one_line
 
 NO_ANSWER = ("ConnectionError", "ConnectTimeout", "ReadTimeout", "ChunkedEncodingError", "SSLError", "ProxyError")
 BUSY = (408, 429)

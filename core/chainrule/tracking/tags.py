@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from chainrule.words import redacted, without_secrets
+from chainrule.redaction import redacted, without_secrets
 
 PARAM_LENGTH, TAG_LENGTH, KEY_LENGTH = 6000, 8000, 250  # what MLflow takes
 NAME_LENGTH = 250  # of runs, experiments, users: MLflow checks nothing, but a strict database does

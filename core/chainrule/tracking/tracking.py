@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from chainrule.errors import TrackingError
 from chainrule.process.signals import ended_by_signals
 from chainrule.process.threads import in_thread
+from chainrule.redaction import redacted
 from chainrule.tracking.orphans import close_orphans
 from chainrule.tracking.reading import unsound_file
 from chainrule.tracking.run import NoRun, Run
@@ -30,7 +31,7 @@ from chainrule.tracking.tags import (
     stored,
 )
 from chainrule.tracking.uris import is_missing, is_remote, resolved
-from chainrule.words import abridged, cut, one_line, redacted
+from chainrule.words import abridged, cut, one_line
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -8,7 +8,7 @@ import urllib.request
 from pathlib import Path
 
 from chainrule.errors import TrackingError
-from chainrule.words import redacted
+from chainrule.redaction import redacted
 
 NO_SCHEME = ("databricks", "databricks-uc", "uc")
 SQLITE = "sqlite:///"

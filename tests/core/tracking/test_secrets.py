@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from mlflow.tracking import MlflowClient
 
 from chainrule.errors import TrackingError
+from chainrule.redaction import override_without_secrets, redacted, without_secrets
 from chainrule.tracking import environment, store, uris
 from chainrule.tracking.tags import TAG_LENGTH, capped
-from chainrule.words import override_without_secrets, redacted, without_secrets
 
 # MLflow's own models use a loader strategy that SQLAlchemy 2.1 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
