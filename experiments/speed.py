@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=0.2, help="of a round of the floor (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="at most (default: one for each core)")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="where tables go")
     parser.add_argument(
         "--override", action="append", default=[], help="for the runs of memory and tracking, such as trainer.epochs=1"
@@ -56,8 +57,8 @@ def main() -> None:
     options = parser.parse_intermixed_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    if options.rounds < 1 or options.seconds <= 0:
-        parser.error("--rounds must be at least 1, --seconds above 0")
+    if min(options.rounds, options.threads) < 1 or options.seconds <= 0:
+        parser.error("--rounds and --threads must be at least 1, --seconds above 0")
     options.note = machine()
     print(options.note)
     if missing():
@@ -119,7 +120,7 @@ def steps(options: argparse.Namespace) -> None:
     makers += [network(name, 64, "sgd") for name in ("LeNet-like", "Keras mnist_cnn")]
     makers += [xor]
     timings: list[Timing] = []
-    for threads in sorted({1, os.cpu_count() or 1}):
+    for threads in sorted({1, options.threads}):
         timings += in_own_process(threads, time_works, makers, list(MODULES), options.rounds, options.seconds)
     names = [name for name in MODULES if name not in missing()]
     rows = [
@@ -196,7 +197,7 @@ def kinds(options: argparse.Namespace) -> None:
 def memory(options: argparse.Namespace) -> None:
     """Peaks of whole processes: chainrule's with all that a run records, then trainings alone."""
     overrides = options.override or ["trainer.epochs=1"]
-    threads = os.cpu_count() or 1
+    threads = options.threads
     names = [name for name in ("chainrule", "PyTorch") if name not in missing()]
     rows = []
     for experiment in ("mnist", "mnist_cnn"):

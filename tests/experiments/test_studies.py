@@ -31,8 +31,8 @@ NEED_MNIST = {"initializers", "mnist", *RUNS} - {"xor_width"}
 QUICK = {study: ["trainer.epochs=1"] for study in STUDIES} | {"xor_width": ["--epochs", "9"]}
 for study in NEED_MNIST:
     QUICK[study].append("dataset.train_size=300")
-LAST = {study: ["launcher=parallel"] for study in SWEEPS}
-"""Overrides may stand on both sides of options."""
+LAST = {"optimizers": ["launcher=parallel"]}
+"""Overrides may stand on both sides of options; each sweep starts workers of its own, which take seconds."""
 SLOW = [pytest.param(study, marks=pytest.mark.slow if study in NEED_MNIST else ()) for study in STUDIES]
 PAGE = {line.split(" | ")[0].strip("| `"): line for line in (ROOM / "README.md").read_text("utf-8").splitlines()}
 
