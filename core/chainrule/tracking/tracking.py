@@ -243,10 +243,12 @@ class Tracking:
                 yield run
                 run.finish()
             except BaseException as error:
+                # Closed without an error: a signal came between the end of the block and the first line of contextlib.
+                why = KeyboardInterrupt() if isinstance(error, GeneratorExit) else error
                 try:
-                    run.finish(error)
+                    run.finish(why)
                 finally:
-                    run.finish(error)  # for a second signal that came before the first call could hold it off
+                    run.finish(why)  # for a second signal that came before the first call could hold it off
                 raise
 
 

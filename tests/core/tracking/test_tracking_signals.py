@@ -10,6 +10,7 @@ from mlflow.tracking import MlflowClient
 
 from chainrule.process.signals import Terminated, ended_by_signals, signals_wait
 from chainrule.tracking.store import prepare_store
+from chainrule.tracking.tracking import Tracking
 
 # MLflow's own models use a loader strategy that SQLAlchemy 2.1 deprecates.
 pytestmark = [
@@ -47,6 +48,16 @@ def test_a_signal_ends_a_run_as_killed(uri, tmp_path, number):
     run = MlflowClient(uri).get_run(run_id)
     assert run.info.status == "KILLED"
     assert run.data.metrics == {"loss": 1.0}
+
+
+def test_a_signal_as_the_block_ends_ends_it_as_killed(uri, tmp_path):
+    """Before the first line of contextlib's __exit__: all that the run then hears of is that its generator goes."""
+    told = {"name": "n", "params": {}, "tags": {}, "dataset": ("xor", "d"), "folder": tmp_path}
+    context = Tracking(uri, "xor").run(**told)
+    run = context.__enter__()
+    context.gen.close()
+    recorded = MlflowClient(uri).get_run(run.run_id)
+    assert (recorded.info.status, recorded.data.tags["error"]) == ("KILLED", "KeyboardInterrupt")
 
 
 def test_a_signal_raises_and_handlers_are_restored():
