@@ -39,7 +39,8 @@ class History(dict[str, list[float]]):
     def append(self, values: Mapping[str, float]) -> None:
         """Take in the values of one epoch."""
         for name in values:
-            self.setdefault(name, [math.nan] * self.epochs)
+            if name not in self:
+                self[name] = [math.nan] * self.epochs
         self.epochs += 1
         for name, column in self.items():
             column.append(values.get(name, math.nan))
