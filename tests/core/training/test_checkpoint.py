@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import math
 import os
-import shutil
 import signal
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fuzzing import CASES, damaged, fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -327,18 +327,29 @@ def whole(tmp_path_factory) -> Path:
     return saved(tmp_path_factory.mktemp("checkpoint") / "000001.safetensors")
 
 
-@given(cut=st.integers(0), turned=st.integers(0), at_the_end=st.booleans())
-def test_a_damaged_file_is_never_taken_for_a_whole_one(whole, tmp_path_factory, cut, turned, at_the_end):
-    content = bytearray(whole.read_bytes())
-    if at_the_end:
-        content = content[: cut % len(content)]
-    else:
-        content[turned % len(content)] ^= 1 << turned % 8
-    damaged = tmp_path_factory.mktemp("damaged") / "000001.safetensors"
-    damaged.write_bytes(content)
-    with pytest.raises(cr.DataError, match=r"is no checkpoint|is damaged|is no state"):
-        read(damaged)
-    shutil.rmtree(damaged.parent)
+@CASES
+def test_a_damaged_file_is_never_taken_for_a_whole_one(cases, whole, tmp_path):
+    content, path = whole.read_bytes(), tmp_path / "000001.safetensors"
+
+    def takes(other: bytes) -> None:
+        path.write_bytes(other)
+        with pytest.raises(cr.DataError, match=r"is no checkpoint|is damaged|is no state"):
+            read(path)
+
+    fuzz(takes, damaged(st.just(content)).filter(lambda other: other != content), cases)
+
+
+def test_cut_anywhere_or_with_the_header_of_another_it_is_not_taken(whole, tmp_path):
+    content, another = whole.read_bytes(), saved(tmp_path / "another", at=4).read_bytes()
+    path = tmp_path / "000001.safetensors"
+    for length in range(0, len(content), 97):
+        path.write_bytes(content[:length])
+        with pytest.raises(cr.DataError, match=r"is no checkpoint|is damaged"):
+            read(path)
+    end = 8 + int.from_bytes(another[:8], "little")
+    path.write_bytes(another[:end] + content[8 + int.from_bytes(content[:8], "little") :])
+    with pytest.raises(cr.DataError, match="is damaged"):
+        read(path)
 
 
 WRONG = [None, "x", -1.5, [], {}, [0], True, np.zeros(3), {"~": 1}]
