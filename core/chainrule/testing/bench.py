@@ -53,8 +53,10 @@ class Bench:
         return self.layer.backward(dy.copy() if copy else dy)
 
     def gradients(self) -> dict[str, Array]:
-        """A copy of each parameter's gradient, by its short name."""
-        return {parameter.name.rpartition(".")[2]: parameter.grad.copy() for parameter in self.network.parameters}
+        """A copy of each parameter's gradient, by its name within the layer: ``"W"``, or ``"first.0.dense.W"`` of a
+        layer in it."""
+        prefix = f"{self.network.steps[0].name}."
+        return {parameter.name.removeprefix(prefix): parameter.grad.copy() for parameter in self.network.parameters}
 
     def state(self) -> tuple[Snapshot, dict[str, Any]]:
         """All that a forward pass may change: parameters, buffers, and where the random numbers stand."""

@@ -14,7 +14,8 @@ from chainrule.testing.kit import as_kept, check, expect
 from chainrule.testing.subject import Subject
 
 ROWS = 24
-CLASSES = 3
+CLASSES = 12
+"""So many that one of the best five can be wrong."""
 CUTS = ((12, 12), (1, 23), (23, 1), (5, 5, 5, 5, 4), (1,) * ROWS)
 
 
@@ -173,7 +174,9 @@ def check_goal(subject: Subject) -> None:
     for task in subject.make().tasks:
         _, target = data(subject, task)
         if task == "multiclass":
-            perfect, wrong = np.eye(CLASSES)[target], np.eye(CLASSES)[(target + 1) % CLASSES]
+            # All scores differ, so that the class is the first, or the last, without a tie.
+            ranks = (np.arange(CLASSES) - target[:, None]) % CLASSES
+            perfect, wrong = (0.5 ** (order + 1) for order in (ranks, CLASSES - 1 - ranks))
         else:
             perfect, wrong = target.copy(), 1 - target if task == "binary" else target + 3
         metric = subject.make()

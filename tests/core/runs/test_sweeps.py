@@ -615,13 +615,14 @@ def test_two_hundred_jobs_on_two_processes_lose_nothing(store: str, tmp_path: Pa
 @pytest.mark.parametrize("figures", [False, True])
 def test_five_hundred_jobs_in_one_process_leave_memory_and_open_files_as_they_were(runs, tmp_path, figures):
     given = ["seed=range(0,500)", "trainer.threads=1", f"tracking.figures={figures}"]
-    sweep = subprocess.Popen(command(*given), cwd=tmp_path, env=variables(), stdout=subprocess.PIPE, text=True)
-    process, measured = psutil.Process(sweep.pid), []
-    assert sweep.stdout is not None
-    for line in sweep.stdout:
-        if re.match(r"\d+/500  ", line):
-            measured.append((process.memory_info().rss / 2**20, process.num_fds()))
-    assert sweep.wait() == 0
+    measured = []
+    with subprocess.Popen(command(*given), cwd=tmp_path, env=variables(), stdout=subprocess.PIPE, text=True) as sweep:
+        process = psutil.Process(sweep.pid)
+        assert sweep.stdout is not None
+        for line in sweep.stdout:
+            if re.match(r"\d+/500  ", line):
+                measured.append((process.memory_info().rss / 2**20, process.num_fds()))
+    assert sweep.returncode == 0
     for at in (50, 100, 200, 300, 400, 500):
         print(f"after {at} jobs: {measured[at - 1][0]:.0f} MiB, {measured[at - 1][1]} open files")
     early, late = measured[50:100], measured[-50:]

@@ -35,6 +35,33 @@ class SquaredError(cr.Metric):
         return self.total / self.count
 
 
+@dataclass
+class AmongTheBest(cr.Metric):
+    """The share of samples whose class is among the k most probable ones, which tell $1$ from $0$.
+
+    Args:
+        k: how many, at least 1; default 5.
+    """
+
+    k: int = 5
+    tasks = ("multiclass",)
+    goal = "max"
+
+    def __post_init__(self) -> None:
+        self.require("k", self.k >= 1, "at least 1")
+
+    def reset(self) -> None:
+        self.hits, self.count = 0, 0
+
+    def update(self, prediction: cr.Array, target: cr.Array) -> None:
+        best = np.argsort(-prediction, axis=1, kind="stable")[:, : self.k]
+        self.hits += int((best == target[:, None]).sum())
+        self.count += len(target)
+
+    def compute(self) -> float:
+        return self.hits / self.count
+
+
 @breaks("declares_tasks", says=r"tasks is \(\)")
 class NoTasks(SquaredError):
     tasks = ()
@@ -374,7 +401,7 @@ class ChangesWidth(OneHidden):
         return super().build(input_shape, units, activation)
 
 
-RIGHT = [SquaredError, Shrinks, Bands, OneHidden]
+RIGHT = [SquaredError, AmongTheBest, Shrinks, Bands, OneHidden]
 
 
 @pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)

@@ -121,7 +121,54 @@ class Residual(cr.Layer):
         return dy + self.stack.backward(dy)  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("cls", [Affine, Standardized, Noisy, Residual, Hinged, Squash], ids=lambda cls: cls.__name__)
+@dataclass
+class Twice(cr.Layer):
+    """Two layers of one kind, whose parameters have the same names, and what came in: $y = x + second(first(x))$.
+
+    Args:
+        first, second: layers that keep the shape.
+    """
+
+    first: str | Mapping[str, Any] | cr.Layer = "layer_norm"
+    second: str | Mapping[str, Any] | cr.Layer = "layer_norm"
+
+    check_examples = tuple(
+        {"first": one, "second": {"name": "dense", "units": 4}} for one in ({"name": "dense", "units": 4}, "layer_norm")
+    )
+
+    def build(self, input_shape: cr.Shape) -> cr.Shape:
+        self.one, self.other = self.child("first", self.first), self.child("second", self.second)
+        return self.other.build(self.one.build(input_shape))  # type: ignore[no-any-return]
+
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        return x + self.other.forward(self.one.forward(x, training), training)  # type: ignore[no-any-return]
+
+    def backward(self, dy: cr.Array) -> cr.Array:
+        return dy + self.one.backward(self.other.backward(dy))  # type: ignore[no-any-return]
+
+
+@dataclass
+class Centered(cr.Layer):
+    """A shift that has no effect, so that its gradient is 0 but for rounding: $y = (x + b) - mean(x + b)$."""
+
+    def build(self, input_shape: cr.Shape) -> cr.Shape:
+        self.b = self.parameter("b", (), "zeros", decay=False)
+        return input_shape
+
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        shifted = x + self.b.value
+        return shifted - shifted.mean(axis=-1, keepdims=True)  # type: ignore[no-any-return]
+
+    def backward(self, dy: cr.Array) -> cr.Array:
+        dx = dy - dy.mean(axis=-1, keepdims=True)
+        self.b.grad = dx.sum()
+        return dx  # type: ignore[no-any-return]
+
+
+RIGHT = [Affine, Standardized, Noisy, Residual, Hinged, Squash, Twice, Centered]
+
+
+@pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)
 def test_right_components_pass(cls: type) -> None:
     assert_right(cls)
 
