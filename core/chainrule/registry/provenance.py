@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
+from typing import Any
 
+from chainrule.contract.fields import fields_of
 from chainrule.contract.kinds import Component
 from chainrule.errors import ConfigError, UnknownName
+from chainrule.registry.making import make
 from chainrule.registry.registry import registry
 
 
@@ -53,16 +57,36 @@ def _why_missing(supplied: str) -> str:
     return f"which is not installed here: {install}"
 
 
-def provenance(components: Sequence[Component]) -> dict[str, str]:
-    """Which distribution supplied each of these components, those that are registered."""
-    entries = [registry().entry_of(component) for component in components]
+def provenance(components: Iterable[Component]) -> dict[str, str]:
+    """Which distribution supplied each of these components and those in their fields, as far as they are registered."""
+    entries = [registry().entry_of(component) for component in with_inner(components)]
     found = {f"{e.kind}.{e.name}": f"{e.distribution} {e.version}" for e in entries if e is not None}
     return dict(sorted(found.items()))
 
 
+def with_inner(components: Iterable[Component]) -> Iterator[Component]:
+    """Each, and those that its fields hold, such as the optimizer within an optimizer: as they are, or made of what
+    stands for them."""
+    for component in components:
+        yield component
+        for field in fields_of(type(component)):
+            if field.kind is not None:
+                given = getattr(component, field.name)
+                yield from with_inner(_made(field.kind, given if isinstance(given, (list, tuple)) else [given]))
+
+
+def _made(kind: str, given: Sequence[Any]) -> Iterator[Component]:
+    for one in given:
+        for possible in ("layer", "activation") if kind == "layer" else (kind,):  # these stand among layers
+            with contextlib.suppress(ConfigError):  # it is nothing, or was refused where it is used
+                yield make(possible, one)
+                break
+
+
 def supplier(component: Component) -> str:
     """The distribution and version of one component, or of which class it is."""
-    return next(iter(provenance([component]).values()), f"class {type(component).__name__}")
+    entry = registry().entry_of(component)
+    return f"{entry.distribution} {entry.version}" if entry is not None else f"class {type(component).__name__}"
 
 
 def own_version() -> str:
