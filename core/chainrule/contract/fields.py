@@ -139,12 +139,21 @@ def fit(annotation: Any, value: Any) -> Any:
         scalar = value is None or isinstance(value, (bool, int, float))
         text = scalar and _component_kind(annotation) is None and _fits(annotation, quoted(value))
         # Not the value: what a file has as 1E5 or yes came here as 100000.0 or true.
-        hint = "; in quotes of its own, as it stands there, it is text" if text else ""
+        hint = "; in quotes of its own, as it stands there, it is text" if text else _how_to_take(annotation, value)
         raise TypeError(f"got {as_written(value)}, expected {expected(annotation)}{hint}")
     try:
         return _converted(annotation, value)
     except OverflowError:
         raise TypeError(f"got {as_written(value)}, which no floating-point number can hold") from None
+
+
+def _how_to_take(annotation: Any, value: Any) -> str:
+    """For the author of a component whose field takes another component, and not what stands for it in a config."""
+    kinds = {a for a in (annotation, *typing.get_args(annotation)) if isinstance(a, type) and _component_kind(a)}
+    if not kinds or not isinstance(value, (str, Mapping)):
+        return ""
+    taken = " | ".join(sorted(kind.__name__ for kind in kinds))
+    return f"; a field that configs give is annotated str | Mapping[str, Any] | {taken}"
 
 
 def expected(annotation: Any) -> str:

@@ -128,6 +128,12 @@ def test_what_fits(annotation: Any, value: Any, result: Any) -> None:
     ("annotation", "value", "message"),
     [
         (int, 1.0, "got 1.0, expected a whole number"),
+        (
+            cr.Initializer,
+            "zeros",
+            'got "zeros", expected an initializer; a field that configs give is annotated '
+            "str | Mapping[str, Any] | Initializer",
+        ),
         (int, True, "got true, expected a whole number"),
         (int, "3", 'got "3", expected a whole number'),
         (float, "0.1", 'got "0.1", expected a number'),

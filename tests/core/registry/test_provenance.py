@@ -33,7 +33,7 @@ class Around(cr.Optimizer):
 class Theirs(Around):
     """Another one."""
 
-    inner: str | cr.Optimizer | None = None  # type: ignore[assignment]
+    inner: str | Mapping[str, Any] | cr.Optimizer | None = None  # type: ignore[assignment]
 
 
 @dataclass
