@@ -117,7 +117,8 @@ def fit_fields(component: Any) -> None:
         try:
             fitted = fit(field.annotation, value)
         except TypeError as error:
-            raise FieldError(f"{error} ({cls.__name__})", key=field.name) from None
+            hint = _how_to_take(field.annotation, value)
+            raise FieldError(f"{error} ({cls.__name__}){hint}", key=field.name) from None
         if fitted is not value:
             object.__setattr__(component, field.name, fitted)  # a frozen dataclass too
 
@@ -139,7 +140,7 @@ def fit(annotation: Any, value: Any) -> Any:
         scalar = value is None or isinstance(value, (bool, int, float))
         text = scalar and _component_kind(annotation) is None and _fits(annotation, quoted(value))
         # Not the value: what a file has as 1E5 or yes came here as 100000.0 or true.
-        hint = "; in quotes of its own, as it stands there, it is text" if text else _how_to_take(annotation, value)
+        hint = "; in quotes of its own, as it stands there, it is text" if text else ""
         raise TypeError(f"got {as_written(value)}, expected {expected(annotation)}{hint}")
     try:
         return _converted(annotation, value)

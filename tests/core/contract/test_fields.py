@@ -128,12 +128,6 @@ def test_what_fits(annotation: Any, value: Any, result: Any) -> None:
     ("annotation", "value", "message"),
     [
         (int, 1.0, "got 1.0, expected a whole number"),
-        (
-            cr.Initializer,
-            "zeros",
-            'got "zeros", expected an initializer; a field that configs give is annotated '
-            "str | Mapping[str, Any] | Initializer",
-        ),
         (int, True, "got true, expected a whole number"),
         (int, "3", 'got "3", expected a whole number'),
         (float, "0.1", 'got "0.1", expected a number'),
@@ -257,6 +251,18 @@ def test_a_type_that_no_config_can_hold_is_refused(cls: type, message: str) -> N
     with pytest.raises(TypeError) as caught:
         fields_of(cls)
     assert str(caught.value).startswith(message)
+
+
+def test_a_field_that_takes_a_component_alone_is_told_how_configs_could_give_it() -> None:
+    @dataclass
+    class Alone(cr.Layer):
+        initializer: cr.Initializer | None = None
+
+    for given in ("zeros", {"name": "zeros"}):
+        with pytest.raises(
+            cr.FieldError, match=r"a field that configs give is annotated str \| Mapping\[str, Any\] \| In"
+        ):
+            Alone(initializer=given)  # type: ignore[abstract, arg-type]
 
 
 def test_an_annotation_that_cannot_be_resolved_is_named() -> None:
