@@ -42,19 +42,22 @@ class Component:
     Attributes:
         check_examples: values of fields to check with, where some have no default or other variants are worth it:
             ``({"units": 3},)``. By default one example, of nothing but defaults.
-        check_input_shapes: the shapes of a sample to check a layer or a model with, where it does not take ``(4,)``:
-            ``((8, 8, 3),)``.
     """
 
     kind: ClassVar[str]
     required: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # the methods that an author writes, with their arguments
     check_examples: ClassVar[Sequence[Mapping[str, Any]]] = ()
-    check_input_shapes: ClassVar[Sequence[Shape]] = ()
 
     @classmethod
     def check_examples_in(cls, folder: Path) -> Sequence[Mapping[str, Any]]:
         """For a component that reads files: write small ones into this empty folder, and return examples of fields."""
         return cls.check_examples
+
+    @property
+    def check_input_shapes(self) -> Sequence[Shape]:
+        """The shapes of a sample to check a layer or a model with, where it does not take ``(4,)``. A class attribute,
+        ``check_input_shapes = ((8, 8, 3),)``, or a property where they depend on fields."""
+        return ()
 
     @property
     def check_kinks(self) -> Sequence[float]:

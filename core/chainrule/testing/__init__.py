@@ -47,6 +47,8 @@ What the kit cannot know, a component tells it, in class attributes without a ty
 - ``checks_not_applicable = {"keeps_dtype": "it computes in float64 on purpose"}``: with a reason, which is shown
   wherever the kit runs (pytest: as a skip).
 
+The last three may be properties instead, where they depend on fields: so an example has shapes of its own.
+
 Gradients are compared in float64 with differences, every number of ``dx`` and of every parameter, for a random ``dy``;
 a layer that draws random numbers draws the same ones each time. ``checks_for("layer.dense")`` lists the checks of a
 component, each with its name and a sentence on what it asks for.

@@ -56,8 +56,15 @@ def check_constructible(subject: Subject) -> None:
 
 @check(first=True)
 def check_declarations(subject: Subject) -> None:
-    """What it tells the kit makes sense: its kinks are numbers, and no check is left out without a reason."""
+    """What it tells the kit makes sense: shapes and kinks are such, and no check is left out without a reason."""
     component = subject.make()
+    shapes = component.check_input_shapes
+    expect(
+        isinstance(shapes, Sequence)
+        and all(isinstance(shape, Sequence) and all(isinstance(n, int) and n > 0 for n in shape) for shape in shapes),
+        f"check_input_shapes is {shapes!r}",
+        "declare a sequence of shapes, each without the batch: check_input_shapes = ((8, 8, 3),)",
+    )
     kinks = component.check_kinks
     expect(
         isinstance(kinks, Sequence) and all(isinstance(kink, (int, float)) for kink in kinks),

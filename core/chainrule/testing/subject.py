@@ -59,7 +59,7 @@ class Subject:
 
     @property
     def input_shapes(self) -> Sequence[Shape]:
-        return self.cls.check_input_shapes or (PLAIN_SHAPE,)
+        return self.make().check_input_shapes or (PLAIN_SHAPE,)
 
     def rng(self, index: int = 0) -> np.random.Generator:
         """The same stream of numbers whenever this is called with the same index."""

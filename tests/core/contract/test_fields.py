@@ -258,11 +258,11 @@ def test_a_field_that_takes_a_component_alone_is_told_how_configs_could_give_it(
     class Alone(cr.Layer):
         initializer: cr.Initializer | None = None
 
-    for given in ("zeros", {"name": "zeros"}):
+    for written in ("zeros", {"name": "zeros"}):
         with pytest.raises(
             cr.FieldError, match=r"a field that configs give is annotated str \| Mapping\[str, Any\] \| In"
         ):
-            Alone(initializer=given)  # type: ignore[abstract, arg-type]
+            Alone(initializer=written)  # type: ignore[abstract, arg-type]
 
 
 def test_an_annotation_that_cannot_be_resolved_is_named() -> None:

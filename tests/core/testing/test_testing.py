@@ -92,6 +92,11 @@ class BadExample(Powered):
     check_examples = ({"power": 0},)
 
 
+@breaks("declarations", says=r"check_input_shapes is \(4, 3\)")
+class OneShape(Curve):
+    check_input_shapes = (4, 3)  # type: ignore[assignment]
+
+
 @breaks("declarations", says="check_kinks is 'zero'")
 class NamedKink(Curve):
     check_kinks = "zero"  # type: ignore[assignment]

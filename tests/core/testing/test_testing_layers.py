@@ -165,7 +165,39 @@ class Centered(cr.Layer):
         return dx  # type: ignore[no-any-return]
 
 
-RIGHT = [Affine, Standardized, Noisy, Residual, Hinged, Squash, Twice, Centered]
+@dataclass
+class Reshaped(cr.Layer):
+    """The same numbers in another shape: $y = x$.
+
+    Args:
+        shape: of a sample afterwards.
+    """
+
+    shape: Sequence[int] = (2, 2)
+
+    check_examples = ({}, {"shape": (3, 5)}, {"shape": (6,)})
+
+    @property
+    def check_input_shapes(self) -> Sequence[cr.Shape]:
+        return ((int(np.prod(self.shape)),), (1, *self.shape))
+
+    def __post_init__(self) -> None:
+        self.require("shape", all(n > 0 for n in self.shape), "sizes of 1 and more")
+
+    def build(self, input_shape: cr.Shape) -> cr.Shape:
+        if np.prod(input_shape) != np.prod(self.shape):
+            raise cr.ShapeError(f"{input_shape} does not become {self.shape}")
+        return tuple(self.shape)
+
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        self.before = x.shape
+        return x.reshape(len(x), *self.shape)
+
+    def backward(self, dy: cr.Array) -> cr.Array:
+        return dy.reshape(self.before)
+
+
+RIGHT = [Reshaped, Affine, Standardized, Noisy, Residual, Hinged, Squash, Twice, Centered]
 
 
 @pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)
