@@ -374,7 +374,8 @@ class Metric(Component):
     ``prediction``, 0 or 1 for a binary task.
 
     Attributes:
-        tasks: for which tasks it is meant, and picked where no metric is named.
+        tasks: for which tasks it is meant.
+        default: whether it is picked where no metric is named. False leaves runs that do not name it as they are.
         goal: which way is better.
         array: true where ``compute`` gives an array. Such a metric is not followed during training, but computed at
             its end.
@@ -384,6 +385,7 @@ class Metric(Component):
     required = {"reset": (), "update": ("prediction", "target"), "compute": ()}
 
     tasks: ClassVar[tuple[Task, ...]] = ()
+    default: ClassVar[bool] = True
     goal: ClassVar[Literal["min", "max"]] = "max"
     array: ClassVar[bool] = False
 
@@ -413,9 +415,13 @@ class Callback(Component):
 
     What it may touch of that is all in ``Training``: ``network`` and ``optimizer``; ``epoch``, ``epochs``, ``step``,
     ``total_steps``, ``steps_per_epoch``; ``batch``, ``batch_index``, ``batch_size``, ``batch_loss``; ``metrics``,
-    ``history``, ``running()``; ``learning_rate``, which may be set; ``stop(reason)`` and ``stop_reason``.
+    ``history``, ``running()``; ``learning_rate``, which may be set; ``stop(reason)`` and ``stop_reason``;
+    ``log(name, value)`` and ``figure(name, figure)``.
 
     Attributes:
+        logs: the names that it gives to ``trainer.log``, or patterns of them: ``("gradient/norm", "share/*")``. At the
+            end of an epoch those that log are heard before those that do not, so that what monitors a value finds it,
+            in whatever order they were given.
         display: true where all that it does is to show something. Left out where many runs share one screen, as in a
             sweep.
         ends_open_training: true where it ends a training that no longer improves. One whose fields all have defaults
@@ -426,6 +432,11 @@ class Callback(Component):
 
     display: ClassVar[bool] = False
     ends_open_training: ClassVar[bool] = False
+
+    @property
+    def logs(self) -> Sequence[str]:
+        """A class attribute, or a property where it depends on fields."""
+        return ()
 
     def on_train_start(self, trainer: Training) -> None:
         """``fit`` begins."""

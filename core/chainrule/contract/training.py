@@ -123,6 +123,28 @@ class Training(Protocol):
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None: ...
 
+    def log(self, name: str, value: float) -> None:
+        """Have a value among the epoch's metrics: in ``history`` and MLflow, for early stopping and as an objective.
+
+        Of what is logged several times before the epoch ends, the mean is taken, as of a batch's loss; at its end and
+        after it, the last value stands for it.
+
+        Args:
+            name: one that the callback declares in ``logs``; none that the training measures itself.
+            value: a number; of one that is not finite MLflow is told by a tag.
+
+        Raises:
+            ContractError: it is not so; or no epoch has begun.
+        """
+
+    def figure(self, name: str, figure: Any) -> None:
+        """Have a figure of Matplotlib's among those of the run, ``figures/<name>.png`` in its folder and in MLflow. The
+        last one of a name stands.
+
+        Raises:
+            ContractError: the name is none of a file.
+        """
+
     @property
     def stop_reason(self) -> str | None:
         """Why the training ends early, once somebody has said so."""

@@ -14,14 +14,15 @@ from chainrule.registry.registry import registry
 
 
 def metrics_for(task: Task | None, given: Sequence[Any] | None) -> list[Metric]:
-    """Private instances of the metrics that were given, or of all that are meant for the task.
+    """Private instances of the metrics that were given, or of all that are picked by default for the task.
 
     Raises:
         ConfigError: one of them is for other tasks.
     """
-    suited = [e.name for e in registry() if issubclass(e.cls, Metric) and task in e.cls.tasks]
+    suited = {e.name: e.cls.default for e in registry() if issubclass(e.cls, Metric) and task in e.cls.tasks}
+    picked = [name for name, default in suited.items() if default]
     with within("metrics"):
-        made: list[Metric] = [own("metric", metric) for metric in (suited if given is None else given)]
+        made: list[Metric] = [own("metric", metric) for metric in (picked if given is None else given)]
         for metric in made:
             if task not in metric.tasks:
                 raise ConfigError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from chainrule.contract.arguments import require_count
@@ -99,10 +100,10 @@ def planned_epochs(config: Mapping[str, Any], data: Data, trainer: Trainer) -> i
     return open_epochs(len(data.train.x), trainer.batch_size) if named is None else named
 
 
-def check_objective(job: Job, data: Data, trainer: Trainer) -> None:
+def check_objective(job: Job, data: Data, trainer: Trainer, callbacks: Sequence[Callback]) -> None:
     """Refuse an objective that no run measures, and, in a search, one that this run does not: before it trains."""
     objective = job.config["objective"]
-    if objective is None:
+    if objective is None or any(fnmatchcase(objective, logged) for callback in callbacks for logged in callback.logs):
         return
     names = ["loss", *(registry().name_of(metric) for metric in trainer.all_metrics() if not metric.array)]
     there = {"train": data.train, "validation": data.validation, "test": data.test}

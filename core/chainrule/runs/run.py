@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import functools
 import logging
 import shlex
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,11 +18,9 @@ from chainrule.contract.kinds import Callback, Component
 from chainrule.contract.training import Training
 from chainrule.errors import DataError, ResumeError
 from chainrule.network.loading import load_network
-from chainrule.network.network import Network
 from chainrule.pictures.drawing import draw_all
 from chainrule.process.claims import claimed, is_claimed
 from chainrule.process.threads import blas_threads
-from chainrule.redaction import without_secrets
 from chainrule.runs.building import (
     build_callbacks,
     build_network,
@@ -34,6 +31,7 @@ from chainrule.runs.building import (
 )
 from chainrule.runs.checkpointing import Checkpointing
 from chainrule.runs.cut import Cut, how_to_resume, run_in
+from chainrule.runs.folder import keep_figure, keep_model, write_config
 from chainrule.runs.identity import describe, run_name, weights_digest
 from chainrule.runs.measured import Report
 from chainrule.runs.remarks import remarks_on
@@ -51,7 +49,7 @@ from chainrule.tracking.tags import (
     params_of,
 )
 from chainrule.tracking.tracking import tracking_of
-from chainrule.tracking.written import CHECKPOINTS, OVERRIDES, files_in
+from chainrule.tracking.written import CHECKPOINTS, files_in
 from chainrule.training.checkpoint import Checkpoints
 from chainrule.training.history import best_epoch
 from chainrule.training.trainer import Trainer
@@ -92,7 +90,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
     model, network = build_network(config, data)
     trainer = build_trainer(config, network)
     callbacks = build_callbacks(config, data, quiet=job.sweep is not None and cut is None)
-    check_objective(job, data, trainer)
+    check_objective(job, data, trainer, callbacks)
     used = [dataset, model, *network.components, *trainer.components, *callbacks]
 
     if cut is None and job.sweep is None:  # else the sweep has done it
@@ -128,6 +126,8 @@ def run(job: Job, cut: Cut | None = None) -> Result:
                     trainer.load_state(cut.state)
                     for epoch, values in trainer.history.by_epoch():  # what had not reached the store
                         tracked.log(values, epoch)
+                if config["tracking"]["figures"]:
+                    trainer.keep_figure = functools.partial(keep_figure, job.folder)
                 epochs = planned_epochs(config, data, trainer)
                 history = trainer.fit(data.train, epochs, data.validation, [saving, *callbacks, EpochLog(tracked)])
                 metrics, arrays = final_metrics(trainer, data)
@@ -267,33 +267,3 @@ def note(job: Job, metrics: Mapping[str, float], run_id: str | None) -> str:
     if job.config["tracking"]["figures"] and run_id is not None:
         parts.append(f"![Curves](get-artifact?path=figures/curves.png&run_uuid={run_id})")
     return "\n\n".join(parts)
-
-
-def write_config(job: Job) -> None:
-    """Put ``config.yaml`` and ``overrides.yaml`` into the run's folder."""
-    from omegaconf import OmegaConf
-
-    job.folder.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(OmegaConf.create(without_secrets(job.config)), job.folder / "config.yaml")
-    OmegaConf.save(OmegaConf.create(list(job.overrides)), job.folder / OVERRIDES)
-
-
-def keep_model(network: Network, folder: Path) -> None:
-    """Save it in the run's folder; where that takes nothing any more, in one for temporary files, which is said."""
-    elsewhere = Path(tempfile.gettempdir()) / f"{folder.name}-model"
-    for place, after in (
-        (folder / "model", f"it is in {elsewhere} now, and its run without it"),
-        (elsewhere, "it is lost"),
-    ):
-        try:
-            save_model(network, place)
-            return
-        except (OSError, DataError) as error:
-            log.warning("The model cannot be saved in %s (%s): %s", place, error, after)
-
-
-def save_model(network: Network, folder: Path) -> None:
-    """Weights as safetensors, and the architecture as JSON for people and programs that only want to read it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    network.save(folder / "weights.safetensors")
-    (folder / "architecture.json").write_text(json.dumps(network.architecture(), indent=2) + "\n", encoding="utf-8")

@@ -28,6 +28,17 @@ def check_listens(subject: Subject) -> None:
 
 
 @check("callback", first=True)
+def check_declares_logs(subject: Subject) -> None:
+    """What it logs is declared as a list of names."""
+    logs = subject.make().logs
+    expect(
+        isinstance(logs, (list, tuple)) and all(isinstance(name, str) and name for name in logs),
+        f"logs is {logs!r}",
+        'write a tuple of names, or of patterns of them: logs = ("gradient/norm", "share/*")',
+    )
+
+
+@check("callback", first=True)
 def check_trains(subject: Subject) -> None:
     """A training with it runs, and leaves the network's numbers finite."""
     try:

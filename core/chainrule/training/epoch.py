@@ -24,6 +24,7 @@ class RunningEpoch:
     def __init__(self, metrics: Sequence[Metric] = ()) -> None:
         self.metrics = metrics
         self.seen = 0
+        self.logged: dict[str, tuple[float, int]] = {}  # by name, the sum of what callbacks logged, and how often
         self._loss_sum = 0.0
         for metric in metrics:
             metric.reset()
@@ -35,15 +36,29 @@ class RunningEpoch:
         for metric in self.metrics:
             metric.update(prediction, target)
 
+    def names(self) -> list[str]:
+        """The loss and each metric."""
+        return ["loss", *map(registry().name_of, self.metrics)]
+
     def values(self) -> dict[str, float]:
         """The loss and each metric, by name: NaN before the first batch."""
         if not self.seen:
-            return dict.fromkeys(["loss", *map(registry().name_of, self.metrics)], math.nan)
+            return dict.fromkeys(self.names(), math.nan)
         return {"loss": self._loss_sum / self.seen, **{registry().name_of(m): _number(m) for m in self.metrics}}
+
+    def log(self, name: str, value: float) -> None:
+        """Take in a value that a callback logs."""
+        total, times = self.logged.get(name, (0.0, 0))
+        self.logged[name] = (total + value, times + 1)
+
+    def logged_means(self) -> dict[str, float]:
+        """The mean of each."""
+        return {name: total / times for name, (total, times) in self.logged.items()}
 
     def state(self) -> dict[str, Any]:
         """All of it, for ``load_state``."""
         return {
+            "logged": dict(self.logged),
             "loss_sum": self._loss_sum,
             "seen": self.seen,
             "metrics": {registry().name_of(metric): metric.state() for metric in self.metrics},
@@ -56,8 +71,8 @@ class RunningEpoch:
             ValueError: it did not give this; or whatever a metric says to what it did not save.
         """
         match state:
-            case {"loss_sum": float() as loss_sum, "seen": int() as seen}:
-                self._loss_sum, self.seen = loss_sum, seen
+            case {"logged": dict() as logged, "loss_sum": float() as loss_sum, "seen": int() as seen}:
+                self.logged, self._loss_sum, self.seen = dict(logged), loss_sum, seen
             case _:
                 raise ValueError("running is none of an epoch")
         for metric in self.metrics:

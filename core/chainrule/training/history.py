@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping
 from chainrule.registry.goals import goal_of
 from chainrule.words import number
 
+MEASURED = ("train/", "validation/")
+"""What the names begin with of what each epoch has, and be it NaN."""
+
 
 class History(dict[str, list[float]]):
     """One value per epoch for each name, such as ``history["validation/loss"]``; NaN where an epoch had none.
@@ -45,11 +48,16 @@ class History(dict[str, list[float]]):
         for name, column in self.items():
             column.append(values.get(name, math.nan))
 
+    def amend(self, name: str, value: float) -> None:
+        """Give the last epoch another value, or one more."""
+        self.setdefault(name, [math.nan] * self.epochs)[-1] = value
+
     def by_epoch(self) -> Iterator[tuple[int, dict[str, float]]]:
-        """The values of each epoch, from 1, from where on a name had one."""
+        """The values of each epoch, from 1, from where on a name had one; what a callback did not log is none."""
         first = {name: next((i for i, x in enumerate(column) if x == x), 0) for name, column in self.items()}
         for index in range(self.epochs):
-            yield index + 1, {name: column[index] for name, column in self.items() if index >= first[name]}
+            values = {name: column[index] for name, column in self.items() if index >= first[name]}
+            yield index + 1, {name: x for name, x in values.items() if x == x or name.startswith(MEASURED)}
 
 
 def best_epoch(history: History, name: str) -> tuple[float, int] | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 from chainrule.contract.kinds import Callback
 from chainrule.contract.training import Training
-from chainrule.errors import ConfigError
+from chainrule.errors import ConfigError, ContractError
 from chainrule.registry.registry import registry
 
 log = logging.getLogger(__name__)
@@ -22,15 +23,27 @@ class Listeners:
 
     def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
         self._callbacks = callbacks
+        self._logged = [pattern for callback in callbacks for pattern in callback.logs]
         # The bound methods of those that write an event: silence costs nothing.
         self._of: dict[str, list[Listener]] = {
-            event: [getattr(c, event) for c in callbacks if getattr(type(c), event) is not getattr(Callback, event)]
-            for event in EVENTS
+            event: [getattr(c, event) for c in callbacks if _writes(c, event)] for event in EVENTS
         }
+        # What is logged as an epoch ends is there for whoever monitors it.
+        logging_first = sorted(callbacks, key=lambda callback: not callback.logs)
+        self._of["on_epoch_end"] = [c.on_epoch_end for c in logging_first if _writes(c, "on_epoch_end")]
 
     def of(self, event: str) -> list[Listener]:
         """What is to be called at an event, in order."""
         return self._of[event]
+
+    def require_declared(self, name: str) -> None:
+        """Refuse a name that no callback says it logs.
+
+        Raises:
+            ContractError: names it.
+        """
+        if not any(fnmatchcase(name, pattern) for pattern in self._logged):
+            raise ContractError(f'a callback logs "{name}" and does not declare it: logs = ("{name}",) in its class')
 
     def tell(self, event: str, trainer: Training) -> None:
         for listen in self._of[event]:
@@ -70,3 +83,8 @@ class Listeners:
                     "have: give fit the same callbacks",
                     key="callbacks",
                 )
+
+
+def _writes(callback: Callback, event: str) -> bool:
+    """Whether it does anything at an event."""
+    return getattr(type(callback), event) is not getattr(Callback, event)

@@ -26,6 +26,7 @@ from chainrule.training.epoch import RunningEpoch, batches_in
 from chainrule.training.history import History
 from chainrule.training.learning_rate import LearningRate
 from chainrule.training.listeners import Listeners
+from chainrule.training.logs import Logs
 from chainrule.training.position import Position
 from chainrule.training.rest import Rest
 from chainrule.training.state import Resumable
@@ -33,7 +34,7 @@ from chainrule.training.updates import Updates
 from chainrule.words import quoted
 
 
-class Trainer(Resumable):
+class Trainer(Resumable, Logs):
     """Trains a network.
 
     Args:
@@ -90,10 +91,12 @@ class Trainer(Resumable):
         self.batch: tuple[Array, Targets] | None = None
         self.batch_loss = math.nan
         self.metrics: dict[str, float] = {}
+        self.figures: dict[str, Any] = {}
         self.stop_reason: str | None = None
         self._given_metrics = metrics
         self._metrics: list[Metric] | None = None  # known once the first targets have told the task
         self._running = RunningEpoch()
+        self._in_epoch = False
         self._listeners = Listeners()
         self._position = Position()
         self._resumed = None
@@ -167,6 +170,7 @@ class Trainer(Resumable):
                 self.rest.begins()
         except BaseException as error:
             self._listeners.tell_failed(self, error)
+            self._in_epoch = False
             self.epoch = self.history.epochs  # one that was cut short is not counted; fit may go on from here
             if not self.rest.here:
                 self._position = Position()
@@ -177,6 +181,7 @@ class Trainer(Resumable):
     def _run_epoch(self, x: Array, targets: Targets, held_out: tuple[Array, Targets] | None) -> None:
         position = self._position
         self.epoch += 1
+        self._in_epoch = True
         if position.next_batch is None:
             self.rest.ends()
             self._running = RunningEpoch(self._running.metrics)
@@ -202,8 +207,10 @@ class Trainer(Resumable):
             "learning_rate": self.learning_rate,
             "seconds": seconds,
             "examples_per_second": self._running.seen / seconds,
+            **self._running.logged_means(),
         }
         self.history.append(self.metrics)
+        self._in_epoch = False
         self._listeners.tell("on_epoch_end", self)
         position.leave()
         self.rest.begins()

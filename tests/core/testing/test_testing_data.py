@@ -167,6 +167,11 @@ class Shrinks(cr.Callback):
         self.updates = state["updates"]
 
 
+@breaks("declares_logs", says="logs is 'length'")
+class OneName(Shrinks):
+    logs = "length"  # type: ignore[assignment]
+
+
 class Bar:
     """What no file can keep."""
 

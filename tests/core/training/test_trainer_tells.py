@@ -174,7 +174,7 @@ def test_all_of_a_trainer_is_there_from_the_first() -> None:
 
 def test_a_callback_is_given_all_that_its_contract_says() -> None:
     promised = [name for name in vars(cr.Training) if not name.startswith("_")]
-    assert len(promised) == 17
+    assert len(promised) == 19
     found: list[set[str]] = []
 
     class Look(cr.Callback):
@@ -226,6 +226,17 @@ def test_validation_is_measured_after_the_epochs_last_update_without_training() 
 def test_metrics_are_picked_by_the_task(layers: list[Any], loss: str, y: Any, metrics: set[str]) -> None:
     history = trainer(cr.Network(layers, (4,), loss)).fit((X, y), epochs=1)
     assert {name for name in history if name.startswith("train/")} == {"train/loss", *(f"train/{m}" for m in metrics)}
+
+
+def test_a_metric_may_be_for_a_task_without_being_picked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a package with metrics would change every run, and no earlier one would be taken for equal any more."""
+    from chainrule_plugins.metrics import Accuracy
+
+    monkeypatch.setattr(Accuracy, "default", False)
+    fitted = trainer()
+    assert "train/accuracy" not in fitted.fit((X, LABELS), 1)
+    named = trainer(metrics=["accuracy"])
+    assert "train/accuracy" in named.fit((X, LABELS), 1)
 
 
 def test_named_metrics_are_the_only_ones() -> None:

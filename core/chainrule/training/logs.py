@@ -1,0 +1,57 @@
+"""What callbacks add to what a training tells: values beside its metrics, and figures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from chainrule.errors import ContractError
+from chainrule.training.epoch import RunningEpoch
+from chainrule.training.history import History
+from chainrule.training.listeners import Listeners
+from chainrule.words import quoted
+
+BESIDE = ("train/penalty", "learning_rate", "seconds", "examples_per_second")
+"""What a training measures itself, beside the loss and metrics of each split."""
+
+
+class Logs:
+    """The part of a trainer that takes in what callbacks log; see ``Training``."""
+
+    epoch: int
+    metrics: dict[str, float]
+    history: History
+    figures: dict[str, Any]
+    """The last figure of each name."""
+    keep_figure: Callable[[str, Any], None] | None = None
+    """What else is to be done with one, such as to draw it into a file."""
+    _running: RunningEpoch
+    _listeners: Listeners
+    _in_epoch: bool
+
+    def log(self, name: str, value: float) -> None:
+        """Have a value among the epoch's metrics: see ``Training.log``."""
+        self._listeners.require_declared(name)
+        own = {f"{split}/{measured}" for split in ("train", "validation") for measured in self._running.names()}
+        if name in own or name in BESIDE:
+            raise ContractError(f'a callback logs "{name}", which the training measures itself: choose another name')
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise ContractError(f'a callback logs "{name}" with {quoted(value)}, not a number') from None
+        if self._in_epoch:
+            self._running.log(name, number)
+        elif self.history.epochs:
+            self.metrics[name] = number
+            self.history.amend(name, number)
+        else:
+            raise ContractError(f'a callback logs "{name}" before the first epoch: do so from on_epoch_start on')
+
+    def figure(self, name: str, figure: Any) -> None:
+        """Have a figure among those of the run: see ``Training.figure``."""
+        if not re.fullmatch(r"\w[\w.-]{0,99}", name):
+            raise ContractError(f"a callback names a figure {quoted(name)}: take letters, digits, _, - and .")
+        self.figures[name] = figure
+        if self.keep_figure is not None:
+            self.keep_figure(name, figure)
