@@ -7,6 +7,7 @@ import itertools
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -19,13 +20,21 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import chainrule as cr
+from chainrule.tracking.store import prepare_store
 from chainrule.tracking.tags import WEIGHTS_DIGEST
 from chainrule.training.updates import Updates
 
 TIMES = ("seconds", "examples_per_second")
 ALWAYS = ("trainer.threads=1", "tracking.figures=false", "callbacks=[]")
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["chainrule.runs.resume", "mlflow.tracking", "sklearn.datasets"])
+PROCESSES.set_forkserver_preload(
+    [
+        "chainrule.runs.resume",
+        "chainrule.config.command_line",
+        "mlflow.store.tracking.sqlalchemy_store",
+        "sklearn.datasets",
+    ]
+)
 OPTIMIZERS = [entry.name for entry in cr.registry() if entry.kind == "optimizer"]
 SCHEDULES = ("none", "cosine", "one_cycle")
 CALLBACKS = ("[]", "[early_stopping]", "[weight_average]")
@@ -85,8 +94,6 @@ def done(work: Callable[..., None], *given: Any, killed_after: float | None = No
 
 def what_is_recorded(folder: Path) -> list[dict[str, Any]]:
     """All that is a result of each run, the oldest first; points as often as they stand there."""
-    if not (folder / "mlflow.db").exists():
-        return []
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     found = []
@@ -108,11 +115,14 @@ def what_is_recorded(folder: Path) -> list[dict[str, Any]]:
 
 
 def folders(place: Path) -> Callable[[], Path]:
-    numbers = itertools.count()
+    """New ones, each with an empty store: to make one takes longer than a small run."""
+    numbers, store = itertools.count(), place / "empty.db"
+    prepare_store(f"sqlite:///{store}", "Default")
 
     def new() -> Path:
         folder = place / str(next(numbers))
         folder.mkdir()
+        shutil.copy(store, folder / "mlflow.db")
         return folder
 
     return new
