@@ -75,6 +75,10 @@ def in_a_config(error: Exception) -> Exception:
             "a list of options holds their names; fields come after it: callbacks=[progress,early_stopping] "
             "callbacks.early_stopping.patience=9"
         )
+    if "is not iterable" in str(error):
+        return ConfigError("a list of options holds their names, and nothing else")
+    if "has no attribute '_set_flag'" in str(error):
+        return FieldError("got null, expected fields", key="hydra")
     if "list indices must be integers" in str(error):
         return ConfigError("an element of a list cannot be removed: write the whole list, as 'model.layers=[...]'")
     if "does not support dynamic value space" in str(error):  # Optuna

@@ -33,6 +33,14 @@ def refuse_shapes(config: Mapping[str, Any], resolved: bool = False) -> None:
         for name, inner in value.items() if group in MANY else ():
             if not isinstance(inner, Mapping) and not _open(inner, resolved):
                 raise FieldError(f"got {as_written(inner)}, {_wanted(group)}", key=f"{group}.{name}")
+    listeners = (config.get("hydra") or {}).get("callbacks")
+    for name, listener in listeners.items() if isinstance(listeners, Mapping) else ():
+        if not (isinstance(listener, Mapping) and "_target_" in listener):
+            raise FieldError(
+                f"got {as_written(listener)}, expected a callback of Hydra's own, as {{_target_: ...}}; those of "
+                "chainrule stand in callbacks",
+                key=f"hydra.callbacks.{name}",
+            )
     for key in TEXTS:
         if isinstance(config.get(key), (Mapping, list, bool)):
             raise FieldError(f"got {as_written(config[key])}, expected text", key=key)

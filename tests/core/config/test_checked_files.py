@@ -105,6 +105,11 @@ KEPT = {
     "a list of nothing": ("objective: [null]", "objective: got [None], expected text"),
     "a mapping of types": ("dtype: {a: 1}", "dtype: got {'a': 1}, expected text"),
     "a key of null": ("model: {hidden: [{null: 1}]}", "model.hidden0: a key within it is null"),
+    "hydra is nothing": ("hydra:", "hydra: got null, expected fields"),
+    "a callback of Hydra's is nothing": (
+        "hydra: {callbacks: {mine: null}}",
+        "hydra.callbacks.mine: got null, expected a callback of Hydra's own",
+    ),
     "digits": (f"seed: 1{'0' * 5000}", "Exceeds the limit"),
 }
 

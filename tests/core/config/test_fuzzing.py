@@ -35,15 +35,15 @@ def test_a_line_runs_or_is_told(program_in, line):
     run_line(program_in, line)
 
 
-@pytest.mark.soak
-@settings(max_examples=5000)
+@pytest.mark.soak  # of each some 100 ms
+@settings(max_examples=1000)
 @given(text=fuzzed.files)
 def test_many_files_run_or_are_told(program_in, text):
     run_file(program_in, text)
 
 
 @pytest.mark.soak
-@settings(max_examples=5000)
+@settings(max_examples=1000)
 @given(line=fuzzed.lines)
 def test_many_lines_run_or_are_told(program_in, line):
     run_line(program_in, line)

@@ -58,6 +58,8 @@ model.initializer=he
     model.initializer: there is no initializer "he". Known:
 optimizer.name=foo
     optimizer: there is no optimizer "foo". Known: adadelta, adagrad, adam,
+hydra/launcher=[1,2]
+    a list of options holds their names, and nothing else
 hydra/launcher=rq
     hydra/launcher: there is no hydra/launcher "rq". Known: basic
 optimizer.learnrate=1
