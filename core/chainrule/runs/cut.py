@@ -18,7 +18,7 @@ from chainrule.runs.identity import describe
 from chainrule.tracking.environment import environment
 from chainrule.tracking.folders import folder_of
 from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, DATASET_DIGEST, PROCESS, RESUMED, TAG_LENGTH, capped
-from chainrule.tracking.written import CHECKPOINTS
+from chainrule.tracking.written import CHECKPOINTS, CONFIG
 from chainrule.training.agreement import understood
 from chainrule.training.checkpoint import Checkpoints
 from chainrule.words import relative
@@ -26,7 +26,6 @@ from chainrule.words import relative
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job
 
-CONFIG = "config.yaml"
 AND = " and "
 """Between the digest of a config with which a run began and those with which it went on."""
 NO_MATTER = ("git commit", "uncommitted changes", "python")

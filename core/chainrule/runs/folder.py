@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from chainrule.errors import DataError
 from chainrule.network.network import Network
 from chainrule.pictures.page import save
 from chainrule.redaction import without_secrets
-from chainrule.tracking.written import OVERRIDES
+from chainrule.tracking.written import CONFIG, OVERRIDES
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job
@@ -25,8 +27,34 @@ def write_config(job: Job) -> None:
     from omegaconf import OmegaConf
 
     job.folder.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(OmegaConf.create(without_secrets(job.config)), job.folder / "config.yaml")
+    OmegaConf.save(OmegaConf.create(without_secrets(job.config)), job.folder / CONFIG)
     OmegaConf.save(OmegaConf.create(list(job.overrides)), job.folder / OVERRIDES)
+
+
+@contextmanager
+def config_there_first(job: Job, goes_on: bool) -> Iterator[Callable[[], None]]:
+    """Inside, a run is made. What it is made of is in its folder before, to go on by, should it be killed in that
+    very moment. Where it could not be made, and what this gives was not called, it is gone again.
+
+    Args:
+        goes_on: it was made before; the config is written anew once it is at work.
+    """
+    made = goes_on
+
+    def begin() -> None:
+        nonlocal made
+        made = True
+        if goes_on:
+            write_config(job)
+
+    if not goes_on:
+        write_config(job)
+    try:
+        yield begin
+    finally:
+        if not made:
+            for name in (CONFIG, OVERRIDES):
+                (job.folder / name).unlink(missing_ok=True)
 
 
 def keep_model(network: Network, folder: Path) -> None:

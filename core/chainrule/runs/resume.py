@@ -11,13 +11,13 @@ from chainrule.contract.arguments import require_count
 from chainrule.errors import ConfigError, ResumeError
 from chainrule.process.claims import claimed
 from chainrule.registry.provenance import require_installed
-from chainrule.runs.cut import CONFIG, Cut, at_work, loaded_yaml, run_in
+from chainrule.runs.cut import Cut, at_work, loaded_yaml, run_in
 from chainrule.runs.result import Result
 from chainrule.runs.run import run
 from chainrule.tracking.store import connect, find_run, usable
 from chainrule.tracking.tags import FOLDER, SWEEP, components_of
 from chainrule.tracking.uris import resolved
-from chainrule.tracking.written import OVERRIDES
+from chainrule.tracking.written import CONFIG, OVERRIDES
 
 
 def resume(

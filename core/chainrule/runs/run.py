@@ -31,7 +31,7 @@ from chainrule.runs.building import (
 )
 from chainrule.runs.checkpointing import Checkpointing
 from chainrule.runs.cut import Cut, how_to_resume, run_in
-from chainrule.runs.folder import keep_figure, keep_model, write_config
+from chainrule.runs.folder import config_there_first, keep_figure, keep_model
 from chainrule.runs.identity import describe, run_name, weights_digest
 from chainrule.runs.measured import Report
 from chainrule.runs.remarks import remarks_on
@@ -108,15 +108,18 @@ def run(job: Job, cut: Cut | None = None) -> Result:
         tags = describe(job, data, used)
         if cut is not None:
             tags |= cut.require_same(job, data, used)
-        with tracking.run(
-            name=run_name(job),
-            params=params_of(config),
-            tags=tags,
-            dataset=(config["dataset"]["name"], data.digest),
-            folder=job.folder,
-            run_id=cut.run_id if cut else None,
-        ) as tracked:
-            write_config(job)  # not before: a run that cannot begin leaves nothing behind
+        with (
+            config_there_first(job, goes_on=cut is not None) as begin,
+            tracking.run(
+                name=run_name(job),
+                params=params_of(config),
+                tags=tags,
+                dataset=(config["dataset"]["name"], data.digest),
+                folder=job.folder,
+                run_id=cut.run_id if cut else None,
+            ) as tracked,
+        ):
+            begin()
             try:
                 told = {**environment(Path.cwd()), **tags, DATASET_DIGEST: data.digest}
                 known = capped(told, TAG_LENGTH)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+CONFIG = "config.yaml"
 OVERRIDES = "overrides.yaml"
 """Written by every run; so a folder below that holds it is another run's."""
 CHECKPOINTS = "checkpoints"

@@ -20,6 +20,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import chainrule as cr
+from chainrule.tracking.run import Run
 from chainrule.tracking.store import prepare_store
 from chainrule.tracking.tags import WEIGHTS_DIGEST
 from chainrule.training.updates import Updates
@@ -63,6 +64,18 @@ def train(folder: Path, overrides: Sequence[str], dies_at: int | None = None) ->
 def go_on(folder: Path, dies_at: int | None = None) -> None:
     die_at(dies_at)
     quietly(folder, cr.resume)
+
+
+def train_until_it_is_made(folder: Path, overrides: Sequence[str]) -> None:
+    """A run, whose process is killed as soon as MLflow has it."""
+    start = Run.start
+
+    def deadly(self: Run, *given: Any) -> None:
+        start(self, *given)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Run.start = deadly  # type: ignore[method-assign]
+    quietly(folder, lambda: cr.train(overrides))
 
 
 def die_at(update: int | None) -> None:
@@ -163,6 +176,17 @@ def killed_again_and_again(place: Path, overrides: Sequence[str], updates: int) 
 def test_a_run_that_is_killed_at_any_update_ends_as_if_it_had_not_been(tmp_path, overrides):
     given = ["experiment=xor", *ALWAYS, "trainer.epochs=6", "trainer.batch_size=2", *overrides]
     killed_again_and_again(tmp_path, given, 12)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_as_soon_as_it_is_made_goes_on(tmp_path):
+    given, new = ["experiment=xor", *ALWAYS, "trainer.epochs=3"], folders(tmp_path)
+    whole, folder = new(), new()
+    done(train, whole, given)
+    assert done(train_until_it_is_made, folder, given) == -signal.SIGKILL
+    assert [run["status"] for run in what_is_recorded(folder)] == ["RUNNING"]
+    assert done(go_on, folder) == 0
+    assert what_is_recorded(folder) == what_is_recorded(whole)
 
 
 @pytest.mark.soak  # some 1,000 processes for each optimizer
