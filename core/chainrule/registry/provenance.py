@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -69,7 +70,7 @@ def with_inner(components: Iterable[Component]) -> Iterator[Component]:
     stands for them."""
     for component in components:
         yield component
-        for field in fields_of(type(component)):
+        for field in fields_of(type(component)) if is_dataclass(component) else ():
             if field.kind is not None:
                 given = getattr(component, field.name)
                 yield from with_inner(_made(field.kind, given if isinstance(given, (list, tuple)) else [given]))

@@ -36,6 +36,10 @@ class Theirs(Around):
     inner: str | Mapping[str, Any] | cr.Optimizer | None = None  # type: ignore[assignment]
 
 
+class Plain(cr.Callback):
+    """Written in a notebook, and no dataclass."""
+
+
 @dataclass
 class Mixed(cr.Dataset):
     """Several datasets, one after the other."""
@@ -77,5 +81,5 @@ OWN = f"chainrule {cr.__version__}"
 )
 def test_those_in_its_fields_are_named_too(component: cr.Component, found: dict[str, str]) -> None:
     """Or a run would be taken for equal to one with another version of the inner one."""
-    assert provenance([component]) == found
+    assert provenance([component, Plain()]) == found
     assert supplier(component) == "acme 2.0"
