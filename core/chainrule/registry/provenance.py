@@ -70,7 +70,8 @@ def with_inner(components: Iterable[Component]) -> Iterator[Component]:
     stands for them."""
     for component in components:
         yield component
-        for field in fields_of(type(component)) if is_dataclass(component) else ():
+        fields = fields_of(type(component)) if is_dataclass(component) else ()
+        for field in fields:
             if field.kind is not None:
                 given = getattr(component, field.name)
                 yield from with_inner(_made(field.kind, given if isinstance(given, (list, tuple)) else [given]))
