@@ -8,7 +8,7 @@ from dataclasses import is_dataclass
 from importlib.metadata import version
 from typing import Any
 
-from chainrule.contract.fields import fields_of
+from chainrule.contract.fields import Field, fields_of
 from chainrule.contract.kinds import Component
 from chainrule.errors import ConfigError, UnknownName
 from chainrule.registry.making import make
@@ -70,7 +70,7 @@ def with_inner(components: Iterable[Component]) -> Iterator[Component]:
     stands for them."""
     for component in components:
         yield component
-        fields = fields_of(type(component)) if is_dataclass(component) else ()
+        fields: tuple[Field, ...] = fields_of(type(component)) if is_dataclass(component) else ()
         for field in fields:
             if field.kind is not None:
                 given = getattr(component, field.name)
