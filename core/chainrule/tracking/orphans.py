@@ -8,10 +8,12 @@ from chainrule.process.liveness import is_gone
 from chainrule.tracking.tags import ERROR, PROCESS
 
 
-def close_orphans(client: Any, experiment_id: str) -> list[str]:
-    """Give the status KILLED to each run of an experiment that is RUNNING, and whose process is gone; their ids."""
+def close_orphans(client: Any) -> list[str]:
+    """Give the status KILLED to each run of a store that is RUNNING, and whose process is gone; their ids, the latest
+    first."""
     closed = []
-    for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    for run in client.search_runs(experiments, "attributes.status = 'RUNNING'"):
         told = run.data.tags.get(PROCESS)
         # Looked at again: it may have ended well since, and then gone.
         if told and is_gone(told) and client.get_run(run.info.run_id).info.status == "RUNNING":

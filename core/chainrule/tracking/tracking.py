@@ -111,18 +111,17 @@ class Tracking:
         return in_thread("mlflow", ask, cut=True)
 
     def close_orphans(self) -> None:
-        """Give a status to runs of this experiment whose process was killed, as far as the store answers; a warning
-        says how they go on.
+        """Give a status to runs of this store whose process was killed, as far as it answers; a warning says how they
+        go on.
 
         Raises:
             TrackingError: the store cannot be used.
         """
-        experiment_id = self.prepare()
-        if experiment_id is None:
+        if self.prepare() is None:
             return
-        closed = self._answer_of(self._ask(lambda client: close_orphans(client, experiment_id)))
+        closed = self._answer_of(self._ask(close_orphans))
         if closed:
-            more = f", as {len(closed) - 1} others of {self.experiment} were" if len(closed) > 1 else ""
+            more = f", as {len(closed) - 1} others were" if len(closed) > 1 else ""
             log.warning("The run %s was killed%s. To go on with it: chainrule resume %s", closed[0], more, closed[0])
 
     def finished(self, config_digest: str, needs: str, read: Callable[[Path, Mapping[str, str]], object]) -> str | None:

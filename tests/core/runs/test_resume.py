@@ -313,7 +313,7 @@ def test_one_that_was_killed_is_found_by_the_next_command_and_goes_on(program, t
         training.kill()
     [run] = recorded(tmp_path)
     assert run.info.status == "RUNNING"
-    program("train", "experiment=spirals", "trainer.epochs=1", "tracking.figures=false")
+    program("train", "experiment=xor", "trainer.epochs=1", "tracking.figures=false")  # of whatever experiment
     assert f"The run {run.info.run_id} was killed. To go on with it: chainrule resume {run.info.run_id}" in caplog.text
     again = program("resume", run.info.run_id)
     assert again.status == 0, again.err
