@@ -230,6 +230,7 @@ def test_runs_that_are_killed_at_random_moments(tmp_path, monkeypatch, experimen
     new, moments = folders(tmp_path), random.Random(0)
     given = [f"experiment={experiment}", *ALWAYS, "tracking.checkpoint_seconds=0.2"]
     given += ["trainer.epochs=2"] if experiment == "mnist" else []
+    done(train, new(), given)  # the first process waits for the imports of the one that all others are forked from
     whole = new()
     start = time.time()
     done(train, whole, given)
