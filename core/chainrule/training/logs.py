@@ -32,10 +32,8 @@ class Logs:
 
     def log(self, name: str, value: float) -> None:
         """Have a value among the epoch's metrics: see ``Training.log``."""
-        self._listeners.require_declared(name)
-        own = {f"{split}/{measured}" for split in ("train", "validation") for measured in self._running.names()}
-        if name in own or name in BESIDE:
-            raise ContractError(f'a callback logs "{name}", which the training measures itself: choose another name')
+        if name not in self._running.logged:  # else it was looked at before: many log at every batch
+            self._require_free(name)
         try:
             number = float(value)
         except (TypeError, ValueError):
@@ -47,6 +45,13 @@ class Logs:
             self.history.amend(name, number)
         else:
             raise ContractError(f'a callback logs "{name}" before the first epoch: do so from on_epoch_start on')
+
+    def _require_free(self, name: str) -> None:
+        """Refuse a name that no callback declares, or that the training has taken."""
+        self._listeners.require_declared(name)
+        own = {f"{split}/{measured}" for split in ("train", "validation") for measured in self._running.names()}
+        if name in own or name in BESIDE:
+            raise ContractError(f'a callback logs "{name}", which the training measures itself: choose another name')
 
     def figure(self, name: str, figure: Any) -> None:
         """Have a figure among those of the run: see ``Training.figure``."""
