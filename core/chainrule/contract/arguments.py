@@ -143,11 +143,10 @@ def require_labels(y: Array, classes: int, sample: str, there: str) -> None:
     Raises:
         DataError: naming the first that is not.
     """
-    wrong = np.flatnonzero((y < 0) | (y >= classes))
+    wrong = np.argwhere((y < 0) | (y >= classes))
     if len(wrong):
-        raise DataError(
-            f"label {y[wrong[0]]:.0f} of {sample} {wrong[0]} is out of range: {there}, for labels 0 to {classes - 1}"
-        )
+        label, row = y[tuple(wrong[0])], wrong[0][0]
+        raise DataError(f"label {label:.0f} of {sample} {row} is out of range: {there}, for labels 0 to {classes - 1}")
 
 
 def require_finite(which: str, arrays: Sequence[Array], as_dtype: str = "") -> None:

@@ -127,22 +127,92 @@ class Scope(Protocol):
 
     dtype: np.dtype[Any]
 
-    def parameter(self, name: str, shape: Shape, initializer: Any, decay: bool) -> Parameter: ...
+    def parameter(self, name: str, shape: Shape, initializer: Any, decay: bool, trainable: bool) -> Parameter: ...
+    def shared(self, name: str) -> Parameter: ...
     def buffer(self, name: str, shape: Shape, value: Any) -> Buffer: ...
-    def child(self, owner: Layer, field: str, given: Any) -> Any: ...
+    def child(self, owner: Any, field: str, given: Any) -> Any: ...
     def rng(self) -> np.random.Generator: ...
 
 
-class Layer(Component):
+class Built(Component):
+    """What components share that a network builds, layers and activations: what they may declare in ``build``."""
+
+    def parameter(
+        self, name: str, shape: Shape, initializer: Any, decay: bool = True, trainable: bool = True
+    ) -> Parameter:
+        """Declare a trained array. Its ``value`` and ``grad`` exist once the whole network is built.
+
+        Args:
+            name: unique in this layer; the network calls it ``"0.dense.W"``.
+            shape: its shape; the last axis is ``fan_out`` for initializers that ask.
+            initializer: an ``Initializer``, its name, or ``{name: ..., ...}``.
+            decay: whether weight decay and regularizers act on it (weights: yes; biases: no).
+            trainable: whether a training moves it. One that is frozen is saved, and its gradient is computed; to
+                optimizers and callbacks that is 0, and no decay acts on it.
+        """
+        return self._scope().parameter(name, shape, initializer, decay, trainable)
+
+    def shared(self, name: str) -> Parameter:
+        """A parameter that an earlier layer declared, by its full name, ``"0.embedding.W"``: the same numbers, which
+        are trained and saved once. Its ``grad`` is one of its own, to be written as any other; the network adds it to
+        the first one's.
+
+        Raises:
+            ConfigError: no earlier layer has it.
+        """
+        return self._scope().shared(name)
+
+    def buffer(self, name: str, shape: Shape, value: Any = 0.0) -> Buffer:
+        """Declare an array that is kept and saved but not trained, such as running statistics; ``value`` fills it."""
+        return self._scope().buffer(name, shape, value)
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """This layer's own stream of random numbers."""
+        return self._scope().rng()
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The network's dtype: float32 or float64."""
+        return self._scope().dtype
+
+    def _scope(self) -> Scope:
+        scope: Scope | None = self.__dict__.get("_lent_scope")
+        if scope is None:
+            raise ContractError(
+                f"{type(self).__name__} is not part of a network yet: parameters, buffers, children and rng are to "
+                "be had from build() on"
+            )
+        return scope
+
+
+class Layer(Built):
     """A step of a network: $y = f(x)$, with the gradient of the loss passed back through it.
 
     An author writes ``build``, ``forward`` and ``backward``. ``build`` may call ``parameter``, ``buffer`` and
     ``child``, and from then on there are ``rng`` and ``dtype``. A layer never writes to ``x`` or ``dy``, and keeps
     nothing on ``self`` that leads back to ``self``: what it keeps goes with its network.
+
+    A layer whose ``forward`` has a third parameter, ``mask``, is given the mask of the batch where there is one: bool,
+    ``(batch, steps)``, True where a step counts; else None.
+
+    Attributes:
+        input_dtype: ``"int64"`` for a layer that takes whole numbers, such as the ids of words: it stands first in a
+            network, and is given them exactly. Its ``backward`` returns zeros of the network's dtype.
     """
 
     kind = "layer"
     required = {"build": ("input_shape",), "forward": ("x", "training"), "backward": ("dy",)}
+
+    @property
+    def input_dtype(self) -> str | None:
+        """A class attribute, or a property where it depends on fields, or on a layer within this one."""
+        return None
+
+    @property
+    def input_range(self) -> range | None:
+        """Which whole numbers a layer with ``input_dtype`` takes, ``range(self.tokens)``: others are refused."""
+        return None
 
     def build(self, input_shape: Shape) -> Shape:
         """Declare parameters, buffers and children, and return the output's shape. Both shapes are of one sample,
@@ -167,21 +237,6 @@ class Layer(Component):
         """As ``backward``, where nobody needs ``dx``, as in a network's first layer. May be written to save work."""
         self.backward(dy)
 
-    def parameter(self, name: str, shape: Shape, initializer: Any, decay: bool = True) -> Parameter:
-        """Declare a trained array. Its ``value`` and ``grad`` exist once the whole network is built.
-
-        Args:
-            name: unique in this layer; the network calls it ``"0.dense.W"``.
-            shape: its shape; the last axis is ``fan_out`` for initializers that ask.
-            initializer: an ``Initializer``, its name, or ``{name: ..., ...}``.
-            decay: whether weight decay and regularizers act on it (weights: yes; biases: no).
-        """
-        return self._scope().parameter(name, shape, initializer, decay)
-
-    def buffer(self, name: str, shape: Shape, value: Any = 0.0) -> Buffer:
-        """Declare an array that is kept and saved but not trained, such as running statistics; ``value`` fills it."""
-        return self._scope().buffer(name, shape, value)
-
     def child(self, field: str, given: Any) -> Any:
         """The component that a field of this layer holds, as a private, fresh instance that the network knows of.
 
@@ -191,31 +246,19 @@ class Layer(Component):
         """
         return self._scope().child(self, field, given)
 
-    @property
-    def rng(self) -> np.random.Generator:
-        """This layer's own stream of random numbers."""
-        return self._scope().rng()
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The network's dtype: float32 or float64."""
-        return self._scope().dtype
+class Activation(Built):
+    """An elementwise (or row by row) function $a = f(z)$. Usable as a layer, or by name in a layer's ``activation``.
 
-    def _scope(self) -> Scope:
-        scope: Scope | None = self.__dict__.get("_lent_scope")
-        if scope is None:
-            raise ContractError(
-                f"{type(self).__name__} is not part of a network yet: parameters, buffers, children and rng are to "
-                "be had from build() on"
-            )
-        return scope
-
-
-class Activation(Component):
-    """An elementwise (or row by row) function $a = f(z)$. Usable as a layer, or by name in a layer's ``activation``."""
+    One that learns may write ``build(input_shape)``, and declare its parameters there as a layer does; ``backward``
+    writes their gradients.
+    """
 
     kind = "activation"
     required = {"forward": ("z",), "backward": ("da",)}
+
+    def build(self, input_shape: Shape) -> None:
+        """May declare parameters and buffers; ``input_shape`` is that of one sample, and of its output too."""
 
     def forward(self, z: Array) -> Array:
         """``z``: any shape. Returns ``a``, of the same shape and dtype, and keeps what ``backward`` needs."""
@@ -230,10 +273,16 @@ class Loss(Component):
     """How wrong predictions are: a mean over the batch.
 
     ``target`` has the shape and dtype of ``prediction``. Classes given as whole numbers are made one-hot on the way,
-    unless the loss says ``integer_targets = True``: then such targets come as they are, integers of shape ``(batch,)``.
+    unless the loss says ``integer_targets = True``: then such targets come as they are, integers of shape ``(batch,)``,
+    or ``(batch, *steps)`` for predictions ``(batch, *steps, classes)``. A loss whose targets are of another shape says
+    so in ``target_shape``.
+
+    Samples may have weights, and steps of them a mask: that is not the loss's to know. The network takes ``rows``, or,
+    of a loss that does not write it, the loss of each sample alone, weighs them, and the rows of the gradient.
 
     Attributes:
         integer_targets: see above.
+        target_dtype: of the targets of a loss that writes ``target_shape``: ``"int64"``, or None, the network's.
         default_for: the tasks for which this loss is picked where none is named.
         fuses_with: the name of the last activation that this loss can take over, working from its input, the logits:
             then ``forward_logits`` and ``backward_logits`` are to be written too. Such a loss, where it is not for
@@ -247,6 +296,7 @@ class Loss(Component):
     required = {"output": ("task", "classes"), "forward": ("prediction", "target"), "backward": ()}
 
     integer_targets: ClassVar[bool] = False
+    target_dtype: ClassVar[str | None] = None
     default_for: ClassVar[tuple[Task, ...]] = ()
     fuses_with: ClassVar[str | None] = None
     of_differences: ClassVar[bool] = False
@@ -263,8 +313,17 @@ class Loss(Component):
         """
         raise NotImplementedError
 
+    def target_shape(self, output_shape: Shape) -> Shape | None:
+        """May say the shape of one sample's target, for a network with that output; None: see above."""
+        return None
+
     def forward(self, prediction: Array, target: Array) -> float:
         """``prediction``: ``(batch, *output)``, what the network's last activation gives. Returns the mean loss."""
+        raise NotImplementedError
+
+    def rows(self) -> Array:
+        """May give the losses of which the last ``forward``, or ``forward_logits``, gave the mean: ``(batch,)``, or
+        ``(batch, *steps)`` or more where it is a mean over these too, so that each step can be weighed by itself."""
         raise NotImplementedError
 
     def backward(self) -> Array:
@@ -300,6 +359,12 @@ class Optimizer(Component):
         lr: the learning rate, a field that every optimizer has.
         slots: the names of its state vectors.
         whole_parameters: true for one call per parameter, in its own shape, in place of blocks of the flat vector.
+            ``update`` may then have the parameters ``name``, such as ``"0.dense.W"``, and ``decay``, whether it is a
+            weight, and is given them by name.
+        whole_vector: true for one call with the whole flat vector. ``update`` may then have the parameter ``evaluate``.
+
+    An optimizer around another one has it in a field, ``optimizer: str | Mapping[str, Any] | Optimizer``, and says its
+    ``lr``, ``weight_decay``, ``slots`` and ``whole_parameters`` as properties.
     """
 
     kind = "optimizer"
@@ -308,6 +373,7 @@ class Optimizer(Component):
     lr: float
     slots: ClassVar[tuple[str, ...]] = ()
     whole_parameters: ClassVar[bool] = False
+    whole_vector: ClassVar[bool] = False
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         """Move ``theta`` in place. ``grad`` may be overwritten.
@@ -317,6 +383,11 @@ class Optimizer(Component):
             slots: name to array, each shaped as ``theta``; to be changed in place.
             step: counts from 1.
             lr: the scheduled learning rate, which is to be used in place of the field.
+
+        With ``whole_vector = True`` a last argument ``evaluate`` may be asked for. ``evaluate()`` computes loss and
+        gradient of the running batch anew, for what ``theta`` holds at that moment: it returns the loss, and writes the
+        gradient into ``grad``. What layers draw is the same as before, and buffers stay as the first pass left them.
+        Callbacks do not hear of it.
         """
         raise NotImplementedError
 
@@ -366,12 +437,28 @@ class Schedule(Component):
         """
         raise NotImplementedError
 
+    def observe(self, metrics: Mapping[str, float]) -> None:
+        """May look at what an epoch measured, by name, ``"validation/loss"``, once it has ended: a schedule that does
+        gives factors that depend on it, too."""
+
+    def state(self) -> dict[str, Any]:
+        """What it has gathered, as ``Callback.state``."""
+        return gathered(self)
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what ``state`` gave."""
+        take_over(self, state)
+
 
 class Metric(Component):
     """A number that people read, gathered over batches of any cut.
 
     ``target`` holds integer classes of shape ``(batch,)`` for a multiclass task; otherwise numbers shaped as
-    ``prediction``, 0 or 1 for a binary task.
+    ``prediction``, 0 or 1 for a binary task. Steps that a mask leaves out are left out before: of predictions
+    ``(batch, steps, units)`` those that count come as ``(n, units)``.
+
+    A metric whose ``update`` has a third parameter, ``weight``, is given the weights of the samples, ``(batch,)``, or
+    None. One that has it not, and is a mean over samples, is weighed by its values for each sample alone.
 
     Attributes:
         tasks: for which tasks it is meant.
@@ -443,6 +530,31 @@ class Callback(Component):
 
     def on_epoch_start(self, trainer: Training) -> None:
         """``trainer.epoch`` (from 1) begins; of one that was cut, only the first time."""
+
+    def on_order(self, trainer: Training, order: Array, rng: np.random.Generator) -> Array | None:
+        """May choose the order of the samples of the epoch that begins, as in a curriculum.
+
+        Args:
+            order: their positions, ``(n,)``, shuffled if the training shuffles; not to be written to.
+            rng: a stream of this callback's own for this epoch.
+
+        Returns:
+            Positions, of which some may be left out or come again; None leaves ``order`` as it is. Of each epoch as
+            many.
+        """
+
+    def on_batch(self, trainer: Training, x: Array, y: Array, rng: np.random.Generator) -> tuple[Array, Array] | None:
+        """May change a batch before it is learned from: augmentation, mixup.
+
+        Args:
+            x: ``(batch, *input_shape)``. y: targets as the loss takes them. Neither is to be written to.
+            rng: a stream of this callback's own for this step.
+
+        Returns:
+            Both, of the same shapes and dtypes; ``y`` of classes may be one-hot or a distribution, ``(batch,
+            classes)``. None leaves the batch as it is. Metrics of the training data are taken with the targets as they
+            were.
+        """
 
     def on_gradient(self, trainer: Training) -> None:
         """The gradient of a batch stands in ``trainer.network.parameters.grad``, and may be changed there; the update

@@ -23,13 +23,17 @@ class Parameter:
     """A trained array: ``value`` and ``grad`` are views of the network's flat vectors.
 
     Both exist once the whole network is built. Assigning to them copies into the view.
+
+    Attributes:
+        trainable: whether a training moves it; it may be set between two calls of ``Trainer.fit``.
     """
 
-    def __init__(self, name: str, shape: Shape, initializer: Any, decay: bool) -> None:
+    def __init__(self, name: str, shape: Shape, initializer: Any, decay: bool, trainable: bool = True) -> None:
         self.name = name
         self.shape = tuple(int(n) for n in shape)
         self.initializer = initializer
         self.decay = decay
+        self.trainable = trainable
         self.offset = -1  # of its first number in the flat vector
         self._value: Array | None = None
         self._grad: Array | None = None
@@ -66,6 +70,10 @@ class Parameter:
         self.offset = offset
         self._value = theta[offset : offset + self.size].reshape(self.shape)
         self._grad = grad[offset : offset + self.size].reshape(self.shape)
+
+    def follow(self, owner: Parameter) -> None:
+        """Have the numbers of another one, and a gradient of its own."""
+        self._value, self._grad = owner.value, np.zeros_like(owner.grad)
 
     def __repr__(self) -> str:
         return f"Parameter({self.name!r}, shape={self.shape}, decay={self.decay})"

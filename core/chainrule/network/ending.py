@@ -9,6 +9,7 @@ from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.kinds import Activation, Loss
 from chainrule.errors import ConfigError
 from chainrule.network.stack import Step
+from chainrule.network.weighing import Weighing
 from chainrule.registry.registry import registry
 
 ROUNDING = 1e-3  # by which probabilities may miss 0 and 1
@@ -23,20 +24,21 @@ class Ending:
 
     def __init__(self, loss: Loss, output_shape: Shape) -> None:
         self._loss = loss
+        self._weighing = Weighing(loss)
         # What fuses with an activation and is not for regression is a cross-entropy: it takes a logarithm of
         # probabilities, which it cannot make itself where another activation, or none, stands before it.
         self._needs_probabilities = loss.fuses_with is not None and "regression" not in tasks_of(loss, output_shape)
 
-    def forward(self, y: Array, target: Array) -> float:
+    def forward(self, y: Array, target: Array, weight: Array | None = None) -> float:
         """The mean loss, from what the steps of the stack give."""
         self.prediction = y
         if self._needs_probabilities:
             self._require_probabilities(y)
-        return self._loss.forward(y, target)
+        return self._weighing.value(self._loss.forward, y, target, weight)
 
     def backward(self) -> Array:
         """The gradient with respect to what ``forward`` was given."""
-        return self._loss.backward()
+        return self._weighing.gradient(self._loss.backward())
 
     def output(self, y: Array) -> Array:
         """The network's output, from what the steps of the stack give."""
@@ -56,16 +58,17 @@ class FusedEnding:
 
     def __init__(self, loss: Loss, activation: Activation) -> None:
         self._loss = loss
+        self._weighing = Weighing(loss)
         self._activation = activation
         self._logits: Array | None = None
         self._prediction: Array | None = None
 
-    def forward(self, logits: Array, target: Array) -> float:
+    def forward(self, logits: Array, target: Array, weight: Array | None = None) -> float:
         self._logits, self._prediction = logits, None
-        return self._loss.forward_logits(logits, target)
+        return self._weighing.value(self._loss.forward_logits, logits, target, weight)
 
     def backward(self) -> Array:
-        return self._loss.backward_logits()
+        return self._weighing.gradient(self._loss.backward_logits())
 
     @property
     def prediction(self) -> Array:

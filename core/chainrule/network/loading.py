@@ -13,9 +13,10 @@ import numpy as np
 from chainrule.contract.arguments import require_dtype, require_list, require_path, require_shape
 from chainrule.contract.arrays import Array, Shape
 from chainrule.errors import ConfigError, DataError, within
+from chainrule.network.blueprint import Blueprint
 from chainrule.network.files import read
 from chainrule.network.network import Network
-from chainrule.network.stack import Blueprint, Stack
+from chainrule.network.stack import Stack
 from chainrule.registry.provenance import require_installed
 from chainrule.words import SHOWN, quoted
 

@@ -9,6 +9,7 @@ from chainrule.contract.arrays import Array, Task, batches
 from chainrule.contract.kinds import Metric
 from chainrule.errors import ConfigError, within
 from chainrule.network.targets import Targets
+from chainrule.network.weighing import name_of, tell, weighable
 from chainrule.registry.making import own
 from chainrule.registry.registry import registry
 
@@ -37,20 +38,23 @@ class Measured(Protocol):
 
     @property
     def prediction(self) -> Array: ...
-    def compute_loss(self, x: Array, target: Array, training: bool) -> float: ...
+    def loss_of(self, x: Array, targets: Targets, training: bool) -> float: ...
 
 
 def measured(
     network: Measured, x: Array, targets: Targets, metrics: Sequence[Metric], batch_size: int = 256
 ) -> dict[str, Any]:
     """The loss and each metric over all of what ``Network.pair`` gave, by name, without training."""
-    total = 0.0
+    total, weight = 0.0, 0.0
+    metrics = weighable(metrics, targets)
     for metric in metrics:
         metric.reset()
     for rows in batches(len(x), batch_size):
         batch = targets.rows(rows)
-        total += network.compute_loss(x[rows], batch.loss, training=False) * len(batch.loss)
+        count = batch.weighs
+        total += network.loss_of(x[rows], batch, training=False) * count
+        weight += count
         for metric in metrics:
-            metric.update(network.prediction, batch.metric)
-    named = {registry().name_of(metric): metric.compute() for metric in metrics}
-    return {"loss": total / len(x), **named}
+            tell(metric, network.prediction, batch)
+    named = {name_of(metric): metric.compute() for metric in metrics}
+    return {"loss": total / weight, **named}

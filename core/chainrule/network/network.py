@@ -6,9 +6,7 @@ layers in reverse, each applying the chain rule to its own function (Rumelhart, 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,25 +17,25 @@ from chainrule.contract.arguments import (
     require_dtype,
     require_finite,
     require_list,
-    require_path,
     require_shape,
 )
 from chainrule.contract.arrays import Array, Shape, Task, batches, stream
 from chainrule.contract.kinds import Activation, Layer, Loss
-from chainrule.contract.parameters import Parameters, Snapshot
+from chainrule.contract.parameters import Parameters
 from chainrule.errors import ConfigError, FieldError, within
+from chainrule.network.blueprint import Blueprint
 from chainrule.network.ending import TASKS, ending_of, tasks_of
-from chainrule.network.files import write
+from chainrule.network.keeping import Kept
 from chainrule.network.measuring import measured, metrics_for
-from chainrule.network.stack import Blueprint, Stack, Step
+from chainrule.network.stack import Stack, Step, whole_numbers_of
 from chainrule.network.summary import described, summary_of
-from chainrule.network.targets import Targets, as_inputs, as_numbers, prepared, required_scale, task_of
-from chainrule.registry.making import fresh, spec_of
-from chainrule.registry.provenance import provenance, require_registered
+from chainrule.network.targets import Targets, as_inputs, as_numbers, prepared, required_scale, shaped, task_of
+from chainrule.network.weighing import steps_that_count, weighed
+from chainrule.registry.registry import registry
 from chainrule.words import quoted
 
 
-class Network:
+class Network(Kept):
     """A network and its loss.
 
     Args:
@@ -85,7 +83,11 @@ class Network:
         with within("layers"):
             self._stack = Stack(layers, blueprint, fuses_with=self.loss.fuses_with)
             self.output_shape = self._stack.build(self.input_shape)
+        self._whole = whole_numbers_of(self.steps)
         self.parameters = Parameters.allocate(blueprint.parameters, self.dtype)
+        self._shared = blueprint.shared
+        for shared, first in self._shared:
+            shared.follow(first)
         self.buffers = blueprint.buffers
         self.components = blueprint.components
         self._streams = blueprint.streams
@@ -123,17 +125,23 @@ class Network:
 
     # ---- one step of learning
 
-    def compute_loss(self, x: Array, target: Array, training: bool) -> float:
+    def compute_loss(
+        self, x: Array, target: Array, training: bool, weight: Array | None = None, mask: Array | None = None
+    ) -> float:
         """The forward pass: the mean loss over one batch.
 
         Args:
             x: ``(batch, *input_shape)``, of the network's dtype.
-            target: the ``loss`` part of ``targets(y)``.
+            target, weight, mask: the ``loss``, ``weight`` and ``mask`` of ``targets(y)``.
 
         Raises:
             ConfigError: the loss takes probabilities, and the output is none.
         """
-        return self._ending.forward(self._stack.forward(x, training), target)
+        return self._ending.forward(self._stack.forward(x, training, mask), target, weight)
+
+    def loss_of(self, x: Array, targets: Targets, training: bool) -> float:
+        """The same with the targets of ``pair``."""
+        return self.compute_loss(x, targets.loss, training, targets.weight, targets.mask)
 
     @property
     def prediction(self) -> Array:
@@ -144,38 +152,53 @@ class Network:
     def compute_gradient(self) -> None:
         """The backward pass: writes the gradient of the last ``compute_loss`` into ``parameters.grad``."""
         self._stack.backward_parameters(self._ending.backward())
+        for shared, first in self._shared:
+            first.grad += shared.grad
 
-    def loss_and_gradient(self, x: Any, y: Any) -> tuple[float, Array]:
+    def loss_and_gradient(self, x: Any, y: Any, weight: Any = None, mask: Any = None) -> tuple[float, Array]:
         """The loss of one training step, and its gradient: a copy of ``parameters.grad``.
 
         Args:
             x: ``(batch, *input_shape)``.
             y: integer classes ``(batch,)``, one-hot ``(batch, classes)``, or numbers shaped as the output.
+            weight, mask: as ``Split`` has them.
         """
-        inputs, targets = self.pair(x, y)
-        loss = self.compute_loss(inputs, targets.loss, training=True)
+        inputs, targets = self.pair(x, y, weight=weight, mask=mask)
+        loss = self.loss_of(inputs, targets, training=True)
         self.compute_gradient()
         return loss, self.parameters.grad.copy()
 
     # ---- use
 
-    def predict(self, x: Any, batch_size: int = 256) -> Array:
-        """What the output layer gives, in the targets' units: ``(n, *output_shape)``, a new array."""
+    def predict(self, x: Any, batch_size: int = 256, mask: Any = None) -> Array:
+        """What the output layer gives, in the targets' units: ``(n, *output_shape)``, a new array; ``mask`` as
+        ``Split`` has it."""
         batch_size = require_count("batch_size", batch_size)
         x = self.inputs(x)
+        steps = None if mask is None else steps_that_count(mask, len(x), self.input_shape)
         result = np.empty((len(x), *self.output_shape), self.dtype)
         for rows in batches(len(x), batch_size):
-            result[rows] = self._ending.output(self._stack.forward(x[rows], training=False))
+            y = self._stack.forward(x[rows], training=False, mask=None if steps is None else steps[rows])
+            result[rows] = self._ending.output(y)
         return self._in_units(result)
 
     def _in_units(self, output: Array) -> Array:
         return output if self.target_scale is None else self.target_scale.in_units(output)
 
-    def evaluate(self, x: Any, y: Any, metrics: Sequence[Any] = (), batch_size: int = 256) -> dict[str, Any]:
-        """The loss and each metric over all of ``(x, y)``, by name, without training."""
+    def evaluate(
+        self,
+        x: Any,
+        y: Any,
+        metrics: Sequence[Any] = (),
+        batch_size: int = 256,
+        weight: Any = None,
+        mask: Any = None,
+    ) -> dict[str, Any]:
+        """The loss and each metric over all of ``(x, y)``, by name, without training; ``weight`` and ``mask`` as
+        ``Split`` has them."""
         batch_size = require_count("batch_size", batch_size)
         require_list("metrics", metrics)
-        inputs, targets = self.pair(x, y)
+        inputs, targets = self.pair(x, y, weight=weight, mask=mask)
         return measured(self, inputs, targets, metrics_for(self.task, metrics), batch_size)
 
     def trace(self, x: Any) -> list[tuple[str, Array]]:
@@ -191,12 +214,13 @@ class Network:
     # ---- what goes in
 
     def inputs(self, x: Any) -> Array:
-        """``x`` as an array of the network's dtype.
+        """``x`` as an array of the network's dtype, or of whole numbers, where its first layer takes such.
 
         Raises:
-            ShapeError: it is not ``(batch, *input_shape)``. DataError: it does not hold numbers.
+            ShapeError: it is not ``(batch, *input_shape)``. DataError: it does not hold numbers, or not those that the
+                first layer takes.
         """
-        return as_inputs(x, self.input_shape, self.dtype)
+        return as_inputs(x, self.input_shape, self.dtype, self._whole)
 
     def targets(self, y: Any) -> Targets:
         """``y`` as the loss and the metrics want it. The first ones tell the task, where it was not given.
@@ -207,10 +231,14 @@ class Network:
         y = as_numbers(y)
         if self.task is None:
             self.task = task_of(y, self.output_shape, tasks_of(self.loss, self.output_shape))
+        shape = self.loss.target_shape(self.output_shape)
+        if shape is not None:
+            return shaped(y, shape, np.dtype(self.loss.target_dtype or self.dtype), registry().name_of(self.loss))
         return prepared(y, self.task, self.output_shape, self.dtype, self.loss.integer_targets, self.target_scale)
 
-    def pair(self, x: Any, y: Any, which: str = "given") -> tuple[Array, Targets]:
-        """``inputs(x)`` and ``targets(y)``, as many of the one as of the other; ``which`` is what messages call them.
+    def pair(self, x: Any, y: Any, which: str = "given", weight: Any = None, mask: Any = None) -> tuple[Array, Targets]:
+        """``inputs(x)`` and ``targets(y)``, as many of the one as of the other; ``which`` is what messages call them;
+        ``weight`` and ``mask`` as ``Split`` has them.
 
         Raises:
             DataError: they are not as many, or none, or not finite.
@@ -218,68 +246,9 @@ class Network:
         inputs, targets = self.inputs(x), self.targets(y)
         require_as_many(which, inputs, targets.loss)
         require_finite(which, (inputs, targets.loss), f" as {self.dtype}")
-        return inputs, targets
-
-    # ---- keeping
-
-    def snapshot(self) -> Snapshot:
-        """A copy of all parameters and buffers, for ``restore``."""
-        return Snapshot(self.parameters.theta.copy(), [buffer.value.copy() for buffer in self.buffers])
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Take back what ``snapshot`` kept."""
-        self.parameters.theta[...] = snapshot.theta
-        for buffer, value in zip(self.buffers, snapshot.buffers):
-            buffer.value = value
-
-    def architecture(self) -> dict[str, Any]:
-        """All that ``Network`` needs to build it again, as plain values."""
-        layers, loss = [spec_of(layer) for layer in self._stack.given], spec_of(self.loss)
-        return {**self._parts(), "layers": layers, "loss": loss, "input_shape": list(self.input_shape)}
-
-    def copy(self, dtype: str | None = None) -> Network:
-        """A network of its own with the same values, if need be in another dtype."""
-        twin = Network(**{**self._parts(), "dtype": self.dtype.name if dtype is None else dtype})
-        twin.restore(self.snapshot())
-        return twin
-
-    def _parts(self) -> dict[str, Any]:
-        """All that ``Network`` needs to build it again, as components."""
-        plain = {"input_shape": self.input_shape, "seed": self.seed, "dtype": self.dtype.name, "task": self.task}
-        parts = {"layers": [fresh(layer) for layer in self._stack.given], "loss": fresh(self.loss), **plain}
-        return {**parts, "target_scale": self.target_scale}
-
-    def __reduce__(self) -> Any:
-        # Pickled and deep-copied as what it is built from: views of one array would come back as arrays of their own.
-        return _restored, (self._parts(), self.snapshot(), self.random_state())
-
-    def save(self, path: str | Path) -> None:
-        """Write parameters and buffers to a safetensors file, with the architecture as JSON in its metadata.
-
-        The file takes its place only once it is whole.
-
-        Raises:
-            ConfigError: a component is not registered, so that no file can name it; or there is no such folder.
-        """
-        path = require_path("path", path)
-        if not path.parent.is_dir():
-            raise ConfigError(f"there is no folder {path.parent}", key="path")
-        require_registered(self.components)
-        tensors = {item.name: np.ascontiguousarray(item.value) for item in [*self.parameters, *self.buffers]}
-        metadata = {"architecture": json.dumps(self.architecture()), "components": json.dumps(self.provenance())}
-        write(path, tensors, metadata)
-
-    def provenance(self) -> dict[str, str]:
-        """Which distribution supplied each component: ``{"layer.dense": "chainrule 0.1.0"}``."""
-        return provenance(self.components)
-
-    def random_state(self) -> dict[str, Any]:
-        """The state of each layer's stream of random numbers."""
-        return self._streams.state()
-
-    def set_random_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``random_state`` gave."""
-        self._streams.set_state(state)
+        if weight is None and mask is None:
+            return inputs, targets
+        return inputs, weighed(targets, weight, mask, self.input_shape, self.output_shape)
 
     def summary(self) -> str:
         """A table: each layer, the shape of its output, and its number of parameters."""
@@ -287,10 +256,3 @@ class Network:
 
     def __repr__(self) -> str:
         return f"<Network {described(self.input_shape, self.steps, self.loss, self.dtype.name)}>"
-
-
-def _restored(parts: dict[str, Any], snapshot: Snapshot, random_state: dict[str, Any]) -> Network:
-    network = Network(**parts)
-    network.restore(snapshot)
-    network.set_random_state(random_state)
-    return network

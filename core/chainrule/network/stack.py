@@ -1,122 +1,22 @@
-"""Layers as one list of named steps, and what a layer may do while it is built."""
+"""Layers as one list of named steps."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
-from chainrule.contract.arguments import require_memory
 from chainrule.contract.arrays import Array, Shape
-from chainrule.contract.fields import fields_of
-from chainrule.contract.kinds import Activation, Component, Layer
-from chainrule.contract.parameters import Buffer, Parameter
+from chainrule.contract.kinds import Activation, Layer
+from chainrule.contract.parameters import Parameter
+from chainrule.contract.signatures import takes
 from chainrule.errors import ConfigError, ContractError, UnknownName, did_you_mean, within
-from chainrule.network.streams import Streams
-from chainrule.registry.making import own
+from chainrule.network.blueprint import Blueprint, LayerScope
+from chainrule.network.targets import Whole
 from chainrule.registry.registry import registry
 from chainrule.words import SHOWN, cut, listed, quoted
-
-
-class Blueprint:
-    """What is gathered while the layers of a network are built."""
-
-    def __init__(self, seed: int, dtype: np.dtype[Any]) -> None:
-        self.dtype = dtype
-        self.parameters: list[Parameter] = []
-        self.buffers: list[Buffer] = []
-        self.components: list[Component] = []
-        self.streams = Streams(seed)
-        self._numbers = 0
-        self._given: dict[int, Component] = {}  # by id; kept alive, or the id could be another's later
-
-    def declare(self, name: str, shape: Shape) -> None:
-        """Told of each parameter and buffer before it is made.
-
-        Raises:
-            ConfigError: all of them, with gradients, take more memory than is free.
-        """
-        self._numbers += math.prod(shape)
-        require_memory(f"a network with {name} of shape {quoted(shape)}", 2 * self._numbers * self.dtype.itemsize)
-
-    def component(self, kind: str, given: Any) -> Any:
-        """A private instance of what was given; the same instance may be given only once.
-
-        Not so an initializer, which keeps nothing: a layer may use that of its field for several parameters.
-        """
-        if isinstance(given, Component) and kind != "initializer":
-            if id(given) in self._given:
-                raise ConfigError(
-                    f"one instance of {type(given).__name__} is used twice in this network; make one for each place"
-                )
-            self._given[id(given)] = given
-        component = own(kind, given)
-        self.components.append(component)
-        return component
-
-
-class LayerScope:
-    """What a layer may do while it is built (see ``contract.kinds.Scope``); of it, random numbers remain afterwards."""
-
-    def __init__(self, name: str, blueprint: Blueprint) -> None:
-        self.name = name
-        self.dtype = blueprint.dtype
-        self.activation: Activation | None = None
-        self._streams = blueprint.streams
-        self._blueprint: Blueprint | None = blueprint
-        self._taken: set[str] = set()
-
-    def close(self) -> None:
-        """The layer is built. The blueprint knows each layer: were it kept here, a network that nobody uses any more,
-        with all that its layers hold, would stay until Python searches for garbage."""
-        self._blueprint = None
-
-    def parameter(self, name: str, shape: Shape, initializer: Any, decay: bool) -> Parameter:
-        blueprint, full = self._open("parameter", name), self._full(name)
-        blueprint.declare(full, shape)
-        parameter = Parameter(full, shape, blueprint.component("initializer", initializer), decay)
-        blueprint.parameters.append(parameter)
-        return parameter
-
-    def buffer(self, name: str, shape: Shape, value: Any) -> Buffer:
-        blueprint, full = self._open("buffer", name), self._full(name)
-        blueprint.declare(full, shape)
-        buffer = Buffer(full, np.full(shape, value, self.dtype))
-        blueprint.buffers.append(buffer)
-        return buffer
-
-    def child(self, owner: Layer, field: str, given: Any) -> Any:
-        blueprint = self._open("child", field)
-        kind = {f.name: f.kind for f in fields_of(type(owner))}.get(field)
-        if kind is None:
-            raise ContractError(f"{type(owner).__name__} has no field {field!r} whose type names a kind of component")
-        if kind == "layer":
-            several = isinstance(given, Sequence) and not isinstance(given, str)
-            layers = list(given) if several else [given]
-            places = [f"{field}.{position}" for position in range(len(layers))] if several else [field]
-            return Stack(layers, blueprint, f"{self._full(field)}.", places)
-        with within(field):
-            component = blueprint.component(kind, given)
-        if kind == "activation" and field == "activation":
-            self.activation = component
-        return component
-
-    def rng(self) -> np.random.Generator:
-        return self._streams.of(self.name)
-
-    def _open(self, what: str, name: str) -> Blueprint:
-        if self._blueprint is None:
-            raise ContractError(f"{self.name} declares the {what} {name!r} after it was built: declare it in build()")
-        return self._blueprint
-
-    def _full(self, name: str) -> str:
-        if name in self._taken:
-            raise ContractError(f"{self.name} declares {name!r} twice")
-        self._taken.add(name)
-        return f"{self.name}.{name}"
 
 
 @dataclass(frozen=True)
@@ -124,14 +24,15 @@ class Step:
     """One step of a stack.
 
     ``name``: ``"0.dense"``, or ``"0.dense.relu"`` for the activation of that layer; ``shape``: of a sample after it;
-    ``parameters``: those that its layer declared, with its children's; ``fused``: whether the loss takes this step
-    over, and works from its input.
+    ``parameters``: those that its layer declared, with its children's; ``learns``: whether it has any, or shares some;
+    ``fused``: whether the loss takes this step over, and works from its input.
     """
 
     name: str
     layer: Layer | Activation
     shape: Shape
     parameters: tuple[Parameter, ...] = ()
+    learns: bool = False
     fused: bool = False
 
     @property
@@ -141,6 +42,11 @@ class Step:
         if isinstance(layer, Activation):
             return lambda z, training: layer.forward(z)
         return layer.forward
+
+    @property
+    def takes_mask(self) -> bool:
+        """Whether ``forward`` may be given the batch's mask as well."""
+        return isinstance(self.layer, Layer) and takes(self.layer.forward, "mask")
 
     @property
     def backward(self) -> Callable[[Array], Array]:
@@ -197,18 +103,20 @@ class Stack:
 
     def _add(self, layer: Layer | Activation, name: str, shape: Shape, blueprint: Blueprint) -> Shape:
         """Build one layer, and add its step and that of its activation."""
-        if isinstance(layer, Activation):
-            self.steps.append(Step(name, layer, shape))
-            return shape
         scope = LayerScope(name, blueprint)
         layer.__dict__["_lent_scope"] = scope
-        before = len(blueprint.parameters)
-        shape = _checked_shape(name, layer.build(shape))
+        before = len(blueprint.parameters), len(blueprint.shared)
+        if isinstance(layer, Activation):
+            layer.build(shape)
+        else:
+            shape = _checked_shape(name, layer.build(shape))
         scope.close()
-        self.steps.append(Step(name, layer, shape, tuple(blueprint.parameters[before:])))
+        declared = tuple(blueprint.parameters[before[0] :])
+        self.steps.append(Step(name, layer, shape, declared, bool(declared) or len(blueprint.shared) > before[1]))
         if scope.activation is not None:
             applied = f"{name}.{registry().name_of(scope.activation)}"
-            self.steps.append(Step(applied, scope.activation, shape))
+            with within("activation"):
+                self._add(scope.activation, applied, shape, blueprint)
         return shape
 
     def _fuses(self, last: Layer | Activation) -> bool:
@@ -219,15 +127,20 @@ class Stack:
         """Look up what a pass calls, once."""
         computed = [step for step in self.steps if not step.fused]
         self._forward = [step.forward for step in computed]
+        self._masked = [(cast(Any, step.forward), step.takes_mask) for step in computed]
         self._backward = [step.backward for step in reversed(computed)]
-        trained = [position for position, step in enumerate(computed) if step.parameters]
-        self._first_trained = cast(Layer, computed[trained[0]].layer) if trained else None
+        trained = [position for position, step in enumerate(computed) if step.learns]
+        self._first_trained = computed[trained[0]].layer if trained else None
         self._backward_trained = self._backward[: len(computed) - trained[0] - 1] if trained else []
 
-    def forward(self, x: Array, training: bool) -> Array:
-        """``x``: ``(batch, *input_shape)``."""
-        for forward in self._forward:
-            x = forward(x, training)
+    def forward(self, x: Array, training: bool, mask: Array | None = None) -> Array:
+        """``x``: ``(batch, *input_shape)``; ``mask``: of the batch, for the layers that ask for it."""
+        if mask is None:
+            for forward in self._forward:
+                x = forward(x, training)
+        else:
+            for forward, takes_mask in self._masked:
+                x = forward(x, training, mask) if takes_mask else forward(x, training)
         return x
 
     def backward(self, dy: Array) -> Array:
@@ -242,7 +155,25 @@ class Stack:
             return
         for backward in self._backward_trained:
             dy = backward(dy)
-        self._first_trained.backward_parameters(dy)
+        if isinstance(self._first_trained, Activation):
+            self._first_trained.backward(dy)
+        else:
+            self._first_trained.backward_parameters(dy)
+
+
+def whole_numbers_of(steps: Sequence[Step]) -> Whole | None:
+    """What the first layer says of the whole numbers that it takes; None for one that takes any numbers.
+
+    Raises:
+        ConfigError: another one takes whole numbers.
+    """
+    for step in steps[1:]:
+        if isinstance(step.layer, Layer) and step.layer.input_dtype is not None:
+            raise ConfigError(f"{step.name} takes whole numbers, which no layer gives: put it first", key="layers")
+    first = steps[0].layer
+    if not isinstance(first, Layer) or first.input_dtype is None:
+        return None
+    return Whole(np.dtype(first.input_dtype), first.input_range, registry().name_of(first))
 
 
 def _kind_in_stack(spec: Any) -> str:

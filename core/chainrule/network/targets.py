@@ -17,30 +17,79 @@ from chainrule.words import quoted, sizes
 
 
 class Targets(NamedTuple):
-    """The same targets twice: as the loss takes them, and as the metrics do."""
+    """The same targets twice: as the loss takes them, and as the metrics do.
+
+    ``weight``: how much each sample counts, ``(n,)``, or each step of it, ``(n, *steps)``; ``mask``: which steps of the
+    inputs count, bool, ``(n, *steps)``. None where all count alike.
+    """
 
     loss: Array
     metric: Array
+    weight: Array | None = None
+    mask: Array | None = None
 
     def rows(self, which: Any) -> Targets:
         loss = self.loss[which]
-        return Targets(loss, loss if self.metric is self.loss else self.metric[which])
+        metric = loss if self.metric is self.loss else self.metric[which]
+        if self.weight is None and self.mask is None:
+            return Targets(loss, metric)
+        weight, mask = (None if given is None else given[which] for given in (self.weight, self.mask))
+        return Targets(loss, metric, weight, mask)
+
+    @property
+    def weighs(self) -> float:
+        """How many samples there are, or what they weigh together."""
+        return len(self.loss) if self.weight is None else float(self.weight.sum())
+
+    @property
+    def counts(self) -> Array | None:
+        """Which steps of the targets count, as far as a mask says so: those of weight 0 do not."""
+        return None if self.weight is None or self.weight.ndim == 1 else self.weight > 0
 
 
-def as_inputs(x: Any, input_shape: Shape, dtype: np.dtype[Any]) -> Array:
-    """``x`` as an array of that dtype.
+class Whole(NamedTuple):
+    """That a network takes whole numbers: which ones, and what messages call the layer that says so."""
+
+    dtype: np.dtype[Any]
+    there: range | None
+    layer: str
+
+
+def as_inputs(x: Any, input_shape: Shape, dtype: np.dtype[Any], whole: Whole | None = None) -> Array:
+    """``x`` as an array of that dtype; of whole numbers, where the network takes such.
 
     Raises:
-        ShapeError: it is not ``(batch, *input_shape)``. DataError: it does not hold numbers.
+        ShapeError: it is not ``(batch, *input_shape)``. DataError: it does not hold numbers, or none that it takes.
     """
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
         given = real_numbers("inputs", x)
         if given.dtype != dtype:
             require_memory("a copy of the inputs", given.size * dtype.itemsize)
-        inputs: Array = given.astype(dtype, copy=False)
+        inputs: Array = given.astype(dtype, copy=False) if whole is None else _whole_numbers(given, whole)
     if inputs.ndim == 0 or inputs.shape[1:] != input_shape:
         raise ShapeError(f"the network takes inputs of shape (n, {sizes(input_shape)}), got {inputs.shape}")
     return inputs
+
+
+def _whole_numbers(given: Array, whole: Whole) -> Array:
+    """``given``, to the last digit.
+
+    Raises:
+        DataError: names the first number that the layer does not take, and its sample.
+    """
+    taken = "whole numbers" if whole.there is None else f"whole numbers from {whole.there[0]} to {whole.there[-1]}"
+    if given.dtype.kind == "f":
+        exact = np.isfinite(given) & (np.abs(given) <= 2.0**53) & (np.rint(given) == given)
+    else:
+        exact = np.ones(given.shape, bool)
+    low, high = (whole.there[0], whole.there[-1]) if whole.there else (-(2**63), 2**63 - 1)
+    wrong = np.argwhere(~(exact & (given >= low) & (given <= high)))
+    if len(wrong):
+        first = tuple(wrong[0])
+        where = f" of sample {first[0]}" if first else ""
+        raise DataError(f"{whole.layer} takes {taken}, got {given[first]}{where}")
+    numbers: Array = given.astype(whole.dtype, copy=False)
+    return numbers
 
 
 def as_numbers(y: Any) -> Array:
@@ -74,6 +123,21 @@ def required_scale(given: Any, output_shape: Shape) -> TargetScale:
     return scale
 
 
+def shaped(y: Array, shape: Shape, dtype: np.dtype[Any], loss: str) -> Targets:
+    """``y`` for a loss that says the shape of its targets.
+
+    Raises:
+        ShapeError: it is none of them. DataError: it holds no such numbers.
+    """
+    if y.ndim == len(shape) + 2 and y.shape[-1] == 1:
+        y = y[..., 0]
+    if y.shape[1:] != shape or not y.ndim:
+        raise ShapeError(f"{loss} takes targets of shape (n{''.join(f', {n}' for n in shape)}), got {y.shape}")
+    whole = Whole(dtype, None, loss)
+    targets = _whole_numbers(y, whole) if dtype.kind == "i" else y.astype(dtype)
+    return Targets(targets, targets)
+
+
 def prepared(
     y: Array,
     task: Task,
@@ -85,7 +149,8 @@ def prepared(
     """``y`` for a network with that output.
 
     Args:
-        y: integer classes ``(n,)``, one-hot or probabilities ``(n, classes)``, or numbers shaped as the output.
+        y: integer classes ``(n,)``, one-hot or probabilities ``(n, classes)``, or numbers shaped as the output; of a
+            network that gives a class for each of several steps, ``(n, *steps)`` and ``(n, *steps, classes)``.
         integer_targets: whether the loss takes classes as they are.
         scale: by which the loss is given them standardized; metrics have them in their unit, in float64.
 
@@ -107,31 +172,33 @@ def prepared(
 
 
 def _classes(y: Array, output_shape: Shape, dtype: np.dtype[Any], integer_targets: bool) -> Targets:
-    if len(output_shape) != 1 or output_shape[0] < 2:
+    if not output_shape or output_shape[-1] < 2 or (y.ndim == 1 and len(output_shape) > 1):
         raise ShapeError(
             f"a multiclass task needs one output unit per class, and the output has shape (n, {sizes(output_shape)}); "
             "for two classes in one column use a sigmoid output and a binary loss"
         )
-    classes = output_shape[0]
-    if y.ndim == 1:
+    *steps, classes = output_shape
+    if y.ndim and y.shape[1:] == tuple(steps):
         whole = np.isfinite(y) & (np.rint(y) == y)
         if not whole.all():
             raise DataError(f"classes must be whole numbers, got {y[~whole][0]}")
         require_labels(y, classes, "sample", f"the network has {classes} outputs")
         labels = y.astype(np.int64)
         return Targets(labels if integer_targets else np.eye(classes, dtype=dtype)[labels], labels)
-    if y.shape[1:] != (classes,):
+    if y.shape[1:] != output_shape:
+        each = f"(n, {sizes(steps)})" if steps else "(n,)"
         raise ShapeError(
-            f"targets of shape {y.shape} do not fit {classes} output units: give classes as integers of shape (n,), "
-            f"or one-hot of shape (n, {classes})"
+            f"targets of shape {y.shape} do not fit {classes} output units: give classes as integers of shape {each}, "
+            f"or one-hot of shape (n, {sizes(output_shape)})"
         )
-    wrong = np.flatnonzero(~((y >= 0).all(axis=1) & np.isclose(y.sum(axis=1), 1, atol=1e-3)))
+    right = (y >= 0).all(axis=-1) & np.isclose(y.sum(axis=-1), 1, atol=1e-3)
+    wrong = np.argwhere(~right)
     if len(wrong):
         raise DataError(
-            f"target {wrong[0]} is no distribution over the {classes} classes: its numbers must be 0 or more, and sum "
-            "to 1"
+            f"target {wrong[0][0]} is no distribution over the {classes} classes: its numbers must be 0 or more, and "
+            "sum to 1"
         )
-    return Targets(y.astype(dtype), y.argmax(axis=1))
+    return Targets(y.astype(dtype), y.argmax(axis=-1))
 
 
 def task_of(y: Array, output_shape: Shape, suited: Sequence[Task]) -> Task:
@@ -141,11 +208,11 @@ def task_of(y: Array, output_shape: Shape, suited: Sequence[Task]) -> Task:
 
 
 def _looks_like(y: Array, output_shape: Shape) -> Task:
-    several = len(output_shape) == 1 and output_shape[0] > 1
-    if several and y.ndim == 1 and np.issubdtype(y.dtype, np.integer):
+    several = bool(output_shape) and output_shape[-1] > 1
+    if several and y.shape[1:] == output_shape[:-1] and np.issubdtype(y.dtype, np.integer):
         return "multiclass"
-    if several and y.ndim == 2 and y.shape[1] == output_shape[0]:
-        rows = y.sum(axis=1)
+    if several and y.ndim >= 2 and y.shape[1:] == output_shape:
+        rows = y.sum(axis=-1)
         if (y >= 0).all() and np.allclose(rows, 1):
             return "multiclass"
     return "binary" if np.isin(y, (0, 1)).all() else "regression"

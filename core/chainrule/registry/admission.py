@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import sys
 from typing import Any
 
 from chainrule.contract.fields import fields_of
 from chainrule.contract.kinds import KINDS, Callback, Component, Loss, Optimizer
+from chainrule.contract.signatures import signature_of
 from chainrule.errors import PluginError, did_you_mean
 
 
@@ -49,21 +49,11 @@ def check_class(cls: type[Component]) -> None:
         if written is getattr(base, method, None):
             raise PluginError(f"{who} does not write {method}({', '.join(arguments)})")
         try:
-            _signature(written).bind(None, *arguments)
+            signature_of(written).bind(None, *arguments)
         except TypeError:
             raise PluginError(
-                f"{who}: {method}{_signature(written)} must take (self, {', '.join(arguments)})"
+                f"{who}: {method}{signature_of(written)} must take (self, {', '.join(arguments)})"
             ) from None
-
-
-def _signature(method: Any) -> inspect.Signature:
-    """What it takes. Python 3.14 evaluates annotations when they are asked for, also those that only a type checker
-    can: as text they are left alone."""
-    if sys.version_info >= (3, 14):
-        from annotationlib import Format
-
-        return inspect.signature(method, annotation_format=Format.STRING)
-    return inspect.signature(method)
 
 
 def _is_method(attribute: Any) -> bool:

@@ -10,9 +10,9 @@ import numpy as np
 
 from chainrule.contract.kinds import Layer, Loss
 from chainrule.contract.parameters import Parameters
+from chainrule.network.blueprint import Blueprint, LayerScope
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
-from chainrule.network.stack import Blueprint, LayerScope
 from chainrule.process.garbage import searched_later
 from chainrule.registry.making import spec_of
 from chainrule.registry.registry import registry
