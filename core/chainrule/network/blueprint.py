@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,8 +61,9 @@ class Blueprint:
 class LayerScope:
     """What a layer may do while it is built (see ``contract.kinds.Scope``); of it, random numbers remain afterwards."""
 
-    def __init__(self, name: str, blueprint: Blueprint) -> None:
+    def __init__(self, name: str, blueprint: Blueprint, stack: Callable[..., Any]) -> None:
         self.name = name
+        self._stack = stack  # what makes layers within this one
         self.dtype = blueprint.dtype
         self.activation: Activation | None = None
         self._streams = blueprint.streams
@@ -108,9 +109,7 @@ class LayerScope:
             several = isinstance(given, Sequence) and not isinstance(given, str)
             layers = list(given) if several else [given]
             places = [f"{field}.{position}" for position in range(len(layers))] if several else [field]
-            from chainrule.network.stack import Stack  # which is made with this module
-
-            return Stack(layers, blueprint, f"{self._full(field)}.", places)
+            return self._stack(layers, blueprint, f"{self._full(field)}.", places)
         with within(field):
             component = blueprint.component(kind, given)
         if kind == "activation" and field == "activation":

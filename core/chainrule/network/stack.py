@@ -103,7 +103,7 @@ class Stack:
 
     def _add(self, layer: Layer | Activation, name: str, shape: Shape, blueprint: Blueprint) -> Shape:
         """Build one layer, and add its step and that of its activation."""
-        scope = LayerScope(name, blueprint)
+        scope = LayerScope(name, blueprint, Stack)
         layer.__dict__["_lent_scope"] = scope
         before = len(blueprint.parameters), len(blueprint.shared)
         if isinstance(layer, Activation):

@@ -13,6 +13,7 @@ from chainrule.contract.parameters import Parameters
 from chainrule.network.blueprint import Blueprint, LayerScope
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
+from chainrule.network.stack import Stack
 from chainrule.process.garbage import searched_later
 from chainrule.registry.making import spec_of
 from chainrule.registry.registry import registry
@@ -133,7 +134,7 @@ def check_built_again(subject: Subject) -> None:
         y = bench.forward(x, training=False).copy()
 
         blueprint = Blueprint(network.seed, network.dtype)
-        layer.__dict__["_lent_scope"] = LayerScope(network.names[0], blueprint)
+        layer.__dict__["_lent_scope"] = LayerScope(network.names[0], blueprint, Stack)
         output_shape = layer.build(shape)
         parameters = Parameters.allocate(blueprint.parameters, network.dtype)
         mend = "make lists and whatever else build fills in build itself, not in __post_init__"
