@@ -8,7 +8,7 @@ import importlib as _importlib
 import typing as _typing
 
 from chainrule.contract.arrays import Array, Shape, Task, stream
-from chainrule.contract.data import Data, Split, split_indices
+from chainrule.contract.data import Data, split_indices
 from chainrule.contract.kinds import (
     KINDS,
     Activation,
@@ -25,6 +25,7 @@ from chainrule.contract.kinds import (
     Schedule,
 )
 from chainrule.contract.parameters import Buffer, Parameter, Parameters
+from chainrule.contract.split import Split
 from chainrule.contract.training import TrainedNetwork, Training
 from chainrule.errors import (
     ChainruleError,

@@ -27,6 +27,8 @@ GROUPS = {
     "callback": "callbacks",
 }
 """Kind to config group; components of the other kinds are given by name inside these."""
+CLASS_WEIGHT = "class_weight"
+"""What every dataset may be given beside its fields: see ``Data.with_class_weights``."""
 MANY = ("metrics", "callbacks")
 """Groups of which several options are taken at once, each under its own name."""
 
@@ -49,6 +51,7 @@ class TrainerOptions:
     batch_size: int = 32
     shuffle: bool = True
     threads: int | None = None  # of the matrix products; null: as many as pay, which is tried before the first epoch
+    groups: list[Any] = dataclasses.field(default_factory=list)  # of parameters, {parameters: "*.b", lr: 0.1}
 
 
 @dataclass
@@ -91,6 +94,8 @@ def node_of(entry: Entry) -> type:
     """A dataclass with the component's fields, as types that OmegaConf knows, and its ``name``."""
     fields = [("name", str, dataclasses.field(default=entry.name))]
     fields += [(field.name, config_type(field.annotation), _default(field)) for field in entry.fields]
+    if entry.kind == "dataset" and all(field.name != CLASS_WEIGHT for field in entry.fields):
+        fields.append((CLASS_WEIGHT, Any, dataclasses.field(default=None)))
     return dataclasses.make_dataclass(f"{entry.kind}_{entry.name}", fields)
 
 

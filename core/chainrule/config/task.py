@@ -17,6 +17,7 @@ from chainrule.config.jobs import Failure, Job
 from chainrule.config.loader import plain_of
 from chainrule.config.mailbox import Ended, Mailbox, remove_left
 from chainrule.config.messages import explained
+from chainrule.config.nodes import CLASS_WEIGHT
 from chainrule.config.shapes import refuse_shapes
 from chainrule.errors import ChainruleError, ConfigError
 from chainrule.process.claims import claimed
@@ -53,6 +54,8 @@ class TaskFunction:
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             assert isinstance(plain, dict)
             _require(plain, hydra)
+            if plain["dataset"].get(CLASS_WEIGHT) is None:
+                plain["dataset"].pop(CLASS_WEIGHT, None)  # nobody asked for it
             if self._mailbox is None:  # of a sweep its parent has said it
                 GlobalHydra.instance().config_loader().typed.say_address(plain["tracking"])  # type: ignore[attr-defined]
             job = Job(plain, overrides, folder, sweep, differs, self._searches)  # type: ignore[arg-type]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
-from collections.abc import Sequence
+import math
+import numbers
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
@@ -17,21 +20,11 @@ from chainrule.contract.arguments import (
     require_labels,
     require_list,
     require_memory,
-    require_pair,
 )
 from chainrule.contract.arrays import Array, Shape, Task
-from chainrule.errors import DataError, FieldError
+from chainrule.contract.split import Split
+from chainrule.errors import DataError, FieldError, did_you_mean
 from chainrule.words import as_written, quoted
-
-
-class Split(NamedTuple):
-    """Inputs ``x``, ``(n, *features)``, and targets ``y``: ``(n,)`` classes from 0, or numbers ``(n,)``, ``(n, k)``."""
-
-    x: Array
-    y: Array
-
-    def __repr__(self) -> str:
-        return f"Split(x={quoted(self.x)}, y={quoted(self.y)})"
 
 
 class TargetScale(NamedTuple):
@@ -77,10 +70,11 @@ class Data:
     """A dataset, split.
 
     Args:
-        train, validation, test: pairs ``(x, y)``; the last two may be None. Inputs are floats (images: 0 to 1, of
-            shape ``(height, width)`` or ``(height, width, channels)``). Targets of a ``"binary"`` task are integers
-            0 or 1 of shape ``(n,)``; of a ``"multiclass"`` task integers from 0 of shape ``(n,)``; of a
-            ``"regression"`` task floats of shape ``(n,)`` or ``(n, k)``.
+        train, validation, test: pairs ``(x, y)``, or each a ``Split``; the last two may be None. Inputs are floats
+            (images: 0 to 1, of shape ``(height, width)`` or ``(height, width, channels)``), or integers, where
+            ``token_names`` says what they stand for. Targets of a ``"binary"`` task are integers 0 or 1 of shape
+            ``(n,)``; of a ``"multiclass"`` task integers from 0 of shape ``(n,)``, or ``(n, *steps)``, a class for each
+            step; of a ``"regression"`` task floats of shape ``(n,)``, ``(n, k)``, or ``(n, *output_shape)``.
         task: which of the three.
         class_names: one for each class; empty for regression.
         feature_names: one for each input column, where they have names.
@@ -88,6 +82,7 @@ class Data:
         standardize_targets: whether a network for this data is to learn the targets of a regression in standard
             deviations from their mean, by the training data; the arrays here are in units all the same.
         remarks: what the dataset decided by itself, a sentence each, which a run says at its end.
+        token_names: what each whole number from 0 stands for, where inputs are such: a character, a word.
 
     Raises:
         DataError: shapes, labels or values that do not fit the above.
@@ -102,13 +97,15 @@ class Data:
     source_digest: str | None = None
     standardize_targets: bool = False
     remarks: Sequence[str] = ()
+    token_names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         self._check_task()
         for name, split in self.splits.items():
-            x, y = require_pair(name, split)
-            object.__setattr__(self, name, Split(x, y))
-            for array in (x, y):
+            split = Split.of(name, split)
+            object.__setattr__(self, name, split)
+            x, y = split
+            for array in split:
                 if not (isinstance(array, np.ndarray) and array.dtype.kind in "iuf" and array.ndim):
                     given = getattr(array, "dtype", type(array).__name__)
                     raise DataError(f"the {name} data must be arrays of real numbers, got {given}")
@@ -118,6 +115,12 @@ class Data:
             require_finite(name, (x, y))
             if self.task != "regression":
                 self._check_labels(name, y)
+            tokens = len(self.token_names)
+            if tokens and not (x.dtype.kind in "iu" and x.min() >= 0 and x.max() < tokens):
+                raise DataError(
+                    f"the {name} inputs must be whole numbers from 0 to {tokens - 1}, as there are {tokens} token "
+                    f"names, got {x.dtype} from {x.min():g} to {x.max():g}"
+                )
 
     def _check_task(self) -> None:
         if not isinstance(self.task, str) or self.task not in get_args(Task):
@@ -133,7 +136,7 @@ class Data:
 
     def _check_labels(self, name: str, y: Array) -> None:
         classes = self.classes
-        if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
+        if not np.issubdtype(y.dtype, np.integer) or (self.task == "binary" and y.ndim != 1):
             raise DataError(f"the {name} labels must be integers of shape (n,), got {y.dtype} of shape {y.shape}")
         require_labels(y, classes, f"{name} sample", f"there are {classes} classes")
 
@@ -158,8 +161,45 @@ class Data:
         """The number of classes, of which a binary task has two; for regression, of target columns."""
         if self.task == "regression":
             y = self.train[1]
-            return 1 if y.ndim == 1 else int(y.shape[1])
+            return 1 if y.ndim == 1 else int(y.shape[-1])
         return len(self.class_names)
+
+    def with_class_weights(self, given: str | Mapping[Any, float]) -> Data:
+        """The same, with training samples that weigh by their class.
+
+        Args:
+            given: ``"balanced"``, by which all classes weigh the same together, $n / (classes \\cdot n_k)$ for each
+                sample of a class k that has $n_k$; or a weight for each class, by its name or number: others have 1.
+
+        Raises:
+            FieldError: it is none of these; or the task is a regression.
+        """
+        if self.task == "regression":
+            raise FieldError("a regression has no classes: leave it out")
+        y = self.train.y
+        if given == "balanced":
+            counts = np.bincount(y.ravel(), minlength=self.classes)
+            weights = y.size / (self.classes * np.maximum(counts, 1))
+        elif isinstance(given, Mapping):
+            names, weights = [str(name) for name in self.class_names], np.ones(self.classes)
+            for key, weight in given.items():
+                number = names.index(str(key)) if str(key) in names else key
+                if isinstance(number, bool) or number not in range(self.classes):
+                    raise FieldError(
+                        f"there is no class {quoted(key)}. {did_you_mean(str(key), names)}", key="class_weight"
+                    )
+                if not isinstance(weight, numbers.Real) or isinstance(weight, bool) or not 0 <= weight < math.inf:
+                    raise FieldError(f"got {quoted(weight)}, expected a number, 0 or more", key=str(key))
+                weights[number] = weight
+        else:
+            raise FieldError(
+                f'got {quoted(given)}, expected "balanced", or a weight for each class', key="class_weight"
+            )
+        each, own = weights[y], self.train.weight
+        if own is not None:
+            each = each * own.reshape(own.shape + (1,) * (each.ndim - own.ndim))
+        train = Split(self.train.x, y, each, self.train.mask)
+        return dataclasses.replace(self, train=train, source_digest=self.source_digest)
 
     @property
     def target_scale(self) -> TargetScale | None:
@@ -173,7 +213,7 @@ class Data:
             return self.source_digest
         sha = hashlib.sha256()
         for name, split in self.splits.items():
-            for array in split:
+            for array in (*split, *(more for more in (split.weight, split.mask) if more is not None)):
                 sha.update(f"{name} {array.dtype.str} {array.shape}".encode())
                 sha.update(np.ascontiguousarray(array).tobytes())
         return sha.hexdigest()

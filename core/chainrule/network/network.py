@@ -22,6 +22,7 @@ from chainrule.contract.arguments import (
 from chainrule.contract.arrays import Array, Shape, Task, batches, stream
 from chainrule.contract.kinds import Activation, Layer, Loss
 from chainrule.contract.parameters import Parameters
+from chainrule.contract.split import Split
 from chainrule.errors import ConfigError, FieldError, within
 from chainrule.network.blueprint import Blueprint
 from chainrule.network.ending import TASKS, ending_of, tasks_of
@@ -205,10 +206,10 @@ class Network(Kept):
         """What each step gives for ``x`` (a copy each), by name, without training."""
         return [(step.name, y.copy()) for step, y in self.walk(self.inputs(x))]
 
-    def walk(self, x: Array) -> Iterator[tuple[Step, Array]]:
+    def walk(self, x: Array, mask: Array | None = None) -> Iterator[tuple[Step, Array]]:
         """Each step with what it gives, one after another, without training; ``x`` as ``inputs`` gives it."""
         for step in self.steps:
-            x = step.forward(x, False)
+            x = step.pass_on(x, False, mask)
             yield step, x
 
     # ---- what goes in
@@ -249,6 +250,10 @@ class Network(Kept):
         if weight is None and mask is None:
             return inputs, targets
         return inputs, weighed(targets, weight, mask, self.input_shape, self.output_shape)
+
+    def pair_of(self, samples: Split, which: str) -> tuple[Array, Targets]:
+        """``pair`` of a split, with what its samples weigh."""
+        return self.pair(*samples, which, samples.weight, samples.mask)
 
     def summary(self) -> str:
         """A table: each layer, the shape of its output, and its number of parameters."""

@@ -48,6 +48,12 @@ class Step:
         """Whether ``forward`` may be given the batch's mask as well."""
         return isinstance(self.layer, Layer) and takes(self.layer.forward, "mask")
 
+    def pass_on(self, x: Array, training: bool, mask: Array | None) -> Array:
+        """``forward``, with the batch's mask for one that asks for it."""
+        forward: Any = self.forward
+        y: Array = forward(x, training, mask) if mask is not None and self.takes_mask else forward(x, training)
+        return y
+
     @property
     def backward(self) -> Callable[[Array], Array]:
         """``backward(dy)`` gives ``dx``."""

@@ -28,6 +28,7 @@ class Streams:
         return {layer: generator.bit_generator.state for layer, generator in self._generators.items()}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state`` gave."""
+        """Go on from what ``state`` gave; a layer that had not drawn by then begins anew."""
+        self._generators = {layer: rng for layer, rng in self._generators.items() if layer in state}
         for layer, value in state.items():
             self.of(layer).bit_generator.state = value

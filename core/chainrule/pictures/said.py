@@ -8,7 +8,8 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.contract.arrays import Array
-from chainrule.contract.data import Data, Split
+from chainrule.contract.data import Data
+from chainrule.contract.split import Split
 from chainrule.pictures.lettering import fitted
 
 Predict: TypeAlias = Callable[[Array], Array]

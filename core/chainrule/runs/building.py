@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from chainrule.config.nodes import CLASS_WEIGHT
 from chainrule.contract.arguments import require_count
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Callback, Dataset, Loss, Model
@@ -24,8 +25,15 @@ if TYPE_CHECKING:
 def load_data(config: Mapping[str, Any]) -> tuple[Dataset, Data]:
     """The dataset that the config names, and what it gives."""
     with within("dataset"):
-        dataset: Dataset = make("dataset", config["dataset"])
-        return dataset, dataset.load()
+        given = dict(config["dataset"])
+        named = any(field.name == CLASS_WEIGHT for field in registry().get("dataset", given["name"]).fields)
+        class_weight = None if named else given.pop(CLASS_WEIGHT, None)
+        dataset: Dataset = make("dataset", given)
+        data = dataset.load()
+        if class_weight is not None:
+            with within(CLASS_WEIGHT):
+                data = data.with_class_weights(class_weight)
+        return dataset, data
 
 
 def build_network(config: Mapping[str, Any], data: Data) -> tuple[Model, Network]:
@@ -76,6 +84,7 @@ def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
         regularizer=config.get("regularizer") or None,
         batch_size=batch_size,
         shuffle=options["shuffle"],
+        groups=options.get("groups") or (),
         metrics=metrics or None,
         seed=config["seed"],
     )

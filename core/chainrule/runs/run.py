@@ -247,14 +247,14 @@ def final_metrics(trainer: Trainer, data: Data) -> tuple[dict[str, float], dict[
     """
     measured: dict[str, Any] = dict(trainer.metrics)
     if data.validation is not None:
-        again = trainer.evaluate(*data.validation)
+        again = trainer.evaluate_split(data.validation)
         measured |= {f"validation/{name}": value for name, value in again.items() if np.ndim(value) == 0}
     for name in trainer.history:
         best = best_epoch(trainer.history, name) if name.startswith("validation/") else None
         if best is not None:
             measured[f"best/{name}"], measured[f"best_epoch/{name}"] = best
     if data.test is not None:
-        measured |= {f"test/{name}": value for name, value in trainer.evaluate(*data.test).items()}
+        measured |= {f"test/{name}": value for name, value in trainer.evaluate_split(data.test).items()}
     arrays = {name: value for name, value in measured.items() if np.ndim(value) > 0}
     metrics = {name: float(value) for name, value in measured.items() if name not in arrays}
     return metrics, arrays

@@ -35,9 +35,15 @@ class LearningRate:
         self._lr = float(rate) / factor if factor else float(rate)
         self._given = (step, float(rate))
 
+    def observe(self, metrics: Mapping[str, float]) -> None:
+        """An epoch has ended with these values, which a schedule may look at."""
+        if self._schedule is not None:
+            self._schedule.observe(metrics)
+
     def state(self) -> dict[str, Any]:
         """All of it, for ``load_state``."""
-        return {"lr": self._lr, "given": self._given}
+        gathered = self._schedule.state() if self._schedule is not None else {}
+        return {"lr": self._lr, "given": self._given, "schedule": gathered}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state`` gave.
@@ -46,10 +52,12 @@ class LearningRate:
             ValueError: it did not give this.
         """
         match state:
-            case {"lr": float() as lr, "given": None | (int(), float()) as given}:
+            case {"lr": float() as lr, "given": None | (int(), float()) as given, "schedule": dict() as gathered}:
                 self._lr, self._given = lr, given
             case _:
                 raise ValueError("learning_rate is none of a training")
+        if self._schedule is not None:
+            self._schedule.load_state(gathered)
 
     def _factor(self, step: int, total: int) -> float:
         if self._schedule is None:

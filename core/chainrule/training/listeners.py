@@ -23,6 +23,7 @@ class Listeners:
 
     def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
         self._callbacks = callbacks
+        self.change_batches = any(_writes(callback, "on_batch") for callback in callbacks)
         self._logged = [pattern for callback in callbacks for pattern in callback.logs]
         # The bound methods of those that write an event: silence costs nothing.
         self._of: dict[str, list[Listener]] = {
@@ -31,6 +32,17 @@ class Listeners:
         # What is logged as an epoch ends is there for whoever monitors it.
         logging_first = sorted(callbacks, key=lambda callback: not callback.logs)
         self._of["on_epoch_end"] = [c.on_epoch_end for c in logging_first if _writes(c, "on_epoch_end")]
+
+    def changing(self, event: str) -> list[tuple[Any, str]]:
+        """Those that change what is learned from, at ``on_order`` or ``on_batch``: the method of each, and a name for
+        its stream of random numbers, which does not depend on callbacks of other names."""
+        found: list[tuple[Any, str]] = []
+        for callback in self._callbacks:
+            if _writes(callback, event):
+                name = registry().name_of(callback)
+                before = sum(registry().name_of(c) == name for c in self._callbacks[: self._callbacks.index(callback)])
+                found.append((getattr(callback, event), f"{event} {name} {before}"))
+        return found
 
     def of(self, event: str) -> list[Listener]:
         """What is to be called at an event, in order."""

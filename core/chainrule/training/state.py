@@ -27,7 +27,7 @@ from chainrule.training.position import Position
 from chainrule.training.rest import Rest
 from chainrule.training.updates import Updates
 
-PARTS = ("optimizer", "schedule", "regularizer", "batch_size", "shuffle", "seed")
+PARTS = ("optimizer", "schedule", "regularizer", "batch_size", "shuffle", "seed", "groups")
 FIXED = ("slots", "order", "step", "epochs")
 """What of a state has the same form, whenever it is saved."""
 
@@ -45,6 +45,7 @@ class Resumable:
     step: int
     metrics: dict[str, float]
     stop_reason: str | None
+    groups: list[dict[str, Any]]
     rest: Rest
     _running: RunningEpoch
     _listeners: Listeners

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from chainrule.contract.arguments import require_count, require_list, require_pair
+from chainrule.contract.arguments import require_count, require_list
 from chainrule.contract.arrays import Array, stream
 from chainrule.contract.kinds import Component, Metric, Optimizer, Regularizer, Schedule
+from chainrule.contract.split import Split
 from chainrule.errors import FieldError, within
 from chainrule.network.measuring import measured, metrics_for
 from chainrule.network.network import Network
 from chainrule.network.rehearsal import rehearse
 from chainrule.network.targets import Targets
+from chainrule.network.weighing import weighable
 from chainrule.registry.making import fresh, make, own
-from chainrule.training.epoch import RunningEpoch, batches_in
+from chainrule.training.again import Again
+from chainrule.training.epoch import RunningEpoch
+from chainrule.training.feeding import batches_in, changed, order_of
 from chainrule.training.history import History
 from chainrule.training.learning_rate import LearningRate
 from chainrule.training.listeners import Listeners
@@ -30,11 +34,12 @@ from chainrule.training.logs import Logs
 from chainrule.training.position import Position
 from chainrule.training.rest import Rest
 from chainrule.training.state import Resumable
+from chainrule.training.steps import Steps
 from chainrule.training.updates import Updates
 from chainrule.words import quoted
 
 
-class Trainer(Resumable, Logs):
+class Trainer(Resumable, Logs, Steps):
     """Trains a network.
 
     Args:
@@ -46,6 +51,10 @@ class Trainer(Resumable, Logs):
         metrics: what is measured beside the loss; None picks those that are meant for the targets' task.
         seed: 0 or more; of the order of the samples.
         shuffle: whether each epoch sees the samples in a new order.
+        groups: of parameters that are trained in their own way, each a mapping: ``parameters``, a pattern of their
+            names, such as ``"0.*"`` or ``"*.b"``; and any of ``lr``, a learning rate in place of the optimizer's, which
+            the schedule multiplies as well; ``weight_decay``, of a decoupled decay, which spares biases all the same;
+            ``trainable``, false to leave them as they are. Of groups that hold one parameter the last counts.
 
     Raises:
         ConfigError: a component is unknown or has a bad field, or a number is out of range.
@@ -70,6 +79,7 @@ class Trainer(Resumable, Logs):
         metrics: Sequence[Any] | None = None,
         seed: int = 0,
         shuffle: bool = True,
+        groups: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         if not isinstance(network, Network):
             raise FieldError(f"got {quoted(network)}, expected a Network", key="network")
@@ -101,7 +111,10 @@ class Trainer(Resumable, Logs):
         self._position = Position()
         self._resumed = None
         self.rest = Rest()
-        self._updates = Updates(self.optimizer, network.parameters)
+        with within("trainer"):
+            self._again = Again(network, self._loss_and_gradient) if self.optimizer.whole_vector else None
+            self._updates = Updates(self.optimizer, network.parameters, groups, self._again)
+        self.groups = self._updates.groups
         self._rate = LearningRate(self.optimizer.lr, self.schedule)
         self.seed = require_count("seed", seed, least=0)
         self._rng = stream(self.seed, "shuffle")
@@ -117,9 +130,10 @@ class Trainer(Resumable, Logs):
         """Train for ``epochs`` more epochs; called again, it goes on where it ended.
 
         Args:
-            train: a pair ``(x, y)``, as ``Network.loss_and_gradient`` takes them, of all samples.
+            train: a pair ``(x, y)``, as ``Network.loss_and_gradient`` takes them, of all samples; or a ``Split``, whose
+                weights and mask count.
             epochs: 1 or more.
-            validation: ``(x, y)``, measured after each epoch.
+            validation: the same, measured after each epoch.
             callbacks: such as ``["progress"]``; without any it is silent.
             total_epochs: what the schedule is planned for, of all calls together; by default, what they have come to.
                 A longer plan makes the rate jump: after 5 of 5 epochs a cosine is at 0, after 5 of 10 half way. Two
@@ -133,21 +147,23 @@ class Trainer(Resumable, Logs):
         Raises:
             ConfigError, DataError: what was given does not fit the network.
         """
-        pair = require_pair("train", train)
+        samples = Split.of("train", train)
         if self._resumed is None:
             self._position = Position()
         begun_epoch, begun_step = self._position.begun or (self.epoch, self.step)  # of a call that was cut, its own
         ending = begun_epoch + require_count("epochs", epochs)
         self._position.require_epochs(epochs, self.history.epochs)
         planned = ending if total_epochs is None else require_count("total_epochs", total_epochs, least=ending)
-        x, targets = self.network.pair(*pair, "train")
+        x, targets = self.network.pair_of(samples, "train")
         held_out = None
         if validation is not None:
-            held_out = self.network.pair(*require_pair("validation", validation), "validation")
+            held_out = self.network.pair_of(Split.of("validation", validation), "validation")
         self._position.require_rows(len(x))
         require_list("callbacks", callbacks)
         self._listeners = Listeners([make("callback", callback) for callback in callbacks])
-        self._running = RunningEpoch([metric for metric in self.all_metrics() if not metric.array])
+        followed = [metric for metric in self.all_metrics() if not metric.array]
+        self._running = RunningEpoch(weighable(followed, targets))
+        self._updates.arrange()
         self.steps_per_epoch = math.ceil(len(x) / self.batch_size)
         self.total_steps = begun_step + (planned - begun_epoch) * self.steps_per_epoch
         if self._position.begun is None or ending > self.epochs:
@@ -159,7 +175,7 @@ class Trainer(Resumable, Logs):
                 self.rest.ends()
                 with self._taken_up():
                     self._listeners.tell("on_train_start", self)
-                    rehearse(self.network, x[: self.batch_size], targets.loss[: self.batch_size])
+                    rehearse(self.network, x[: self.batch_size], targets.rows(slice(self.batch_size)))
                 self._position.begun, self._position.rows = (begun_epoch, begun_step), len(x)
                 self.rest.begins()
                 while self._position.next_batch is not None or (self.epoch < ending and self.stop_reason is None):
@@ -188,11 +204,13 @@ class Trainer(Resumable, Logs):
             self._listeners.tell("on_epoch_start", self)
             position.enter(self._rng.bit_generator.state)
         order = self._rng.permutation(len(x)) if self.shuffle else np.arange(len(x))
+        order = order_of(order, self, self._listeners, self.seed)
         for index, batch in batches_in(order, self.batch_size, x, targets, first=position.next_batch or 0):
             if index and self.stop_reason is not None:
                 break
-            self.batch_index, self.batch = index, batch
-            self._run_step(*batch)
+            self.batch_index = index
+            self.batch = changed(batch, self, self._listeners, self.seed) if self._listeners.change_batches else batch
+            self._run_step(*self.batch)
             position.next_batch = index + 1
             self.rest.begins()
         self.rest.ends()
@@ -212,31 +230,20 @@ class Trainer(Resumable, Logs):
         self.history.append(self.metrics)
         self._in_epoch = False
         self._listeners.tell("on_epoch_end", self)
+        self._rate.observe(self.metrics)
         position.leave()
         self.rest.begins()
 
-    def _run_step(self, x: Array, targets: Targets) -> None:
-        """One batch: forward, backward, update."""
-        self.rest.ends()
-        network = self.network
-        self.batch_loss = network.compute_loss(x, targets.loss, training=True)
-        self._running.add(self.batch_loss, network.prediction, targets.metric)
-        network.compute_gradient()
-        if self.regularizer is not None:
-            parameters = network.parameters
-            self.regularizer.add_gradient(self._weights, parameters.grad[parameters.decaying])
-        for listen in self._listeners.of("on_gradient"):
-            listen(self)
-        self._updates.apply(self.step + 1, self.learning_rate)
-        self.step += 1
-        for listen in self._listeners.of("on_batch_end"):
-            listen(self)
-
-    def evaluate(self, x: Any, y: Any) -> dict[str, Any]:
-        """The loss and every metric, those that give an array too, over all of ``(x, y)``, by name."""
-        inputs, targets = self.network.pair(x, y)
+    def evaluate(self, x: Any, y: Any, weight: Any = None, mask: Any = None) -> dict[str, Any]:
+        """The loss and every metric, those that give an array too, over all of ``(x, y)``, by name; ``weight`` and
+        ``mask`` as ``Split`` has them."""
+        inputs, targets = self.network.pair(x, y, weight=weight, mask=mask)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # as in fit
             return measured(self.network, inputs, targets, [fresh(metric) for metric in self.all_metrics()])
+
+    def evaluate_split(self, split: Split) -> dict[str, Any]:
+        """``evaluate`` of a split, with what its samples weigh."""
+        return self.evaluate(*split, split.weight, split.mask)
 
     def running(self) -> dict[str, float]:
         """The loss and metrics of the running epoch, as far as it has come: NaN before its first batch."""
@@ -245,20 +252,6 @@ class Trainer(Resumable, Logs):
     def stop(self, reason: str) -> None:
         """End the training after the running batch; the epoch is closed as usual."""
         self.stop_reason = reason
-
-    @property
-    def learning_rate(self) -> float:
-        """The rate of the next update: the optimizer's ``lr`` times the schedule's factor; see ``LearningRate.set``."""
-        return self._rate.at(self.step, self.total_steps)
-
-    @learning_rate.setter
-    def learning_rate(self, rate: float) -> None:
-        self._rate.set(rate, self.step, self.total_steps)
-
-    @property
-    def _weights(self) -> Array:
-        parameters = self.network.parameters
-        return parameters.theta[parameters.decaying]
 
     def all_metrics(self) -> list[Metric]:
         """The metrics that were given, or those that are meant for the network's task."""

@@ -7,13 +7,18 @@ to the last; of smaller ones there are so many that NumPy's calls cost more than
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Optimizer
-from chainrule.contract.parameters import Parameters
+from chainrule.contract.parameters import Parameter, Parameters
+from chainrule.contract.signatures import takes
+from chainrule.errors import ConfigError
+from chainrule.training.groups import Setting, checked_groups, settings_of
 
 BLOCK = 262_144
 FLUSH_EVERY = 64
@@ -21,46 +26,94 @@ TINY = 1e-30
 
 
 class Block(NamedTuple):
-    """Views of the flat vectors that one ``update`` works on."""
+    """Views of the flat vectors that one ``update`` works on, the factor of its rate, and what it asks for beside."""
 
     theta: Array
     grad: Array
     slots: dict[str, Array]
+    rate: float
+    asked: dict[str, Any]
 
 
 class Updates:
-    """The state of one optimizer on one network's parameters. ``slots``: name to ``(n,)``, zeros at first."""
+    """The state of one optimizer on one network's parameters. ``slots``: name to ``(n,)``, zeros at first.
 
-    def __init__(self, optimizer: Optimizer, parameters: Parameters) -> None:
+    Args:
+        groups: of parameters that are trained in their own way, as ``Trainer`` takes them.
+        evaluate: computes loss and gradient of the running batch once more; for an optimizer that asks for it.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        parameters: Parameters,
+        groups: Sequence[Mapping[str, Any]] = (),
+        evaluate: Callable[[], float] | None = None,
+    ) -> None:
         self.optimizer = optimizer
-        self.weight_decay: float = getattr(optimizer, "weight_decay", 0.0)
-        self._weights = parameters.theta[parameters.decaying]
+        self.groups = checked_groups(groups, optimizer, parameters)
         self.slots = {name: np.zeros_like(parameters.theta) for name in optimizer.slots}
-        self._blocks = self._whole(parameters) if optimizer.whole_parameters else self._cut(parameters)
+        self._parameters = parameters
+        self._evaluate = evaluate
         self._flushes = parameters.theta.dtype == np.float32
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Lay out what each update does, for which parameters are trained now.
+
+        Raises:
+            ConfigError: groups have rates of their own, and the optimizer moves all parameters as one vector.
+        """
+        settings = settings_of(self.groups, self.optimizer, self._parameters)
+        self.frozen = [parameter.grad for parameter, setting in settings if not setting.trained]
+        self._decays = list(self._decaying(settings))
+        if self.optimizer.whole_vector:
+            self._blocks = [self._vector(settings)]
+        elif self.optimizer.whole_parameters:
+            self._blocks = [self._parameter(p, setting) for p, setting in self._in_order(settings) if setting.trained]
+        else:
+            self._blocks = list(self._cut(settings))
 
     def apply(self, step: int, lr: float) -> None:
         """Make update number ``step`` (from 1) from the gradient that stands in ``parameters.grad``."""
-        if self.weight_decay:
-            self._weights *= 1 - lr * self.weight_decay
-        for theta, grad, slots in self._blocks:
-            self.optimizer.update(theta, grad, slots, step, lr)
+        for weights, strength in self._decays:
+            weights *= 1 - lr * strength
+        for theta, grad, slots, rate, asked in self._blocks:
+            self.optimizer.update(theta, grad, slots, step, lr * rate, **asked)
         if self._flushes and step % FLUSH_EVERY == 0:
             self._flush_subnormals()
 
-    def _cut(self, parameters: Parameters) -> list[Block]:
-        theta, grad = parameters.theta, parameters.grad
-        cuts = [slice(start, start + BLOCK) for start in range(0, theta.size, BLOCK)]
-        return [Block(theta[cut], grad[cut], {k: v[cut] for k, v in self.slots.items()}) for cut in cuts]
+    def _decaying(self, settings: Sequence[tuple[Parameter, Setting]]) -> Iterator[tuple[Array, float]]:
+        for (rate, decay, trained), where in _runs(settings):
+            if decay and trained:
+                yield self._parameters.theta[where], rate * decay
 
-    def _whole(self, parameters: Parameters) -> list[Block]:
-        def view(vector: Array, start: int, shape: tuple[int, ...], size: int) -> Array:
-            return vector[start : start + size].reshape(shape)
+    def _cut(self, settings: Sequence[tuple[Parameter, Setting]]) -> Iterator[Block]:
+        alike = [(parameter, setting._replace(decay=0.0)) for parameter, setting in settings]
+        for (rate, _, trained), where in _runs(alike):
+            for start in range(where.start, where.stop, BLOCK) if trained else ():
+                cut = slice(start, min(start + BLOCK, where.stop))
+                slots = {name: slot[cut] for name, slot in self.slots.items()}
+                yield Block(self._parameters.theta[cut], self._parameters.grad[cut], slots, rate, {})
 
-        return [
-            Block(p.value, p.grad, {k: view(v, p.offset, p.shape, p.size) for k, v in self.slots.items()})
-            for p in parameters
-        ]
+    def _in_order(self, settings: Sequence[tuple[Parameter, Setting]]) -> Iterator[tuple[Parameter, Setting]]:
+        by_name = {parameter.name: setting for parameter, setting in settings}
+        return ((parameter, by_name[parameter.name]) for parameter in self._parameters)
+
+    def _parameter(self, p: Parameter, setting: Setting) -> Block:
+        slots = {name: slot[p.offset : p.offset + p.size].reshape(p.shape) for name, slot in self.slots.items()}
+        told = {"name": p.name, "shape": p.shape, "decay": p.decay}
+        asked = {name: value for name, value in told.items() if takes(self.optimizer.update, name)}
+        return Block(p.value, p.grad, slots, setting.rate, asked)
+
+    def _vector(self, settings: Sequence[tuple[Parameter, Setting]]) -> Block:
+        if any(setting.rate != 1 for _, setting in settings):
+            raise ConfigError(
+                f"{type(self.optimizer).__name__} moves all parameters as one vector, at one rate: give groups no lr",
+                key="groups",
+            )
+        asked = {"evaluate": self._evaluate} if takes(self.optimizer.update, "evaluate") else {}
+        return Block(self._parameters.theta, self._parameters.grad, self.slots, 1.0, asked)
 
     def _flush_subnormals(self) -> None:
         """Set what has all but vanished to zero.
@@ -72,3 +125,10 @@ class Updates:
             for start in range(0, slot.size, BLOCK):
                 block = slot[start : start + BLOCK]
                 block[np.abs(block) < TINY] = 0
+
+
+def _runs(settings: Sequence[tuple[Parameter, Setting]]) -> Iterator[tuple[Setting, slice]]:
+    """Parameters that lie side by side and are trained alike, as parts of the flat vector."""
+    for setting, alike in groupby(settings, key=lambda pair: pair[1]):
+        members = [parameter for parameter, _ in alike]
+        yield setting, slice(members[0].offset, members[-1].offset + members[-1].size)

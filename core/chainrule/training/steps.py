@@ -1,0 +1,80 @@
+"""One step of learning: forward, backward, update."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from chainrule.contract.arrays import Array
+from chainrule.contract.kinds import Regularizer
+from chainrule.contract.training import Training
+from chainrule.network.network import Network
+from chainrule.network.targets import Targets
+from chainrule.training.again import Again
+from chainrule.training.epoch import RunningEpoch
+from chainrule.training.learning_rate import LearningRate
+from chainrule.training.listeners import Listeners
+from chainrule.training.rest import Rest
+from chainrule.training.updates import Updates
+
+
+class Steps:
+    """The part of a trainer that makes the steps."""
+
+    network: Network
+    regularizer: Regularizer | None
+    batch: tuple[Array, Targets] | None
+    batch_loss: float
+    step: int
+    total_steps: int
+    rest: Rest
+    _again: Again | None
+    _listeners: Listeners
+    _rate: LearningRate
+    _running: RunningEpoch
+    _updates: Updates
+
+    def _run_step(self, x: Array, targets: Targets) -> None:
+        """One batch: forward, backward, update."""
+        self.rest.ends()
+        network = self.network
+        if self._again is not None:
+            self._again.begin()
+        self.batch_loss = network.loss_of(x, targets, training=True)
+        self._running.add(self.batch_loss, network.prediction, targets)
+        self._compute_gradient()
+        for listen in self._listeners.of("on_gradient"):
+            listen(cast(Training, self))
+        self._updates.apply(self.step + 1, self.learning_rate)
+        self.step += 1
+        for listen in self._listeners.of("on_batch_end"):
+            listen(cast(Training, self))
+
+    def _compute_gradient(self) -> None:
+        """The gradient of the last forward pass, and of the penalty; that of frozen parameters is 0."""
+        parameters = self.network.parameters
+        self.network.compute_gradient()
+        if self.regularizer is not None:
+            self.regularizer.add_gradient(self._weights, parameters.grad[parameters.decaying])
+        for frozen in self._updates.frozen:
+            frozen[...] = 0
+
+    def _loss_and_gradient(self) -> float:
+        """Both of the running batch, at the present parameters; for an optimizer that looks again."""
+        assert self.batch is not None, "there is no batch before the first step"
+        loss = self.network.loss_of(*self.batch, training=True)
+        self._compute_gradient()
+        return loss
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next update: the optimizer's ``lr`` times the schedule's factor; see ``LearningRate.set``."""
+        return self._rate.at(self.step, self.total_steps)
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self._rate.set(rate, self.step, self.total_steps)
+
+    @property
+    def _weights(self) -> Array:
+        parameters = self.network.parameters
+        return parameters.theta[parameters.decaying]
