@@ -32,10 +32,17 @@ COMPONENTS = [entry for entry in registry() if entry.kind in GROUPS]
 
 @pytest.fixture(scope="module")
 def compose():
-    """A composed config as plain values, by Hydra's own public function."""
+    """A composed config as plain values, by Hydra's own public function; as a run takes it, without what a dataset may
+    be given beside its fields and was not."""
     store_nodes()
+
+    def composed(*overrides):
+        config = OmegaConf.to_container(hydra.compose("config", list(overrides)))
+        assert config["dataset"].pop("class_weight") is None
+        return config
+
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        yield lambda *overrides: OmegaConf.to_container(hydra.compose("config", list(overrides)))
+        yield composed
 
 
 def loaded(path):
@@ -211,7 +218,11 @@ def test_what_stands_in_an_experiment_is_what_it_composes_to(compose, name):
 @pytest.mark.parametrize(
     ("group", "options", "values"),
     [
-        ("trainer", TrainerOptions(), {"epochs": 3, "batch_size": 7, "shuffle": False, "threads": 1}),
+        (
+            "trainer",
+            TrainerOptions(),
+            {"epochs": 3, "batch_size": 7, "shuffle": False, "threads": 1, "groups": [{"lr": 0.1}]},
+        ),
         (
             "tracking",
             TrackingOptions(),

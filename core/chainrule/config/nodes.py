@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.contract.fields import Field, config_type
-from chainrule.registry.making import spec_of
+from chainrule.registry.making import CLASS_WEIGHT, spec_of
 from chainrule.registry.registry import Entry, registry
 
 GROUPS = {
@@ -27,8 +27,6 @@ GROUPS = {
     "callback": "callbacks",
 }
 """Kind to config group; components of the other kinds are given by name inside these."""
-CLASS_WEIGHT = "class_weight"
-"""What every dataset may be given beside its fields: see ``Data.with_class_weights``."""
 MANY = ("metrics", "callbacks")
 """Groups of which several options are taken at once, each under its own name."""
 
@@ -92,7 +90,7 @@ def store_nodes() -> None:
 
 def node_of(entry: Entry) -> type:
     """A dataclass with the component's fields, as types that OmegaConf knows, and its ``name``."""
-    fields = [("name", str, dataclasses.field(default=entry.name))]
+    fields: list[tuple[str, Any, Any]] = [("name", str, dataclasses.field(default=entry.name))]
     fields += [(field.name, config_type(field.annotation), _default(field)) for field in entry.fields]
     if entry.kind == "dataset" and all(field.name != CLASS_WEIGHT for field in entry.fields):
         fields.append((CLASS_WEIGHT, Any, dataclasses.field(default=None)))

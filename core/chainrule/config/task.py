@@ -17,11 +17,11 @@ from chainrule.config.jobs import Failure, Job
 from chainrule.config.loader import plain_of
 from chainrule.config.mailbox import Ended, Mailbox, remove_left
 from chainrule.config.messages import explained
-from chainrule.config.nodes import CLASS_WEIGHT
 from chainrule.config.shapes import refuse_shapes
 from chainrule.errors import ChainruleError, ConfigError
 from chainrule.process.claims import claimed
 from chainrule.redaction import override_without_secrets
+from chainrule.registry.making import CLASS_WEIGHT
 from chainrule.words import error_in_words
 
 

@@ -587,10 +587,18 @@ class Callback(Component):
 
 
 class Dataset(Component):
-    """Where data comes from."""
+    """Where data comes from.
+
+    Attributes:
+        class_weight: what ``make`` and a config may give every dataset beside its fields: by what a run weighs the
+            training samples, as ``Data.with_class_weights`` takes it; None for all alike. It is not for ``load`` to
+            see to.
+    """
 
     kind = "dataset"
     required = {"load": ()}
+
+    class_weight: ClassVar[Any] = None
 
     def load(self) -> Data:
         """Read or generate it. The same fields give the same data.

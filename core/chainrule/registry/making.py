@@ -14,6 +14,9 @@ from chainrule.errors import FieldError, UnknownName, did_you_mean
 from chainrule.registry.registry import registry
 from chainrule.words import as_written, quoted
 
+CLASS_WEIGHT = "class_weight"
+"""What every dataset may be given beside its fields."""
+
 
 def make(kind: str, given: Any, /, **fields: Any) -> Any:
     """The component that ``given`` stands for.
@@ -45,8 +48,12 @@ def make(kind: str, given: Any, /, **fields: Any) -> Any:
         raise FieldError(f"got {quoted(given)}, expected the name of a component of kind {kind}, or {{name: ..., ...}}")
     values = {**{key: value for key, value in given.items() if key != "name"}, **fields}
     entry = registry().get(kind, given["name"])
+    own = {field.name for field in entry.fields}
+    beside = {CLASS_WEIGHT: values.pop(CLASS_WEIGHT, None)} if kind == "dataset" and CLASS_WEIGHT not in own else {}
     require_known(entry.cls, f"{kind} {entry.name}", values)
-    return entry.cls(**values)
+    component = entry.cls(**values)
+    vars(component).update({key: value for key, value in beside.items() if value is not None})
+    return component
 
 
 def own(kind: str, given: Any) -> Any:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from chainrule.config.nodes import CLASS_WEIGHT
 from chainrule.contract.arguments import require_count
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Callback, Dataset, Loss, Model
@@ -25,14 +24,11 @@ if TYPE_CHECKING:
 def load_data(config: Mapping[str, Any]) -> tuple[Dataset, Data]:
     """The dataset that the config names, and what it gives."""
     with within("dataset"):
-        given = dict(config["dataset"])
-        named = any(field.name == CLASS_WEIGHT for field in registry().get("dataset", given["name"]).fields)
-        class_weight = None if named else given.pop(CLASS_WEIGHT, None)
-        dataset: Dataset = make("dataset", given)
+        dataset: Dataset = make("dataset", config["dataset"])
         data = dataset.load()
-        if class_weight is not None:
-            with within(CLASS_WEIGHT):
-                data = data.with_class_weights(class_weight)
+        if dataset.class_weight is not None:
+            with within("class_weight"):
+                data = data.with_class_weights(dataset.class_weight)
         return dataset, data
 
 

@@ -172,7 +172,7 @@ def test_a_metric_that_gives_no_number_is_named() -> None:
 def test_the_look_at_the_first_batch_leaves_the_training_as_it_is() -> None:
     nets = [classifier("float32", 0, "dropout", "batch_norm") for _ in range(2)]
     x, targets = nets[1].pair(X, LABELS)
-    rehearse(nets[1], x, targets.loss)
+    rehearse(nets[1], x, targets)
     histories = [numbers_of(trainer(net).fit((X, LABELS), epochs=2)) for net in nets]
     assert histories[0] == histories[1]
     assert np.array_equal(nets[0].parameters.theta, nets[1].parameters.theta)
