@@ -75,8 +75,9 @@ class Data:
             (images: 0 to 1, of shape ``(height, width)`` or ``(height, width, channels)``), or integers, where
             ``token_names`` says what they stand for. Targets of a ``"binary"`` task are integers 0 or 1 of shape
             ``(n,)``; of a ``"multiclass"`` task integers from 0 of shape ``(n,)``, or ``(n, *steps)``, a class for each
-            step of inputs ``(n, *steps, ...)``; of a ``"regression"`` task floats of shape ``(n,)``, ``(n, k)``, or ``(n, *output_shape)``.
-            Several inputs, or targets, are mappings of such arrays, by name.
+            step, where inputs are ``(n, *steps, features)`` or whole numbers ``(n, *steps)``; of a ``"regression"``
+            task floats of shape ``(n,)``, ``(n, k)`` or ``(n, *output_shape)``. Several inputs, or targets, are
+            mappings of such arrays, by name.
         task: which of the three; of several targets that of each, by name.
         class_names: one for each class; empty for regression. Of several targets those of each, by name.
         feature_names: one for each input column, where they have names.
@@ -155,7 +156,8 @@ class Data:
     def _check_labels(self, name: str, split: Split, output: str) -> None:
         y, classes = split.y[output] if output else split.y, self._classes(output)
         # A class for each step, of inputs that have the same steps; what else has a second axis is one-hot.
-        steps = not isinstance(split.x, Mapping) and y.shape[1:] == split.x.shape[1 : y.ndim]
+        x = split.x if isinstance(split.x, np.ndarray) else np.empty(0)
+        steps = y.shape[1:] == x.shape[1 : y.ndim] and (x.ndim > y.ndim or x.dtype.kind in "iu")
         if not np.issubdtype(y.dtype, np.integer) or not (y.ndim == 1 or steps):
             raise DataError(f"the {name} labels must be integers of shape (n,), got {y.dtype} of shape {y.shape}")
         require_labels(y, classes, f"{name} sample", f"there are {classes} classes")
