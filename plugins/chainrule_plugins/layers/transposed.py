@@ -58,10 +58,11 @@ class Conv2dTranspose(Layer):
     Example:
         >>> import numpy as np, chainrule as cr
         >>> ones = {"name": "constant", "value": 1.0}
-        >>> paint = cr.make("layer", "conv2d_transpose", filters=1, kernel=(1, 3), stride=2, initializer=ones)
-        >>> network = cr.Network([paint, "flatten"], input_shape=(1, 3), loss="mse")
-        >>> network.predict(np.array([[[1.0, 2.0, 3.0]]]))
-        array([[1., 1., 3., 2., 5., 3., 3., 0., 0., 0., 0., 0., 0., 0.]], dtype=float32)
+        >>> paint = cr.make("layer", "conv2d_transpose", filters=1, kernel=2, initializer=ones)
+        >>> network = cr.Network([paint, "flatten"], input_shape=(1, 2), loss="mse")
+        >>> network.predict(np.array([[[1.0, 2.0]]])).reshape(2, 3)
+        array([[1., 3., 2.],
+               [1., 3., 2.]], dtype=float32)
     """
 
     filters: int
