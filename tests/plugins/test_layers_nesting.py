@@ -1,5 +1,7 @@
 """residual and branches against the same network written out, and what they do to gradients, buffers and files."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -231,3 +233,81 @@ def test_float32_stays_float32_and_nothing_is_written_to(merge):
     dy = y.copy()
     dy.flags.writeable = False
     assert (y.dtype, net.layers[0].backward(dy).dtype) == (np.float32, np.float32)
+
+
+# ---- masks, and whole numbers
+
+
+@dataclass
+class Masked(cr.Layer):
+    """Lets the steps through that count."""
+
+    def build(self, input_shape):
+        return input_shape
+
+    def forward(self, x, training, mask=None):
+        self.kept = np.ones(x.shape[:2], bool) if mask is None else mask
+        return x * self.kept[..., None]
+
+    def backward(self, dy):
+        return dy * self.kept[..., None]
+
+
+@dataclass
+class Places(cr.Layer):
+    """A learned number for each of so many whole numbers."""
+
+    count: int = 5
+    input_dtype = "int64"
+
+    @property
+    def input_range(self):
+        return range(self.count)
+
+    def build(self, input_shape):
+        self.W = self.parameter("W", (self.count,), "normal")
+        return input_shape
+
+    def forward(self, x, training):
+        self.x = x
+        return self.W.value[x]
+
+    def backward(self, dy):
+        self.W.grad = 0
+        np.add.at(self.W.grad, self.x, dy)
+        return np.zeros_like(dy)
+
+
+@pytest.mark.parametrize("merge", ["sum", "mean", "concatenate"])
+def test_the_mask_reaches_layers_at_any_depth(merge):
+    net = network(Branches([[Residual([Masked()], shortcut=["tanh", Masked()])], ["tanh"]], merge), shape=(3, 2))
+    x, mask = sample(4, 3, 2), np.random.default_rng(0).random((4, 3)) < 0.5
+    parts = [(x + np.tanh(x)) * mask[..., None], np.tanh(x)]
+    expected = np.concatenate(parts, axis=-1) if merge == "concatenate" else sum(parts) / (2 if merge == "mean" else 1)
+    np.testing.assert_allclose(net.layers[0].forward(x, False, mask), expected, rtol=1e-12)
+    parts[0] = x + np.tanh(x)
+    expected = np.concatenate(parts, axis=-1) if merge == "concatenate" else sum(parts) / (2 if merge == "mean" else 1)
+    np.testing.assert_allclose(net.layers[0].forward(x, False), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("merge", ["sum", "concatenate"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_branches_that_begin_with_layers_of_whole_numbers_take_them(merge, dtype):
+    net = network(Branches([[Places(5)], [Places(3), "tanh"]], merge), dense(2), shape=(4,), dtype=dtype)
+    ids = np.array([[0, 1, 2, 2], [1, 1, 0, 2]])
+    first, second = (net.parameters[f"0.branches.branches.{i}.0.places.W"].value for i in (0, 1))
+    parts = [first[ids], np.tanh(second[ids])]
+    y = net.layers[0].forward(ids, True)
+    np.testing.assert_allclose(y, np.concatenate(parts, axis=-1) if merge == "concatenate" else sum(parts), rtol=1e-6)
+    assert y.dtype == dtype
+    assert net.loss_and_gradient(ids, sample(2, 2))[1].any()
+    with pytest.raises(cr.DataError, match="3"):
+        net.predict(ids + 1)
+
+
+def test_branches_of_whole_and_of_any_numbers_are_refused():
+    with pytest.raises(cr.ConfigError) as caught:
+        network(Branches([[Places()], []]))
+    assert str(caught.value) == (
+        "layers.0: some branches take whole numbers and some any numbers: begin all of them alike"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,17 @@ def with_zeros(x: Array, axis: int, reach: int, stride: int, padding: str) -> Ar
     return np.pad(x, [(before, after) if i == axis else (0, 0) for i in range(x.ndim)])
 
 
-def reference_of(stack: Stack, field: str, x: Array, training: bool) -> tuple[Array, dict[str, Array]]:
+def reference_of(
+    stack: Stack, field: str, x: Array, training: bool, mask: Array | None
+) -> tuple[Array, dict[str, Array]]:
     """What the references of a stack's layers give, one after another, and their buffers, named as those of the layer
     whose ``field`` they are in."""
     buffers = {}
     for step in stack.steps:
         layer: Any = step.layer
-        given = layer.reference(x) if isinstance(step.layer, Activation) else layer.reference(x, training)
+        reference = layer.reference
+        more = {"mask": mask} if "mask" in inspect.signature(reference).parameters else {}
+        given = reference(x) if isinstance(step.layer, Activation) else reference(x, training, **more)
         x, own = given if isinstance(given, tuple) else (given, {})
         place = ".".join(step.name.split(".")[-2:])  # "0.batch_norm"
         buffers.update({f"{field}.{place}.{name}": value for name, value in own.items()})

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule import Activation, Array, Layer, Shape, ShapeError
+from chainrule import Activation, Array, ConfigError, Layer, Shape, ShapeError
 from chainrule_plugins.layers._references import reference_of
 
 
@@ -54,11 +54,11 @@ class Residual(Layer):
         {"layers": ("batch_norm", {"name": "dense", "units": 3}), "shortcut": ({"name": "dense", "units": 3},)},
     )
 
-    def reference(self, x: Array, training: bool) -> tuple[Array, dict[str, Array]]:
-        y, buffers = reference_of(self.f, "layers", x, training)
+    def reference(self, x: Array, training: bool, mask: Array | None = None) -> tuple[Array, dict[str, Array]]:
+        y, buffers = reference_of(self.f, "layers", x, training, mask)
         if self.s is None:
             return y + x, buffers
-        shortcut, more = reference_of(self.s, "shortcut", x, training)
+        shortcut, more = reference_of(self.s, "shortcut", x, training, mask)
         return y + shortcut, {**buffers, **more}
 
     def build(self, input_shape: Shape) -> Shape:
@@ -74,10 +74,10 @@ class Residual(Layer):
             )
         return output_shape
 
-    def forward(self, x: Array, training: bool) -> Array:
-        changed: Array = self.f.forward(x, training)
-        beside = self.s.forward(x, training) if self.s is not None else x
-        return np.add(changed, beside, out=self.work("y", changed.shape, x.dtype))
+    def forward(self, x: Array, training: bool, mask: Array | None = None) -> Array:
+        changed: Array = self.f.forward(x, training, mask)
+        beside = self.s.forward(x, training, mask) if self.s is not None else x
+        return np.add(changed, beside, out=self.work("y", changed.shape, changed.dtype))
 
     def backward(self, dy: Array) -> Array:
         dx: Array = self.f.backward(dy)
@@ -114,6 +114,7 @@ class Branches(Layer):
     Raises:
         FieldError: there are no branches.
         ShapeError: the shapes that they give do not fit together.
+        ConfigError: some begin with a layer that takes whole numbers, such as the ids of words, and some do not.
 
     Reference:
         Szegedy and others (2015), "Going Deeper with Convolutions", CVPR, figure 2, for "concatenate"; Xie, Girshick,
@@ -140,8 +141,8 @@ class Branches(Layer):
     def __post_init__(self) -> None:
         self.require("branches", len(self.branches) >= 1, "at least one list of layers")
 
-    def reference(self, x: Array, training: bool) -> tuple[Array, dict[str, Array]]:
-        results = [reference_of(f, f"branches.{i}", x, training) for i, f in enumerate(self.stacks)]
+    def reference(self, x: Array, training: bool, mask: Array | None = None) -> tuple[Array, dict[str, Array]]:
+        results = [reference_of(f, f"branches.{i}", x, training, mask) for i, f in enumerate(self.stacks)]
         buffers = {name: value for _, found in results for name, value in found.items()}
         ys = [y for y, _ in results]
         if self.merge == "concatenate":
@@ -157,13 +158,29 @@ class Branches(Layer):
             raise ShapeError(
                 f"branches give shapes {', '.join(map(str, shapes))}, and {self.merge} takes shapes {wanted}"
             )
+        if len({dtype for dtype, _ in self._taken()}) > 1:
+            raise ConfigError("some branches take whole numbers and some any numbers: begin all of them alike")
         self.widths = [shape[-1] for shape in shapes] if self.merge == "concatenate" else []
         return (*shapes[0][:-1], sum(self.widths)) if self.widths else shapes[0]
 
-    def forward(self, x: Array, training: bool) -> Array:
-        ys = [stack.forward(x, training) for stack in self.stacks]
+    @property
+    def input_dtype(self) -> str | None:
+        return next((dtype for dtype, _ in self._taken()), None)
+
+    @property
+    def input_range(self) -> range | None:
+        ranges = [numbers for _, numbers in self._taken() if numbers is not None]
+        return range(max(r.start for r in ranges), min(r.stop for r in ranges)) if ranges else None
+
+    def _taken(self) -> list[tuple[str | None, range | None]]:
+        """What the first layer of each branch says of the whole numbers that it takes, once they are built."""
+        first = [stack.steps[0].layer if stack.steps else None for stack in self.__dict__.get("stacks", ())]
+        return [(one.input_dtype, one.input_range) if isinstance(one, Layer) else (None, None) for one in first]
+
+    def forward(self, x: Array, training: bool, mask: Array | None = None) -> Array:
+        ys = [stack.forward(x, training, mask) for stack in self.stacks]
         if self.merge == "concatenate":
-            y = self.work("y", (*ys[0].shape[:-1], sum(self.widths)), x.dtype)
+            y = self.work("y", (*ys[0].shape[:-1], sum(self.widths)), ys[0].dtype)
             return np.concatenate(ys, axis=-1, out=y)
         y = self._added("y", ys)
         if self.merge == "mean":
