@@ -3,12 +3,15 @@
 from typing import Any
 
 from chainrule import hookimpl
+from chainrule_plugins.layers.attention import SelfAttention
 from chainrule_plugins.layers.convolution import Conv2d
 from chainrule_plugins.layers.dense import Dense
 from chainrule_plugins.layers.dropout import Dropout
+from chainrule_plugins.layers.embedding import Embedding, PositionalEncoding
 from chainrule_plugins.layers.flatten import Flatten
 from chainrule_plugins.layers.gated import GRU, LSTM
 from chainrule_plugins.layers.normalization import BatchNorm, LayerNorm
+from chainrule_plugins.layers.per_step import DensePerStep, MeanOverSteps
 from chainrule_plugins.layers.pooling import AveragePool2d, GlobalAveragePool2d, MaxPool2d
 from chainrule_plugins.layers.recurrent import SimpleRNN
 
@@ -19,11 +22,16 @@ __all__ = [
     "BatchNorm",
     "Conv2d",
     "Dense",
+    "DensePerStep",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAveragePool2d",
     "LayerNorm",
     "MaxPool2d",
+    "MeanOverSteps",
+    "PositionalEncoding",
+    "SelfAttention",
     "SimpleRNN",
 ]
 
@@ -34,6 +42,7 @@ def register_components(registry: Any) -> None:
         Dense, Flatten, Dropout,
         Conv2d, MaxPool2d, AveragePool2d, GlobalAveragePool2d,
         BatchNorm, LayerNorm,
+        Embedding, PositionalEncoding, SelfAttention, DensePerStep, MeanOverSteps,
     ):  # fmt: skip
         registry.add(cls)
     registry.add(SimpleRNN, name="simple_rnn")
