@@ -99,8 +99,10 @@ class HalfSquaredError(Loss):
         return np.divide(self.error, len(self.error), out=out)
 
     def rows(self) -> Array:
-        squares: Array = np.square(self.error).reshape(len(self.error), -1).sum(axis=1)
-        return squares / 2
+        # Of a sequence, forward is a mean over the batch and a sum over steps: each of these stands for all of them.
+        steps = math.prod(self.error.shape[1:-1])
+        rows: Array = np.square(self.error).sum(axis=-1)
+        return rows * (steps / 2)
 
 
 @dataclass
