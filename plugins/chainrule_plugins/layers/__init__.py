@@ -67,9 +67,6 @@ def register_components(registry: Any) -> None:
         MaxPool2d, AveragePool2d, GlobalAveragePool2d, Upsample2d, ZeroPad2d,
         Residual, Branches,
         BatchNorm, LayerNorm, RMSNorm, GroupNorm,
-        Dense, Flatten, Dropout,
-        Conv2d, MaxPool2d, AveragePool2d, GlobalAveragePool2d,
-        BatchNorm, LayerNorm,
         Embedding, PositionalEncoding, SelfAttention, DensePerStep, MeanOverSteps,
     ):  # fmt: skip
         registry.add(cls)
