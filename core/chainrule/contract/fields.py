@@ -29,8 +29,8 @@ class Field:
     name: str
     annotation: Any
     default: Any
-    kind: str | None  # of the component that it holds, alone, in a sequence, or in sequences in one
-    nested: bool = False  # whether it holds sequences of components in a sequence
+    kind: str | None  # of the component that it holds, alone, in a sequence, or as below
+    nested: str = ""  # "lists": sequences of them in a sequence; "names": those of a mapping, by name
 
     @property
     def required(self) -> bool:
@@ -76,7 +76,7 @@ def _resolved_fields(cls: type) -> tuple[Field, ...]:
             )
         default = field.default_factory() if field.default_factory is not MISSING else field.default
         kind = _component_kind(annotation)
-        fields.append(Field(field.name, annotation, default, kind, kind is not None and _lists(annotation) > 1))
+        fields.append(Field(field.name, annotation, default, kind, _nested(annotation) if kind is not None else ""))
     return tuple(fields)
 
 
@@ -239,9 +239,11 @@ def _component_kind(annotation: Any) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
-def _lists(annotation: Any) -> int:
-    """How many sequences stand around each other in an annotation: 2 in ``Sequence[Sequence[Layer]]``."""
-    return _is_sequence(annotation) + max(map(_lists, typing.get_args(annotation)), default=0)
+def _nested(annotation: Any) -> str:
+    if _is_mapping(annotation) and _component_kind(annotation):
+        return "names"
+    inner = typing.get_args(annotation)
+    return "lists" if _is_sequence(annotation) and any(map(_is_sequence, inner)) else ""
 
 
 def _supported(annotation: Any) -> bool:

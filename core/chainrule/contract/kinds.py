@@ -54,9 +54,10 @@ class Component:
         return cls.check_examples
 
     @property
-    def check_input_shapes(self) -> Sequence[Shape]:
+    def check_input_shapes(self) -> Sequence[Any]:
         """The shapes of a sample to check a layer or a model with, where it does not take ``(4,)``. A class attribute,
-        ``check_input_shapes = ((8, 8, 3),)``, or a property where they depend on fields."""
+        ``check_input_shapes = ((8, 8, 3),)``, or a property where they depend on fields. Of several inputs by name, a
+        mapping of shapes each."""
         return ()
 
     @property
@@ -247,7 +248,7 @@ class Layer(Built):
         ``given`` is an instance, a name or ``{name: ..., ...}``. An activation in the field ``activation`` is applied
         by the network, after this layer: layer code never applies it. A layer, or a list of layers, comes back as one
         ``Stack``: call its ``build``, ``forward`` and ``backward`` from yours. A field whose type is a list of lists of
-        layers comes back as a list of them.
+        layers comes back as a list of them, one of a mapping of lists as a mapping.
         """
         return self._scope().child(self, field, given)
 

@@ -101,7 +101,7 @@ def require_names(what: str, given: Any, known: Mapping[str, Any]) -> None:
         ShapeError: says which it has.
     """
     if not isinstance(given, Mapping) or {*given} != {*known}:
-        found = quoted(list(given)) if isinstance(given, Mapping) else quoted(given)
+        found = (", ".join(map(str, given)) or "none") if isinstance(given, Mapping) else quoted(given)
         raise ShapeError(f"{what} must be a mapping with an array for each of {', '.join(known)}, got {found}")
 
 
