@@ -163,10 +163,8 @@ def expected(annotation: Any) -> str:
     """What a value of this type is, in words."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
-    if annotation in words:
-        return words[annotation]
-    if origin is Literal:
-        return " or ".join(as_written(choice) for choice in arguments)
+    if annotation in words or origin is Literal:
+        return " or ".join(map(as_written, arguments)) if origin is Literal else words[annotation]
     if _is_union(origin):
         kind = _component_kind(annotation)
         if kind:
@@ -240,10 +238,9 @@ def _component_kind(annotation: Any) -> str | None:
 
 
 def _nested(annotation: Any) -> str:
-    if _is_mapping(annotation) and _component_kind(annotation):
-        return "names"
-    inner = typing.get_args(annotation)
-    return "lists" if _is_sequence(annotation) and any(map(_is_sequence, inner)) else ""
+    if _is_mapping(annotation):
+        return "names" if _component_kind(annotation) else ""
+    return "lists" if _is_sequence(annotation) and any(map(_is_sequence, typing.get_args(annotation))) else ""
 
 
 def _supported(annotation: Any) -> bool:

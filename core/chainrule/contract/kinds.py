@@ -23,6 +23,7 @@ import numpy as np
 
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.fields import fit_fields
+from chainrule.contract.signatures import asked_of
 from chainrule.contract.state import gathered, take_over
 from chainrule.errors import ContractError, FieldError
 from chainrule.words import quoted
@@ -371,12 +372,13 @@ class Optimizer(Component):
         lr: the learning rate, a field that every optimizer has.
         slots: the names of its state vectors.
         whole_parameters: true for one call per parameter, in its own shape, in place of blocks of the flat vector.
-            ``update`` may then have the parameters ``name``, such as ``"0.dense.W"``, and ``decay``, whether it is a
-            weight, and is given them by name.
+            ``update`` may then have the parameters ``name``, such as ``"0.dense.W"``, ``shape``, and ``decay``, whether
+            it is a weight, and is told them by name.
         whole_vector: true for one call with the whole flat vector. ``update`` may then have the parameter ``evaluate``.
 
     An optimizer around another one has it in a field, ``optimizer: str | Mapping[str, Any] | Optimizer``, and says its
-    ``lr``, ``weight_decay``, ``slots`` and ``whole_parameters`` as properties.
+    ``lr``, ``weight_decay``, ``slots`` and ``whole_parameters`` as properties. Its ``update(..., lr, **told)`` hands on
+    what the other one asks for: ``inner.update(theta, grad, slots, step, lr, **inner.asks_for(told))``.
     """
 
     kind = "optimizer"
@@ -402,6 +404,10 @@ class Optimizer(Component):
         Callbacks do not hear of it.
         """
         raise NotImplementedError
+
+    def asks_for(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """Of what may be told beside, that for which ``update`` has parameters."""
+        return asked_of(self.update, told)
 
 
 class Initializer(Component):

@@ -259,7 +259,7 @@ class Network(Kept):
         if self.task is None:
             self.task = {name: self._task_of(y[name], self.output_shape[name], part) for name, part in parts.items()}
         found = {name: self._prepared(y[name], self.task[name], self.output_shape[name], parts[name]) for name in parts}
-        return Targets({name: t.loss for name, t in found.items()}, {name: t.metric for name, t in found.items()})
+        return Targets.of_outputs(found)
 
     def _task_of(self, y: Any, shape: Shape, loss: Loss) -> Task:
         return task_of(as_numbers(y), shape, tasks_of(loss, shape))

@@ -161,8 +161,8 @@ class Trainer(Resumable, Logs, Steps):
         self._position.require_rows(rows)
         require_list("callbacks", callbacks)
         self._listeners = Listeners([make("callback", callback) for callback in callbacks])
-        followed = [metric for metric in self.all_metrics() if not metric.array]
-        self._running = RunningEpoch(weighable(followed, feed.targets))
+        weighed = zip(self.all_metrics(), weighable(self.all_metrics(), feed.targets))
+        self._running = RunningEpoch([told for metric, told in weighed if not metric.array])
         self._updates.arrange()
         self.steps_per_epoch = math.ceil(rows / self.batch_size)
         self.total_steps = begun_step + (planned - begun_epoch) * self.steps_per_epoch
