@@ -231,7 +231,7 @@ def test_metrics_take_a_row_as_often_as_it_weighs_or_say_that_they_cannot(task):
         name = cr.registry().name_of(metric)
         if isinstance(metric, Largest):
             with pytest.raises(
-                cr.ContractError, match="^the metric largest is no mean over samples, and takes no weigh"
+                cr.ContractError, match=r"^the metric largest is no mean over samples, and takes no weigh"
             ):
                 network.evaluate(X, y, [given_metric], weight=TIMES)
             continue
