@@ -39,6 +39,13 @@ def close(a: Array, b: Array, tolerance: float = 1e-9) -> bool:
     return distance(a, b) <= tolerance * max(1.0, float(np.abs(b).max(initial=0)))
 
 
+def held(value: Any) -> Any:
+    """What an attribute holds, to be compared with what it holds later: of what has no value of its own, its id."""
+    if isinstance(value, np.ndarray):
+        return value.shape, value.tobytes()
+    return repr(value) if isinstance(value, (list, dict, set, bool, int, float, str)) else id(value)
+
+
 def away_from(kinks: tuple[float, ...], x: Array, reference: Array | float = 0.0) -> Array:
     """``x``, moved where ``x - reference`` lies close to a kink."""
     for kink in kinks:

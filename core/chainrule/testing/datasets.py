@@ -6,6 +6,7 @@ import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.contract.data import Data
+from chainrule.contract.fields import fields_of
 from chainrule.errors import ChainruleError
 from chainrule.testing.arrays import global_randomness
 from chainrule.testing.kit import CheckFailed, check, expect
@@ -136,3 +137,16 @@ def check_same_data_again(subject: Subject) -> None:
                 f"loaded a second time, {different} of {first.size} numbers of the {name} {which} differ",
                 "draw from a generator made from a field seed, in load; return new arrays each time",
             )
+
+
+@check("dataset", when=lambda cls: any(field.name == "seed" for field in fields_of(cls)), rests_on=("same_data_again",))
+def check_draws_anew(subject: Subject) -> None:
+    """With another seed it gives other data, or splits it otherwise."""
+    seed = subject.make().seed
+    first, other = (subject.make(seed=number).load().splits for number in (seed, seed + 1))
+    same = all(np.array_equal(a, b) for name, split in first.items() for a, b in zip(split, other.get(name, ())))
+    expect(
+        not same,
+        f"with seed {seed} and with seed {seed + 1} all of its data is the same",
+        "draw, and split, from a generator made from the field: np.random.default_rng(self.seed)",
+    )

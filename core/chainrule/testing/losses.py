@@ -13,7 +13,7 @@ from chainrule.registry.registry import registry
 from chainrule.testing.arrays import STABLE, close, distance, extremes, is_finite_number, strictly
 from chainrule.testing.bench import BATCH
 from chainrule.testing.kit import CheckFailed, check, expect
-from chainrule.testing.loss_cases import CLASSES, LossCase, cases, fuses, outputs_of
+from chainrule.testing.loss_cases import CLASSES, all_cases, cases, fuses, outputs_of
 from chainrule.testing.numeric import ATTEMPTS, AgainstDifferences, not_smooth, numeric_gradient, require_equal
 from chainrule.testing.subject import Subject
 
@@ -70,12 +70,12 @@ def check_gradient_of_logits(subject: Subject) -> None:
 
 
 def _compare_gradients(subject: Subject, fused: bool) -> None:
-    for task in outputs_of(subject.make()):
+    for position in range(len(all_cases(subject))):
         for attempt in range(ATTEMPTS):
-            case = next(case for case in cases(subject, attempt) if case.task == task)
-            if fused and not _is_fused(subject, case):
-                break
+            case = all_cases(subject, attempt)[position]
             loss, at = subject.make(), case.logits if fused else case.prediction
+            if not case.fused(loss) if fused else case.saturated:
+                break
             forward, backward = (loss.forward_logits, loss.backward_logits) if fused else (loss.forward, loss.backward)
             target = case.targets(loss)
 
@@ -85,17 +85,13 @@ def _compare_gradients(subject: Subject, fused: bool) -> None:
             value()
             given = backward().copy()
             if require_equal(
-                AgainstDifferences(f"for a {task} task, the gradient", given, numeric_gradient(value, at), value, at),
+                AgainstDifferences(f"for {case.named}, the gradient", given, numeric_gradient(value, at), value, at),
                 "derive backward from the formula of forward; a mean over the batch has its 1/batch in the gradient",
-                BATCH,
+                len(case.prediction),
             ):
                 break
         else:
             raise not_smooth()
-
-
-def _is_fused(subject: Subject, case: LossCase) -> bool:
-    return registry().name_of(case.activation) == cast(type[Loss], subject.cls).fuses_with
 
 
 @check("loss")
@@ -146,9 +142,9 @@ def check_of_differences(subject: Subject) -> None:
 def check_fused_equals_unfused(subject: Subject) -> None:
     """From the logits come the same loss, gradient and prediction as through the activation, to 1e-12."""
     for case in cases(subject):
-        if not _is_fused(subject, case):
-            continue
         plain, fused = subject.make(), subject.make()
+        if not case.fused(plain):
+            continue
         expected = float(plain.forward(case.prediction, case.targets(plain)))
         dz = case.activation.backward(plain.backward())
         found = float(fused.forward_logits(case.logits, case.targets(fused)))
@@ -198,7 +194,7 @@ def check_keeps_dtype(subject: Subject) -> None:
             loss = subject.make()
             loss.forward(case.prediction, case.targets(loss))
             gradients = {"backward": loss.backward()}
-            if _is_fused(subject, case):
+            if case.fused(loss):
                 loss.forward_logits(case.logits, case.targets(loss))
                 gradients["backward_logits"] = loss.backward_logits()
             for what, gradient in gradients.items():
@@ -219,7 +215,7 @@ def check_inputs_left_alone(subject: Subject) -> None:
         given = {"prediction": case.prediction.copy(), "target": target.copy()}
         loss.forward(given["prediction"], given["target"])
         loss.backward()
-        if _is_fused(subject, case):
+        if case.fused(loss):
             given["logits"] = case.logits.copy()
             loss.forward_logits(given["logits"], given["target"])
             loss.backward_logits()
@@ -282,7 +278,7 @@ def check_finite_at_extremes(subject: Subject) -> None:
                 where = f"for a {case.task} task and {dtype} logits of {named} (by column + and -)"
                 with strictly(where):
                     values = [loss.forward(case.prediction, target), loss.backward()]
-                    if _is_fused(subject, case):
+                    if case.fused(loss):
                         values += [loss.forward_logits(case.logits, target), loss.backward_logits()]
                 for method, value in zip(("forward", "backward", "forward_logits", "backward_logits"), values):
                     expect(bool(np.isfinite(value).all()), f"{where}, {method} gives infinity or NaN", STABLE)

@@ -61,6 +61,23 @@ class Subject:
     def input_shapes(self) -> Sequence[Shape]:
         return self.make().check_input_shapes or (PLAIN_SHAPE,)
 
+    @property
+    def not_applicable(self) -> dict[str, str]:
+        """The checks that the author marks as not applicable to this example; what has no reason is not marked."""
+        try:
+            given = self.make().checks_not_applicable
+            return {str(name): reason for name, reason in given.items() if isinstance(reason, str) and reason.strip()}
+        except Exception:  # the checks that come first say what is wrong
+            return {}
+
+    @property
+    def input_range(self) -> Sequence[int] | None:
+        """The whole numbers that a layer takes, where it takes whole numbers."""
+        component = self.make()
+        if getattr(component, "input_dtype", None) is None:
+            return None
+        return component.input_range or range(3)  # that it must say which is a check of its own
+
     def rng(self, index: int = 0) -> np.random.Generator:
         """The same stream of numbers whenever this is called with the same index."""
         return np.random.default_rng([20, index])
@@ -86,6 +103,7 @@ class Examined:
             raise TypeError(f"got {given!r}, expected a component, its class or its name")
         self._instance = None if isinstance(given, type) else fresh(given)
         self._subjects: list[Subject] | None = None
+        self.failed: set[str] = set()  # checks, of those that were run as tests in this process
 
     @property
     def name(self) -> str:

@@ -130,7 +130,11 @@ class Rounded(Surprise):
         return super().forward_logits(logits, target) + 1e-9
 
 
-@breaks("integer_targets", says="for classes as whole numbers the loss is .*, for the same ones one-hot")
+@breaks(
+    "integer_targets",
+    also=("gradient_of_logits",),
+    says="for classes as whole numbers the loss is .*, for the same ones one-hot",
+)
 class WholeNumbersOnly(Surprise):
     def _one_hot(self, target: cr.Array, like: cr.Array) -> cr.Array:
         return super()._one_hot(target, like) * (1 if target.ndim == 1 else 0.5)
@@ -235,7 +239,7 @@ class Scaled(Ball):
     whole_parameters = True
 
     def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
-        assert theta.ndim == 2
+        assert theta.ndim in (0, 1, 2, 4)
         grad = grad.astype(np.float64)  # whose squares float32 may not hold
         theta -= lr * np.linalg.norm(theta) * grad / (np.linalg.norm(grad) + 1e-12)
 
@@ -273,6 +277,17 @@ class WholeNorm(Ball):
 class Counts(Ball):
     def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
         self.calls = step
+        super().update(theta, grad, slots, step, lr)
+
+
+@breaks("keeps_nothing_on_itself", says="update sets self.rates: it runs once for each block, and is not saved")
+class ListsTheRates(Ball):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.rates: list[float] = []
+
+    def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
+        self.rates.append(lr)
         super().update(theta, grad, slots, step, lr)
 
 

@@ -1,0 +1,68 @@
+"""Losses, regularizers, initializers, schedules and metrics give what their formula says."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.testing.exactness import require_formula
+from chainrule.testing.initializers import SHAPES
+from chainrule.testing.loss_cases import all_cases
+from chainrule.testing.metrics import sets_of_rows, value
+from chainrule.testing.regularizers import weights
+from chainrule.testing.schedules import observing
+from chainrule.testing.subject import Subject
+
+DRAWS = 2
+TOTALS = (1, 2, 3, 10, 37, 100, 1000)
+
+
+def of_loss(subject: Subject, fields: str) -> None:
+    """For each task, target and number of rows; from the logits, too, where the prediction has lost none of their
+    digits."""
+    for index in range(DRAWS):
+        for case in all_cases(subject, index):
+            loss = subject.make()
+            target = case.targets(loss)
+            expected = loss.reference(case.prediction.copy(), target.copy())
+            where = f"{fields}for {case.named}"
+            require_formula("the loss", where, loss.forward(case.prediction.copy(), target.copy()), expected)
+            if case.fused(loss) and not case.saturated:
+                from_logits = loss.forward_logits(case.logits.copy(), target.copy())
+                require_formula("the loss from the logits", where, from_logits, expected)
+
+
+def of_regularizer(subject: Subject, fields: str) -> None:
+    """For weights of several numbers and sizes."""
+    theta = weights(subject)
+    for named, given in (("weights", theta), ("large weights", 100 * theta), ("a single weight", theta[:1])):
+        regularizer = subject.make()
+        penalty, expected = regularizer.penalty(given.copy()), regularizer.reference(given.copy())
+        require_formula("the penalty", f"{fields}for {named}", penalty, expected)
+
+
+def of_initializer(subject: Subject, fields: str) -> None:
+    """For each shape, from the same draws."""
+    for shape in SHAPES:
+        for index in range(DRAWS):
+            initializer = subject.make()
+            given = initializer(shape, subject.rng(index), np.dtype("float64"))
+            require_formula("w", f"{fields}for shape {shape}", given, initializer.reference(shape, subject.rng(index)))
+
+
+def of_schedule(subject: Subject, fields: str) -> None:
+    """At every step of trainings of several lengths, and beyond."""
+    for total in TOTALS:
+        for step, schedule, after in observing(subject, total):
+            where = f"{fields}at step {step} of {total}{after}"
+            expected = schedule.reference(step, total)  # type: ignore[attr-defined]
+            require_formula("the factor", where, schedule(step, total), expected)
+
+
+def of_metric(subject: Subject, fields: str) -> None:
+    """For all rows at once: with ties, without one of the classes, where all is right."""
+    for task in subject.make().tasks:
+        for named, prediction, target in sets_of_rows(subject, task):
+            metric = subject.make()
+            expected = metric.reference(prediction.copy(), target.copy())
+            given = value(metric, prediction, target, (len(target),))
+            require_formula("the value", f"{fields}for a {task} task{named}", given, expected)
