@@ -22,7 +22,7 @@ from chainrule.contract.arguments import (
     require_memory,
 )
 from chainrule.contract.arrays import Array, Shape, Task
-from chainrule.contract.named import each, items
+from chainrule.contract.named import each, items, plain
 from chainrule.contract.split import Split, Stream
 from chainrule.errors import DataError, FieldError, did_you_mean
 from chainrule.words import as_written, quoted
@@ -103,6 +103,7 @@ class Data:
     token_names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "task", plain(self.task))
         for output, task in items(self.task):
             self._check_task(output, task)
         for name, split in self.splits.items():

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.contract.arguments import require_count, require_pair, require_shape
 from chainrule.contract.arrays import Array
-from chainrule.contract.named import items, one_of, rows_of
+from chainrule.contract.named import items, one_of, plain, rows_of
 from chainrule.errors import DataError, FieldError
 from chainrule.words import quoted
 
@@ -32,7 +32,7 @@ class Split(tuple[Any, Any]):
     mask: Array | None
 
     def __new__(cls, x: Any, y: Any, weight: Array | None = None, mask: Array | None = None) -> Split:
-        split = super().__new__(cls, (x, y))
+        split = super().__new__(cls, (plain(x), plain(y)))
         split.weight, split.mask = weight, mask
         return split
 

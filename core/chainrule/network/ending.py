@@ -27,6 +27,7 @@ class Ending:
     def __init__(self, loss: Loss, output_shape: Any) -> None:
         self._loss = loss
         self._weighing = Weighing(loss)
+        self._weighs = False
         # What fuses with an activation and is not for regression is a cross-entropy: it takes a logarithm of
         # probabilities, which it cannot make itself where another activation, or none, stands before it.
         parts = loss.parts or {"": loss}
@@ -41,11 +42,15 @@ class Ending:
         self.prediction = y
         for name, part in self._needs_probabilities.items():
             _require_probabilities(part, y[name] if name else y)
+        self._weighs = weight is not None
+        if weight is None:
+            return self._loss.forward(y, target)
         return self._weighing.value(self._loss.forward, y, target, weight)
 
     def backward(self) -> Any:
         """The gradient with respect to what ``forward`` was given."""
-        return self._weighing.gradient(self._loss.backward())
+        gradient = self._loss.backward()
+        return self._weighing.gradient(gradient) if self._weighs else gradient
 
     def output(self, y: Any) -> Any:
         """The network's output, from what the steps of the stack give."""
@@ -67,16 +72,21 @@ class FusedEnding:
     def __init__(self, loss: Loss, activation: Activation) -> None:
         self._loss = loss
         self._weighing = Weighing(loss)
+        self._weighs = False
         self._activation = activation
         self._logits: Array | None = None
         self._prediction: Array | None = None
 
     def forward(self, logits: Array, target: Array, weight: Array | None = None) -> float:
         self._logits, self._prediction = logits, None
+        self._weighs = weight is not None
+        if weight is None:
+            return self._loss.forward_logits(logits, target)
         return self._weighing.value(self._loss.forward_logits, logits, target, weight)
 
     def backward(self) -> Any:
-        return self._weighing.gradient(self._loss.backward_logits())
+        gradient = self._loss.backward_logits()
+        return self._weighing.gradient(gradient) if self._weighs else gradient
 
     @property
     def prediction(self) -> Array:

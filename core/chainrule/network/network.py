@@ -21,7 +21,7 @@ from chainrule.contract.arguments import (
 )
 from chainrule.contract.arrays import Array, Shape, Task, batches, stream
 from chainrule.contract.kinds import Activation, Layer, Loss
-from chainrule.contract.named import each, items, one_of, rows_of
+from chainrule.contract.named import each, items, one_of, plain, rows_of
 from chainrule.contract.parameters import Parameters
 from chainrule.contract.split import Split
 from chainrule.errors import ConfigError, FieldError, within
@@ -83,12 +83,12 @@ class Network(Kept):
     ) -> None:
         if not require_list("layers", layers, "a list of layers"):
             raise ConfigError("a network needs at least one layer", key="layers")
-        if not all(one is None or (isinstance(one, str) and one in TASKS) for _, one in items(task)):
+        if not all(one is None or (isinstance(one, str) and one in TASKS) for _, one in items(plain(task))):
             raise FieldError(f"got {quoted(task)}, expected one of {', '.join(TASKS)}", key="task")
         self.input_shape = require_shape("input_shape", input_shape)
         self.seed = require_count("seed", seed, least=0)
         self.dtype = require_dtype("dtype", dtype)
-        self.task = task
+        self.task = plain(task)
         blueprint = Blueprint(self.seed, self.dtype)
         with within("loss"):
             self.loss: Loss = blueprint.component("loss", loss)

@@ -138,7 +138,10 @@ class Stack:
         self._masked = [(cast(Any, step.forward), step.takes_mask) for step in computed]
         self._backward = [step.backward for step in reversed(computed)]
         trained = [position for position, step in enumerate(computed) if step.learns]
-        self._first_trained = computed[trained[0]].layer if trained else None
+        first = computed[trained[0]].layer if trained else None
+        self._backward_first = (
+            first.backward if isinstance(first, Activation) else getattr(first, "backward_parameters", None)
+        )
         self._backward_trained = self._backward[: len(computed) - trained[0] - 1] if trained else []
 
     def forward(self, x: Array, training: bool, mask: Array | None = None) -> Array:
@@ -159,14 +162,11 @@ class Stack:
 
     def backward_parameters(self, dy: Array) -> None:
         """As ``backward``, without what nobody needs: ``dx``, and the way down to it below the first parameters."""
-        if self._first_trained is None:
+        if self._backward_first is None:
             return
         for backward in self._backward_trained:
             dy = backward(dy)
-        if isinstance(self._first_trained, Activation):
-            self._first_trained.backward(dy)
-        else:
-            self._first_trained.backward_parameters(dy)
+        self._backward_first(dy)
 
 
 def whole_numbers_of(steps: Sequence[Step]) -> Whole | dict[str, Whole] | None:

@@ -42,7 +42,8 @@ class Targets(NamedTuple):
     def rows(self, which: Any) -> Targets:
         loss = rows_of(self.loss, which)
         metric = loss if self.metric is self.loss else rows_of(self.metric, which)
-        weight, mask = (None if given is None else given[which] for given in (self.weight, self.mask))
+        weight = None if self.weight is None else self.weight[which]
+        mask = None if self.mask is None else self.mask[which]
         return Targets(loss, metric, weight, mask, self.per_step)
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.contract.arrays import Array, batches, stream
+from chainrule.contract.arrays import Array, stream
 from chainrule.contract.named import each, one_of, rows_of
 from chainrule.contract.split import Split, Stream
 from chainrule.contract.training import Training
@@ -16,6 +16,9 @@ from chainrule.network.measuring import in_batches
 from chainrule.network.network import Network
 from chainrule.network.targets import Targets
 from chainrule.training.listeners import Listeners
+
+MEASURED = 256
+"""Rows of a batch where nothing is learned from it."""
 
 
 def order_of(order: Array, trainer: Training, listeners: Listeners, seed: int) -> Array:
@@ -40,64 +43,70 @@ def order_of(order: Array, trainer: Training, listeners: Listeners, seed: int) -
 
 
 class Held:
-    """Samples that are at hand, as the network takes them."""
+    """Samples that are at hand, as the network takes them, in batches of at most ``batch_size``."""
 
-    def __init__(self, x: Any, targets: Targets) -> None:
+    def __init__(self, x: Any, targets: Targets, batch_size: int) -> None:
         self.x, self.targets = x, targets
         self.rows = len(one_of(x))
+        self._size = min(batch_size, self.rows)
+        self._kept = each(lambda array: np.empty((self._size, *array.shape[1:]), array.dtype), x)
 
-    def first(self, size: int) -> tuple[Any, Targets]:
+    def first(self) -> tuple[Any, Targets]:
         """The first batch."""
-        return rows_of(self.x, slice(size)), self.targets.rows(slice(size))
+        return rows_of(self.x, slice(self._size)), self.targets.rows(slice(self._size))
 
     def measured_by(self) -> Iterator[tuple[Any, Targets]]:
         """All of them in order, for measuring."""
         return in_batches(self.x, self.targets)
 
-    def batches(self, order: Array, batch_size: int) -> Iterator[tuple[Any, Targets]]:
+    def batches(self, order: Array) -> Iterator[tuple[Any, Targets]]:
         """The batches of an epoch; inputs are valid until the next one."""
-        kept = each(lambda array: np.empty((min(batch_size, self.rows), *array.shape[1:]), array.dtype), self.x)
+        for start in range(0, self.rows, self._size):
+            chosen = order[start : start + self._size]
+            x: Any
+            if isinstance(self.x, dict):
+                x = {name: _gathered(array, chosen, self._kept[name]) for name, array in self.x.items()}
+            else:
+                x = _gathered(self.x, chosen, self._kept)
+            yield x, self.targets.rows(chosen)
 
-        def gathered(array: Array, out: Array) -> Array:
-            # mode="clip" lets NumPy write straight into the kept array; the indices are in range.
-            return np.take(array, chosen, axis=0, out=out[: len(chosen)], mode="clip")
 
-        for rows in batches(self.rows, batch_size):
-            chosen = order[rows]
-            yield each(gathered, self.x, kept), self.targets.rows(chosen)
+def _gathered(array: Array, chosen: Array, kept: Array) -> Array:
+    """Its rows at these positions; "clip" lets NumPy write straight into the kept array: they are in range."""
+    return array.take(chosen, 0, kept[: len(chosen)], "clip")
 
 
 class Streamed:
     """Samples of a stream, each batch as the network takes it."""
 
-    def __init__(self, network: Network, stream: Stream, which: str) -> None:
-        self._network, self._stream, self._which = network, stream, which
+    def __init__(self, network: Network, stream: Stream, which: str, batch_size: int) -> None:
+        self._network, self._stream, self._which, self._size = network, stream, which, batch_size
         self.rows = stream.rows
-        self.targets = self.first(1)[1]
+        self.targets = self.first()[1]
 
-    def first(self, size: int) -> tuple[Any, Targets]:
+    def first(self) -> tuple[Any, Targets]:
         """The first batch, as it lies."""
-        return self._network.pair_of(self._stream.first(size), self._which)
+        return self._network.pair_of(self._stream.first(self._size), self._which)
 
     def measured_by(self) -> Iterator[tuple[Any, Targets]]:
         """All of them in order, for measuring."""
-        return self.read(256, None)
+        return self.batches(None)
 
-    def read(self, batch_size: int, rng: np.random.Generator | None) -> Iterator[tuple[Any, Targets]]:
-        """The batches of an epoch."""
-        for batch in self._stream.epoch(batch_size, rng):
+    def batches(self, rng: np.random.Generator | None) -> Iterator[tuple[Any, Targets]]:
+        """The batches of an epoch, in an order drawn from that stream of random numbers."""
+        for batch in self._stream.epoch(self._size, rng):
             yield self._network.pair_of(batch, self._which)
 
 
-def feed_of(network: Network, given: Any, which: str) -> Held | Streamed:
+def feed_of(network: Network, given: Any, which: str, batch_size: int) -> Held | Streamed:
     """What a training is given, as the network takes it.
 
     Raises:
         ConfigError, DataError: it does not fit the network.
     """
     if isinstance(given, Stream):
-        return Streamed(network, given, which)
-    return Held(*network.pair_of(Split.of(which, given), which))
+        return Streamed(network, given, which, batch_size)
+    return Held(*network.pair_of(Split.of(which, given), which), batch_size)
 
 
 def changed(batch: tuple[Any, Targets], trainer: Training, listeners: Listeners, seed: int) -> tuple[Any, Targets]:

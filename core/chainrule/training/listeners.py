@@ -23,6 +23,7 @@ class Listeners:
 
     def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
         self._callbacks = callbacks
+        self.change_order = any(_writes(callback, "on_order") for callback in callbacks)
         self.change_batches = any(_writes(callback, "on_batch") for callback in callbacks)
         self._logged = [pattern for callback in callbacks for pattern in callback.logs]
         # The bound methods of those that write an event: silence costs nothing.

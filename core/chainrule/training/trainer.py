@@ -23,11 +23,11 @@ from chainrule.network.measuring import inner, measured, metrics_for, renewed
 from chainrule.network.network import Network
 from chainrule.network.rehearsal import rehearse
 from chainrule.network.targets import Targets
-from chainrule.network.weighing import weighable
+from chainrule.network.weighing import name_of, weighable
 from chainrule.registry.making import make, own
 from chainrule.training.again import Again
 from chainrule.training.epoch import RunningEpoch
-from chainrule.training.feeding import Held, Streamed, changed, feed_of, order_of
+from chainrule.training.feeding import MEASURED, Held, Streamed, changed, feed_of, order_of
 from chainrule.training.history import History
 from chainrule.training.learning_rate import LearningRate
 from chainrule.training.listeners import Listeners
@@ -155,14 +155,14 @@ class Trainer(Resumable, Logs, Steps):
         ending = begun_epoch + require_count("epochs", epochs)
         self._position.require_epochs(epochs, self.history.epochs)
         planned = ending if total_epochs is None else require_count("total_epochs", total_epochs, least=ending)
-        feed = feed_of(self.network, given, "train")
-        held_out = feed_of(self.network, validation, "validation") if validation is not None else None
+        feed = feed_of(self.network, given, "train", self.batch_size)
+        held_out = feed_of(self.network, validation, "validation", MEASURED) if validation is not None else None
         rows = feed.rows
         self._position.require_rows(rows)
         require_list("callbacks", callbacks)
         self._listeners = Listeners([make("callback", callback) for callback in callbacks])
         weighed = zip(self.all_metrics(), weighable(self.all_metrics(), feed.targets))
-        self._running = RunningEpoch([told for metric, told in weighed if not metric.array])
+        self._running = RunningEpoch({name_of(metric): told for metric, told in weighed if not metric.array})
         self._updates.arrange()
         self.steps_per_epoch = math.ceil(rows / self.batch_size)
         self.total_steps = begun_step + (planned - begun_epoch) * self.steps_per_epoch
@@ -175,7 +175,7 @@ class Trainer(Resumable, Logs, Steps):
                 self.rest.ends()
                 with self._taken_up():
                     self._listeners.tell("on_train_start", self)
-                    rehearse(self.network, *feed.first(self.batch_size))
+                    rehearse(self.network, *feed.first())
                 self._position.begun, self._position.rows = (begun_epoch, begun_step), rows
                 self.rest.begins()
                 while self._position.next_batch is not None or (self.epoch < ending and self.stop_reason is None):
@@ -240,7 +240,7 @@ class Trainer(Resumable, Logs, Steps):
 
     def evaluate_split(self, split: Split | Stream) -> dict[str, Any]:
         """``evaluate`` of a split, with what its samples weigh, or of a stream."""
-        feed = feed_of(self.network, split, "given")
+        feed = feed_of(self.network, split, "given", MEASURED)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # as in fit
             metrics = [renewed(metric) for metric in self.all_metrics()]
             return measured(self.network, feed.measured_by(), feed.targets, metrics)
@@ -249,9 +249,11 @@ class Trainer(Resumable, Logs, Steps):
         """Those of the epoch that begins, in its order."""
         if isinstance(feed, Streamed):
             rng = stream(self.seed, "shuffle", self.epoch) if self.shuffle else None
-            return feed.read(self.batch_size, rng)
+            return feed.batches(rng)
         order = self._rng.permutation(feed.rows) if self.shuffle else np.arange(feed.rows)
-        return feed.batches(order_of(order, self, self._listeners, self.seed), self.batch_size)
+        if self._listeners.change_order:
+            order = order_of(order, self, self._listeners, self.seed)
+        return feed.batches(order)
 
     def running(self) -> dict[str, float]:
         """The loss and metrics of the running epoch, as far as it has come: NaN before its first batch."""

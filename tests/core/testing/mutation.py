@@ -191,7 +191,9 @@ def mutants_of(module: Any) -> Iterator[Mutant]:
                     setattr(parent_twin, name_twin, after)
                 else:
                     held_twin[index_twin] = after
-                yield Mutant(module.__name__, qualified, getattr(node, "lineno", 0), what, ast.fix_missing_locations(changed))
+                yield Mutant(
+                    module.__name__, qualified, getattr(node, "lineno", 0), what, ast.fix_missing_locations(changed)
+                )
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[Any, ...]]:
