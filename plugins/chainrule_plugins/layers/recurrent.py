@@ -75,11 +75,9 @@ class SimpleRNN(Recurrent):
             seen.append(h)
         return np.stack(seen, axis=1) if self.sequences else h
 
-    def step(self, t: int, z: Array, U: Array) -> None:
+    def step(self, t: int, given: Array, V: Array) -> None:
         [h] = self.carried
-        np.dot(h[t], U[0], out=h[t + 1])
-        h[t + 1] += z[0]
-        np.tanh(h[t + 1], out=h[t + 1])
+        np.tanh(np.dot(given, V[0]), out=h[t + 1])
 
     def step_back(self, t: int, dz: Array, U_T: Array, d_states: Sequence[Array]) -> None:
         [h], [dh] = self.carried, d_states
