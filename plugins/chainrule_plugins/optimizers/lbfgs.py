@@ -74,7 +74,7 @@ class LBFGS(Optimizer):
     c2: float = 0.9
 
     whole_vector = True
-    check_examples = ({}, {"memory": 4, "c2": 0.3})
+    check_examples = ({}, {"memory": 2, "c2": 0.95})
 
     def __post_init__(self) -> None:
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
