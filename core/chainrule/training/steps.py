@@ -59,11 +59,12 @@ class Steps:
             frozen[...] = 0
 
     def _loss_and_gradient(self) -> float:
-        """Both of the running batch, at the present parameters; for an optimizer that looks again."""
+        """Both of the running batch, at the present parameters, with the penalty in both; for an optimizer that looks
+        again."""
         assert self.batch is not None, "there is no batch before the first step"
         loss = self.network.loss_of(*self.batch, training=True)
         self._compute_gradient()
-        return loss
+        return loss if self.regularizer is None else loss + float(self.regularizer.penalty(self._weights))
 
     @property
     def learning_rate(self) -> float:
