@@ -14,6 +14,7 @@ from chainrule.contract.signatures import takes
 from chainrule.network.network import Network
 from chainrule.network.streams import Streams
 from chainrule.testing.arrays import away_from
+from chainrule.testing.packing import PackedLayer
 from chainrule.testing.subject import Subject
 
 BATCH = 5
@@ -49,10 +50,11 @@ class Bench:
         seed: int = 3,
         moved: float = 0.3,
     ) -> None:
-        self.network = Network([subject.make()], shape, loss or NoLoss(), seed=seed, dtype=dtype, task="regression")
+        self.network = Network([subject.usable()], shape, loss or NoLoss(), seed=seed, dtype=dtype, task="regression")
         self.layer: Layer | Activation = self.network.layers[0]
         self.output_shape = self.network.shapes[0]
-        self.takes_mask = takes_mask(type(self.layer))
+        self.component = self.layer.layer if isinstance(self.layer, PackedLayer) else self.layer
+        self.takes_mask = takes_mask(type(self.component))
         theta = self.network.parameters.theta
         self.initial = theta.copy()
         if moved:

@@ -51,7 +51,7 @@ class OfLayer(Exercise):
     def __init__(self, subject: Subject, shape: Shape, dtype: str, seed: int = 3) -> None:
         self._subject, self._shape, self._dtype = subject, shape, dtype
         self.bench = Bench(subject, shape, dtype, seed=seed)
-        self.component = self.bench.layer
+        self.component = self.bench.component
         self._start = self.bench.state()
         modes = ("in training", "at inference") if subject.kind == "layer" else ("",)
         named = ["", *masks(subject, shape)] if self.bench.takes_mask else [""]
@@ -81,7 +81,7 @@ class OfLoss(Exercise):
 
     def __init__(self, subject: Subject, dtype: str) -> None:
         self._subject, self._dtype = subject, dtype
-        self.component = subject.make()
+        self.component = subject.usable()
         cases = list(all_cases(subject))
         fused = [f"from the logits of {case.named}" for case in cases if case.fused(self.component)]
         self.variants = (*(f"for {case.named}" for case in cases), *fused)

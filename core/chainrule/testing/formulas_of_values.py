@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.errors import ChainruleError
 from chainrule.testing.exactness import require_formula
 from chainrule.testing.initializers import SHAPES
 from chainrule.testing.loss_cases import all_cases
@@ -21,7 +22,7 @@ def of_loss(subject: Subject, fields: str) -> None:
     digits."""
     for index in range(DRAWS):
         for case in all_cases(subject, index):
-            loss = subject.make()
+            loss = subject.usable()
             target = case.targets(loss)
             expected = loss.reference(case.prediction.copy(), target.copy())
             where = f"{fields}for {case.named}"
@@ -45,7 +46,10 @@ def of_initializer(subject: Subject, fields: str) -> None:
     for shape in SHAPES:
         for index in range(DRAWS):
             initializer = subject.make()
-            given = initializer(shape, subject.rng(index), np.dtype("float64"))
+            try:
+                given = initializer(shape, subject.rng(index), np.dtype("float64"))
+            except ChainruleError:  # with such fields it is not for such a shape
+                continue
             require_formula("w", f"{fields}for shape {shape}", given, initializer.reference(shape, subject.rng(index)))
 
 

@@ -94,9 +94,9 @@ def cases(
     subject: Subject, index: int = 0, dtype: str = "float64", logits: Array | None = None, form: Form = PLAIN
 ) -> Iterator[LossCase]:
     """One for each task that the loss takes; the same for the same index. No error lies close to a kink."""
-    loss = subject.make()
+    loss = subject.usable()
     for task, (units, name) in outputs_of(loss).items():
-        for sample in subject.make().check_input_shapes or [(*form.steps, units)]:
+        for sample in subject.usable().check_input_shapes or [(*form.steps, units)]:
             rng = subject.rng(index)
             batch = form.batch if logits is None else len(logits)
             shape = (batch, *sample)
@@ -123,9 +123,9 @@ def all_cases(subject: Subject, index: int = 0, dtype: str = "float64") -> Seque
 
 
 def _all_cases(subject: Subject, index: int, dtype: str) -> Iterator[LossCase]:
-    loss = subject.make()
+    loss = subject.usable()
     for form in FORMS:
-        if form.steps and subject.make().check_input_shapes:
+        if form.steps and subject.usable().check_input_shapes:
             continue
         for case in cases(subject, index, dtype, form=form):
             if form.targets == "soft" and case.task == "regression":
@@ -140,7 +140,7 @@ def _all_cases(subject: Subject, index: int, dtype: str) -> Iterator[LossCase]:
 
 def _takes(subject: Subject, case: LossCase) -> bool:
     """Whether a loss can be given it at all: one that is for plain rows refuses others, in its own words or NumPy's."""
-    loss = subject.make()
+    loss = subject.usable()
     try:
         loss.forward(case.prediction.copy(), case.targets(loss))
         loss.backward()

@@ -22,7 +22,7 @@ def check_rows_in_any_order(subject: Subject) -> None:
     """Rows in another order have the same loss, and each keeps its gradient."""
     for case in all_cases(subject):
         order = subject.rng(1).permutation(len(case.prediction))
-        loss = subject.make()
+        loss = subject.usable()
         target = case.targets(loss)
         value = float(loss.forward(case.prediction.copy(), target.copy()))
         gradient = loss.backward().copy()
@@ -40,7 +40,7 @@ def check_rows_in_any_order(subject: Subject) -> None:
 def check_rows(subject: Subject) -> None:
     """Rows gives the losses of which forward gave the mean, each as that row alone has it."""
     for case in all_cases(subject):
-        loss = subject.make()
+        loss = subject.usable()
         target = case.targets(loss)
         _compare_rows(loss, loss.forward, case.prediction, target, f"for {case.named}")
         if case.fused(loss):
@@ -73,7 +73,7 @@ def _compare_rows(loss: Loss, forward: Callable[[Array, Array], float], at: Arra
 def check_least_at_target(subject: Subject) -> None:
     """A prediction that is just the target is better than one that is far off; of differences, the loss is 0 there."""
     for case in cases(subject):
-        loss = subject.make()
+        loss = subject.usable()
         if loss.target_shape(case.prediction.shape[1:]) is not None:
             continue
         if loss.of_differences and case.task == "regression":
@@ -95,7 +95,7 @@ def check_least_at_target(subject: Subject) -> None:
 
 
 def _compare_differences(subject: Subject, case: LossCase) -> None:
-    loss: Any = subject.make()
+    loss: Any = subject.usable()
     value = float(loss.forward(case.target.copy(), case.target.copy()))
     expect(
         abs(value) <= 1e-12,

@@ -21,7 +21,7 @@ from chainrule.testing.subject import Subject
 @check("loss", first=True)
 def check_output(subject: Subject) -> None:
     """It says how a network ends for each task that it is for, and refuses the others with a ConfigError."""
-    loss = subject.make()
+    loss = subject.usable()
     for task in cast("tuple[Task, ...]", get_args(Task)):
         try:
             given = loss.output(task, CLASSES if task == "multiclass" else 2)
@@ -44,7 +44,7 @@ def check_output(subject: Subject) -> None:
 def check_runs(subject: Subject) -> None:
     """It gives a number for a prediction and its target, and goes back."""
     for case in cases(subject):
-        loss = subject.make()
+        loss = subject.usable()
         try:
             value = loss.forward(case.prediction, case.targets(loss))
             loss.backward()
@@ -73,7 +73,7 @@ def _compare_gradients(subject: Subject, fused: bool) -> None:
     for position in range(len(all_cases(subject))):
         for attempt in range(ATTEMPTS):
             case = all_cases(subject, attempt)[position]
-            loss, at = subject.make(), case.logits if fused else case.prediction
+            loss, at = subject.usable(), case.logits if fused else case.prediction
             if not case.fused(loss) if fused else case.saturated:
                 break
             forward, backward = (loss.forward_logits, loss.backward_logits) if fused else (loss.forward, loss.backward)
@@ -98,7 +98,7 @@ def _compare_gradients(subject: Subject, fused: bool) -> None:
 def check_mean_over_batch(subject: Subject) -> None:
     """A batch taken twice has the same loss, and half the gradient for each of its rows."""
     for case in cases(subject):
-        loss = subject.make()
+        loss = subject.usable()
         target = case.targets(loss)
         once = float(loss.forward(case.prediction.copy(), target.copy()))
         gradient = loss.backward().copy()
@@ -123,7 +123,7 @@ def check_of_differences(subject: Subject) -> None:
     for case in cases(subject):
         if case.task != "regression":
             continue
-        loss, target = subject.make(), case.targets(subject.make())
+        loss, target = subject.usable(), case.targets(subject.usable())
         value = float(loss.forward(case.prediction.copy(), target.copy()))
         moved = float(loss.forward(case.prediction + 1, target + 1))
         expect(
@@ -142,7 +142,7 @@ def check_of_differences(subject: Subject) -> None:
 def check_fused_equals_unfused(subject: Subject) -> None:
     """From the logits come the same loss, gradient and prediction as through the activation, to 1e-12."""
     for case in cases(subject):
-        plain, fused = subject.make(), subject.make()
+        plain, fused = subject.usable(), subject.usable()
         if not case.fused(plain):
             continue
         expected = float(plain.forward(case.prediction, case.targets(plain)))
@@ -176,7 +176,7 @@ def check_integer_targets(subject: Subject) -> None:
         if case.task == "multiclass":
             found = []
             for target in (case.target.argmax(axis=1), case.target):
-                loss = subject.make()
+                loss = subject.usable()
                 found.append((float(loss.forward(case.prediction, target)), loss.backward().copy()))
             (whole, d_whole), (one_hot, d_one_hot) = found
             expect(
@@ -191,7 +191,7 @@ def check_keeps_dtype(subject: Subject) -> None:
     """The gradient has the dtype of the prediction."""
     for dtype in ("float32", "float64"):
         for case in cases(subject, dtype=dtype):
-            loss = subject.make()
+            loss = subject.usable()
             loss.forward(case.prediction, case.targets(loss))
             gradients = {"backward": loss.backward()}
             if case.fused(loss):
@@ -210,7 +210,7 @@ def check_keeps_dtype(subject: Subject) -> None:
 def check_inputs_left_alone(subject: Subject) -> None:
     """It writes neither to the prediction nor to the target."""
     for case in cases(subject):
-        loss = subject.make()
+        loss = subject.usable()
         target = case.targets(loss)
         given = {"prediction": case.prediction.copy(), "target": target.copy()}
         loss.forward(given["prediction"], given["target"])
@@ -232,7 +232,7 @@ def check_inputs_left_alone(subject: Subject) -> None:
 def check_arrays_last(subject: Subject) -> None:
     """The gradient that backward returns lasts until the next backward."""
     for case in cases(subject):
-        loss = subject.make()
+        loss = subject.usable()
         target = case.targets(loss)
         loss.forward(case.prediction, target)
         gradient = loss.backward()
@@ -252,7 +252,7 @@ def check_instances_apart(subject: Subject) -> None:
     for case in cases(subject):
         found = []
         for interrupted in (False, True):
-            loss, other = subject.make(), subject.make()
+            loss, other = subject.usable(), subject.usable()
             loss.forward(case.prediction, case.targets(loss))
             if interrupted:
                 other.forward(case.prediction[::-1].copy(), case.targets(other))
@@ -273,7 +273,7 @@ def check_finite_at_extremes(subject: Subject) -> None:
             with np.errstate(all="ignore"):
                 found = list(cases(subject, dtype=dtype, logits=z))
             for case in found:
-                loss = subject.make()
+                loss = subject.usable()
                 target = case.targets(loss)
                 where = f"for a {case.task} task and {dtype} logits of {named} (by column + and -)"
                 with strictly(where):

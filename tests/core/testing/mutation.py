@@ -217,10 +217,10 @@ def apply(mutant: Mutant) -> None:
     """Have the function do what the changed one does, in this process."""
     code: Any = compile(mutant.tree, mutant.module, "exec")
     module = sys.modules[mutant.module]
-    owner: Any = module
-    for name in mutant.function.split("."):
+    *classes, last = mutant.function.split(".")
+    owner: Any = getattr(module, classes[0]) if classes else module
+    for name in (*classes, last):
         code = next(c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == name)
-        owner, last = (owner, name) if owner is module else (getattr(module, mutant.function.split(".")[0]), name)
     held = vars(owner)[last]
     target = held.fget if isinstance(held, property) else getattr(held, "__func__", held)
     target = getattr(target, "func", target)
