@@ -7,10 +7,14 @@ from chainrule_plugins.layers.convolution import Conv2d
 from chainrule_plugins.layers.dense import Dense
 from chainrule_plugins.layers.dropout import Dropout
 from chainrule_plugins.layers.flatten import Flatten
+from chainrule_plugins.layers.gated import GRU, LSTM
 from chainrule_plugins.layers.normalization import BatchNorm, LayerNorm
 from chainrule_plugins.layers.pooling import AveragePool2d, GlobalAveragePool2d, MaxPool2d
+from chainrule_plugins.layers.recurrent import SimpleRNN
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "AveragePool2d",
     "BatchNorm",
     "Conv2d",
@@ -20,6 +24,7 @@ __all__ = [
     "GlobalAveragePool2d",
     "LayerNorm",
     "MaxPool2d",
+    "SimpleRNN",
 ]
 
 
@@ -31,3 +36,6 @@ def register_components(registry: Any) -> None:
         BatchNorm, LayerNorm,
     ):  # fmt: skip
         registry.add(cls)
+    registry.add(SimpleRNN, name="simple_rnn")
+    registry.add(LSTM, name="lstm")
+    registry.add(GRU, name="gru")

@@ -1,0 +1,179 @@
+"""What the recurrent layers share: the way through the steps and back, and the products that are made of all steps at
+once.
+
+Inside, the steps come first, and then the gates: the numbers of one gate at one step lie in one piece, and so do those
+of one step. That makes each pass over them half as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from chainrule import Array, Initializer, Layer, Shape, ShapeError
+from chainrule_plugins.layers._sums import feature_sums
+
+
+@dataclass
+class Recurrent(Layer):
+    """A layer that reads a sequence step by step. One such writes ``step`` and ``step_back``.
+
+    Attributes:
+        gates: the names of its matrices: ``W_i`` for ``"i"``, and ``W`` for ``""``.
+        carries: how many states go on from step to step; the first one is what the layer shows.
+        carried: one array of (steps + 1, batch, units) for each of them: before step t it is at t, after it at t + 1.
+    """
+
+    units: int
+    sequences: bool = False
+    truncate: int | None = None
+    initializer: str | Mapping[str, Any] | Initializer = "glorot_uniform"
+    recurrent_initializer: str | Mapping[str, Any] | Initializer = "orthogonal"
+    bias_initializer: str | Mapping[str, Any] | Initializer = "zeros"
+    bias: bool = True
+
+    gates: ClassVar[tuple[str, ...]] = ("",)
+    carries = 1
+    check_examples = ({"units": 3}, {"units": 2, "sequences": True, "bias": False})
+    check_input_shapes = ((4, 3), (1, 2))
+
+    def __post_init__(self) -> None:
+        self.require("units", self.units >= 1, "at least 1")
+        self.require("truncate", self.truncate is None or self.truncate >= 1, "at least 1, or null")
+
+    def prepare(self, steps: int, batch: int) -> None:
+        """Make room for what ``step`` keeps for ``step_back``."""
+
+    def step(self, t: int, z: Array, U: Array) -> None:
+        """Write each state after step t. ``z``: (gates, batch, units), what x and b give; ``U``: each gate's U."""
+        raise NotImplementedError
+
+    def step_back(self, t: int, dz: Array, U_T: Array, d_states: Sequence[Array]) -> None:
+        """Write ``dz``, shaped as ``z``, and turn the gradient with respect to each state after step t into that with
+        respect to the one before it, in place. ``U_T``: each gate's U, transposed."""
+        raise NotImplementedError
+
+    def met_by_U(self, gate: int) -> Array:
+        """What that gate's U is multiplied with at each step: (steps, batch, units)."""
+        return self.carried[0][:-1]
+
+    def build(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 2:
+            raise ShapeError(
+                f"a recurrent layer takes sequences, of shape (steps, features), got input of shape {input_shape}"
+            )
+        steps, features = input_shape
+        self.W, self.U, self.b = [], [], []
+        for gate in self.gates:
+            ending = f"_{gate}" if gate else ""
+            self.W.append(self.parameter(f"W{ending}", (features, self.units), self.initializer))
+            self.U.append(self.parameter(f"U{ending}", (self.units, self.units), self.recurrent_initializer))
+            if self.bias:
+                initial = self.bias_initializer_of(gate)
+                self.b.append(self.parameter(f"b{ending}", (self.units,), initial, decay=False))
+        return (steps, self.units) if self.sequences else (self.units,)
+
+    def bias_initializer_of(self, gate: str) -> Any:
+        return self.bias_initializer
+
+    def forward(self, x: Array, training: bool, mask: Array | None = None) -> Array:
+        self.x = np.ascontiguousarray(x.transpose(1, 0, 2))
+        self.counts = None if mask is None else np.asarray(mask, bool).T[:, :, None]
+        steps, batch, features = self.x.shape
+        z = self.work("z", (len(self.gates), steps, batch, self.units), x.dtype)
+        W = np.stack([W.value for W in self.W])
+        np.matmul(self.x.reshape(-1, features), W, out=z.reshape(len(z), -1, self.units))
+        for gate, b in zip(z, self.b):
+            gate += b.value
+        carried = (steps + 1, batch, self.units)
+        self.carried = [self.work(f"carried_{k}", carried, x.dtype) for k in range(self.carries)]
+        for state in self.carried:
+            state[0] = 0
+        self.prepare(steps, batch)
+        U = np.stack([U.value for U in self.U])
+        for t in range(steps):
+            self.step(t, z[:, t], U)
+            if self.counts is not None:
+                for state in self.carried:
+                    np.copyto(state[t + 1], state[t], where=~self.counts[t])
+        shown = self.carried[0]
+        return shown[1:].transpose(1, 0, 2) if self.sequences else shown[-1]
+
+    def backward(self, dy: Array) -> Array:
+        self.backward_parameters(dy)
+        dx = self.work("dx", self.x.shape, dy.dtype)
+        dx[: self.first] = 0
+        W_T = np.stack([W.value.T for W in self.W])
+        parts = self.work("dx_of_gates", (len(self.dz), self.dz[0].size // self.units, dx.shape[-1]), dy.dtype)
+        np.matmul(self.dz, W_T, out=parts).sum(axis=0, out=dx[self.first :].reshape(parts.shape[1:]))
+        return dx.transpose(1, 0, 2)
+
+    def backward_parameters(self, dy: Array) -> None:
+        dz = self._back_through_time(dy)
+        self.dz = dz.reshape(len(dz), -1, self.units)
+        x = self.x[self.first :].reshape(-1, self.x.shape[-1])
+        for k, rows in enumerate(self.dz):
+            np.dot(x.T, rows, out=self.W[k].grad)
+            np.dot(self.met_by_U(k)[self.first :].reshape(-1, self.units).T, rows, out=self.U[k].grad)
+            if self.bias:
+                feature_sums(rows, out=self.b[k].grad)
+
+    def _back_through_time(self, dy: Array) -> Array:
+        """dz of all steps from ``self.first`` on, before which it is 0: (gates, steps, batch, units)."""
+        steps, batch, _ = self.x.shape
+        self.first, cut = self._cuts(steps)
+        dz = self.work("z", (len(self.gates), steps, batch, self.units), dy.dtype)  # forward is done with it
+        U_T = np.stack([U.value.T for U in self.U])
+        d_states = [self.work(f"d_carried_{k}", (batch, self.units), dy.dtype) for k in range(self.carries)]
+        for d_state in d_states:
+            d_state[...] = 0
+        shown = d_states[0]
+        if not self.sequences:
+            shown += dy
+        for t in reversed(range(self.first, steps)):
+            if self.sequences:
+                shown += dy[:, t]
+            if self.counts is None:
+                self.step_back(t, dz[:, t], U_T, d_states)
+            else:  # where the step does not count, the gradient passes by it
+                passing = [np.where(self.counts[t], 0, d_state) for d_state in d_states]
+                for d_state in d_states:
+                    d_state *= self.counts[t]
+                self.step_back(t, dz[:, t], U_T, d_states)
+                for d_state, past in zip(d_states, passing):
+                    d_state += past
+            if cut is not None:
+                for d_state in d_states:
+                    np.copyto(d_state, 0, where=cut[t])
+            if t % 16 == 0 and faded(d_states) and not self.sequences:
+                self.first = t
+                break
+        return dz[:, self.first :]
+
+    def _cuts(self, steps: int) -> tuple[int, Array | None]:
+        """The first step that any gradient reaches, and, by step, for which samples it goes no further than it."""
+        if self.truncate is None:
+            return 0, None
+        counts = np.ones((steps, 1, 1), bool) if self.counts is None else self.counts
+        from_the_end = counts[::-1].cumsum(axis=0)[::-1]
+        reached = (from_the_end <= self.truncate).any(axis=(1, 2))
+        return 0 if self.sequences else int(reached.argmax()), counts & (from_the_end % self.truncate == 0)
+
+
+def squash(z: Array) -> None:
+    r"""The sigmoid $1 / (1 + e^{-z}) = (1 + \tanh(z / 2)) / 2$, in place: so no exponential can overflow."""
+    z *= 0.5
+    np.tanh(z, out=z)
+    z *= 0.5
+    z += 0.5
+
+
+def faded(gradients: Sequence[Array]) -> bool:
+    """Sets to 0, in place, what of gradients has all but vanished, and says whether that was the last of them. Left as
+    it is, it would become subnormal on its way back, and processors take many times as long for such numbers."""
+    for gradient in gradients:
+        gradient[np.abs(gradient) < 1e8 * np.finfo(gradient.dtype).tiny] = 0
+    return not any(gradient.any() for gradient in gradients)
