@@ -119,7 +119,7 @@ def test_both_passes_are_the_nested_loops(geometry):
 @pytest.mark.parametrize(("channels", "filters"), [(1, 5), (24, 3)])
 def test_a_batch_that_is_taken_in_several_parts(padding, channels, filters, monkeypatch):
     """Images that are laid out along rows and along windows; the last part is smaller than the others."""
-    monkeypatch.setattr("chainrule_plugins.layers.convolution.CACHE", 20_000)
+    monkeypatch.setattr("chainrule_plugins.layers._im2col.CACHE", 20_000)
     layer, _ = built(Conv2d(filters, padding=padding), (6, 7, channels))
     assert compared(layer, sample(5, 6, 7, channels))
 

@@ -29,7 +29,8 @@ class Field:
     name: str
     annotation: Any
     default: Any
-    kind: str | None  # of the component that it holds, alone or in a sequence
+    kind: str | None  # of the component that it holds, alone, in a sequence, or in sequences in one
+    nested: bool = False  # whether it holds sequences of components in a sequence
 
     @property
     def required(self) -> bool:
@@ -74,7 +75,8 @@ def _resolved_fields(cls: type) -> tuple[Field, ...]:
                 "bool, str, Literal, Sequence, Mapping, Optional, a union of these, or a component"
             )
         default = field.default_factory() if field.default_factory is not MISSING else field.default
-        fields.append(Field(field.name, annotation, default, _component_kind(annotation)))
+        kind = _component_kind(annotation)
+        fields.append(Field(field.name, annotation, default, kind, kind is not None and _lists(annotation) > 1))
     return tuple(fields)
 
 
@@ -235,6 +237,11 @@ def _component_kind(annotation: Any) -> str | None:
     # Components carry their kind as a class attribute: there is no need to import their module here.
     kind = getattr(annotation, "kind", None) if isinstance(annotation, type) else None
     return kind if isinstance(kind, str) else None
+
+
+def _lists(annotation: Any) -> int:
+    """How many sequences stand around each other in an annotation: 2 in ``Sequence[Sequence[Layer]]``."""
+    return _is_sequence(annotation) + max(map(_lists, typing.get_args(annotation)), default=0)
 
 
 def _supported(annotation: Any) -> bool:

@@ -242,7 +242,8 @@ class Layer(Built):
 
         ``given`` is an instance, a name or ``{name: ..., ...}``. An activation in the field ``activation`` is applied
         by the network, after this layer: layer code never applies it. A layer, or a list of layers, comes back as one
-        ``Stack``: call its ``build``, ``forward`` and ``backward`` from yours.
+        ``Stack``: call its ``build``, ``forward`` and ``backward`` from yours. A field whose type is a list of lists of
+        layers comes back as a list of them.
         """
         return self._scope().child(self, field, given)
 

@@ -102,19 +102,27 @@ class LayerScope:
 
     def child(self, owner: Any, field: str, given: Any) -> Any:
         blueprint = self._open("child", field)
-        kind = {f.name: f.kind for f in fields_of(type(owner))}.get(field)
-        if kind is None:
+        held = {f.name: f for f in fields_of(type(owner)) if f.kind is not None}.get(field)
+        if held is None:
             raise ContractError(f"{type(owner).__name__} has no field {field!r} whose type names a kind of component")
+        kind = str(held.kind)
         if kind == "layer":
-            several = isinstance(given, Sequence) and not isinstance(given, str)
-            layers = list(given) if several else [given]
-            places = [f"{field}.{position}" for position in range(len(layers))] if several else [field]
-            return self._stack(layers, blueprint, f"{self._full(field)}.", places)
+            prefix = f"{self._full(field)}."
+            if held.nested:
+                return [self._layers(one, f"{prefix}{i}.", f"{field}.{i}") for i, one in enumerate(given)]
+            return self._layers(given, prefix, field)
         with within(field):
             component = blueprint.component(kind, given)
         if kind == "activation" and field == "activation":
             self.activation = component
         return component
+
+    def _layers(self, given: Any, prefix: str, place: str) -> Any:
+        """A layer, or a list of layers, as one stack; ``place`` is what errors call it."""
+        several = isinstance(given, Sequence) and not isinstance(given, str)
+        layers = list(given) if several else [given]
+        places = [f"{place}.{position}" for position in range(len(layers))] if several else [place]
+        return self._stack(layers, self._blueprint, prefix, places)
 
     def rng(self) -> np.random.Generator:
         return self._streams.of(self.name)

@@ -73,12 +73,14 @@ def with_inner(components: Iterable[Component]) -> Iterator[Component]:
         fields: tuple[Field, ...] = fields_of(type(component)) if is_dataclass(component) else ()
         for field in fields:
             if field.kind is not None:
-                given = getattr(component, field.name)
-                yield from with_inner(_made(field.kind, given if isinstance(given, (list, tuple)) else [given]))
+                yield from with_inner(_made(field.kind, getattr(component, field.name)))
 
 
-def _made(kind: str, given: Sequence[Any]) -> Iterator[Component]:
-    for one in given:
+def _made(kind: str, given: Any) -> Iterator[Component]:
+    for one in given if isinstance(given, (list, tuple)) else [given]:
+        if isinstance(one, (list, tuple)):
+            yield from _made(kind, one)
+            continue
         for possible in ("layer", "activation") if kind == "layer" else (kind,):  # these stand among layers
             with contextlib.suppress(ConfigError):  # it is nothing, or was refused where it is used
                 yield make(possible, one)

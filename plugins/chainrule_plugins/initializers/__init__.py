@@ -1,4 +1,5 @@
-"""The built-in initializers: constants, given distributions, widths scaled to the layer, and orthogonal matrices.
+"""The built-in initializers: constants, given distributions, widths scaled to the layer, orthogonal matrices, and
+slices drawn one by one.
 
 Random ones draw in float64 and then cast: networks of one seed start alike in float32 and float64.
 """
@@ -9,6 +10,7 @@ from chainrule import hookimpl
 from chainrule_plugins.initializers.constant import Constant, Zeros
 from chainrule_plugins.initializers.distributions import Normal, TruncatedNormal, Uniform
 from chainrule_plugins.initializers.orthogonal import Orthogonal
+from chainrule_plugins.initializers.slices import PerSlice
 from chainrule_plugins.initializers.variance_scaling import (
     GlorotNormal,
     GlorotUniform,
@@ -26,6 +28,7 @@ __all__ = [
     "LecunNormal",
     "Normal",
     "Orthogonal",
+    "PerSlice",
     "TruncatedNormal",
     "Uniform",
     "Zeros",
@@ -36,6 +39,6 @@ __all__ = [
 def register_components(registry: Any) -> None:
     for cls in (
         Zeros, Constant, Normal, Uniform, GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunNormal,
-        TruncatedNormal, Orthogonal,
+        TruncatedNormal, Orthogonal, PerSlice,
     ):  # fmt: skip
         registry.add(cls)

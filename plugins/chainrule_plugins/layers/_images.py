@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from chainrule import Array, Shape, ShapeError
+
+Zeros: TypeAlias = Literal["valid", "same", "causal"]
 
 
 def image_shape(layer: str, input_shape: Shape) -> tuple[int, int, int]:
@@ -32,15 +35,16 @@ class Sliding:
         size: the number of pixels under the window.
         stride: how far it moves from one place to the next.
         dilation: the distance of the pixels under it.
-        same: whether the axis is padded with zeros so that the window has ceil(length / stride) places, as in
-            TensorFlow; otherwise it has those where it lies within the image.
+        zeros: "valid": there are none, and the window lies within the axis; "same": around it, so that the window has
+            ceil(length / stride) places, as in TensorFlow; "causal": before it, with as many places, where the last
+            pixel under the window is one of the axis.
     """
 
     length: int
     size: int
     stride: int = 1
     dilation: int = 1
-    same: bool = False
+    zeros: Zeros = "valid"
 
     @property
     def reach(self) -> int:
@@ -50,15 +54,17 @@ class Sliding:
     @property
     def padding(self) -> tuple[int, int]:
         """How many zeros stand before the axis, and how many behind it, where an odd one goes."""
-        if not self.same:
+        if self.zeros == "valid":
             return 0, 0
+        if self.zeros == "causal":
+            return self.reach - 1, 0
         total = max((self.places - 1) * self.stride + self.reach - self.length, 0)
         return total // 2, total - total // 2
 
     @property
     def places(self) -> int:
         """The number of places of the window: 0 where it does not fit."""
-        if self.same:
+        if self.zeros != "valid":
             return -(-self.length // self.stride)
         return max((self.length - self.reach) // self.stride + 1, 0)
 
@@ -70,7 +76,9 @@ class Sliding:
     @property
     def tiles(self) -> bool:
         """Whether each pixel of the axis lies under the window once and only once."""
-        return self.stride == self.size and self.length % self.size == 0 and self.dilation == 1 and not self.same
+        return (
+            self.stride == self.size and self.length % self.size == 0 and self.dilation == 1 and self.zeros == "valid"
+        )
 
     def under(self, offset: int) -> slice:
         """The pixels of the padded axis that lie under element ``offset`` of the window: one for each place."""

@@ -25,7 +25,7 @@ def all_finite(variances: Array) -> bool:
     return math.isfinite(float(feature_sums(variances.reshape(-1, 1))[0]))
 
 
-def large_moments(x: Array, axis: int, eps: float) -> tuple[Array, Array]:
+def large_moments(x: Array, axis: int | tuple[int, ...], eps: float) -> tuple[Array, Array]:
     r"""$mean$ and $\sqrt{var + eps}$ along ``axis``, which is kept with a length of 1.
 
     They are those of the numbers divided by the largest, times that.
@@ -35,3 +35,12 @@ def large_moments(x: Array, axis: int, eps: float) -> tuple[Array, Array]:
     scaled = x / unit
     std = scaled.std(axis=axis, keepdims=True) * unit
     return scaled.mean(axis=axis, keepdims=True) * unit, np.hypot(std, std.dtype.type(math.sqrt(eps)))
+
+
+def large_rms(x: Array, axis: int, eps: float) -> Array:
+    r"""$\sqrt{\frac{1}{n} \sum x^2 + eps}$ likewise."""
+    unit = np.abs(x).max(axis=axis, keepdims=True)
+    unit[unit == 0] = 1
+    root: Array = np.sqrt(np.square(x / unit).mean(axis=axis, keepdims=True)) * unit
+    rms: Array = np.hypot(root, root.dtype.type(math.sqrt(eps)))
+    return rms

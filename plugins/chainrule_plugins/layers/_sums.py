@@ -1,4 +1,4 @@
-"""Sums over all axes but the last, for arrays that are long and narrow.
+"""Sums over all axes but the last, or but that and the first, for arrays that are long and narrow.
 
 ``sum(axis=0)`` goes along them row by row, and takes several times as long.
 """
@@ -22,6 +22,18 @@ def feature_sums(a: Array, out: Array | None = None) -> Array:
 def feature_products(a: Array, b: Array) -> Array:
     """The sum of each column of ``a * b``."""
     products: Array = np.einsum("nf,nf->f", a, b)
+    return products
+
+
+def sample_sums(a: Array) -> Array:
+    """The sum of each column of each sample: ``(batch, n, features)`` to ``(batch, features)``."""
+    sums: Array = np.matmul(_ones(a.shape[1], a.dtype), a)
+    return sums
+
+
+def sample_products(a: Array, b: Array) -> Array:
+    """The sum of each column of each sample of ``a * b``."""
+    products: Array = np.einsum("npf,npf->nf", a, b)
     return products
 
 

@@ -1,19 +1,15 @@
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from chainrule import Activation, Array, Initializer, Layer, Shape, ShapeError
-from chainrule_plugins.layers._images import Sliding, image_shape, pixels_under
-from chainrule_plugins.layers._sums import feature_sums
-
-CACHE = 2**20
-"""Bytes of pixels that are laid out at a time. They should stay in the processor's second-level cache: with the whole
-batch at a time, the same matrix product takes twice as long."""
+from chainrule_plugins.layers._im2col import Window
+from chainrule_plugins.layers._images import Sliding, image_shape
+from chainrule_plugins.layers._references import with_zeros
 
 
 @dataclass
@@ -110,104 +106,170 @@ class Conv2d(Layer):
     def _kernel_sizes(self) -> Shape:
         return (self.kernel, self.kernel) if isinstance(self.kernel, int) else tuple(self.kernel)
 
+    def reference(self, x: Array, training: bool) -> Array:
+        s, d, W = self.stride, self.dilation, self.W.value
+        x = x[..., None] if x.ndim == 3 else x
+        for axis in (1, 2):
+            x = with_zeros(x, axis, d * (W.shape[axis - 1] - 1) + 1, s, self.padding)
+        rows, columns = ((x.shape[axis] - d * (W.shape[axis - 1] - 1) - 1) // s + 1 for axis in (1, 2))
+        y = np.zeros((len(x), rows, columns, self.filters)) + (self.b.value if self.b is not None else 0)
+        for i, j, u, v in np.ndindex(rows, columns, *W.shape[:2]):
+            y[:, i, j] += np.einsum("nc,cf->nf", x[:, s * i + d * u, s * j + d * v], W[u, v])
+        return y
+
     def build(self, input_shape: Shape) -> Shape:
-        self.image = height, width, self.channels = image_shape("conv2d", input_shape)
-        self.down, self.across = (
-            Sliding(length, size, self.stride, self.dilation, same=self.padding == "same")
+        self.image = height, width, channels = image_shape("conv2d", input_shape)
+        down, across = (
+            Sliding(length, size, self.stride, self.dilation, self.padding)
             for length, size in zip((height, width), self._kernel_sizes())
         )
-        self.places = (self.down.places, self.across.places)
-        if min(self.places) == 0:
+        self.window = Window(down, across, channels)
+        if min(self.window.places) == 0:
             raise ShapeError(
-                f"the kernel reaches over {self.down.reach} by {self.across.reach} pixels, and the image has only "
-                f'{height} by {width}: take a smaller kernel or dilation, or padding "same"'
+                f"the kernel reaches over {down.reach} by {across.reach} pixels, and the image has only {height} by "
+                f'{width}: take a smaller kernel or dilation, or padding "same"'
             )
-        window = (self.down.size, self.across.size, self.channels)
-        self.window_size = math.prod(window)
-        self.W = self.parameter("W", (*window, self.filters), self.initializer)
+        self.W = self.parameter("W", (down.size, across.size, channels, self.filters), self.initializer)
         self.b = self.parameter("b", (self.filters,), self.bias_initializer, decay=False) if self.bias else None
         self.child("activation", self.activation)
-        return (*self.places, self.filters)
+        return (*self.window.places, self.filters)
 
     def forward(self, x: Array, training: bool) -> Array:
         self.input_shape = x.shape
-        self.x = self._padded(x.reshape(len(x), *self.image))
-        windows, W = self._windows(), self.W.value.reshape(-1, self.filters)
-        y = self.work("y", (len(x), *self.places, self.filters), x.dtype)
-        for images in self._chunks(math.prod(self.places) * self.window_size):
-            y_rows = y[images].reshape(-1, self.filters)
-            np.dot(self._laid_out(windows[images]), W, out=y_rows)
-            if self.b is not None:
-                y_rows += self.b.value
+        self.x = self.window.padded(x.reshape(len(x), *self.image), self.work)
+        y = self.work("y", (len(x), *self.window.places, self.filters), x.dtype)
+        self.window.apply(self.x, self.W.value, self.b.value if self.b is not None else None, y, self.work)
         return y
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)
         dx = self.work("padded_dx", self.x.shape, dy.dtype)
-        # One product for each element of the kernel. As a single one, $dX$ would have rows as long as the window, and
-        # each sum below would pick a few numbers from every row; so it adds long runs of them, and is faster.
-        W = self.W.value.reshape(-1, self.channels, self.filters)
-        for images in self._chunks(dx[0].size + math.prod(self.places) * (self.filters + self.channels)):
-            dx_images = dx[images]
-            dx_images[...] = 0
-            dy_rows = dy[images].reshape(-1, self.filters)
-            d_pixels = self.work("d_pixels", (len(dy_rows), self.channels), dy.dtype)
-            for pixels, W_at in zip(pixels_under(dx_images, self.down, self.across), W):
-                pixels += np.dot(dy_rows, W_at.T, out=d_pixels).reshape(pixels.shape)
-        return self._unpadded(dx).reshape(self.input_shape)
+        W = self.W.value.reshape(-1, self.window.channels, self.filters)
+        self.window.spread(dy, W.transpose(0, 2, 1), dx, self.work)
+        return self.window.unpadded(dx, self.work).reshape(self.input_shape)
 
     def backward_parameters(self, dy: Array) -> None:
-        windows, dW = self._windows(), self.W.grad.reshape(-1, self.filters)
-        dW[...] = 0
-        if self.b is not None:
-            self.b.grad[...] = 0
-        for images in self._chunks(math.prod(self.places) * self.window_size):
-            dy_rows = dy[images].reshape(-1, self.filters)
-            dW += np.dot(self._laid_out(windows[images]).T, dy_rows, out=self.work("dW", dW.shape, dW.dtype))
-            if self.b is not None:
-                self.b.grad += feature_sums(dy_rows)
+        self.window.correlate(self.x, dy, self.W.grad, self.b.grad if self.b is not None else None, self.work)
 
-    # ---- im2col
 
-    def _windows(self) -> Array:
-        """The pixels under the kernel at each place, as a view: (batch, rows, columns, *window)."""
-        views = np.lib.stride_tricks.sliding_window_view(self.x, (self.down.reach, self.across.reach), axis=(1, 2))
-        s, d = self.stride, self.dilation
-        return views[:, ::s, ::s, :, ::d, ::d].transpose(0, 1, 2, 4, 5, 3)
+@dataclass
+class Conv1d(Layer):
+    r"""Looks for the same short patterns everywhere in a sequence: each filter slides along it.
 
-    def _laid_out(self, windows: Array) -> Array:
-        """X: ``windows`` as a matrix, one row for each place."""
-        X = self.work("X", (windows.size,), windows.dtype)
-        if self.across.size * self.channels < self.across.places:
-            # Copying is fast along long runs of neighbours in memory. With few channels these are the rows of the
-            # image, not of the window: X is laid out as columns. To the matrix product it is all the same.
-            turned = windows.transpose(3, 4, 5, 0, 1, 2)
-            X.reshape(turned.shape)[...] = turned
-            return X.reshape(self.window_size, -1).T
-        X.reshape(windows.shape)[...] = windows
-        return X.reshape(-1, self.window_size)
+    As in conv2d, of which it is the case of images that are one pixel high, what lies under the kernel is laid out as
+    the rows of a matrix $X$, for a few sequences at a time, so that each pass is a matrix product.
 
-    def _chunks(self, numbers: int) -> Iterator[slice]:
-        """The batch, as many images at a time as stay in the cache, with so many ``numbers`` for each of them."""
-        count = max(1, CACHE // (numbers * self.x.itemsize))
-        for start in range(0, len(self.x), count):
-            yield slice(start, start + count)
+    Forward:
+        $y_{n,i,f} = b_f + \sum_{u,c} x_{n, s i + d u, c} \, W_{u,c,f}$
+        with the stride $s$ and the dilation $d$, x having its zeros around it; as a matrix product:
+        $y = X W + b$
 
-    # ---- zeros around the image
+    Backward:
+        $dW = X^T \, dy$
+        $db = \sum_{batch, steps} dy$
+        $dX = dy \, W^T$
+        $dx_{n,p,c} = \sum dX$ over each place and element of the kernel under which the number lay
 
-    def _padded(self, x: Array) -> Array:
-        if self.padding == "valid":
-            return x
-        height, width, channels = self.image
-        shape = (len(x), height + sum(self.down.padding), width + sum(self.across.padding), channels)
-        padded = self.work("padded_x", shape, x.dtype)
-        padded[...] = 0
-        padded[:, self.down.inside, self.across.inside] = x
-        return padded
+    Shapes:
+        x: (batch, length, channels), or (batch, length), which is one channel
+        W: (kernel, channels, filters)
+        b: (filters,)
+        y: (batch, steps, filters); "valid": steps = floor((length - d (kernel - 1) - 1) / s) + 1; "same" and "causal":
+            steps = ceil(length / s)
 
-    def _unpadded(self, dx: Array) -> Array:
-        if self.padding == "valid":
-            return dx
-        unpadded = self.work("dx", (len(dx), *self.image), dx.dtype)
-        unpadded[...] = dx[:, self.down.inside, self.across.inside]
-        return unpadded
+    Args:
+        filters: the number of patterns, which are the channels of y; at least 1.
+        kernel: the length of a pattern, at least 1; default 3.
+        stride: how far the kernel moves from place to place, at least 1; default 1.
+        padding: "valid": the kernel stays within the sequence; "same": this gets zeros around it, in all
+            max((steps - 1) s + d (kernel - 1) + 1 - length, 0), half of them on either side, an odd one behind, as in
+            TensorFlow; "causal": it gets d (kernel - 1) zeros before it, so that no y knows of an x that comes later;
+            default "valid".
+        dilation: the distance of the numbers under the kernel, at least 1; default 1: they are neighbours.
+        activation: what the network applies to y; any activation, default "linear".
+        initializer: what W holds at first; any initializer, default "glorot_uniform".
+        bias_initializer: what b holds at first; any initializer, default "zeros". Weight decay spares b.
+        bias: whether there is a b; default true.
+
+    Raises:
+        FieldError: a field is out of range.
+        ShapeError: the input is no sequence, or shorter than the kernel.
+
+    Reference:
+        Waibel, Hanazawa, Hinton, Shikano, Lang (1989), "Phoneme Recognition Using Time-Delay Neural Networks", IEEE
+        Transactions on Acoustics, Speech, and Signal Processing 37, section II; causal and dilated: van den Oord and
+        others (2016), "WaveNet: A Generative Model for Raw Audio", arXiv:1609.03499, section 2.1.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> ones = {"name": "constant", "value": 1.0}
+        >>> sums = cr.make("layer", "conv1d", filters=1, kernel=2, padding="causal", initializer=ones)
+        >>> network = cr.Network([sums, "flatten"], input_shape=(4,), loss="mse")
+        >>> network.predict(np.array([[1.0, 2.0, 3.0, 4.0]]))
+        array([[1., 3., 5., 7.]], dtype=float32)
+    """
+
+    filters: int
+    kernel: int = 3
+    stride: int = 1
+    padding: Literal["valid", "same", "causal"] = "valid"
+    dilation: int = 1
+    activation: str | Mapping[str, Any] | Activation = "linear"
+    initializer: str | Mapping[str, Any] | Initializer = "glorot_uniform"
+    bias_initializer: str | Mapping[str, Any] | Initializer = "zeros"
+    bias: bool = True
+
+    check_examples = (
+        {"filters": 3, "kernel": 2},
+        {"filters": 2, "padding": "same", "stride": 2, "activation": "tanh"},
+        {"filters": 2, "padding": "causal", "dilation": 2, "bias": False},
+    )
+    check_input_shapes = ((7, 2), (5,))
+
+    def __post_init__(self) -> None:
+        for field in ("filters", "kernel", "stride", "dilation"):
+            self.require(field, getattr(self, field) >= 1, "at least 1")
+
+    def reference(self, x: Array, training: bool) -> Array:
+        s, d, W = self.stride, self.dilation, self.W.value
+        x = x[..., None] if x.ndim == 2 else x
+        x = with_zeros(x, 1, d * (self.kernel - 1) + 1, s, self.padding)
+        steps = (x.shape[1] - d * (self.kernel - 1) - 1) // s + 1
+        y = np.zeros((len(x), steps, self.filters)) + (self.b.value if self.b is not None else 0)
+        for i, u in np.ndindex(steps, self.kernel):
+            y[:, i] += np.einsum("nc,cf->nf", x[:, s * i + d * u], W[u])
+        return y
+
+    def build(self, input_shape: Shape) -> Shape:
+        if len(input_shape) not in (1, 2):
+            raise ShapeError(
+                f"conv1d takes sequences, of shape (length, channels) or (length,), got input of shape {input_shape}"
+            )
+        self.length, channels = input_shape if len(input_shape) == 2 else (*input_shape, 1)
+        along = Sliding(self.length, self.kernel, self.stride, self.dilation, self.padding)
+        if along.places == 0:
+            raise ShapeError(
+                f"the kernel reaches over {along.reach} steps, and the sequence has only {self.length}: take a smaller "
+                'kernel or dilation, or padding "same" or "causal"'
+            )
+        self.window = Window(Sliding(1, 1), along, channels)
+        self.W = self.parameter("W", (self.kernel, channels, self.filters), self.initializer)
+        self.b = self.parameter("b", (self.filters,), self.bias_initializer, decay=False) if self.bias else None
+        self.child("activation", self.activation)
+        return (along.places, self.filters)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.input_shape = x.shape
+        self.x = self.window.padded(x.reshape(len(x), 1, self.length, -1), self.work)
+        y = self.work("y", (len(x), self.window.places[1], self.filters), x.dtype)
+        self.window.apply(self.x, self.W.value, self.b.value if self.b is not None else None, y, self.work)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        self.backward_parameters(dy)
+        dx = self.work("padded_dx", self.x.shape, dy.dtype)
+        self.window.spread(dy, self.W.value.transpose(0, 2, 1), dx, self.work)
+        return self.window.unpadded(dx, self.work).reshape(self.input_shape)
+
+    def backward_parameters(self, dy: Array) -> None:
+        self.window.correlate(self.x, dy, self.W.grad, self.b.grad if self.b is not None else None, self.work)

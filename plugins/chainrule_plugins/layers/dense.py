@@ -61,6 +61,12 @@ class Dense(Layer):
     def __post_init__(self) -> None:
         self.require("units", self.units >= 1, "at least 1")
 
+    def reference(self, x: Array, training: bool) -> Array:
+        y = np.zeros((len(x), self.units)) + (self.b.value if self.b is not None else 0)
+        for i, weights in enumerate(self.W.value):
+            y += np.outer(x[:, i], weights)
+        return y
+
     def build(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 1:
             raise ShapeError(

@@ -46,6 +46,12 @@ class Dropout(Layer):
     def __post_init__(self) -> None:
         self.require("rate", 0 <= self.rate < 1, "at least 0 and less than 1")
 
+    def reference(self, x: Array, training: bool) -> Array:
+        if not training:
+            return x
+        keep = 1 - self.rate
+        return np.where(self.rng.random(x.shape, np.float32) < keep, x / keep, 0)
+
     def build(self, input_shape: Shape) -> Shape:
         return input_shape
 

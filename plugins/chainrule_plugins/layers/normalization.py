@@ -70,6 +70,17 @@ class BatchNorm(Layer):
         self.require("momentum", 0 <= self.momentum < 1, "at least 0 and less than 1")
         self.require("eps", 0 < self.eps < math.inf, "above 0 and finite")
 
+    def reference(self, x: Array, training: bool) -> tuple[Array, dict[str, Array]]:
+        means, variances = self.running_mean.value.copy(), self.running_var.value.copy()
+        y, m = np.empty(x.shape), x[..., 0].size
+        for f in range(x.shape[-1]):
+            mean, var = (x[..., f].mean(), x[..., f].var()) if training else (means[f], variances[f])
+            y[..., f] = self.gamma.value[f] * (x[..., f] - mean) / math.sqrt(var + self.eps) + self.beta.value[f]
+            if training and m > 1:
+                means[f] = self.momentum * means[f] + (1 - self.momentum) * mean
+                variances[f] = self.momentum * variances[f] + (1 - self.momentum) * m / (m - 1) * var
+        return y, {"running_mean": means, "running_var": variances}
+
     def build(self, input_shape: Shape) -> Shape:
         if not input_shape:
             raise ShapeError("batch_norm takes samples of shape (*any, features), got single numbers, of shape ()")
@@ -179,6 +190,12 @@ class LayerNorm(Layer):
 
     def __post_init__(self) -> None:
         self.require("eps", 0 < self.eps < math.inf, "above 0 and finite")
+
+    def reference(self, x: Array, training: bool) -> Array:
+        y = np.empty(x.shape)
+        for at in np.ndindex(*x.shape[:-1]):
+            y[at] = (x[at] - x[at].mean()) / math.sqrt(x[at].var() + self.eps)
+        return self.gamma.value * y + self.beta.value
 
     def build(self, input_shape: Shape) -> Shape:
         if not input_shape:

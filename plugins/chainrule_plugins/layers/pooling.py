@@ -56,6 +56,14 @@ class MaxPool2d(Layer):
         self.require("size", self.size >= 1, "at least 1")
         self.require("stride", self.stride is None or self.stride >= 1, "at least 1, or null")
 
+    def reference(self, x: Array, training: bool) -> Array:
+        x = x[..., None] if x.ndim == 3 else x
+        k, s = self.size, self.stride or self.size
+        y = np.empty((len(x), (x.shape[1] - k) // s + 1, (x.shape[2] - k) // s + 1, x.shape[3]))
+        for i, j in np.ndindex(*y.shape[1:3]):
+            y[:, i, j] = x[:, s * i : s * i + k, s * j : s * j + k].max(axis=(1, 2))
+        return y
+
     def build(self, input_shape: Shape) -> Shape:
         self.image = height, width, channels = image_shape("max_pool2d", input_shape)
         stride = self.size if self.stride is None else self.stride
@@ -136,6 +144,14 @@ class AveragePool2d(Layer):
         self.require("size", self.size >= 1, "at least 1")
         self.require("stride", self.stride is None or self.stride >= 1, "at least 1, or null")
 
+    def reference(self, x: Array, training: bool) -> Array:
+        x = x[..., None] if x.ndim == 3 else x
+        k, s = self.size, self.stride or self.size
+        y = np.empty((len(x), (x.shape[1] - k) // s + 1, (x.shape[2] - k) // s + 1, x.shape[3]))
+        for i, j in np.ndindex(*y.shape[1:3]):
+            y[:, i, j] = x[:, s * i : s * i + k, s * j : s * j + k].mean(axis=(1, 2))
+        return y
+
     def build(self, input_shape: Shape) -> Shape:
         self.image = height, width, channels = image_shape("average_pool2d", input_shape)
         stride = self.size if self.stride is None else self.stride
@@ -189,6 +205,10 @@ class GlobalAveragePool2d(Layer):
     """
 
     check_input_shapes = ((5, 4, 2), (4, 5))
+
+    def reference(self, x: Array, training: bool) -> Array:
+        x = x[..., None] if x.ndim == 3 else x
+        return np.array([[sample[..., c].mean() for c in range(x.shape[3])] for sample in x])
 
     def build(self, input_shape: Shape) -> Shape:
         height, width, self.channels = image_shape("global_average_pool2d", input_shape)

@@ -39,6 +39,7 @@ class Everything(cr.Layer):
     either: Union[int, str] = 1  # noqa: UP007
     activation: str | Mapping[str, Any] | cr.Activation = "linear"
     body: Sequence[str | Mapping[str, Any] | cr.Layer] = ()
+    branches: Sequence[Sequence[str | Mapping[str, Any] | cr.Layer]] = ()
     only: cr.Initializer | None = None
     hidden: int = field(default=3, init=False)
     constant: typing.ClassVar[int] = 4
@@ -54,7 +55,19 @@ def test_the_fields_are_those_that_the_constructor_takes_in_order() -> None:
 def test_fields_know_which_kind_of_component_they_hold() -> None:
     kinds = {f.name: f.kind for f in fields_of(Everything)}
     held = {name: kind for name, kind in kinds.items() if kind}
-    assert held == {"activation": "activation", "body": "layer", "only": "initializer"}
+    assert held == {"activation": "activation", "body": "layer", "branches": "layer", "only": "initializer"}
+
+
+def test_fields_know_whether_their_components_stand_in_lists_in_a_list() -> None:
+    @dataclass
+    class Nested(cr.Layer):
+        numbers: Sequence[Sequence[int]] = ()
+        one: cr.Layer | Sequence[cr.Layer] = ()
+        lists: Sequence[list[cr.Layer]] | None = None
+        either: Sequence[cr.Layer | Sequence[cr.Layer]] = ()
+
+    assert [f.name for f in fields_of(Everything) if f.nested] == ["branches"]
+    assert [f.name for f in fields_of(Nested) if f.nested] == ["lists", "either"]
 
 
 def test_a_default_factory_gives_the_default() -> None:

@@ -38,6 +38,25 @@ class Residual(cr.Layer):
 
 
 @dataclass
+class Added(cr.Layer):
+    """$y = f_1(x) + f_2(x) + ...$"""
+
+    parts: Sequence[str | cr.Layer | Sequence[str | Mapping[str, Any] | cr.Layer | cr.Activation]] = ()
+
+    def build(self, input_shape: cr.Shape) -> cr.Shape:
+        self.stacks = self.child("parts", self.parts)
+        for stack in self.stacks:
+            stack.build(input_shape)
+        return input_shape
+
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        return sum((stack.forward(x, training) for stack in self.stacks), np.zeros_like(x))
+
+    def backward(self, dy: cr.Array) -> cr.Array:
+        return sum((stack.backward(dy) for stack in self.stacks), np.zeros_like(dy))
+
+
+@dataclass
 class Gated(cr.Layer):
     """$y = gate(x W) \\odot x$: an activation that the layer applies itself, since its field has another name."""
 
@@ -154,6 +173,25 @@ def test_an_empty_list_of_layers_hands_on() -> None:
     assert np.array_equal(network(Residual([])).predict(X), 2 * X)
 
 
+def test_lists_of_layers_in_a_list_are_a_stack_each() -> None:
+    net = network(Added([[dense(4), "tanh"], [], "sigmoid", [Added([[dense(4, bias=False)]])]]))
+    names = ["0.added.parts.0.0.dense.W", "0.added.parts.0.0.dense.b", "0.added.parts.3.0.added.parts.0.0.dense.W"]
+    assert [p.name for p in net.parameters] == names
+    first, last = (net.parameters[name].value for name in (names[0], names[2]))
+    assert np.allclose(net.predict(X), np.tanh(X @ first) + X + 1 / (1 + np.exp(-X)) + X @ last, rtol=1e-12)
+    assert max(cr.gradient_check(net, X, Y).values()) < 1e-6
+    assert network(Added([])).predict(X).tolist() == np.zeros_like(X).tolist()
+
+
+def test_a_network_with_lists_of_layers_in_a_list_is_copied_with_instances_of_its_own() -> None:
+    net = network(Added([[cr.make("layer", "dense", units=4)], ["dropout"]]))
+    twin = net.copy()
+    assert np.array_equal(twin.predict(X), net.predict(X))
+    layers = [n.layers[0].stacks[0].steps[0].layer for n in (net, twin)]
+    assert layers[0] is not layers[1]
+    assert net.architecture()["layers"][0]["parts"][0][0]["units"] == 4
+
+
 def test_one_field_of_layers_cannot_be_taken_twice() -> None:
     class Twice(Residual):
         def build(self, input_shape: cr.Shape) -> cr.Shape:
@@ -179,6 +217,8 @@ def test_one_field_of_layers_cannot_be_taken_twice() -> None:
         ([Residual([dense(4), dense(0)])], "layers.0.body.1.units: got 0, must be at least 1"),
         ([Residual([dense(4, activation="reluu")])], 'layers.0.body.0.activation: there is no activation "reluu"'),
         ([dense(4), Residual(dense(0))], "layers.1.body.units: got 0, must be at least 1"),
+        ([Added([["tanh"], ["tanh", dense(0)]])], "layers.0.parts.1.1.units: got 0, must be at least 1"),
+        ([Added(["tanh", "tahn"])], 'layers.0.parts.1: there is no layer "tahn". Did you mean "tanh"?'),
         ([Residual([Residual(["dropuot"])])], 'layers.0.body.0.body.0: there is no layer "dropuot"'),
     ],
 )

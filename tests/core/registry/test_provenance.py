@@ -50,10 +50,26 @@ class Mixed(cr.Dataset):
         return cr.Data(cr.Split(np.zeros((4, 2)), np.arange(4) % 2), "binary", class_names=("0", "1"))
 
 
+@dataclass
+class Sides(cr.Layer):
+    """Several lists of layers."""
+
+    sides: Sequence[Sequence[str | Mapping[str, Any] | cr.Layer | cr.Activation]] = ()
+
+    def build(self, input_shape: cr.Shape) -> cr.Shape:
+        return input_shape
+
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        return x
+
+    def backward(self, dy: cr.Array) -> cr.Array:
+        return dy
+
+
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     registry = Registry().load()
-    for distribution, classes in {"acme": [Around, Mixed], "beta": [Theirs]}.items():
+    for distribution, classes in {"acme": [Around, Mixed, Sides], "beta": [Theirs]}.items():
         registrar = Registrar(Plugin("components", distribution, "2.0"))
         for cls in classes:
             registrar.add(cls)
@@ -77,6 +93,10 @@ OWN = f"chainrule {cr.__version__}"
         (Around(inner="adam"), {"optimizer.adam": OWN, "optimizer.around": "acme 2.0"}),
         (Mixed(), {"dataset.mixed": "acme 2.0", "dataset.spirals": OWN, "dataset.xor": OWN}),
         (Mixed([{"name": "mixed", "parts": ["digits"]}]), {"dataset.digits": OWN, "dataset.mixed": "acme 2.0"}),
+        (
+            Sides([["flatten", "tanh"], [], [Sides([[{"name": "dropout", "rate": 0.1}]])]]),
+            {"activation.tanh": OWN, "layer.dropout": OWN, "layer.flatten": OWN, "layer.sides": "acme 2.0"},
+        ),
     ],
 )
 def test_those_in_its_fields_are_named_too(component: cr.Component, found: dict[str, str]) -> None:

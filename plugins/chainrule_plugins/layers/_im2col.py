@@ -1,0 +1,136 @@
+"""Im2col: the pixels under a window that slides over images, as the rows of a matrix, so that a convolution is a matrix
+product."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from chainrule import Array, Shape
+from chainrule_plugins.layers._images import Sliding, pixels_under
+from chainrule_plugins.layers._sums import feature_sums
+
+CACHE = 2**20
+"""Bytes of pixels that are laid out at a time. They should stay in the processor's second-level cache: with the whole
+batch at a time, the same matrix product takes twice as long."""
+
+Work: TypeAlias = Callable[[str, Shape, Any], Array]
+"""A layer's ``work``."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window that slides down and across images with so many channels."""
+
+    down: Sliding
+    across: Sliding
+    channels: int
+
+    @property
+    def size(self) -> int:
+        """How many numbers lie under it."""
+        return self.down.size * self.across.size * self.channels
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """Rows and columns of places."""
+        return self.down.places, self.across.places
+
+    @property
+    def padded_shape(self) -> Shape:
+        """Of an image with its zeros around it."""
+        height, width = (axis.length + sum(axis.padding) for axis in (self.down, self.across))
+        return height, width, self.channels
+
+    @property
+    def pads(self) -> bool:
+        """Whether images get zeros, any number of them."""
+        return (self.down.zeros, self.across.zeros) != ("valid", "valid")
+
+    def padded(self, x: Array, work: Work, name: str = "padded_x") -> Array:
+        """Images with their zeros; ``name`` is that of the kept array."""
+        if not self.pads:
+            return x
+        padded = work(name, (len(x), *self.padded_shape), x.dtype)
+        padded[...] = 0
+        padded[:, self.down.inside, self.across.inside] = x
+        return padded
+
+    def unpadded(self, dx: Array, work: Work, name: str = "dx") -> Array:
+        """Images without their zeros."""
+        if not self.pads:
+            return dx
+        unpadded = work(name, (len(dx), self.down.length, self.across.length, self.channels), dx.dtype)
+        unpadded[...] = dx[:, self.down.inside, self.across.inside]
+        return unpadded
+
+    def windows(self, x: Array) -> Array:
+        """The pixels under the window at each place, as a view: (batch, rows, columns, height, width, channels)."""
+        down, across = self.down, self.across
+        views = np.lib.stride_tricks.sliding_window_view(x, (down.reach, across.reach), axis=(1, 2))
+        views = views[:, :: down.stride, :: across.stride, :, :: down.dilation, :: across.dilation]
+        return views.transpose(0, 1, 2, 4, 5, 3)
+
+    def apply(self, x: Array, W: Array, b: Array | None, y: Array, work: Work) -> None:
+        """Write $y = X W + b$. ``x`` has its zeros."""
+        for images, X in self._laid_out(x, work):
+            y_rows = y[images].reshape(-1, y.shape[-1])
+            np.dot(X, W.reshape(self.size, -1), out=y_rows)
+            if b is not None:
+                y_rows += b
+
+    def correlate(self, x: Array, dy: Array, dW: Array, db: Array | None, work: Work) -> None:
+        """Write $dW = X^T dy$, and the sum of dy over the batch and all places."""
+        dW = dW.reshape(self.size, -1)
+        dW[...] = 0
+        if db is not None:
+            db[...] = 0
+        for images, X in self._laid_out(x, work):
+            dy_rows = dy[images].reshape(-1, dy.shape[-1])
+            dW += np.dot(X.T, dy_rows, out=work("dW", dW.shape, dW.dtype))
+            if db is not None:
+                db += feature_sums(dy_rows)
+
+    def spread(self, dy: Array, W: Array, dx: Array, work: Work, start: Array | float = 0.0) -> None:
+        """Write into ``dx``, which has its zeros, ``start`` and the sum of dX over each place and element of the window
+        under which a pixel lay, where $dX = dy W$; ``W`` holds a matrix (filters, channels) for each element.
+
+        One product for each of them. As a single one, dX would have rows as long as the window, and each sum would pick
+        a few numbers from every row; so it adds long runs of them, and is faster.
+        """
+        filters = dy.shape[-1]
+        for images in chunks(dx, dx[0].size + math.prod(self.places) * (filters + self.channels)):
+            dx_images = dx[images]
+            dx_images[...] = start
+            dy_rows = dy[images].reshape(-1, filters)
+            d_pixels = work("d_pixels", (len(dy_rows), self.channels), dy.dtype)
+            for pixels, W_at in zip(pixels_under(dx_images, self.down, self.across), W):
+                pixels += np.dot(dy_rows, W_at, out=d_pixels).reshape(pixels.shape)
+
+    def _laid_out(self, x: Array, work: Work) -> Iterator[tuple[slice, Array]]:
+        """X, with one row for each place, of some images at a time: of which, and their X."""
+        windows = self.windows(x)
+        for images in chunks(x, math.prod(self.places) * self.size):
+            yield images, self._matrix(windows[images], work)
+
+    def _matrix(self, windows: Array, work: Work) -> Array:
+        X = work("X", (windows.size,), windows.dtype)
+        if self.across.size * self.channels < self.across.places:
+            # Copying is fast along long runs of neighbours in memory. With few channels these are the rows of the
+            # image, not of the window: X is laid out as columns. To the matrix product it is all the same.
+            turned = windows.transpose(3, 4, 5, 0, 1, 2)
+            X.reshape(turned.shape)[...] = turned
+            return X.reshape(self.size, -1).T
+        X.reshape(windows.shape)[...] = windows
+        return X.reshape(-1, self.size)
+
+
+def chunks(x: Array, numbers: int) -> Iterator[slice]:
+    """The batch, as many images at a time as stay in the cache, with so many ``numbers`` for each of them."""
+    count = max(1, CACHE // (numbers * x.itemsize))
+    for start in range(0, len(x), count):
+        yield slice(start, start + count)
