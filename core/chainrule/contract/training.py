@@ -8,12 +8,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from chainrule.contract.arrays import Array
+from chainrule.contract.arrays import Array, Shape
 from chainrule.contract.parameters import Buffer, Parameters, Snapshot
 
 
 class TrainedNetwork(Protocol):
     """A network, while it is trained. ``Network`` is one, and has more."""
+
+    @property
+    def input_shape(self) -> Shape:
+        """Of one sample."""
 
     @property
     def parameters(self) -> Parameters:
@@ -144,6 +148,18 @@ class Training(Protocol):
         Raises:
             ContractError: the name is none of a file.
         """
+
+    def text(self, name: str, text: str) -> None:
+        """Have a text among those of the run, ``texts/<name>.txt`` in its folder and in MLflow. The last one of a name
+        stands.
+
+        Raises:
+            ContractError: the name is none of a file; or it is no text.
+        """
+
+    @property
+    def token_names(self) -> Sequence[str]:
+        """What each whole number of the inputs stands for, as the dataset says it; empty where that is not known."""
 
     @property
     def stop_reason(self) -> str | None:
