@@ -46,6 +46,9 @@ class L1(Regularizer):
     def __post_init__(self) -> None:
         self.require("strength", 0 <= self.strength < math.inf, "at least 0 and finite")
 
+    def reference(self, theta: Array) -> float:
+        return self.strength * math.fsum(abs(w) for w in theta.ravel())
+
     def penalty(self, theta: Array) -> float:
         total = float(np.abs(theta).sum())
         return self.strength * (total if math.isfinite(total) else float(np.abs(theta).sum(dtype=np.float64)))
@@ -89,6 +92,9 @@ class L2(Regularizer):
 
     def __post_init__(self) -> None:
         self.require("strength", 0 <= self.strength < math.inf, "at least 0 and finite")
+
+    def reference(self, theta: Array) -> float:
+        return self.strength / 2 * math.fsum(w**2 for w in theta.ravel())
 
     def penalty(self, theta: Array) -> float:
         total = float(np.vdot(theta, theta))

@@ -11,6 +11,7 @@ from sklearn.metrics import r2_score
 import chainrule as cr
 
 NAMES = ["accuracy", "binary_accuracy", "mean_absolute_error", "r_squared", "confusion_matrix"]
+CHOSEN = ["f1", "log_loss", "mean_squared_error", "roc_auc", "top_k"]  # by name alone: test_metrics_chosen.py
 
 
 def plainly(name, prediction, target):
@@ -53,7 +54,8 @@ def measured(metric, prediction, target, cuts=()):
 
 
 def test_these_are_all():
-    assert [e.name for e in cr.registry() if e.plugin.id == "chainrule:metrics"] == sorted(NAMES)
+    assert [e.name for e in cr.registry() if e.plugin.id == "chainrule:metrics"] == sorted(NAMES + CHOSEN)
+    assert [e.name for e in cr.registry() if e.kind == "metric" and not e.cls.default] == CHOSEN
 
 
 @pytest.mark.parametrize("name", NAMES)

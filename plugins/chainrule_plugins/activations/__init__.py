@@ -1,10 +1,11 @@
-"""The built-in activations: piecewise linear, squashing, and smooth; each family in order of increasing complexity."""
+"""The built-in activations: piecewise linear, squashing, smooth, and gated; each in order of increasing complexity."""
 
 from typing import Any
 
 from chainrule import hookimpl
+from chainrule_plugins.activations.gated import GELU, Mish, Swish
 from chainrule_plugins.activations.piecewise import LeakyReLU, Linear, ReLU
-from chainrule_plugins.activations.smooth import ELU, GELU, SELU, Mish, Softplus, Swish
+from chainrule_plugins.activations.smooth import ELU, SELU, Softplus
 from chainrule_plugins.activations.squashing import Sigmoid, Softmax, Tanh
 
 __all__ = [

@@ -31,6 +31,9 @@ class Linear(Activation):
         array([[-1.,  2.]])
     """
 
+    def reference(self, z: Array) -> Array:
+        return z
+
     def forward(self, z: Array) -> Array:
         return z
 
@@ -61,6 +64,9 @@ class ReLU(Activation):
     """
 
     check_kinks = (0.0,)
+
+    def reference(self, z: Array) -> Array:
+        return np.where(z > 0, z, 0.0)
 
     def forward(self, z: Array) -> Array:
         # NumPy is several times faster at clip with two bounds than at maximum with one number.
@@ -108,6 +114,9 @@ class LeakyReLU(Activation):
 
     def __post_init__(self) -> None:
         self.require("slope", 0 <= self.slope < 1, "at least 0 and less than 1")
+
+    def reference(self, z: Array) -> Array:
+        return np.where(z > 0, z, self.slope * z)
 
     def forward(self, z: Array) -> Array:
         self.a = np.multiply(z, self.slope, out=self.work("a", z.shape, z.dtype))

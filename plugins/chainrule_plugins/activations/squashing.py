@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,9 @@ class Sigmoid(Activation):
         >>> cr.make("activation", "sigmoid").forward(np.array([[-1e4, 0.0, 1e4]]))
         array([[0. , 0.5, 1. ]])
     """
+
+    def reference(self, z: Array) -> Array:
+        return (1 + np.tanh(z / 2)) / 2  # the same function, without an exponential that may overflow
 
     def forward(self, z: Array) -> Array:
         a = self.a = np.negative(z, out=self.work("a", z.shape, z.dtype))
@@ -69,6 +73,10 @@ class Tanh(Activation):
         array([[-1.,  0.,  1.]])
     """
 
+    def reference(self, z: Array) -> Array:
+        a: Array = 1 - 2 / (1 + np.exp(2 * z))
+        return a
+
     def forward(self, z: Array) -> Array:
         self.a = np.tanh(z, out=self.work("a", z.shape, z.dtype))
         return self.a
@@ -102,6 +110,13 @@ class Softmax(Activation):
         >>> cr.make("activation", "softmax").forward(np.array([[1e4, 1e4, -1e4]]))
         array([[0.5, 0.5, 0. ]])
     """
+
+    def reference(self, z: Array) -> Array:
+        a = np.empty(z.shape)
+        for row in np.ndindex(z.shape[:-1]):
+            for k, score in enumerate(z[row]):
+                a[row][k] = 1 / sum(math.exp(other - score) for other in z[row])
+        return a
 
     def forward(self, z: Array) -> Array:
         # Subtracting a row's largest score changes nothing in the quotient, and no exponential can overflow.

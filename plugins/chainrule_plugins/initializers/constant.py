@@ -30,6 +30,9 @@ class Zeros(Initializer):
         array([0., 0.])
     """
 
+    def reference(self, shape: Shape, rng: np.random.Generator) -> Array:
+        return np.array([0.0] * math.prod(shape)).reshape(shape)
+
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         return np.zeros(shape, dtype)
 
@@ -68,6 +71,9 @@ class Constant(Initializer):
 
     def __post_init__(self) -> None:
         self.require("value", math.isfinite(self.value), "a finite number")
+
+    def reference(self, shape: Shape, rng: np.random.Generator) -> Array:
+        return np.array([self.value] * math.prod(shape)).reshape(shape)
 
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         return np.full(shape, self.value, dtype)

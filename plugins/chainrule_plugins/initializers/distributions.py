@@ -47,6 +47,9 @@ class Normal(Initializer):
         self.require("mean", math.isfinite(self.mean), "a finite number")
         self.require("std", 0 <= self.std < math.inf, "at least 0 and finite")
 
+    def reference(self, shape: Shape, rng: np.random.Generator) -> Array:
+        return self.mean + self.std * rng.standard_normal(shape)
+
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         return rng.normal(self.mean, self.std, shape).astype(dtype)
 
@@ -90,6 +93,9 @@ class Uniform(Initializer):
         self.require("low", math.isfinite(self.low), "a finite number")
         self.require("high", self.low <= self.high < math.inf, f"at least low, which is {self.low}, and finite")
 
+    def reference(self, shape: Shape, rng: np.random.Generator) -> Array:
+        return self.low + (self.high - self.low) * rng.random(shape)
+
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         return rng.uniform(self.low, self.high, shape).astype(dtype)
 
@@ -130,6 +136,13 @@ class TruncatedNormal(Initializer):
 
     def __post_init__(self) -> None:
         self.require("std", 0 <= self.std < math.inf, "at least 0 and finite")
+
+    def reference(self, shape: Shape, rng: np.random.Generator) -> Array:
+        w = [self.std * rng.standard_normal() for _ in range(math.prod(shape))]
+        while tails := [i for i in range(len(w)) if abs(w[i]) > 2 * self.std]:
+            for i in tails:
+                w[i] = self.std * rng.standard_normal()
+        return np.array(w).reshape(shape)
 
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         w = rng.normal(size=shape)

@@ -51,6 +51,17 @@ class Orthogonal(Initializer):
     def __post_init__(self) -> None:
         self.require("gain", 0 < self.gain < math.inf, "above 0 and finite")
 
+    def reference(self, shape: Shape, rng: np.random.Generator) -> Array:
+        rows, columns = math.prod(shape[:-1]), math.prod(shape[-1:])
+        A = rng.standard_normal((max(rows, columns), min(rows, columns)))
+        Q: list[Array] = []  # by Gram and Schmidt: the one Q whose R has only positive numbers on its diagonal
+        for column in A.T:
+            for q in Q:
+                column = column - (q @ column) * q
+            Q.append(column / math.sqrt(column @ column))
+        w = np.array(Q).T if rows >= columns else np.array(Q)
+        return (self.gain * w).reshape(shape)
+
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         rows, columns = math.prod(shape[:-1]), math.prod(shape[-1:])
         Q, R = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))

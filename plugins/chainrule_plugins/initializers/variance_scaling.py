@@ -49,6 +49,11 @@ class GlorotUniform(Initializer):
         True
     """
 
+    def reference(self, shape: Shape, rng: np.random.Generator) -> Array:
+        n = math.prod(shape)
+        fan_in, fan_out = (n / shape[-1], n / shape[-2]) if len(shape) > 1 else (n, n)
+        return math.sqrt(6 / (fan_in + fan_out)) * (2 * rng.random(shape) - 1)
+
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         fan_in, fan_out = fans(shape)
         limit = math.sqrt(6 / (fan_in + fan_out))
@@ -79,6 +84,11 @@ class GlorotNormal(Initializer):
         (100, 50)
     """
 
+    def reference(self, shape: Shape, rng: np.random.Generator) -> Array:
+        n = math.prod(shape)
+        fan_in, fan_out = (n / shape[-1], n / shape[-2]) if len(shape) > 1 else (n, n)
+        return math.sqrt(2 / (fan_in + fan_out)) * rng.standard_normal(shape)
+
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         fan_in, fan_out = fans(shape)
         return rng.normal(0, math.sqrt(2 / (fan_in + fan_out)), shape).astype(dtype)
@@ -107,6 +117,10 @@ class HeUniform(Initializer):
         >>> bool(np.abs(w).max() <= 0.1)
         True
     """
+
+    def reference(self, shape: Shape, rng: np.random.Generator) -> Array:
+        fan_in = math.prod(shape[:-1]) if len(shape) > 1 else math.prod(shape)
+        return math.sqrt(6 / fan_in) * (2 * rng.random(shape) - 1)
 
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         fan_in, _ = fans(shape)
@@ -137,6 +151,10 @@ class HeNormal(Initializer):
         (100, 50)
     """
 
+    def reference(self, shape: Shape, rng: np.random.Generator) -> Array:
+        fan_in = math.prod(shape[:-1]) if len(shape) > 1 else math.prod(shape)
+        return math.sqrt(2 / fan_in) * rng.standard_normal(shape)
+
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         fan_in, _ = fans(shape)
         return rng.normal(0, math.sqrt(2 / fan_in), shape).astype(dtype)
@@ -164,6 +182,10 @@ class LecunNormal(Initializer):
         >>> cr.make("initializer", "lecun_normal")((100, 50), np.random.default_rng(0), "float32").shape
         (100, 50)
     """
+
+    def reference(self, shape: Shape, rng: np.random.Generator) -> Array:
+        fan_in = math.prod(shape[:-1]) if len(shape) > 1 else math.prod(shape)
+        return rng.standard_normal(shape) / math.sqrt(fan_in)
 
     def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
         fan_in, _ = fans(shape)

@@ -3,8 +3,9 @@
 from typing import Any
 
 from chainrule import hookimpl
-from chainrule_plugins.losses.cross_entropy import BinaryCrossEntropy, CategoricalCrossEntropy, KLDivergence
+from chainrule_plugins.losses.cross_entropy import BinaryCrossEntropy, CategoricalCrossEntropy
 from chainrule_plugins.losses.distance import HalfSquaredError, Huber, MeanAbsoluteError, MeanSquaredError
+from chainrule_plugins.losses.divergence import KLDivergence
 from chainrule_plugins.losses.margin import Hinge
 
 __all__ = [

@@ -61,6 +61,10 @@ class BinaryCrossEntropy(Loss):
     def __post_init__(self) -> None:
         self.require("smoothing", 0 <= self.smoothing < 1, "at least 0 and less than 1")
 
+    def reference(self, prediction: Array, target: Array) -> float:
+        t = (1 - self.smoothing) * target + self.smoothing / 2
+        return float(np.mean(-t * np.log(prediction) - (1 - t) * np.log1p(-prediction)))
+
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         if task == "regression":
             raise ConfigError(
@@ -73,7 +77,8 @@ class BinaryCrossEntropy(Loss):
         target = self.target = smoothed(target, self.smoothing, classes=2)
         self.p_yes, self.p_no = clipped(prediction), clipped(1 - prediction)
         log_likelihood = target * np.log(self.p_yes) + (1 - target) * np.log(self.p_no)
-        return -mean(log_likelihood, target.size)
+        self.losses: Array = np.negative(log_likelihood, out=log_likelihood)
+        return mean(self.losses, target.size)
 
     def backward(self) -> Array:
         dp: Array = (1 - self.target) / self.p_no - self.target / self.p_yes
@@ -88,8 +93,9 @@ class BinaryCrossEntropy(Loss):
         np.exp(e, out=e)
         p: Array = np.where(logits >= 0, 1, e) / (1 + e)
         self.p = p
-        loss: Array = np.maximum(logits, 0) - target * logits + np.log1p(e)
-        return mean(loss, loss.size)
+        losses: Array = np.maximum(logits, 0) - target * logits + np.log1p(e)
+        self.losses = losses
+        return mean(losses, losses.size)
 
     def backward_logits(self) -> Array:
         dz = np.subtract(self.p, self.target, out=self.work("dz", self.p.shape, self.p.dtype))
@@ -99,6 +105,9 @@ class BinaryCrossEntropy(Loss):
     def activated(self) -> Array:
         return self.p
 
+    def rows(self) -> Array:
+        return self.losses
+
 
 @dataclass
 class CategoricalCrossEntropy(Loss):
@@ -107,16 +116,18 @@ class CategoricalCrossEntropy(Loss):
     Fused with a softmax, $p = softmax(z)$, the gradient is the plain error.
 
     Forward:
-        $loss = \frac{-1}{batch} \sum_n \sum_k t_{n,k} \log p_{n,k}$
-        fused: $loss = \frac{1}{batch} \sum_n \sum_k t_{n,k} (\log \sum_j e^{z_{n,j}} - z_{n,k})$
+        $loss = \frac{-1}{rows} \sum_n \sum_k t_{n,k} \log p_{n,k}$
+        fused: $loss = \frac{1}{rows} \sum_n \sum_k t_{n,k} (\log \sum_j e^{z_{n,j}} - z_{n,k})$
 
     Backward:
-        $dp = \frac{-1}{batch} t / p$
-        fused: $dz = \frac{1}{batch} (p - t)$, where each row of t sums to 1
+        $dp = \frac{-1}{rows} t / p$
+        fused: $dz = \frac{1}{rows} (p - t)$, where each row of t sums to 1
+
+    A row n is a sample or, of sequences, a sample's step: rows is the batch size times the number of steps.
 
     Shapes:
-        p (prediction), z (logits): (batch, classes)
-        t (target): (batch,), the true class of each sample; or (batch, classes), one-hot or a distribution
+        p (prediction), z (logits): (batch, *steps, classes)
+        t (target): (batch, *steps), the true class of each row; or (batch, *steps, classes), one-hot or a distribution
 
     Args:
         smoothing: the share of each target that is spread evenly over all K classes,
@@ -150,6 +161,12 @@ class CategoricalCrossEntropy(Loss):
     def __post_init__(self) -> None:
         self.require("smoothing", 0 <= self.smoothing < 1, "at least 0 and less than 1")
 
+    def reference(self, prediction: Array, target: Array) -> float:
+        classes = prediction.shape[-1]
+        one_hot = np.eye(classes)[target] if target.ndim < prediction.ndim else target
+        t = (1 - self.smoothing) * one_hot + self.smoothing / classes
+        return float(np.mean(-np.einsum("...k,...k->...", t, np.log(prediction))))
+
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         if task == "binary":
             raise ConfigError(
@@ -164,21 +181,22 @@ class CategoricalCrossEntropy(Loss):
         return classes, "softmax"
 
     def forward(self, prediction: Array, target: Array) -> float:
-        target = self.target = self._smoothed(target, prediction)
+        prediction, target = self._in_rows(prediction, target)
         self.p = clipped(prediction)
         log_p = np.log(self.p)
         at_target = log_p[np.arange(len(target)), target] if target.ndim == 1 else target * log_p
-        return -mean(at_target, len(target))
+        self.losses = np.negative(at_target, out=at_target)
+        return mean(self.losses, len(target))
 
     def backward(self) -> Array:
         if self.target.ndim == 2:
-            return -self.target / self.p / len(self.target)
-        rows, dp = np.arange(len(self.target)), np.zeros_like(self.p)
-        dp[rows, self.target] = -1 / self.p[rows, self.target] / len(rows)
-        return dp
+            return (-self.target / self.p / len(self.target)).reshape(self.shape)
+        index, dp = np.arange(len(self.target)), np.zeros_like(self.p)
+        dp[index, self.target] = -1 / self.p[index, self.target] / len(index)
+        return dp.reshape(self.shape)
 
     def forward_logits(self, logits: Array, target: Array) -> float:
-        target = self.target = self._smoothed(target, logits)
+        logits, target = self._in_rows(logits, target)
         z = logits.T.copy()  # a row for each class: NumPy is slow at what follows where many rows are short
         # Subtracting a sample's largest logit changes neither loss nor softmax, and no exponential can overflow.
         with np.errstate(over="ignore"):  # logits further apart than the dtype reaches are taken as that far apart
@@ -186,8 +204,8 @@ class CategoricalCrossEntropy(Loss):
         np.maximum(z, float(np.finfo(z.dtype).min), out=z)
         weight: Array | float
         if target.ndim == 1:  # of a one-hot t, only the ones are needed
-            self.rows = np.arange(len(target))
-            weight, at_target = 1, z[target, self.rows]
+            self.index = np.arange(len(target))
+            weight, at_target = 1, z[target, self.index]
         else:
             weight, at_target = target.sum(axis=1), (target.T * z).sum(axis=0)
         e = np.exp(z, out=z)
@@ -195,96 +213,41 @@ class CategoricalCrossEntropy(Loss):
         p = self.work("prediction", logits.shape, logits.dtype)
         np.divide(e, total, out=p.T)
         self.p = p
-        return mean(weight * np.log(total) - at_target, len(p))
+        self.losses = weight * np.log(total) - at_target
+        return mean(self.losses, len(p))
 
     def backward_logits(self) -> Array:
         p, target = self.p, self.target
         dz = self.work("dz", p.shape, p.dtype)
         if target.ndim == 1:
             np.copyto(dz, p)
-            dz[self.rows, target] -= 1
+            dz[self.index, target] -= 1
         else:
             np.multiply(p, target.sum(axis=1, keepdims=True), out=dz)  # where the sums are 1 but for rounding
             dz -= target
         dz /= len(p)
-        return dz
+        return dz.reshape(self.shape)
 
     def activated(self) -> Array:
-        return self.p
+        return self.p.reshape(self.shape)
 
-    def _smoothed(self, target: Array, like: Array) -> Array:
-        classes = like.shape[-1]
+    def rows(self) -> Array:
+        losses = self.losses if self.losses.ndim == 1 else self.losses.sum(axis=1)
+        return losses.reshape(self.shape[:-1])
+
+    def _in_rows(self, given: Array, target: Array) -> tuple[Array, Array]:
+        """Both with a row for each sample and step. The target, smoothed, and the shape are kept for the way back."""
+        self.shape = given.shape
+        classes = given.shape[-1]
+        if given.ndim > 2:
+            target = target.reshape((-1,) if target.ndim < given.ndim else (-1, classes))
+            given = given.reshape(-1, classes)
         if self.smoothing and target.ndim == 1:
-            target = np.eye(classes, dtype=like.dtype)[target]
-        return smoothed(target, self.smoothing, classes)
-
-
-@dataclass
-class KLDivergence(Loss):
-    r"""How much more surprised the network is than one that knows the target distribution: 0 where it is matched.
-
-    It is the cross-entropy less the target's entropy, which no prediction can go below. The two have the same gradient,
-    and for one-hot targets they are the same.
-
-    Forward:
-        $loss = \frac{1}{batch} \sum_n \sum_k t_{n,k} \log (t_{n,k} / p_{n,k})$, where $0 \log 0 = 0$
-        $loss = H(t, p) - H(t, t)$ with $H(t, p) = \frac{-1}{batch} \sum_n \sum_k t_{n,k} \log p_{n,k}$
-
-    Backward:
-        $dp = \frac{-1}{batch} t / p$
-        fused: $dz = \frac{1}{batch} (p - t)$, where each row of t sums to 1
-
-    Shapes:
-        p (prediction), z (logits), t (target): (batch, classes); each row of t is a distribution
-
-    Raises:
-        ConfigError: the task is not multiclass.
-
-    Reference:
-        Kullback, Leibler (1951), "On Information and Sufficiency", Annals of Mathematical Statistics 22; with the
-        cross-entropy: Goodfellow, Bengio, Courville (2016), "Deep Learning", section 3.13.
-
-    Example:
-        >>> import numpy as np, chainrule as cr
-        >>> kl_divergence, t = cr.make("loss", "kl_divergence"), np.array([[0.5, 0.5, 0.0]])
-        >>> round(kl_divergence.forward(np.array([[0.25, 0.25, 0.5]]), t), 4)  # log 2
-        0.6931
-        >>> kl_divergence.forward(t, t)
-        0.0
-    """
-
-    fuses_with = "softmax"
-
-    def __post_init__(self) -> None:
-        self._cross_entropy = CategoricalCrossEntropy()
-
-    def output(self, task: Task, classes: int) -> tuple[int, str]:
-        if task != "multiclass":
-            instead = "binary_cross_entropy" if task == "binary" else "mse, mae or huber"
-            raise ConfigError(f"kl_divergence is for multiclass tasks, and the data is {task}: take {instead}")
-        return classes, "softmax"
-
-    def forward(self, prediction: Array, target: Array) -> float:
-        return self._cross_entropy.forward(prediction, target) - entropy(target)
-
-    def backward(self) -> Array:
-        return self._cross_entropy.backward()
-
-    def forward_logits(self, logits: Array, target: Array) -> float:
-        return self._cross_entropy.forward_logits(logits, target) - entropy(target)
-
-    def backward_logits(self) -> Array:
-        return self._cross_entropy.backward_logits()
-
-    def activated(self) -> Array:
-        return self._cross_entropy.activated()
+            target = np.eye(classes, dtype=given.dtype)[target]
+        self.target = smoothed(target, self.smoothing, classes)
+        return given, self.target
 
 
 def smoothed(target: Array, smoothing: float, classes: int) -> Array:
     """``target`` with a share of it spread evenly over the classes."""
     return (1 - smoothing) * target + smoothing / classes if smoothing else target
-
-
-def entropy(t: Array) -> float:
-    """The mean entropy of the rows of ``t``."""
-    return -mean(t * np.log(clipped(t)), len(t))

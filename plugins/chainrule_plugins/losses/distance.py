@@ -37,6 +37,9 @@ class MeanSquaredError(Loss):
     default_for = ("regression",)
     of_differences = True
 
+    def reference(self, prediction: Array, target: Array) -> float:
+        return float(np.mean((prediction - target) ** 2))
+
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         if task == "binary":
             return 1, "sigmoid"
@@ -49,6 +52,9 @@ class MeanSquaredError(Loss):
     def backward(self) -> Array:
         out = self.work("d_prediction", self.error.shape, self.error.dtype)
         return np.multiply(self.error, 2 / self.error.size, out=out)
+
+    def rows(self) -> Array:
+        return np.square(self.error)
 
 
 @dataclass
@@ -76,6 +82,9 @@ class HalfSquaredError(Loss):
 
     of_differences = True
 
+    def reference(self, prediction: Array, target: Array) -> float:
+        return float(np.mean([0.5 * np.sum((p - t) ** 2) for p, t in zip(prediction, target)]))
+
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         if task == "binary":
             return 1, "sigmoid"
@@ -88,6 +97,12 @@ class HalfSquaredError(Loss):
     def backward(self) -> Array:
         out = self.work("d_prediction", self.error.shape, self.error.dtype)
         return np.divide(self.error, len(self.error), out=out)
+
+    def rows(self) -> Array:
+        # Of a sequence, forward is a mean over the batch and a sum over steps: each of these stands for all of them.
+        steps = math.prod(self.error.shape[1:-1])
+        rows: Array = np.square(self.error).sum(axis=-1)
+        return rows * (steps / 2)
 
 
 @dataclass
@@ -118,6 +133,9 @@ class MeanAbsoluteError(Loss):
     of_differences = True
     check_kinks = (0.0,)
 
+    def reference(self, prediction: Array, target: Array) -> float:
+        return float(np.mean(np.abs(prediction - target)))
+
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         if task == "binary":
             return 1, "sigmoid"
@@ -132,6 +150,9 @@ class MeanAbsoluteError(Loss):
         d_prediction = np.sign(self.error, out=self.work("d_prediction", self.error.shape, self.error.dtype))
         d_prediction /= self.error.size
         return d_prediction
+
+    def rows(self) -> Array:
+        return np.abs(self.error)
 
 
 @dataclass
@@ -181,6 +202,10 @@ class Huber(Loss):
     def __post_init__(self) -> None:
         self.require("delta", 0 < self.delta < math.inf, "above 0 and finite")
 
+    def reference(self, prediction: Array, target: Array) -> float:
+        size = np.abs(prediction - target)
+        return float(np.mean(np.where(size <= self.delta, size**2 / 2, self.delta * (size - self.delta / 2))))
+
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         if task == "binary":
             return 1, "sigmoid"
@@ -189,7 +214,11 @@ class Huber(Loss):
     def forward(self, prediction: Array, target: Array) -> float:
         error = np.subtract(prediction, target, out=self.work("error", prediction.shape, prediction.dtype))
         self.c = np.clip(error, -self.delta, self.delta, out=self.work("c", error.shape, error.dtype))
-        return mean(self.c * (error - self.c / 2), error.size)
+        self.losses = self.c * (error - self.c / 2)
+        return mean(self.losses, error.size)
 
     def backward(self) -> Array:
         return np.divide(self.c, self.c.size, out=self.work("d_prediction", self.c.shape, self.c.dtype))
+
+    def rows(self) -> Array:
+        return self.losses

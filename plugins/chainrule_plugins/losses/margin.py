@@ -45,6 +45,10 @@ class Hinge(Loss):
 
     check_kinks = (-1.0, 0.0)  # of prediction - target: at a margin of 1, for no and for yes
 
+    def reference(self, prediction: Array, target: Array) -> float:
+        margins = np.where(target == 1, prediction, -prediction)
+        return float(np.mean([max(0.0, 1 - margin) for margin in margins.ravel()]))
+
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         if task == "regression":
             raise ConfigError(
@@ -64,3 +68,6 @@ class Hinge(Loss):
         d_prediction = np.multiply(self.s, self.short > 0, out=self.work("d_prediction", self.s.shape, self.s.dtype))
         d_prediction /= -self.s.size
         return d_prediction
+
+    def rows(self) -> Array:
+        return np.maximum(self.short, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +71,17 @@ class Adam(Optimizer):
         self.require("beta2", 0 <= self.beta2 < 1, "at least 0 and less than 1")
         self.require("eps", 0 < self.eps < math.inf, "above 0 and finite")
         self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
+
+    def reference(self, theta: Array, gradient: Callable[[Array], Array], rates: Iterable[float]) -> Iterator[Array]:
+        m = v = np.zeros(theta.shape)
+        for t, lr in enumerate(rates, start=1):
+            grad = gradient(theta)
+            m = self.beta1 * m + (1 - self.beta1) * grad
+            v = self.beta2 * v + (1 - self.beta2) * grad**2
+            m_hat = m / (1 - self.beta1**t)
+            v_hat = v / (1 - self.beta2**t)
+            theta = theta - lr * m_hat / (np.sqrt(v_hat) + self.eps)
+            yield theta
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         bound(grad)
@@ -176,6 +188,17 @@ class NAdam(Optimizer):
         self.require("beta2", 0 <= self.beta2 < 1, "at least 0 and less than 1")
         self.require("eps", 0 < self.eps < math.inf, "above 0 and finite")
         self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
+
+    def reference(self, theta: Array, gradient: Callable[[Array], Array], rates: Iterable[float]) -> Iterator[Array]:
+        m = v = np.zeros(theta.shape)
+        for t, lr in enumerate(rates, start=1):
+            grad = gradient(theta)
+            m = self.beta1 * m + (1 - self.beta1) * grad
+            v = self.beta2 * v + (1 - self.beta2) * grad**2
+            m_hat = self.beta1 * m / (1 - self.beta1 ** (t + 1)) + (1 - self.beta1) * grad / (1 - self.beta1**t)
+            v_hat = v / (1 - self.beta2**t)
+            theta = theta - lr * m_hat / (np.sqrt(v_hat) + self.eps)
+            yield theta
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         bound(grad)

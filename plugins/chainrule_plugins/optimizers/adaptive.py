@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,13 @@ class AdaGrad(Optimizer):
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
         self.require("eps", 0 < self.eps < math.inf, "above 0 and finite")
         self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
+
+    def reference(self, theta: Array, gradient: Callable[[Array], Array], rates: Iterable[float]) -> Iterator[Array]:
+        met = []
+        for lr in rates:
+            met.append(gradient(theta))
+            theta = theta - lr * met[-1] / (np.sqrt(sum(grad**2 for grad in met)) + self.eps)
+            yield theta
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         bound(grad)
@@ -102,6 +110,14 @@ class RMSProp(Optimizer):
         self.require("rho", 0 <= self.rho < 1, "at least 0 and less than 1")
         self.require("eps", 0 < self.eps < math.inf, "above 0 and finite")
         self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
+
+    def reference(self, theta: Array, gradient: Callable[[Array], Array], rates: Iterable[float]) -> Iterator[Array]:
+        v = np.zeros(theta.shape)
+        for lr in rates:
+            grad = gradient(theta)
+            v = self.rho * v + (1 - self.rho) * grad**2
+            theta = theta - lr * grad / (np.sqrt(v) + self.eps)
+            yield theta
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         bound(grad)
@@ -160,6 +176,16 @@ class AdaDelta(Optimizer):
         self.require("rho", 0 <= self.rho < 1, "at least 0 and less than 1")
         self.require("eps", 0 < self.eps < math.inf, "above 0 and finite")
         self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
+
+    def reference(self, theta: Array, gradient: Callable[[Array], Array], rates: Iterable[float]) -> Iterator[Array]:
+        v = u = np.zeros(theta.shape)
+        for lr in rates:
+            grad = gradient(theta)
+            v = self.rho * v + (1 - self.rho) * grad**2
+            move = grad * np.sqrt(u + self.eps) / np.sqrt(v + self.eps)
+            u = self.rho * u + (1 - self.rho) * move**2
+            theta = theta - lr * move
+            yield theta
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         bound(grad)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from chainrule import Array, Optimizer
@@ -39,6 +40,11 @@ class SGD(Optimizer):
     def __post_init__(self) -> None:
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
         self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
+
+    def reference(self, theta: Array, gradient: Callable[[Array], Array], rates: Iterable[float]) -> Iterator[Array]:
+        for lr in rates:
+            theta = theta - lr * gradient(theta)
+            yield theta
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         grad *= lr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,14 @@ class Momentum(Optimizer):
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
         self.require("momentum", 0 <= self.momentum < 1, "at least 0 and less than 1")
         self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
+
+    def reference(self, theta: Array, gradient: Callable[[Array], Array], rates: Iterable[float]) -> Iterator[Array]:
+        v = np.zeros(theta.shape)
+        for lr in rates:
+            entering, leaving = (lr, 1.0) if self.lr_in_velocity else (1.0, lr)
+            v = self.momentum * v + entering * gradient(theta)
+            theta = theta - leaving * v
+            yield theta
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         v = slots["v"]
@@ -128,6 +137,15 @@ class Nesterov(Optimizer):
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
         self.require("momentum", 0 <= self.momentum < 1, "at least 0 and less than 1")
         self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
+
+    def reference(self, theta: Array, gradient: Callable[[Array], Array], rates: Iterable[float]) -> Iterator[Array]:
+        v = np.zeros(theta.shape)
+        for lr in rates:
+            entering, leaving = (lr, 1.0) if self.lr_in_velocity else (1.0, lr)
+            push = entering * gradient(theta)
+            v = self.momentum * v + push
+            theta = theta - leaving * (push + self.momentum * v)
+            yield theta
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         v = slots["v"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,14 @@ class Lion(Optimizer):
         self.require("beta1", 0 <= self.beta1 < 1, "at least 0 and less than 1")
         self.require("beta2", 0 <= self.beta2 < 1, "at least 0 and less than 1")
         self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
+
+    def reference(self, theta: Array, gradient: Callable[[Array], Array], rates: Iterable[float]) -> Iterator[Array]:
+        m = np.zeros(theta.shape)
+        for lr in rates:
+            grad = gradient(theta)
+            theta = theta - lr * np.sign(self.beta1 * m + (1 - self.beta1) * grad)
+            m = self.beta2 * m + (1 - self.beta2) * grad
+            yield theta
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         m = slots["m"]

@@ -15,7 +15,7 @@ class Cosine(WarmupSchedule):
     Factor:
         $factor = (step + 1) / warmup$ while $step < warmup$
         $factor = floor + (1 - floor) (1 + \cos(\pi \, t / T)) / 2$ then, with $t = step - warmup$ and
-        $T = total - warmup$; from $t = T$ on, $factor = floor$
+        $T = \max(total - warmup, 1)$; from $t = T$ on, $factor = floor$
 
     Args:
         floor: where it ends, at least 0 and at most 1; default 0.0.
@@ -40,6 +40,14 @@ class Cosine(WarmupSchedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require("floor", 0 <= self.floor <= 1, "at least 0 and at most 1")
+
+    def reference(self, step: int, total: int) -> float:
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        t, T = step - self.warmup, max(total - self.warmup, 1)
+        if t >= T:
+            return self.floor
+        return self.floor + (1 - self.floor) * math.cos(math.pi / 2 * t / T) ** 2  # (1 + cos 2a) / 2 is cos^2 a
 
     def decay(self, t: int, total: int) -> float:
         progress = min(t / max(total, 1), 1.0)  # a training that ends within the warm-up leaves a total of 0 or less
@@ -84,6 +92,15 @@ class CosineRestarts(WarmupSchedule):
         self.require("period", self.period >= 1, "at least 1")
         self.require("growth", self.growth >= 1, "at least 1")
         self.require("floor", 0 <= self.floor <= 1, "at least 0 and at most 1")
+
+    def reference(self, step: int, total: int) -> float:
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        restarts = [self.warmup]
+        while restarts[-1] <= step:
+            restarts.append(restarts[-1] + self.period * self.growth ** (len(restarts) - 1))
+        T_cur, T_i = step - restarts[-2], restarts[-1] - restarts[-2]
+        return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * T_cur / T_i)) / 2
 
     def decay(self, t: int, total: int) -> float:
         length = self.period

@@ -32,6 +32,9 @@ class Constant(WarmupSchedule):
         [0.25, 0.5, 0.75, 1.0, 1.0]
     """
 
+    def reference(self, step: int, total: int) -> float:
+        return min((step + 1) / max(self.warmup, 1), 1.0)
+
     def decay(self, t: int, total: int) -> float:
         return 1.0
 
@@ -69,6 +72,12 @@ class StepDecay(WarmupSchedule):
         super().__post_init__()
         self.require("every", self.every >= 1, "at least 1")
         self.require("ratio", 0 < self.ratio <= 1, "more than 0 and at most 1")
+
+    def reference(self, step: int, total: int) -> float:
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        stairs = range(self.warmup + self.every, step + 1, self.every)  # the steps at which the factor went down
+        return math.prod(self.ratio for _ in stairs)
 
     def decay(self, t: int, total: int) -> float:
         return self.ratio ** (t // self.every)
@@ -109,6 +118,11 @@ class Exponential(WarmupSchedule):
         self.require("every", self.every >= 1, "at least 1")
         self.require("ratio", 0 < self.ratio <= 1, "more than 0 and at most 1")
 
+    def reference(self, step: int, total: int) -> float:
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        return math.exp(math.log(self.ratio) * (step - self.warmup) / self.every)
+
     def decay(self, t: int, total: int) -> float:
         return float(self.ratio ** (t / self.every))
 
@@ -146,6 +160,11 @@ class InverseSqrt(WarmupSchedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require("scale", self.scale >= 1, "at least 1")
+
+    def reference(self, step: int, total: int) -> float:
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        return math.sqrt(self.scale / (self.scale + step - self.warmup))
 
     def decay(self, t: int, total: int) -> float:
         return 1 / math.sqrt(1 + t / self.scale)

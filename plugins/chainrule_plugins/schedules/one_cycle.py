@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from chainrule import Schedule
 
 
@@ -45,6 +47,10 @@ class OneCycle(Schedule):
         self.require("start", 0 <= self.start <= 1, "at least 0 and at most 1")
         self.require("cycle", 0 < self.cycle < 1, "more than 0 and less than 1")
         self.require("end", 0 <= self.end <= 1, "at least 0 and at most 1")
+
+    def reference(self, step: int, total: int) -> float:
+        corners, factors = [0, self.cycle / 2, self.cycle, 1], [self.start, 1, self.start, self.end]
+        return float(np.interp(step / max(total, 1), corners, factors))
 
     def __call__(self, step: int, total: int) -> float:
         p = min(step / max(total, 1), 1.0)
