@@ -41,7 +41,8 @@ class Line(Layer):
 
     def backward(self, dy: Array) -> Array:
         self.W.grad, self.b.grad = self.x.T @ dy, dy.sum(axis=0)
-        return (dy @ self.W.value.T).reshape(self.shape)
+        dx: Array = dy @ self.W.value.T
+        return dx.reshape(self.shape)
 
 
 @dataclass
@@ -62,8 +63,9 @@ class Following(Layer):
 
     def forward(self, x: Array, training: bool) -> Array:
         self.x, e = x, np.exp(self.W.value[x])
-        self.y = e / e.sum(axis=-1, keepdims=True)
-        return self.y
+        y: Array = e / e.sum(axis=-1, keepdims=True)
+        self.y = y
+        return y
 
     def backward(self, dy: Array) -> Array:
         dz = self.y * (dy - (dy * self.y).sum(axis=-1, keepdims=True))

@@ -1,4 +1,4 @@
-"""The built-in callbacks: progress; what stops a training, limits its numbers or averages its weights; a range test."""
+"""The built-in callbacks: what shows, stops or limits a training, averages weights, moves images, writes."""
 
 from typing import Any
 
@@ -28,15 +28,8 @@ __all__ = [
 @hookimpl
 def register_components(registry: Any) -> None:
     for cls in (
-        Progress,
-        EarlyStopping,
-        NanGuard,
-        ClipNorm,
-        ClipValue,
-        MaxNorm,
-        WeightAverage,
-        LRRangeTest,
-        Augment,
-        TextSample,
-    ):
+        Progress, EarlyStopping, NanGuard,
+        ClipNorm, ClipValue, MaxNorm,
+        WeightAverage, LRRangeTest, Augment, TextSample,
+    ):  # fmt: skip
         registry.add(cls)

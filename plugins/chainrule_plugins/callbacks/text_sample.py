@@ -52,7 +52,7 @@ class TextSample(Callback):
     every: int | None = None
     seed: int = 0
 
-    check_examples = ({"length": 5}, {"length": 9, "every": 1, "temperature": 0.0, "prompt": "2 0"})
+    check_examples = ({"length": 5}, {"length": 9, "every": 1, "temperature": 0.0, "prompt": "20"})
     check_tokens = 3
 
     def __post_init__(self) -> None:
