@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import numbers
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chainrule.contract.arrays import Array, Shape, batches
+from chainrule.contract.arrays import Array, batches
 from chainrule.errors import ConfigError, DataError, FieldError
 from chainrule.words import quoted
 
@@ -62,8 +62,12 @@ def require_pair(name: str, given: Any) -> tuple[Any, Any]:
     return given[0], given[1]
 
 
-def require_shape(name: str, given: Any) -> Shape:
-    """The shape of one sample."""
+def require_shape(name: str, given: Any) -> Any:
+    """The shape of one sample; of several inputs by name, of each."""
+    if isinstance(given, Mapping) and given:
+        return {
+            require_text(name, key, "a name"): require_shape(f"{name}.{key}", shape) for key, shape in given.items()
+        }
     try:
         return tuple(require_count(name, size) for size in given)
     except (TypeError, FieldError):  # not a sequence, or not of sizes

@@ -21,7 +21,8 @@ from chainrule.contract.arguments import (
     require_list,
     require_memory,
 )
-from chainrule.contract.arrays import Array, Shape, Task
+from chainrule.contract.arrays import Array, Task
+from chainrule.contract.named import each, items
 from chainrule.contract.split import Split
 from chainrule.errors import DataError, FieldError, did_you_mean
 from chainrule.words import as_written, quoted
@@ -74,9 +75,11 @@ class Data:
             (images: 0 to 1, of shape ``(height, width)`` or ``(height, width, channels)``), or integers, where
             ``token_names`` says what they stand for. Targets of a ``"binary"`` task are integers 0 or 1 of shape
             ``(n,)``; of a ``"multiclass"`` task integers from 0 of shape ``(n,)``, or ``(n, *steps)``, a class for each
-            step; of a ``"regression"`` task floats of shape ``(n,)``, ``(n, k)``, or ``(n, *output_shape)``.
-        task: which of the three.
-        class_names: one for each class; empty for regression.
+            step, where inputs are ``(n, *steps, features)`` or whole numbers ``(n, *steps)``; of a ``"regression"``
+            task floats of shape ``(n,)``, ``(n, k)`` or ``(n, *output_shape)``. Several inputs, or targets, are
+            mappings of such arrays, by name.
+        task: which of the three; of several targets that of each, by name.
+        class_names: one for each class; empty for regression. Of several targets those of each, by name.
         feature_names: one for each input column, where they have names.
         source_digest: identifies the data where it is known already; else it is computed from the arrays.
         standardize_targets: whether a network for this data is to learn the targets of a regression in standard
@@ -89,10 +92,10 @@ class Data:
     """
 
     train: Split
-    task: Task
+    task: Any
     validation: Split | None = None
     test: Split | None = None
-    class_names: Sequence[str] = ()
+    class_names: Any = ()
     feature_names: Sequence[str] = ()
     source_digest: str | None = None
     standardize_targets: bool = False
@@ -100,48 +103,67 @@ class Data:
     token_names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        self._check_task()
+        for output, task in items(self.task):
+            self._check_task(output, task)
         for name, split in self.splits.items():
             split = Split.of(name, split)
             object.__setattr__(self, name, split)
-            x, y = split
-            for array in split:
+            for array in split.arrays:
                 if not (isinstance(array, np.ndarray) and array.dtype.kind in "iuf" and array.ndim):
                     given = getattr(array, "dtype", type(array).__name__)
                     raise DataError(f"the {name} data must be arrays of real numbers, got {given}")
-            require_as_many(name, x, y)
-            if x.shape[1:] != self.input_shape:
-                raise DataError(f"the {name} data has inputs of shape {x.shape[1:]}, not {self.input_shape}")
-            require_finite(name, (x, y))
-            if self.task != "regression":
-                self._check_labels(name, y)
-            tokens = len(self.token_names)
-            if tokens and not (x.dtype.kind in "iu" and x.min() >= 0 and x.max() < tokens):
+            for array in split.arrays[1:]:
+                require_as_many(name, split.arrays[0], array)
+            shape = each(lambda x: tuple(x.shape[1:]), split.x)
+            if shape != self.input_shape:
+                raise DataError(f"the {name} data has inputs of shape {shape}, not {self.input_shape}")
+            require_finite(name, split.arrays)
+            for output, task in items(self.task):
+                if task != "regression":
+                    self._check_labels(name, split, output)
+            self._check_tokens(name, split.x)
+
+    def _check_tokens(self, name: str, x: Any) -> None:
+        tokens = len(self.token_names)
+        for _, array in items(x) if tokens else ():
+            if not (array.dtype.kind in "iu" and array.min() >= 0 and array.max() < tokens):
                 raise DataError(
                     f"the {name} inputs must be whole numbers from 0 to {tokens - 1}, as there are {tokens} token "
-                    f"names, got {x.dtype} from {x.min():g} to {x.max():g}"
+                    f"names, got {array.dtype} from {array.min():g} to {array.max():g}"
                 )
 
-    def _check_task(self) -> None:
-        if not isinstance(self.task, str) or self.task not in get_args(Task):
-            raise DataError(f"there is no task {as_written(self.task)}: take binary, multiclass or regression")
+    def _check_task(self, output: str, task: Any) -> None:
+        of = f" of {output}" if output else ""
+        if not isinstance(task, str) or task not in get_args(Task):
+            raise DataError(f"there is no task {as_written(task)}{of}: take binary, multiclass or regression")
+        if output and {*self.train[1]} != {*self.task}:
+            raise DataError(f"targets must be a mapping with an array for each of {', '.join(self.task)}")
+        names = self._class_names(output)
         try:
-            len(self.class_names)
+            len(names)
         except TypeError:
-            raise DataError(f"class names must be a list, got {quoted(self.class_names)}") from None
-        if self.task == "binary" and len(self.class_names) != 2:
-            raise DataError(f"a binary task has two classes, got {len(self.class_names)} class names")
-        if self.task == "multiclass" and len(self.class_names) < 2:
-            raise DataError(f"a multiclass task needs class names, at least two, got {len(self.class_names)}")
+            raise DataError(f"class names must be a list, got {quoted(names)}") from None
+        if task == "binary" and len(names) != 2:
+            raise DataError(f"a binary task has two classes, got {len(names)} class names{of}")
+        if task == "multiclass" and len(names) < 2:
+            raise DataError(f"a multiclass task needs class names, at least two, got {len(names)}{of}")
 
-    def _check_labels(self, name: str, y: Array) -> None:
-        classes = self.classes
-        if not np.issubdtype(y.dtype, np.integer) or (self.task == "binary" and y.ndim != 1):
+    def _class_names(self, output: str) -> Sequence[str]:
+        several = output and isinstance(self.class_names, Mapping)
+        names: Sequence[str] = self.class_names.get(output, ()) if several else self.class_names
+        return names
+
+    def _check_labels(self, name: str, split: Split, output: str) -> None:
+        y, classes = split.y[output] if output else split.y, self._classes(output)
+        # A class for each step, of inputs that have the same steps; what else has a second axis is one-hot.
+        x = split.x if isinstance(split.x, np.ndarray) else np.empty(0)
+        steps = y.shape[1:] == x.shape[1 : y.ndim] and (x.ndim > y.ndim or x.dtype.kind in "iu")
+        if not np.issubdtype(y.dtype, np.integer) or not (y.ndim == 1 or steps):
             raise DataError(f"the {name} labels must be integers of shape (n,), got {y.dtype} of shape {y.shape}")
         require_labels(y, classes, f"{name} sample", f"there are {classes} classes")
 
     def __repr__(self) -> str:
-        sizes = ", ".join(f"{name} {len(split.y):,}" for name, split in self.splits.items())
+        sizes = ", ".join(f"{name} {split.rows:,}" for name, split in self.splits.items())
         classes = "" if self.task == "regression" else f", {self.classes} classes"
         return f"<Data {self.task}, inputs of shape {self.input_shape}{classes}: {sizes}>"
 
@@ -152,17 +174,23 @@ class Data:
         return {name: split for name, split in named.items() if split is not None}
 
     @property
-    def input_shape(self) -> Shape:
-        """Of one sample."""
-        return tuple(self.train[0].shape[1:])
+    def input_shape(self) -> Any:
+        """Of one sample; of several inputs by name."""
+        return each(lambda x: tuple(np.shape(x)[1:]), self.train[0])
 
     @property
-    def classes(self) -> int:
-        """The number of classes, of which a binary task has two; for regression, of target columns."""
-        if self.task == "regression":
-            y = self.train[1]
+    def classes(self) -> Any:
+        """The number of classes, of which a binary task has two; for regression, of target columns. Of several targets
+        by name."""
+        if isinstance(self.task, Mapping):
+            return {output: self._classes(output) for output in self.task}
+        return self._classes("")
+
+    def _classes(self, output: str) -> int:
+        task, y = (self.task[output], self.train[1][output]) if output else (self.task, self.train[1])
+        if task == "regression":
             return 1 if y.ndim == 1 else int(y.shape[-1])
-        return len(self.class_names)
+        return len(self._class_names(output))
 
     def with_class_weights(self, given: str | Mapping[Any, float]) -> Data:
         """The same, with training samples that weigh by their class.
@@ -174,8 +202,8 @@ class Data:
         Raises:
             FieldError: it is none of these; or the task is a regression.
         """
-        if self.task == "regression":
-            raise FieldError("a regression has no classes: leave it out")
+        if self.task not in ("binary", "multiclass"):
+            raise FieldError(f"it is for one target with classes, and the task is {self.task}: leave it out")
         y = self.train.y
         if given == "balanced":
             counts = np.bincount(y.ravel(), minlength=self.classes)
@@ -213,7 +241,7 @@ class Data:
             return self.source_digest
         sha = hashlib.sha256()
         for name, split in self.splits.items():
-            for array in (*split, *(more for more in (split.weight, split.mask) if more is not None)):
+            for array in split.arrays:
                 sha.update(f"{name} {array.dtype.str} {array.shape}".encode())
                 sha.update(np.ascontiguousarray(array).tobytes())
         return sha.hexdigest()

@@ -193,6 +193,9 @@ class Layer(Built):
     ``child``, and from then on there are ``rng`` and ``dtype``. A layer never writes to ``x`` or ``dy``, and keeps
     nothing on ``self`` that leads back to ``self``: what it keeps goes with its network.
 
+    A layer may take, or give, several arrays by name: then shapes are mappings of shapes, ``build({"a": (4,), "b":
+    (3,)}) -> {"y": (8,)}``, and ``x``, ``y`` and their gradients mappings of arrays, with the same names.
+
     A layer whose ``forward`` has a third parameter, ``mask``, is given the mask of the batch where there is one: bool,
     ``(batch, steps)``, True where a step counts; else None.
 
@@ -205,12 +208,13 @@ class Layer(Built):
     required = {"build": ("input_shape",), "forward": ("x", "training"), "backward": ("dy",)}
 
     @property
-    def input_dtype(self) -> str | None:
-        """A class attribute, or a property where it depends on fields, or on a layer within this one."""
+    def input_dtype(self) -> Any:
+        """A class attribute, or a property where it depends on fields, or on a layer within this one. Of several inputs
+        a mapping, by name; so ``input_range``."""
         return None
 
     @property
-    def input_range(self) -> range | None:
+    def input_range(self) -> Any:
         """Which whole numbers a layer with ``input_dtype`` takes, ``range(self.tokens)``: others are refused."""
         return None
 
@@ -321,6 +325,12 @@ class Loss(Component):
     def forward(self, prediction: Array, target: Array) -> float:
         """``prediction``: ``(batch, *output)``, what the network's last activation gives. Returns the mean loss."""
         raise NotImplementedError
+
+    @property
+    def parts(self) -> Mapping[str, Loss] | None:
+        """Of a loss for a network of several outputs, the loss of each, by the output's name: its ``forward`` is given
+        mappings of predictions and targets, and ``backward`` gives one of gradients. None: it is for one output."""
+        return None
 
     def rows(self) -> Array:
         """May give the losses of which the last ``forward``, or ``forward_logits``, gave the mean: ``(batch,)``, or

@@ -6,11 +6,14 @@ from typing import Any
 
 from chainrule.contract.arguments import require_pair
 from chainrule.contract.arrays import Array
+from chainrule.contract.named import items, one_of
 from chainrule.words import quoted
 
 
-class Split(tuple[Array, Array]):
+class Split(tuple[Any, Any]):
     """A pair of inputs ``x``, ``(n, *features)``, and targets ``y``, as ``Data`` says; ``x, y = split`` takes it apart.
+
+    Of several inputs, or targets, ``x``, or ``y``, is a mapping of arrays, by name.
 
     Args:
         weight: how much each sample counts, in the loss and in metrics: 0 or more, ``(n,)``; where there is a target
@@ -23,7 +26,7 @@ class Split(tuple[Array, Array]):
     weight: Array | None
     mask: Array | None
 
-    def __new__(cls, x: Array, y: Array, weight: Array | None = None, mask: Array | None = None) -> Split:
+    def __new__(cls, x: Any, y: Any, weight: Array | None = None, mask: Array | None = None) -> Split:
         split = super().__new__(cls, (x, y))
         split.weight, split.mask = weight, mask
         return split
@@ -32,14 +35,25 @@ class Split(tuple[Array, Array]):
         return (*self, self.weight, self.mask)
 
     @property
-    def x(self) -> Array:
+    def x(self) -> Any:
         """The inputs."""
         return self[0]
 
     @property
-    def y(self) -> Array:
+    def y(self) -> Any:
         """The targets."""
         return self[1]
+
+    @property
+    def arrays(self) -> list[Array]:
+        """All of them: inputs, targets, weights and mask, as far as they are there."""
+        weighing = [more for more in (self.weight, self.mask) if more is not None]
+        return [array for part in self for _, array in items(part)] + weighing
+
+    @property
+    def rows(self) -> int:
+        """How many samples there are."""
+        return len(one_of(self.x))
 
     @classmethod
     def of(cls, name: str, given: Any) -> Split:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from typing import cast, get_args
+from collections.abc import Mapping
+from typing import Any, cast, get_args
 
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.kinds import Activation, Loss
+from chainrule.contract.named import items
 from chainrule.errors import ConfigError
 from chainrule.network.stack import Step
 from chainrule.network.weighing import Weighing
@@ -19,38 +21,44 @@ TASKS: tuple[Task, ...] = get_args(Task)
 class Ending:
     """A loss that is given the network's output."""
 
-    prediction: Array
+    prediction: Any
     """The network's output for the batch of the last ``forward``; valid until the next one."""
 
-    def __init__(self, loss: Loss, output_shape: Shape) -> None:
+    def __init__(self, loss: Loss, output_shape: Any) -> None:
         self._loss = loss
         self._weighing = Weighing(loss)
         # What fuses with an activation and is not for regression is a cross-entropy: it takes a logarithm of
         # probabilities, which it cannot make itself where another activation, or none, stands before it.
-        self._needs_probabilities = loss.fuses_with is not None and "regression" not in tasks_of(loss, output_shape)
+        parts = loss.parts or {"": loss}
+        self._needs_probabilities = {
+            name: part
+            for name, part in parts.items()
+            if part.fuses_with is not None and "regression" not in tasks_of(part, dict(items(output_shape))[name])
+        }
 
-    def forward(self, y: Array, target: Array, weight: Array | None = None) -> float:
+    def forward(self, y: Any, target: Any, weight: Array | None = None) -> float:
         """The mean loss, from what the steps of the stack give."""
         self.prediction = y
-        if self._needs_probabilities:
-            self._require_probabilities(y)
+        for name, part in self._needs_probabilities.items():
+            _require_probabilities(part, y[name] if name else y)
         return self._weighing.value(self._loss.forward, y, target, weight)
 
-    def backward(self) -> Array:
+    def backward(self) -> Any:
         """The gradient with respect to what ``forward`` was given."""
         return self._weighing.gradient(self._loss.backward())
 
-    def output(self, y: Array) -> Array:
+    def output(self, y: Any) -> Any:
         """The network's output, from what the steps of the stack give."""
         return y
 
-    def _require_probabilities(self, y: Array) -> None:
-        least, most = float(y.min()), float(y.max())
-        if least < -ROUNDING or most > 1 + ROUNDING:
-            raise ConfigError(
-                f"{registry().name_of(self._loss)} takes probabilities, and the network's output lies outside 0 to 1 "
-                f"({least:.3g} to {most:.3g}): end it in {self._loss.fuses_with}"
-            )
+
+def _require_probabilities(loss: Loss, y: Array) -> None:
+    least, most = float(y.min()), float(y.max())
+    if least < -ROUNDING or most > 1 + ROUNDING:
+        raise ConfigError(
+            f"{registry().name_of(loss)} takes probabilities, and the network's output lies outside 0 to 1 "
+            f"({least:.3g} to {most:.3g}): end it in {loss.fuses_with}"
+        )
 
 
 class FusedEnding:
@@ -67,7 +75,7 @@ class FusedEnding:
         self._logits, self._prediction = logits, None
         return self._weighing.value(self._loss.forward_logits, logits, target, weight)
 
-    def backward(self) -> Array:
+    def backward(self) -> Any:
         return self._weighing.gradient(self._loss.backward_logits())
 
     @property
@@ -86,6 +94,20 @@ class FusedEnding:
 def ending_of(loss: Loss, last: Step) -> Ending | FusedEnding:
     """The one that the last step of a network says."""
     return FusedEnding(loss, cast(Activation, last.layer)) if last.fused else Ending(loss, last.shape)
+
+
+def require_parts(loss: Loss, output_shape: Any) -> None:
+    """Refuse a loss of several outputs for a network of one, the other way round, and of outputs of other names.
+
+    Raises:
+        ConfigError: names both.
+    """
+    outputs = list(output_shape) if isinstance(output_shape, Mapping) else None
+    losses = None if loss.parts is None else list(loss.parts)
+    if (losses is None) != (outputs is None) or {*(losses or ())} != {*(outputs or ())}:
+        has = "one output" if outputs is None else f"the outputs {', '.join(outputs)}"
+        takes = "one output" if losses is None else f"the outputs {', '.join(losses)}"
+        raise ConfigError(f"the network has {has}, and {registry().name_of(loss)} is for {takes}", key="loss")
 
 
 def tasks_of(loss: Loss, output_shape: Shape) -> list[Task]:

@@ -10,9 +10,9 @@ from typing import Any, Self
 import numpy as np
 
 from chainrule.contract.arguments import require_path
-from chainrule.contract.arrays import Shape, Task
 from chainrule.contract.data import TargetScale
 from chainrule.contract.kinds import Component, Loss
+from chainrule.contract.named import each
 from chainrule.contract.parameters import Buffer, Parameters, Snapshot
 from chainrule.errors import ConfigError
 from chainrule.network.files import write
@@ -25,10 +25,10 @@ from chainrule.registry.provenance import provenance, require_registered
 class Kept:
     """The part of a network that is copied, saved and taken back."""
 
-    input_shape: Shape
+    input_shape: Any
     seed: int
     dtype: np.dtype[Any]
-    task: Task | None
+    task: Any
     target_scale: TargetScale | None
     loss: Loss
     parameters: Parameters
@@ -50,7 +50,7 @@ class Kept:
     def architecture(self) -> dict[str, Any]:
         """All that ``Network`` needs to build it again, as plain values."""
         layers, loss = [spec_of(layer) for layer in self._stack.given], spec_of(self.loss)
-        return {**self._parts(), "layers": layers, "loss": loss, "input_shape": list(self.input_shape)}
+        return {**self._parts(), "layers": layers, "loss": loss, "input_shape": each(list, self.input_shape)}
 
     def copy(self, dtype: str | None = None) -> Self:
         """A network of its own with the same values, if need be in another dtype."""

@@ -2,57 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from chainrule.contract.arrays import Array, Task, batches
+from chainrule.contract.arrays import batches
 from chainrule.contract.kinds import Metric
+from chainrule.contract.named import one_of, rows_of
 from chainrule.errors import ConfigError, within
 from chainrule.network.targets import Targets
-from chainrule.network.weighing import name_of, tell, weighable
-from chainrule.registry.making import own
+from chainrule.network.weighing import OfOutput, name_of, tell, weighable
+from chainrule.registry.making import fresh, own
 from chainrule.registry.registry import registry
 
 
-def metrics_for(task: Task | None, given: Sequence[Any] | None) -> list[Metric]:
-    """Private instances of the metrics that were given, or of all that are picked by default for the task.
+def metrics_for(task: Any, given: Sequence[Any] | None) -> list[Metric]:
+    """Private instances of the metrics that were given, or of all that are picked by default for the task. Of several
+    outputs, each with a task, each has those that suit it.
 
     Raises:
         ConfigError: one of them is for other tasks.
     """
-    suited = {e.name: e.cls.default for e in registry() if issubclass(e.cls, Metric) and task in e.cls.tasks}
+    tasks = list(task.values()) if isinstance(task, Mapping) else [task]
+    suited = {e.name: e.cls.default for e in registry() if issubclass(e.cls, Metric) and {*tasks} & {*e.cls.tasks}}
     picked = [name for name, default in suited.items() if default]
     with within("metrics"):
         made: list[Metric] = [own("metric", metric) for metric in (picked if given is None else given)]
         for metric in made:
-            if task not in metric.tasks:
+            if not {*tasks} & {*metric.tasks}:
+                looks = " and ".join(dict.fromkeys(map(str, tasks)))
                 raise ConfigError(
-                    f"{registry().name_of(metric)} is for {' or '.join(metric.tasks)}, and the targets are {task}: "
+                    f"{registry().name_of(metric)} is for {' or '.join(metric.tasks)}, and the targets are {looks}: "
                     f"take {', '.join(suited)}"
                 )
-    return made
+    if not isinstance(task, Mapping):
+        return made
+    return [OfOutput(name, fresh(metric)) for name, one in task.items() for metric in made if one in metric.tasks]
+
+
+def inner(metric: Metric) -> Metric:
+    """The component itself, of one that is of one output of several."""
+    return metric.metric if isinstance(metric, OfOutput) else metric
+
+
+def renewed(metric: Metric) -> Metric:
+    """A new instance of the same."""
+    return OfOutput(metric.output, fresh(metric.metric)) if isinstance(metric, OfOutput) else fresh(metric)
 
 
 class Measured(Protocol):
     """A network, as far as it is measured."""
 
     @property
-    def prediction(self) -> Array: ...
-    def loss_of(self, x: Array, targets: Targets, training: bool) -> float: ...
+    def prediction(self) -> Any: ...
+    def loss_of(self, x: Any, targets: Targets, training: bool) -> float: ...
 
 
 def measured(
-    network: Measured, x: Array, targets: Targets, metrics: Sequence[Metric], batch_size: int = 256
+    network: Measured, x: Any, targets: Targets, metrics: Sequence[Metric], batch_size: int = 256
 ) -> dict[str, Any]:
     """The loss and each metric over all of what ``Network.pair`` gave, by name, without training."""
     total, weight = 0.0, 0.0
     metrics = weighable(metrics, targets)
     for metric in metrics:
         metric.reset()
-    for rows in batches(len(x), batch_size):
+    for rows in batches(len(one_of(x)), batch_size):
         batch = targets.rows(rows)
         count = batch.weighs
-        total += network.loss_of(x[rows], batch, training=False) * count
+        total += network.loss_of(rows_of(x, rows), batch, training=False) * count
         weight += count
         for metric in metrics:
             tell(metric, network.prediction, batch)

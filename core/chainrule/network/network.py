@@ -6,7 +6,7 @@ layers in reverse, each applying the chain rule to its own function (Rumelhart, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,16 +21,26 @@ from chainrule.contract.arguments import (
 )
 from chainrule.contract.arrays import Array, Shape, Task, batches, stream
 from chainrule.contract.kinds import Activation, Layer, Loss
+from chainrule.contract.named import each, items, one_of, rows_of
 from chainrule.contract.parameters import Parameters
 from chainrule.contract.split import Split
 from chainrule.errors import ConfigError, FieldError, within
 from chainrule.network.blueprint import Blueprint
-from chainrule.network.ending import TASKS, ending_of, tasks_of
+from chainrule.network.ending import TASKS, ending_of, require_parts, tasks_of
 from chainrule.network.keeping import Kept
 from chainrule.network.measuring import measured, metrics_for
 from chainrule.network.stack import Stack, Step, whole_numbers_of
 from chainrule.network.summary import described, summary_of
-from chainrule.network.targets import Targets, as_inputs, as_numbers, prepared, required_scale, shaped, task_of
+from chainrule.network.targets import (
+    Targets,
+    as_inputs,
+    as_numbers,
+    prepared,
+    require_names,
+    required_scale,
+    shaped,
+    task_of,
+)
 from chainrule.network.weighing import steps_that_count, weighed
 from chainrule.registry.registry import registry
 from chainrule.words import quoted
@@ -41,11 +51,12 @@ class Network(Kept):
 
     Args:
         layers: each an instance, a name, or ``{name: ..., ...}``; activations may stand among them.
-        input_shape: of one sample, without the batch axis.
+        input_shape: of one sample, without the batch axis; of several inputs the shape of each, by name.
         loss: a ``Loss``, its name, or ``{name: ..., ...}``.
         seed: 0 or more; of the initial values and of the layers' randomness.
         dtype: ``"float32"`` or ``"float64"``.
-        task: ``"binary"``, ``"multiclass"`` or ``"regression"``; where it is not given, the first targets tell.
+        task: ``"binary"``, ``"multiclass"`` or ``"regression"``, of several outputs by name; where it is not given, the
+            first targets tell.
         target_scale: by which the loss is given the targets of a regression standardized: a list of means and one of
             standard deviations, as ``Data.target_scale`` gives them. ``prediction``, ``predict`` and metrics are in the
             targets' units all the same (in float64); what the layers give, the loss and its gradient are not.
@@ -63,18 +74,18 @@ class Network(Kept):
     def __init__(
         self,
         layers: Sequence[Any],
-        input_shape: Sequence[int],
+        input_shape: Sequence[int] | Mapping[str, Sequence[int]],
         loss: Any,
         seed: int = 0,
         dtype: str = "float32",
-        task: Task | None = None,
+        task: Task | Mapping[str, Task] | None = None,
         target_scale: Sequence[Sequence[float]] | None = None,
     ) -> None:
         if not require_list("layers", layers, "a list of layers"):
             raise ConfigError("a network needs at least one layer", key="layers")
-        if task is not None and not (isinstance(task, str) and task in TASKS):
+        if not all(one is None or (isinstance(one, str) and one in TASKS) for _, one in items(task)):
             raise FieldError(f"got {quoted(task)}, expected one of {', '.join(TASKS)}", key="task")
-        self.input_shape: Shape = require_shape("input_shape", input_shape)
+        self.input_shape = require_shape("input_shape", input_shape)
         self.seed = require_count("seed", seed, least=0)
         self.dtype = require_dtype("dtype", dtype)
         self.task = task
@@ -84,7 +95,8 @@ class Network(Kept):
         with within("layers"):
             self._stack = Stack(layers, blueprint, fuses_with=self.loss.fuses_with)
             self.output_shape = self._stack.build(self.input_shape)
-        self._whole = whole_numbers_of(self.steps)
+        require_parts(self.loss, self.output_shape)
+        self._whole: Any = whole_numbers_of(self.steps)
         self.parameters = Parameters.allocate(blueprint.parameters, self.dtype)
         self._shared = blueprint.shared
         for shared, first in self._shared:
@@ -115,7 +127,7 @@ class Network(Kept):
         return [step.name for step in self.steps]
 
     @property
-    def shapes(self) -> list[Shape]:
+    def shapes(self) -> list[Any]:
         """The shape of a sample after each of ``layers``."""
         return [step.shape for step in self.steps]
 
@@ -127,7 +139,7 @@ class Network(Kept):
     # ---- one step of learning
 
     def compute_loss(
-        self, x: Array, target: Array, training: bool, weight: Array | None = None, mask: Array | None = None
+        self, x: Any, target: Any, training: bool, weight: Array | None = None, mask: Array | None = None
     ) -> float:
         """The forward pass: the mean loss over one batch.
 
@@ -140,12 +152,12 @@ class Network(Kept):
         """
         return self._ending.forward(self._stack.forward(x, training, mask), target, weight)
 
-    def loss_of(self, x: Array, targets: Targets, training: bool) -> float:
+    def loss_of(self, x: Any, targets: Targets, training: bool) -> float:
         """The same with the targets of ``pair``."""
         return self.compute_loss(x, targets.loss, training, targets.weight, targets.mask)
 
     @property
-    def prediction(self) -> Array:
+    def prediction(self) -> Any:
         """What the output layer gives for the batch of the last ``compute_loss``, in the targets' units; valid until
         the next one."""
         return self._in_units(self._ending.prediction)
@@ -171,19 +183,21 @@ class Network(Kept):
 
     # ---- use
 
-    def predict(self, x: Any, batch_size: int = 256, mask: Any = None) -> Array:
+    def predict(self, x: Any, batch_size: int = 256, mask: Any = None) -> Any:
         """What the output layer gives, in the targets' units: ``(n, *output_shape)``, a new array; ``mask`` as
         ``Split`` has it."""
         batch_size = require_count("batch_size", batch_size)
         x = self.inputs(x)
-        steps = None if mask is None else steps_that_count(mask, len(x), self.input_shape)
-        result = np.empty((len(x), *self.output_shape), self.dtype)
-        for rows in batches(len(x), batch_size):
-            y = self._stack.forward(x[rows], training=False, mask=None if steps is None else steps[rows])
-            result[rows] = self._ending.output(y)
+        n = len(one_of(x))
+        steps = None if mask is None else steps_that_count(mask, n, self.input_shape)
+        result = each(lambda shape: np.empty((n, *shape), self.dtype), self.output_shape)
+        for rows in batches(n, batch_size):
+            given = rows_of(x, rows)
+            y = self._stack.forward(given, training=False, mask=None if steps is None else steps[rows])
+            each(lambda all_rows, some: np.copyto(all_rows[rows], some), result, self._ending.output(y))  # noqa: B023
         return self._in_units(result)
 
-    def _in_units(self, output: Array) -> Array:
+    def _in_units(self, output: Any) -> Any:
         return output if self.target_scale is None else self.target_scale.in_units(output)
 
     def evaluate(
@@ -202,11 +216,11 @@ class Network(Kept):
         inputs, targets = self.pair(x, y, weight=weight, mask=mask)
         return measured(self, inputs, targets, metrics_for(self.task, metrics), batch_size)
 
-    def trace(self, x: Any) -> list[tuple[str, Array]]:
+    def trace(self, x: Any) -> list[tuple[str, Any]]:
         """What each step gives for ``x`` (a copy each), by name, without training."""
-        return [(step.name, y.copy()) for step, y in self.walk(self.inputs(x))]
+        return [(step.name, each(np.copy, y)) for step, y in self.walk(self.inputs(x))]
 
-    def walk(self, x: Array, mask: Array | None = None) -> Iterator[tuple[Step, Array]]:
+    def walk(self, x: Any, mask: Array | None = None) -> Iterator[tuple[Step, Any]]:
         """Each step with what it gives, one after another, without training; ``x`` as ``inputs`` gives it."""
         for step in self.steps:
             x = step.pass_on(x, False, mask)
@@ -214,14 +228,20 @@ class Network(Kept):
 
     # ---- what goes in
 
-    def inputs(self, x: Any) -> Array:
+    def inputs(self, x: Any) -> Any:
         """``x`` as an array of the network's dtype, or of whole numbers, where its first layer takes such.
 
         Raises:
             ShapeError: it is not ``(batch, *input_shape)``. DataError: it does not hold numbers, or not those that the
                 first layer takes.
         """
-        return as_inputs(x, self.input_shape, self.dtype, self._whole)
+        if not isinstance(self.input_shape, Mapping):
+            return as_inputs(x, self.input_shape, self.dtype, self._whole)
+        require_names("inputs", x, self.input_shape)
+        whole = self._whole or {}
+        return {
+            name: as_inputs(x[name], shape, self.dtype, whole.get(name)) for name, shape in self.input_shape.items()
+        }
 
     def targets(self, y: Any) -> Targets:
         """``y`` as the loss and the metrics want it. The first ones tell the task, where it was not given.
@@ -229,15 +249,27 @@ class Network(Kept):
         Raises:
             DataError: labels out of range. ShapeError: targets that do not fit the output.
         """
-        y = as_numbers(y)
+        if not isinstance(self.output_shape, Mapping):
+            if self.task is None:
+                self.task = self._task_of(y, self.output_shape, self.loss)
+            return self._prepared(y, self.task, self.output_shape, self.loss)
+        require_names("targets", y, self.output_shape)
+        parts = self.loss.parts or {}
         if self.task is None:
-            self.task = task_of(y, self.output_shape, tasks_of(self.loss, self.output_shape))
-        shape = self.loss.target_shape(self.output_shape)
-        if shape is not None:
-            return shaped(y, shape, np.dtype(self.loss.target_dtype or self.dtype), registry().name_of(self.loss))
-        return prepared(y, self.task, self.output_shape, self.dtype, self.loss.integer_targets, self.target_scale)
+            self.task = {name: self._task_of(y[name], self.output_shape[name], part) for name, part in parts.items()}
+        found = {name: self._prepared(y[name], self.task[name], self.output_shape[name], parts[name]) for name in parts}
+        return Targets({name: t.loss for name, t in found.items()}, {name: t.metric for name, t in found.items()})
 
-    def pair(self, x: Any, y: Any, which: str = "given", weight: Any = None, mask: Any = None) -> tuple[Array, Targets]:
+    def _task_of(self, y: Any, shape: Shape, loss: Loss) -> Task:
+        return task_of(as_numbers(y), shape, tasks_of(loss, shape))
+
+    def _prepared(self, y: Any, task: Task, output_shape: Shape, loss: Loss) -> Targets:
+        y, shape = as_numbers(y), loss.target_shape(output_shape)
+        if shape is not None:
+            return shaped(y, shape, np.dtype(loss.target_dtype or self.dtype), registry().name_of(loss))
+        return prepared(y, task, output_shape, self.dtype, loss.integer_targets, self.target_scale)
+
+    def pair(self, x: Any, y: Any, which: str = "given", weight: Any = None, mask: Any = None) -> tuple[Any, Targets]:
         """``inputs(x)`` and ``targets(y)``, as many of the one as of the other; ``which`` is what messages call them;
         ``weight`` and ``mask`` as ``Split`` has them.
 
@@ -245,13 +277,15 @@ class Network(Kept):
             DataError: they are not as many, or none, or not finite.
         """
         inputs, targets = self.inputs(x), self.targets(y)
-        require_as_many(which, inputs, targets.loss)
-        require_finite(which, (inputs, targets.loss), f" as {self.dtype}")
+        arrays = [array for given in (inputs, targets.loss) for _, array in items(given)]
+        for array in arrays[1:]:
+            require_as_many(which, arrays[0], array)
+        require_finite(which, arrays, f" as {self.dtype}")
         if weight is None and mask is None:
             return inputs, targets
         return inputs, weighed(targets, weight, mask, self.input_shape, self.output_shape)
 
-    def pair_of(self, samples: Split, which: str) -> tuple[Array, Targets]:
+    def pair_of(self, samples: Split, which: str) -> tuple[Any, Targets]:
         """``pair`` of a split, with what its samples weigh."""
         return self.pair(*samples, which, samples.weight, samples.mask)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from chainrule.contract.arrays import Array
+from chainrule.contract.named import items, one_of
 from chainrule.errors import ContractError
 from chainrule.network.network import Network
 from chainrule.network.targets import Targets
@@ -15,17 +17,28 @@ from chainrule.registry.registry import registry
 from chainrule.words import quoted, sizes
 
 
-def rehearse(network: Network, x: Array, targets: Targets) -> None:
+def rehearse(network: Network, x: Any, targets: Targets) -> None:
     """One forward pass without training, of a batch as ``Network.pair`` gives it.
 
     Raises:
         ContractError: a step gives another shape or dtype than it should; it is named, with its distribution.
     """
     for step, y in network.walk(x, targets.mask):
-        expected = f"{network.dtype} of shape ({sizes((len(x), *step.shape))})"
-        found = f"{y.dtype} of shape ({sizes(y.shape)})" if isinstance(y, np.ndarray) else repr(y)
-        if found != expected:
-            raise ContractError(f"forward of {step.name} ({supplier(step.layer)}) gave {found}, not {expected}")
+        several = isinstance(step.shape, Mapping)
+        if several and (not isinstance(y, Mapping) or {*y} != {*step.shape}):
+            raise ContractError(
+                f"forward of {step.name} ({supplier(step.layer)}) gave {quoted(y)}, not an array for each of "
+                f"{', '.join(step.shape)}"
+            )
+        for name, shape in items(step.shape):
+            given = y[name] if several else y
+            expected = f"{network.dtype} of shape ({sizes((len(one_of(x)), *shape))})"
+            found = f"{given.dtype} of shape ({sizes(given.shape)})" if isinstance(given, np.ndarray) else repr(given)
+            if found != expected:
+                which = f" {name}" if name else ""
+                raise ContractError(
+                    f"forward of {step.name} ({supplier(step.layer)}) gave{which} {found}, not {expected}"
+                )
     loss = network.loss_of(x, targets, training=False)
     if not isinstance(loss, numbers.Real):
         who = f"{registry().name_of(network.loss)} ({supplier(network.loss)})"

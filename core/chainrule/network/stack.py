@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from chainrule.contract.arrays import Array, Shape
+from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Activation, Layer
+from chainrule.contract.named import each, items
 from chainrule.contract.parameters import Parameter
 from chainrule.contract.signatures import takes
 from chainrule.errors import ConfigError, ContractError, UnknownName, did_you_mean, within
@@ -23,14 +24,15 @@ from chainrule.words import SHOWN, cut, listed, quoted
 class Step:
     """One step of a stack.
 
-    ``name``: ``"0.dense"``, or ``"0.dense.relu"`` for the activation of that layer; ``shape``: of a sample after it;
+    ``name``: ``"0.dense"``, or ``"0.dense.relu"`` for the activation of that layer; ``shape``: of a sample after it, of
+    several outputs by name;
     ``parameters``: those that its layer declared, with its children's; ``learns``: whether it has any, or shares some;
     ``fused``: whether the loss takes this step over, and works from its input.
     """
 
     name: str
     layer: Layer | Activation
-    shape: Shape
+    shape: Any
     parameters: tuple[Parameter, ...] = ()
     learns: bool = False
     fused: bool = False
@@ -92,13 +94,13 @@ class Stack:
         names = map(registry().name_of, self.given)
         return f"<Stack of {len(self.given)} layers: {listed([*names], 8)}>"
 
-    def build(self, input_shape: Shape) -> Shape:
+    def build(self, input_shape: Any) -> Any:
         """Build each layer for the shape that the one before it gives, and return the last one's."""
         blueprint, self._blueprint = self._blueprint, None
         if blueprint is None:
             raise ContractError(f"the layers {self._prefix}{self._places[0]}, ... are built twice: build a child once")
         self.steps: list[Step] = []
-        shape = tuple(input_shape)
+        shape = each(tuple, input_shape)
         for position, layer in enumerate(self.given):
             with within(self._places[position]):
                 shape = self._add(layer, f"{self._prefix}{position}.{registry().name_of(layer)}", shape, blueprint)
@@ -107,7 +109,7 @@ class Stack:
         self._link()
         return shape
 
-    def _add(self, layer: Layer | Activation, name: str, shape: Shape, blueprint: Blueprint) -> Shape:
+    def _add(self, layer: Layer | Activation, name: str, shape: Any, blueprint: Blueprint) -> Any:
         """Build one layer, and add its step and that of its activation."""
         scope = LayerScope(name, blueprint, Stack)
         layer.__dict__["_lent_scope"] = scope
@@ -167,8 +169,9 @@ class Stack:
             self._first_trained.backward_parameters(dy)
 
 
-def whole_numbers_of(steps: Sequence[Step]) -> Whole | None:
-    """What the first layer says of the whole numbers that it takes; None for one that takes any numbers.
+def whole_numbers_of(steps: Sequence[Step]) -> Whole | dict[str, Whole] | None:
+    """What the first layer says of the whole numbers that it takes, of several inputs by name; None for one that takes
+    any numbers.
 
     Raises:
         ConfigError: another one takes whole numbers.
@@ -179,7 +182,12 @@ def whole_numbers_of(steps: Sequence[Step]) -> Whole | None:
     first = steps[0].layer
     if not isinstance(first, Layer) or first.input_dtype is None:
         return None
-    return Whole(np.dtype(first.input_dtype), first.input_range, registry().name_of(first))
+    dtypes, ranges = dict(items(first.input_dtype)), dict(items(first.input_range))
+    name = registry().name_of(first)
+    whole = {
+        key: Whole(np.dtype(dtype), ranges.get(key), f"{name} {key}".strip()) for key, dtype in dtypes.items() if dtype
+    }
+    return whole if isinstance(first.input_dtype, Mapping) else whole[""]
 
 
 def _kind_in_stack(spec: Any) -> str:
@@ -197,7 +205,10 @@ def _kind_in_stack(spec: Any) -> str:
     return "activation"
 
 
-def _checked_shape(name: str, shape: Any) -> Shape:
+def _checked_shape(name: str, shape: Any) -> Any:
+    """What ``build`` returned, as plain numbers; of several outputs by name, of each."""
+    if isinstance(shape, Mapping) and shape:
+        return {key: _checked_shape(name, one) for key, one in shape.items()}
     if not isinstance(shape, tuple) or not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
         raise ContractError(f"build of {name} must return the output's shape as a tuple of sizes, got {quoted(shape)}")
     return tuple(int(n) for n in shape)

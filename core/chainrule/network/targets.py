@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.contract.arguments import real_numbers, require_labels, require_memory
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.data import TargetScale
+from chainrule.contract.named import one_of, rows_of
 from chainrule.errors import DataError, FieldError, ShapeError
 from chainrule.words import quoted, sizes
 
@@ -20,17 +21,18 @@ class Targets(NamedTuple):
     """The same targets twice: as the loss takes them, and as the metrics do.
 
     ``weight``: how much each sample counts, ``(n,)``, or each step of it, ``(n, *steps)``; ``mask``: which steps of the
-    inputs count, bool, ``(n, *steps)``. None where all count alike.
+    inputs count, bool, ``(n, *steps)``. None where all count alike. Of a network of several outputs ``loss`` and
+    ``metric`` hold an array for each, by name.
     """
 
-    loss: Array
-    metric: Array
+    loss: Any
+    metric: Any
     weight: Array | None = None
     mask: Array | None = None
 
     def rows(self, which: Any) -> Targets:
-        loss = self.loss[which]
-        metric = loss if self.metric is self.loss else self.metric[which]
+        loss = rows_of(self.loss, which)
+        metric = loss if self.metric is self.loss else rows_of(self.metric, which)
         if self.weight is None and self.mask is None:
             return Targets(loss, metric)
         weight, mask = (None if given is None else given[which] for given in (self.weight, self.mask))
@@ -39,7 +41,7 @@ class Targets(NamedTuple):
     @property
     def weighs(self) -> float:
         """How many samples there are, or what they weigh together."""
-        return len(self.loss) if self.weight is None else float(self.weight.sum())
+        return len(one_of(self.loss)) if self.weight is None else float(self.weight.sum())
 
     @property
     def counts(self) -> Array | None:
@@ -90,6 +92,17 @@ def _whole_numbers(given: Array, whole: Whole) -> Array:
         raise DataError(f"{whole.layer} takes {taken}, got {given[first]}{where}")
     numbers: Array = given.astype(whole.dtype, copy=False)
     return numbers
+
+
+def require_names(what: str, given: Any, known: Mapping[str, Any]) -> None:
+    """Refuse what has not an array for each name.
+
+    Raises:
+        ShapeError: says which it has.
+    """
+    if not isinstance(given, Mapping) or {*given} != {*known}:
+        found = quoted(list(given)) if isinstance(given, Mapping) else quoted(given)
+        raise ShapeError(f"{what} must be a mapping with an array for each of {', '.join(known)}, got {found}")
 
 
 def as_numbers(y: Any) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.contract.arguments import real_numbers
 from chainrule.contract.arrays import Array, Shape
 from chainrule.contract.kinds import Loss, Metric
+from chainrule.contract.named import each, one_of, rows_of
 from chainrule.contract.signatures import takes
 from chainrule.errors import ContractError, DataError, ShapeError
 from chainrule.network.targets import Targets
@@ -19,7 +20,7 @@ from chainrule.registry.registry import registry
 from chainrule.words import quoted, sizes
 
 
-def weighed(targets: Targets, weight: Any, mask: Any, input_shape: Shape, output_shape: Shape) -> Targets:
+def weighed(targets: Targets, weight: Any, mask: Any, input_shape: Any, output_shape: Any) -> Targets:
     """Targets with what their samples weigh.
 
     Args:
@@ -30,17 +31,18 @@ def weighed(targets: Targets, weight: Any, mask: Any, input_shape: Shape, output
     Raises:
         ShapeError, DataError: they are not so.
     """
-    n = len(targets.loss)
+    n = len(one_of(targets.loss))
     steps: Array | None = None
     if weight is not None:
         weight = real_numbers("weights", weight).astype(np.float64)
-        _require_steps("weights", weight, n, output_shape[:-1])
+        _require_steps("weights", weight, n, _steps(output_shape)[:-1])
         wrong = np.argwhere(~(np.isfinite(weight) & (weight >= 0)))
         if len(wrong):
             raise DataError(f"the weight of sample {wrong[0][0]} is {weight[tuple(wrong[0])]:g}: weights are 0 or more")
     if mask is not None:
         mask = steps_that_count(mask, n, input_shape)
-        of_outputs = mask.shape[1:] == output_shape[: mask.ndim - 1] and len(output_shape) >= mask.ndim
+        outputs = _steps(output_shape)
+        of_outputs = mask.shape[1:] == outputs[: mask.ndim - 1] and len(outputs) >= mask.ndim
         if of_outputs or mask.ndim == 1:
             each = np.ones(n) if weight is None else weight
             weight = mask * each.reshape(each.shape + (1,) * (mask.ndim - each.ndim))
@@ -50,7 +52,7 @@ def weighed(targets: Targets, weight: Any, mask: Any, input_shape: Shape, output
     return targets._replace(weight=weight, mask=steps)
 
 
-def steps_that_count(mask: Any, n: int, input_shape: Shape) -> Array:
+def steps_that_count(mask: Any, n: int, input_shape: Any) -> Array:
     """A mask of inputs, as bool.
 
     Raises:
@@ -59,8 +61,13 @@ def steps_that_count(mask: Any, n: int, input_shape: Shape) -> Array:
     given = real_numbers("the mask", mask)
     if not np.isin(given, (0, 1)).all():
         raise DataError("a mask holds true and false, 1 and 0")
-    _require_steps("the mask", given, n, input_shape)
+    _require_steps("the mask", given, n, _steps(input_shape))
     return given.astype(bool)
+
+
+def _steps(shape: Any) -> Shape:
+    """The axes of a sample over which there may be weights and masks; none of several inputs or outputs by name."""
+    return () if isinstance(shape, Mapping) else shape
 
 
 def _require_steps(what: str, given: Array, n: int, steps: Shape) -> None:
@@ -77,7 +84,7 @@ class Weighing:
         self._writes_rows = type(loss).rows is not Loss.rows
         self._factors: Array | None = None
 
-    def value(self, forward: Callable[[Array, Array], float], y: Array, target: Array, weight: Array | None) -> float:
+    def value(self, forward: Callable[[Any, Any], float], y: Any, target: Any, weight: Array | None) -> float:
         """What ``forward(y, target)`` gives, weighed."""
         self._factors = None
         if weight is None:
@@ -96,10 +103,12 @@ class Weighing:
         each = rows.reshape(*weight.shape, -1)[counting].mean(axis=-1, dtype=np.float64)
         return float((weight[counting] * each).sum() / total) if total else 0.0
 
-    def gradient(self, unweighed: Array) -> Array:
+    def gradient(self, unweighed: Any) -> Any:
         """The gradient of that, from the one that the loss gives for a mean."""
-        if self._factors is None:
-            return unweighed
+        return unweighed if self._factors is None else each(self._weighed, unweighed)
+
+    def _weighed(self, unweighed: Array) -> Array:
+        assert self._factors is not None, "there are weights"
         factors = self._factors.astype(unweighed.dtype).reshape(
             self._factors.shape + (1,) * (unweighed.ndim - self._factors.ndim)
         )
@@ -107,17 +116,20 @@ class Weighing:
         return gradient
 
 
-def _one_by_one(forward: Callable[[Array, Array], float], y: Array, target: Array, shape: Shape) -> Array:
+def _one_by_one(forward: Callable[[Any, Any], float], y: Any, target: Any, shape: Shape) -> Array:
     """The loss of each row alone."""
     rows = np.empty(shape)
     for index in np.ndindex(shape):
         one = tuple(slice(i, i + 1) for i in index)
-        rows[index] = forward(y[one], target[one])
+        rows[index] = forward(rows_of(y, one), rows_of(target, one))
     return rows
 
 
-def tell(metric: Metric, prediction: Array, targets: Targets) -> None:
+def tell(metric: Metric, prediction: Any, targets: Targets) -> None:
     """Have a metric take in a batch; it is one of ``weighable``."""
+    if isinstance(metric, OfOutput):
+        tell(metric.metric, prediction[metric.output], targets._replace(metric=targets.metric[metric.output]))
+        return
     target, weight = targets.metric, targets.weight
     if weight is None:
         metric.update(prediction, target)
@@ -135,12 +147,30 @@ def weighable(metrics: Sequence[Metric], targets: Targets) -> list[Metric]:
     """The metrics, those that take no weights as means over their values for each sample alone, where such targets
     have any."""
     plain = targets.weight is None or (targets.counts is not None and bool(np.isin(targets.weight, (0, 1)).all()))
-    return [metric if plain or takes(metric.update, "weight") else OneByOne(metric) for metric in metrics]
+
+    def one(metric: Metric) -> Metric:
+        if isinstance(metric, OfOutput):
+            return OfOutput(metric.output, one(metric.metric))
+        return metric if plain or takes(metric.update, "weight") else OneByOne(metric)
+
+    return [one(metric) for metric in metrics]
 
 
 def name_of(metric: Metric) -> str:
-    """What a metric is called."""
+    """What a metric is called: ``"accuracy"``; of one output of several, ``"digit/accuracy"``."""
+    if isinstance(metric, OfOutput):
+        return f"{metric.output}/{name_of(metric.metric)}"
     return registry().name_of(metric.metric if isinstance(metric, OneByOne) else metric)
+
+
+class OfOutput(Metric):
+    """A metric of one output of several."""
+
+    def __init__(self, output: str, metric: Metric) -> None:
+        self.output, self.metric = output, metric
+        self.reset, self.compute = metric.reset, metric.compute  # type: ignore[method-assign]
+        self.state, self.load_state = metric.state, metric.load_state  # type: ignore[method-assign]
+        self.array = metric.array  # type: ignore[misc]
 
 
 class OneByOne(Metric):

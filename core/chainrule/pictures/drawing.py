@@ -57,6 +57,8 @@ def figures(
     named: dict[str, Callable[[], Figure]] = {}
     if any(len(values) for values in history.values()):
         named["curves"] = partial(curves, history, title)
+    if isinstance(shape, Mapping) or isinstance(data.task, Mapping):
+        return named
     if not regression and (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))):
         named["predictions"] = partial(predictions, history, data, predict, title)
     if not regression and shape == (2,):

@@ -11,6 +11,7 @@ from chainrule.contract.data import Data
 from chainrule.contract.kinds import Callback, Dataset, Loss, Model
 from chainrule.errors import ConfigError, UnknownName, did_you_mean, within
 from chainrule.network.network import Network
+from chainrule.network.weighing import name_of
 from chainrule.registry.making import make
 from chainrule.registry.registry import registry
 from chainrule.runs.length import open_end, open_epochs
@@ -55,9 +56,10 @@ def choose_loss(spec: Mapping[str, Any] | None, data: Data) -> Loss:
         named: Loss = make("loss", spec)
         return named
     for entry in registry():
-        if issubclass(entry.cls, Loss) and data.task in entry.cls.default_for:
+        if issubclass(entry.cls, Loss) and not isinstance(data.task, Mapping) and data.task in entry.cls.default_for:
             return entry.cls()
-    raise ConfigError(f"no installed loss is meant for a {data.task} task; name one with loss=...")
+    task = "several tasks" if isinstance(data.task, Mapping) else f"a {data.task} task"
+    raise ConfigError(f"no installed loss is meant for {task}; name one with loss=...")
 
 
 def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
@@ -102,7 +104,7 @@ def build_callbacks(config: Mapping[str, Any], data: Data, quiet: bool) -> list[
 def planned_epochs(config: Mapping[str, Any], data: Data, trainer: Trainer) -> int:
     """As many as the config says, or else as suit the data."""
     named: int | None = config["trainer"]["epochs"]
-    return open_epochs(len(data.train.x), trainer.batch_size) if named is None else named
+    return open_epochs(data.train.rows, trainer.batch_size) if named is None else named
 
 
 def check_objective(job: Job, data: Data, trainer: Trainer, callbacks: Sequence[Callback]) -> None:
@@ -110,7 +112,7 @@ def check_objective(job: Job, data: Data, trainer: Trainer, callbacks: Sequence[
     objective = job.config["objective"]
     if objective is None or any(fnmatchcase(objective, logged) for callback in callbacks for logged in callback.logs):
         return
-    names = ["loss", *(registry().name_of(metric) for metric in trainer.all_metrics() if not metric.array)]
+    names = ["loss", *(name_of(metric) for metric in trainer.all_metrics() if not metric.array)]
     there = {"train": data.train, "validation": data.validation, "test": data.test}
     known = {f"{split}/{name}" for split in there for name in names}
     known |= {f"best/validation/{name}" for name in names}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Metric
+from chainrule.contract.named import items
 from chainrule.registry.goals import goal_of
 from chainrule.registry.making import fresh
 from chainrule.registry.registry import registry
@@ -42,7 +43,11 @@ class Standing(NamedTuple):
 
 def remarks_on(trainer: Trainer, data: Data, metrics: Mapping[str, float]) -> list[str]:
     """A sentence each; what the dataset has to say comes first. ``metrics``: as ``final_metrics`` gives them."""
-    standings = [standing_of(trainer, data, metrics, part) for part in ("validation", "test") if part in data.splits]
+    comparable = (
+        trainer.network.loss.target_shape(()) is None
+    )  # else the output answers something else than the targets
+    parts = [part for part in ("validation", "test") if part in data.splits and comparable]
+    standings = [standing_of(trainer, data, metrics, part) for part in parts]
     known = [standing for standing in standings if standing is not None]
     found = [*data.remarks, *_few(data), *_two_networks(trainer, data, metrics)]
     poor = [standing for standing in known if standing.left >= 1]
@@ -62,11 +67,15 @@ def remarks_on(trainer: Trainer, data: Data, metrics: Mapping[str, float]) -> li
 
 def _few(data: Data) -> Iterator[str]:
     """Where figures rest on few samples; of a dataset that holds none back, they say what they shall."""
-    few = {name: len(split.x) for name, split in data.splits.items() if name != "train" and len(split.x) < FEW}
-    few = {name: rows for name, rows in few.items() if not np.array_equal(data.splits[name].x, data.train.x)}
+    few = {name: split.rows for name, split in data.splits.items() if name != "train" and split.rows < FEW}
+    few = {name: rows for name, rows in few.items() if not _same(data.splits[name].x, data.train.x)}
     if few:
         held_out = " and ".join(f"{name} has {rows} row{'s' * (rows > 1)}" for name, rows in few.items())
         yield f"{held_out}: figures of so few say little, and would be others with another split (dataset.seed)"
+
+
+def _same(a: Any, b: Any) -> bool:
+    return all(np.array_equal(one, dict(items(b))[name]) for name, one in items(a))
 
 
 def _two_networks(trainer: Trainer, data: Data, metrics: Mapping[str, float]) -> Iterator[str]:
@@ -99,7 +108,7 @@ def standing_of(
 ) -> Standing | None:
     """How the first metric stands on a part of the data; None where there is no metric."""
     metric = next((metric for metric in trainer.all_metrics() if not metric.array), None)
-    if metric is None:
+    if metric is None or isinstance(data.task, Mapping):
         return None
     split = data.splits[part]
     name = f"{part}/{registry().name_of(metric)}"
@@ -115,7 +124,7 @@ def trivial_answer(data: Data) -> Array:
     if data.task == "regression":
         mean: Array = answer.mean(axis=0)
         return mean
-    most = np.bincount(data.train.y).argmax()
+    most = np.bincount(data.train.y.ravel()).argmax()
     frequent: Array = answers(data, np.array([most]))[0]
     return frequent
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Metric
+from chainrule.contract.named import one_of
 from chainrule.errors import ContractError
 from chainrule.network.targets import Targets
 from chainrule.network.weighing import name_of, tell
@@ -26,12 +26,12 @@ class RunningEpoch:
         for metric in metrics:
             metric.reset()
 
-    def add(self, loss: float, prediction: Array, targets: Targets) -> None:
+    def add(self, loss: float, prediction: Any, targets: Targets) -> None:
         """Take in one batch: its mean loss, and what metrics are given."""
         weight = targets.weighs
         self._loss_sum += loss * weight
         self._weight += weight
-        self.seen += len(prediction)
+        self.seen += len(one_of(prediction))
         for metric in self.metrics:
             tell(metric, prediction, targets)
 

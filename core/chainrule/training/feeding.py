@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from chainrule.contract.arrays import Array, batches, stream
+from chainrule.contract.named import each
 from chainrule.contract.training import Training
 from chainrule.errors import ContractError
 from chainrule.network.targets import Targets
@@ -36,18 +38,22 @@ def order_of(order: Array, trainer: Training, listeners: Listeners, seed: int) -
 
 
 def batches_in(
-    order: Array, batch_size: int, x: Array, targets: Targets, first: int
-) -> Iterator[tuple[int, tuple[Array, Targets]]]:
+    order: Array, batch_size: int, x: Any, targets: Targets, first: int
+) -> Iterator[tuple[int, tuple[Any, Targets]]]:
     """The batches of an epoch with their positions, from the first one on; inputs are valid until the next one."""
-    gathered = np.empty((min(batch_size, len(x)), *x.shape[1:]), x.dtype)
-    for index, rows in islice(enumerate(batches(len(x), batch_size)), first, None):
-        chosen = order[rows]
+    n = len(order)
+    kept = each(lambda array: np.empty((min(batch_size, n), *array.shape[1:]), array.dtype), x)
+
+    def gathered(array: Array, out: Array) -> Array:
         # mode="clip" lets NumPy write straight into the kept array; the indices are in range.
-        inputs = np.take(x, chosen, axis=0, out=gathered[: len(chosen)], mode="clip")
-        yield index, (inputs, targets.rows(chosen))
+        return np.take(array, chosen, axis=0, out=out[: len(chosen)], mode="clip")
+
+    for index, rows in islice(enumerate(batches(n, batch_size)), first, None):
+        chosen = order[rows]
+        yield index, (each(gathered, x, kept), targets.rows(chosen))
 
 
-def changed(batch: tuple[Array, Targets], trainer: Training, listeners: Listeners, seed: int) -> tuple[Array, Targets]:
+def changed(batch: tuple[Any, Targets], trainer: Training, listeners: Listeners, seed: int) -> tuple[Any, Targets]:
     """A batch, as callbacks want it; metrics have the targets as they were.
 
     Raises:
@@ -55,24 +61,27 @@ def changed(batch: tuple[Array, Targets], trainer: Training, listeners: Listener
     """
     x, targets = batch
     for change, purpose in listeners.changing("on_batch"):
-        found = change(trainer, _locked(x), _locked(targets.loss), stream(seed, purpose, trainer.step))
+        rng = stream(seed, purpose, trainer.step)
+        found = change(trainer, each(_locked, x), each(_locked, targets.loss), rng)
         if found is None:
             continue
         name = f"{purpose.split()[1]}.on_batch"
         if not isinstance(found, tuple) or len(found) != 2:
             raise ContractError(f"{name} gave {type(found).__name__}, expected a pair (x, y), or None")
-        x, y = _like(name, "x", found[0], x), found[1]
-        classes = targets.loss.dtype.kind == "i" and np.ndim(y) == targets.loss.ndim + 1
-        if classes:  # of labels a distribution over classes may be made
-            network = trainer.network
-            like = np.empty((*targets.loss.shape, np.shape(y)[-1]), network.dtype)
-            targets = targets._replace(loss=_like(name, "y", np.asarray(y, network.dtype), like))
-        else:
-            targets = targets._replace(loss=_like(name, "y", y, targets.loss))
+        x = each(lambda own, given: _like(name, "x", given, own), x, found[0])  # noqa: B023
+        y = each(lambda own, given: _targets_like(name, given, own, trainer.network.dtype), targets.loss, found[1])  # noqa: B023
+        targets = targets._replace(loss=y)
     return x, targets
 
 
-def _like(name: str, what: str, given: object, own: Array) -> Array:
+def _targets_like(name: str, given: Any, own: Array, dtype: np.dtype[Any]) -> Array:
+    """As ``_like``; of labels a distribution over classes may be made."""
+    if own.dtype.kind == "i" and np.ndim(given) == own.ndim + 1:
+        return _like(name, "y", np.asarray(given, dtype), np.empty((*own.shape, np.shape(given)[-1]), dtype))
+    return _like(name, "y", given, own)
+
+
+def _like(name: str, what: str, given: Any, own: Array) -> Array:
     array = np.asarray(given)
     if array.shape != own.shape or array.dtype != own.dtype:
         raise ContractError(

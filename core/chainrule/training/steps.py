@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Regularizer
@@ -22,7 +22,7 @@ class Steps:
 
     network: Network
     regularizer: Regularizer | None
-    batch: tuple[Array, Targets] | None
+    batch: tuple[Any, Targets] | None
     batch_loss: float
     step: int
     total_steps: int
@@ -33,7 +33,7 @@ class Steps:
     _running: RunningEpoch
     _updates: Updates
 
-    def _run_step(self, x: Array, targets: Targets) -> None:
+    def _run_step(self, x: Any, targets: Targets) -> None:
         """One batch: forward, backward, update."""
         self.rest.ends()
         network = self.network

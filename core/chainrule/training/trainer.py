@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 
 from chainrule.contract.arguments import require_count, require_list
-from chainrule.contract.arrays import Array, stream
+from chainrule.contract.arrays import stream
 from chainrule.contract.kinds import Component, Metric, Optimizer, Regularizer, Schedule
+from chainrule.contract.named import one_of, rows_of
 from chainrule.contract.split import Split
 from chainrule.errors import FieldError, within
-from chainrule.network.measuring import measured, metrics_for
+from chainrule.network.measuring import inner, measured, metrics_for, renewed
 from chainrule.network.network import Network
 from chainrule.network.rehearsal import rehearse
 from chainrule.network.targets import Targets
 from chainrule.network.weighing import weighable
-from chainrule.registry.making import fresh, make, own
+from chainrule.registry.making import make, own
 from chainrule.training.again import Again
 from chainrule.training.epoch import RunningEpoch
 from chainrule.training.feeding import batches_in, changed, order_of
@@ -98,7 +99,7 @@ class Trainer(Resumable, Logs, Steps):
         self.total_steps = 0  # updates planned, for the schedule
         self.steps_per_epoch = 0
         self.batch_index = 0  # within the epoch, from 0
-        self.batch: tuple[Array, Targets] | None = None
+        self.batch: tuple[Any, Targets] | None = None
         self.batch_loss = math.nan
         self.metrics: dict[str, float] = {}
         self.figures: dict[str, Any] = {}
@@ -160,13 +161,14 @@ class Trainer(Resumable, Logs, Steps):
         held_out = None
         if validation is not None:
             held_out = self.network.pair_of(Split.of("validation", validation), "validation")
-        self._position.require_rows(len(x))
+        rows = len(one_of(x))
+        self._position.require_rows(rows)
         require_list("callbacks", callbacks)
         self._listeners = Listeners([make("callback", callback) for callback in callbacks])
         followed = [metric for metric in self.all_metrics() if not metric.array]
         self._running = RunningEpoch(weighable(followed, targets))
         self._updates.arrange()
-        self.steps_per_epoch = math.ceil(len(x) / self.batch_size)
+        self.steps_per_epoch = math.ceil(rows / self.batch_size)
         self.total_steps = begun_step + (planned - begun_epoch) * self.steps_per_epoch
         if self._position.begun is None or ending > self.epochs:
             self.stop_reason = None
@@ -177,8 +179,9 @@ class Trainer(Resumable, Logs, Steps):
                 self.rest.ends()
                 with self._taken_up():
                     self._listeners.tell("on_train_start", self)
-                    rehearse(self.network, x[: self.batch_size], targets.rows(slice(self.batch_size)))
-                self._position.begun, self._position.rows = (begun_epoch, begun_step), len(x)
+                    first = slice(self.batch_size)
+                    rehearse(self.network, rows_of(x, first), targets.rows(first))
+                self._position.begun, self._position.rows = (begun_epoch, begun_step), rows
                 self.rest.begins()
                 while self._position.next_batch is not None or (self.epoch < ending and self.stop_reason is None):
                     self._run_epoch(x, targets, held_out)
@@ -196,7 +199,7 @@ class Trainer(Resumable, Logs, Steps):
             raise
         return self.history
 
-    def _run_epoch(self, x: Array, targets: Targets, held_out: tuple[Array, Targets] | None) -> None:
+    def _run_epoch(self, x: Any, targets: Targets, held_out: tuple[Any, Targets] | None) -> None:
         position = self._position
         self.epoch += 1
         self._in_epoch = True
@@ -205,7 +208,8 @@ class Trainer(Resumable, Logs, Steps):
             self._running = RunningEpoch(self._running.metrics)
             self._listeners.tell("on_epoch_start", self)
             position.enter(self._rng.bit_generator.state)
-        order = self._rng.permutation(len(x)) if self.shuffle else np.arange(len(x))
+        n = len(one_of(x))
+        order = self._rng.permutation(n) if self.shuffle else np.arange(n)
         order = order_of(order, self, self._listeners, self.seed)
         for index, batch in batches_in(order, self.batch_size, x, targets, first=position.next_batch or 0):
             if index and self.stop_reason is not None:
@@ -221,7 +225,9 @@ class Trainer(Resumable, Logs, Steps):
         if self.regularizer is not None:
             self.metrics["train/penalty"] = float(self.regularizer.penalty(self._weights))
         if held_out is not None:
-            held = measured(self.network, *held_out, [fresh(metric) for metric in self._running.metrics])
+            held = measured(
+                self.network, *held_out, [renewed(metric) for metric in self.all_metrics() if not metric.array]
+            )
             self.metrics |= {f"validation/{name}": value for name, value in held.items()}
         self.metrics |= {
             "learning_rate": self.learning_rate,
@@ -241,7 +247,7 @@ class Trainer(Resumable, Logs, Steps):
         ``mask`` as ``Split`` has them."""
         inputs, targets = self.network.pair(x, y, weight=weight, mask=mask)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # as in fit
-            return measured(self.network, inputs, targets, [fresh(metric) for metric in self.all_metrics()])
+            return measured(self.network, inputs, targets, [renewed(metric) for metric in self.all_metrics()])
 
     def evaluate_split(self, split: Split) -> dict[str, Any]:
         """``evaluate`` of a split, with what its samples weigh."""
@@ -264,7 +270,7 @@ class Trainer(Resumable, Logs, Steps):
     @property
     def components(self) -> list[Component]:
         """Its own, beside those of the network and the callbacks."""
-        parts = (self.optimizer, self.schedule, self.regularizer, *self.all_metrics())
+        parts = (self.optimizer, self.schedule, self.regularizer, *map(inner, self.all_metrics()))
         return [part for part in parts if part is not None]
 
     def __repr__(self) -> str:

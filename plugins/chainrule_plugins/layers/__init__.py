@@ -3,16 +3,19 @@
 from typing import Any
 
 from chainrule import hookimpl
+from chainrule_plugins.layers.attention import SelfAttention
 from chainrule_plugins.layers.convolution import Conv1d, Conv2d
 from chainrule_plugins.layers.dense import Dense
 from chainrule_plugins.layers.depthwise import DepthwiseConv2d
 from chainrule_plugins.layers.dropout import Dropout
+from chainrule_plugins.layers.embedding import Embedding, PositionalEncoding
 from chainrule_plugins.layers.flatten import Flatten
 from chainrule_plugins.layers.gated import GRU, LSTM
 from chainrule_plugins.layers.maxout import Maxout
 from chainrule_plugins.layers.nesting import Branches, Residual
 from chainrule_plugins.layers.noise import GaussianNoise
 from chainrule_plugins.layers.normalization import BatchNorm, LayerNorm
+from chainrule_plugins.layers.per_step import DensePerStep, MeanOverSteps
 from chainrule_plugins.layers.pooling import AveragePool2d, GlobalAveragePool2d, MaxPool2d
 from chainrule_plugins.layers.recurrent import SimpleRNN
 from chainrule_plugins.layers.reshaping import Permute, Reshape
@@ -30,8 +33,10 @@ __all__ = [
     "Conv2d",
     "Conv2dTranspose",
     "Dense",
+    "DensePerStep",
     "DepthwiseConv2d",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GaussianNoise",
     "GlobalAveragePool2d",
@@ -39,10 +44,13 @@ __all__ = [
     "LayerNorm",
     "MaxPool2d",
     "Maxout",
+    "MeanOverSteps",
     "Permute",
+    "PositionalEncoding",
     "RMSNorm",
     "Reshape",
     "Residual",
+    "SelfAttention",
     "SimpleRNN",
     "Upsample2d",
     "ZeroPad2d",
@@ -59,6 +67,7 @@ def register_components(registry: Any) -> None:
         MaxPool2d, AveragePool2d, GlobalAveragePool2d, Upsample2d, ZeroPad2d,
         Residual, Branches,
         BatchNorm, LayerNorm, RMSNorm, GroupNorm,
+        Embedding, PositionalEncoding, SelfAttention, DensePerStep, MeanOverSteps,
     ):  # fmt: skip
         registry.add(cls)
     registry.add(SimpleRNN, name="simple_rnn")
