@@ -216,7 +216,7 @@ def check_config_round_trip(subject: Subject) -> None:
     entry = subject.entry or Entry(subject.kind, registry().name_of(subject.cls), subject.cls, Plugin("", "", ""))
     node = OmegaConf.merge(OmegaConf.structured(node_of(entry)), json.loads(text))
     config: Any = OmegaConf.to_container(node, resolve=True)
-    fields = {key: value for key, value in config.items() if key != "name"}
+    fields = {key: value for key, value in config.items() if key in spec and key != "name"}
     again: Component = subject.cls(**fields)
     lost = {key: (spec[key], value) for key, value in spec_of(again).items() if value != spec[key]}
     changed = "; ".join(f"{key}: {before!r} became {after!r}" for key, (before, after) in lost.items())
