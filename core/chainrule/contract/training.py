@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from chainrule.contract.arrays import Array, Shape
+from chainrule.contract.arrays import Array
 from chainrule.contract.parameters import Buffer, Parameters, Snapshot
 
 
@@ -16,8 +16,12 @@ class TrainedNetwork(Protocol):
     """A network, while it is trained. ``Network`` is one, and has more."""
 
     @property
-    def input_shape(self) -> Shape:
-        """Of one sample."""
+    def input_shape(self) -> Any:
+        """Of one sample; of several inputs the shape of each, by name."""
+
+    @property
+    def output_shape(self) -> Any:
+        """The same of what it gives."""
 
     @property
     def parameters(self) -> Parameters:

@@ -49,7 +49,7 @@ class Augment(Callback):
 
     def on_train_start(self, trainer: Training) -> None:
         shape = trainer.network.input_shape
-        if len(shape) not in (2, 3):
+        if not isinstance(shape, tuple) or len(shape) not in (2, 3):
             raise ConfigError(
                 f"augment takes images, of shape (height, width) or (height, width, channels), got inputs of shape "
                 f"{shape}: leave it out"

@@ -101,7 +101,8 @@ class TextSample(Callback):
         tokens = self.prompt.split(between(names)) if between(names) else list(self.prompt)
         for token in tokens:
             if token not in ids:
-                raise FieldError(f'"{token}" is no token of the data. {did_you_mean(token, names)}', key="prompt")
+                known = did_you_mean(token, names, ordered=True)
+                raise FieldError(f'"{token}" is no token of the data. {known}', key="prompt")
         return [ids[token] for token in tokens]
 
 
@@ -116,15 +117,14 @@ def names_of(trainer: Training) -> Sequence[str]:
     Raises:
         ConfigError: the network does not predict tokens from tokens.
     """
-    network = trainer.network
-    given, taken = network.predict(np.zeros((1, *network.input_shape), np.int64)).shape[1:], network.input_shape
-    tokens = len(trainer.token_names) or given[-1]
-    if len(taken) != 1 or given != (*taken, tokens):
+    taken, given, names = trainer.network.input_shape, trainer.network.output_shape, trainer.token_names
+    of_steps = isinstance(taken, tuple) and len(taken) == 1
+    if not of_steps or given != (*taken, len(names) or given[-1]):
         raise ConfigError(
-            f"text_sample takes networks that give a distribution over {tokens} tokens for each step of their input, "
-            f"got one that makes of inputs of shape {taken} outputs of shape {given}: leave it out"
+            f"text_sample takes networks that give a distribution over {len(names) or 'the'} tokens for each step of "
+            f"their input, got one that makes of inputs of shape {taken} outputs of shape {given}: leave it out"
         )
-    return trainer.token_names or [str(k) for k in range(tokens)]
+    return names or [str(k) for k in range(given[-1])]
 
 
 def following(network: TrainedNetwork, ids: Sequence[int]) -> Array:
