@@ -25,7 +25,7 @@ from chainrule.contract.kinds import (
     Schedule,
 )
 from chainrule.contract.parameters import Buffer, Parameter, Parameters
-from chainrule.contract.split import Split
+from chainrule.contract.split import Split, Stream
 from chainrule.contract.training import TrainedNetwork, Training
 from chainrule.errors import (
     ChainruleError,
@@ -134,6 +134,7 @@ __all__ = [
     "ShapeError",
     "Split",
     "Stack",
+    "Stream",
     "SweepError",
     "Task",
     "TrackingError",

@@ -26,7 +26,7 @@ from contextlib import contextmanager
 
 from chainrule.words import SHOWN, cut, listed, quoted
 
-LISTED = 40
+LISTED = 24
 """Names in a message, at most."""
 
 

@@ -96,7 +96,7 @@ def test_a_causal_step_does_not_depend_on_later_ones():
     before = layer.forward(x, False).copy()
     x[0, 3:] = 100
     after = layer.forward(x, False)
-    np.testing.assert_array_equal(after[0, :3], before[0, :3])
+    np.testing.assert_allclose(after[0, :3], before[0, :3], rtol=1e-12)
     assert (after[0, 3:] != before[0, 3:]).all()
 
 
@@ -115,6 +115,18 @@ def test_what_does_not_count_is_not_seen():
     x[0, 2] = 1e6
     after = layer.forward(x, False, mask)
     np.testing.assert_array_equal(np.delete(after, 2, axis=1), np.delete(before, 2, axis=1))
+
+
+def test_inputs_far_from_zero_keep_their_digits():
+    """What the keys have in common does not reach the scores."""
+    network, layer = built(5, heads=2, dtype="float32")
+    wide = network.copy("float64").layers[0]
+    x = (1000 + sample(2, 5, WIDTH)).astype(np.float32)
+    q, k = (x.astype(float) @ wide.W[i].value for i in (0, 1))
+    wide.forward(x.astype(float), False)
+    layer.forward(x, False)
+    assert np.abs(q).max() * np.abs(k).max() * np.finfo(np.float32).eps > 0.1  # of a score, where they do
+    np.testing.assert_allclose(layer.a, wide.a, atol=5e-3)
 
 
 @pytest.mark.parametrize("causal", [False, True])

@@ -205,6 +205,20 @@ def test_gradient_check_of_two_layers_upon_each_other(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_network_gives_its_mask_to_each_of_them(kind):
+    layers = [cr.make("layer", kind, units=4, sequences=True), cr.make("layer", kind, units=3)]
+    made = cr.Network(layers, (5, FEATURES), "mse", dtype="float64")
+    x, target = drawn(5)[0], np.random.default_rng(1).normal(size=(2, 3))
+    mask = np.array([[1, 1, 0, 1, 0], [1, 1, 1, 0, 0]])
+    other = np.where(mask[:, :, None], x, 7.0)
+    np.testing.assert_array_equal(made.predict(x, mask=mask), made.predict(other, mask=mask))
+    assert (made.predict(x) != made.predict(other)).all()
+    (loss, grad), (other_loss, other_grad) = (made.loss_and_gradient(each, target, mask=mask) for each in (x, other))
+    assert loss == other_loss
+    np.testing.assert_array_equal(grad, other_grad)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_matrix_starts_as_its_own(kind):
     """Glorot's limit is that of one gate, and every recurrent matrix a rotation."""
     network = cr.Network([cr.make("layer", kind, units=60)], (3, 40), "mse", dtype="float64")

@@ -21,9 +21,9 @@ from chainrule.contract.arguments import (
     require_list,
     require_memory,
 )
-from chainrule.contract.arrays import Array, Task
+from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.named import each, items
-from chainrule.contract.split import Split
+from chainrule.contract.split import Split, Stream
 from chainrule.errors import DataError, FieldError, did_you_mean
 from chainrule.words import as_written, quoted
 
@@ -71,13 +71,13 @@ class Data:
     """A dataset, split.
 
     Args:
-        train, validation, test: pairs ``(x, y)``, or each a ``Split``; the last two may be None. Inputs are floats
-            (images: 0 to 1, of shape ``(height, width)`` or ``(height, width, channels)``), or integers, where
-            ``token_names`` says what they stand for. Targets of a ``"binary"`` task are integers 0 or 1 of shape
-            ``(n,)``; of a ``"multiclass"`` task integers from 0 of shape ``(n,)``, or ``(n, *steps)``, a class for each
-            step, where inputs are ``(n, *steps, features)`` or whole numbers ``(n, *steps)``; of a ``"regression"``
-            task floats of shape ``(n,)``, ``(n, k)`` or ``(n, *output_shape)``. Several inputs, or targets, are
-            mappings of such arrays, by name.
+        train, validation, test: pairs ``(x, y)``, or each a ``Split``, or a ``Stream``; the last two may be None.
+            Inputs are floats (images: 0 to 1, of shape ``(height, width)`` or ``(height, width, channels)``), or
+            integers, where ``token_names`` says what they stand for. Targets of a ``"binary"`` task are integers 0 or 1
+            of shape ``(n,)``; of a ``"multiclass"`` task integers from 0 of shape ``(n,)``, or ``(n, *steps)``, a class
+            for each step, where inputs are ``(n, *steps, features)`` or whole numbers ``(n, *steps)``; of a
+            ``"regression"`` task floats of shape ``(n,)``, ``(n, k)`` or ``(n, *output_shape)``. Several inputs, or
+            targets, are mappings of such arrays, by name.
         task: which of the three; of several targets that of each, by name.
         class_names: one for each class; empty for regression. Of several targets those of each, by name.
         feature_names: one for each input column, where they have names.
@@ -91,10 +91,10 @@ class Data:
         DataError: shapes, labels or values that do not fit the above.
     """
 
-    train: Split
+    train: Any
     task: Any
-    validation: Split | None = None
-    test: Split | None = None
+    validation: Any = None
+    test: Any = None
     class_names: Any = ()
     feature_names: Sequence[str] = ()
     source_digest: str | None = None
@@ -106,6 +106,9 @@ class Data:
         for output, task in items(self.task):
             self._check_task(output, task)
         for name, split in self.splits.items():
+            if isinstance(split, Stream):
+                self._check_stream(name, split)
+                continue
             split = Split.of(name, split)
             object.__setattr__(self, name, split)
             for array in split.arrays:
@@ -124,6 +127,14 @@ class Data:
                     self._check_labels(name, split, output)
             self._check_tokens(name, split.x)
 
+    def _check_stream(self, name: str, stream: Stream) -> None:
+        if stream.input_shape != self.input_shape:
+            raise DataError(f"the {name} data has inputs of shape {stream.input_shape}, not {self.input_shape}")
+        if self.source_digest is None:
+            raise DataError(f"the {name} data is a stream, of which no digest is computed: give source_digest")
+        if self.standardize_targets:
+            raise DataError(f"the {name} data is a stream, whose targets have no known mean: standardize them in it")
+
     def _check_tokens(self, name: str, x: Any) -> None:
         tokens = len(self.token_names)
         for _, array in items(x) if tokens else ():
@@ -137,7 +148,8 @@ class Data:
         of = f" of {output}" if output else ""
         if not isinstance(task, str) or task not in get_args(Task):
             raise DataError(f"there is no task {as_written(task)}{of}: take binary, multiclass or regression")
-        if output and {*self.train[1]} != {*self.task}:
+        targets: Any = self.train.target_shape if isinstance(self.train, Stream) else self.train[1]
+        if output and {*targets} != {*self.task}:
             raise DataError(f"targets must be a mapping with an array for each of {', '.join(self.task)}")
         names = self._class_names(output)
         try:
@@ -169,14 +181,21 @@ class Data:
         return f"<Data {self.task}, inputs of shape {self.input_shape}{classes}: {sizes}>"
 
     @property
-    def splits(self) -> dict[str, Split]:
+    def splits(self) -> dict[str, Any]:
         """Those that are there, by name."""
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split for name, split in named.items() if split is not None}
 
     @property
+    def at_hand(self) -> bool:
+        """Whether all of it is in memory: there is no ``Stream``."""
+        return not any(isinstance(split, Stream) for split in self.splits.values())
+
+    @property
     def input_shape(self) -> Any:
         """Of one sample; of several inputs by name."""
+        if isinstance(self.train, Stream):
+            return self.train.input_shape
         return each(lambda x: tuple(np.shape(x)[1:]), self.train[0])
 
     @property
@@ -188,10 +207,17 @@ class Data:
         return self._classes("")
 
     def _classes(self, output: str) -> int:
-        task, y = (self.task[output], self.train[1][output]) if output else (self.task, self.train[1])
-        if task == "regression":
-            return 1 if y.ndim == 1 else int(y.shape[-1])
+        if (self.task[output] if output else self.task) == "regression":
+            shape = self._target_shape(output)
+            return int(shape[-1]) if shape else 1
         return len(self._class_names(output))
+
+    def _target_shape(self, output: str) -> Shape:
+        if isinstance(self.train, Stream):
+            shape: Shape = self.train.target_shape[output] if output else self.train.target_shape
+            return shape
+        y = self.train[1][output] if output else self.train[1]
+        return tuple(y.shape[1:])
 
     def with_class_weights(self, given: str | Mapping[Any, float]) -> Data:
         """The same, with training samples that weigh by their class.
@@ -205,6 +231,8 @@ class Data:
         """
         if self.task not in ("binary", "multiclass"):
             raise FieldError(f"it is for one target with classes, and the task is {self.task}: leave it out")
+        if isinstance(self.train, Stream):
+            raise FieldError("it is for samples at hand: let the stream give batches with weights")
         y = self.train.y
         if given == "balanced":
             counts = np.bincount(y.ravel(), minlength=self.classes)

@@ -29,8 +29,8 @@ class Field:
     name: str
     annotation: Any
     default: Any
-    kind: str | None  # of the component that it holds, alone, in a sequence, or in sequences in one
-    nested: bool = False  # whether it holds sequences of components in a sequence
+    kind: str | None  # of the component that it holds, alone, in a sequence, or as below
+    nested: str = ""  # "lists": sequences of them in a sequence; "names": those of a mapping, by name
 
     @property
     def required(self) -> bool:
@@ -76,7 +76,7 @@ def _resolved_fields(cls: type) -> tuple[Field, ...]:
             )
         default = field.default_factory() if field.default_factory is not MISSING else field.default
         kind = _component_kind(annotation)
-        fields.append(Field(field.name, annotation, default, kind, kind is not None and _lists(annotation) > 1))
+        fields.append(Field(field.name, annotation, default, kind, _nested(annotation) if kind is not None else ""))
     return tuple(fields)
 
 
@@ -163,10 +163,8 @@ def expected(annotation: Any) -> str:
     """What a value of this type is, in words."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
-    if annotation in words:
-        return words[annotation]
-    if origin is Literal:
-        return " or ".join(as_written(choice) for choice in arguments)
+    if annotation in words or origin is Literal:
+        return " or ".join(map(as_written, arguments)) if origin is Literal else words[annotation]
     if _is_union(origin):
         kind = _component_kind(annotation)
         if kind:
@@ -239,9 +237,10 @@ def _component_kind(annotation: Any) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
-def _lists(annotation: Any) -> int:
-    """How many sequences stand around each other in an annotation: 2 in ``Sequence[Sequence[Layer]]``."""
-    return _is_sequence(annotation) + max(map(_lists, typing.get_args(annotation)), default=0)
+def _nested(annotation: Any) -> str:
+    if _is_mapping(annotation):
+        return "names" if _component_kind(annotation) else ""
+    return "lists" if _is_sequence(annotation) and any(map(_is_sequence, typing.get_args(annotation))) else ""
 
 
 def _supported(annotation: Any) -> bool:

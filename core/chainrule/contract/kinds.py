@@ -23,6 +23,7 @@ import numpy as np
 
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.fields import fit_fields
+from chainrule.contract.signatures import asked_of
 from chainrule.contract.state import gathered, take_over
 from chainrule.errors import ContractError, FieldError
 from chainrule.words import quoted
@@ -54,9 +55,10 @@ class Component:
         return cls.check_examples
 
     @property
-    def check_input_shapes(self) -> Sequence[Shape]:
+    def check_input_shapes(self) -> Sequence[Any]:
         """The shapes of a sample to check a layer, a model or a callback with, where it does not take ``(4,)``. A class
-        attribute, ``check_input_shapes = ((8, 8, 3),)``, or a property where they depend on fields."""
+        attribute, ``check_input_shapes = ((8, 8, 3),)``, or a property where they depend on fields. Of several inputs
+        by name, a mapping of shapes each."""
         return ()
 
     @property
@@ -247,7 +249,7 @@ class Layer(Built):
         ``given`` is an instance, a name or ``{name: ..., ...}``. An activation in the field ``activation`` is applied
         by the network, after this layer: layer code never applies it. A layer, or a list of layers, comes back as one
         ``Stack``: call its ``build``, ``forward`` and ``backward`` from yours. A field whose type is a list of lists of
-        layers comes back as a list of them.
+        layers comes back as a list of them, one of a mapping of lists as a mapping.
         """
         return self._scope().child(self, field, given)
 
@@ -370,12 +372,13 @@ class Optimizer(Component):
         lr: the learning rate, a field that every optimizer has.
         slots: the names of its state vectors.
         whole_parameters: true for one call per parameter, in its own shape, in place of blocks of the flat vector.
-            ``update`` may then have the parameters ``name``, such as ``"0.dense.W"``, and ``decay``, whether it is a
-            weight, and is given them by name.
+            ``update`` may then have the parameters ``name``, such as ``"0.dense.W"``, ``shape``, and ``decay``, whether
+            it is a weight, and is told them by name.
         whole_vector: true for one call with the whole flat vector. ``update`` may then have the parameter ``evaluate``.
 
     An optimizer around another one has it in a field, ``optimizer: str | Mapping[str, Any] | Optimizer``, and says its
-    ``lr``, ``weight_decay``, ``slots`` and ``whole_parameters`` as properties.
+    ``lr``, ``weight_decay``, ``slots`` and ``whole_parameters`` as properties. Its ``update(..., lr, **told)`` hands on
+    what the other one asks for: ``inner.update(theta, grad, slots, step, lr, **inner.asks_for(told))``.
     """
 
     kind = "optimizer"
@@ -401,6 +404,10 @@ class Optimizer(Component):
         Callbacks do not hear of it.
         """
         raise NotImplementedError
+
+    def asks_for(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """Of what may be told beside, that for which ``update`` has parameters."""
+        return asked_of(self.update, told)
 
 
 class Initializer(Component):

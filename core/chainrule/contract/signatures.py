@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -20,3 +21,11 @@ def signature_of(method: Any) -> inspect.Signature:
 def takes(method: Any, name: str) -> bool:
     """Whether it has a parameter of that name."""
     return name in signature_of(method).parameters
+
+
+def asked_of(method: Any, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what is known, that for which it has parameters; all of it where it takes any, ``**told``."""
+    parameters = signature_of(method).parameters
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return dict(known)
+    return {name: value for name, value in known.items() if name in parameters}

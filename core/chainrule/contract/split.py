@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from chainrule.contract.arguments import require_pair
+import numpy as np
+
+from chainrule.contract.arguments import require_count, require_pair, require_shape
 from chainrule.contract.arrays import Array
-from chainrule.contract.named import items, one_of
+from chainrule.contract.named import items, one_of, rows_of
+from chainrule.errors import DataError, FieldError
 from chainrule.words import quoted
 
 
@@ -44,6 +49,12 @@ class Split(tuple[Any, Any]):
         """The targets."""
         return self[1]
 
+    def first(self, n: int) -> Split:
+        """Its first samples."""
+        some = slice(n)
+        weight, mask = (None if given is None else given[some] for given in (self.weight, self.mask))
+        return Split(rows_of(self.x, some), rows_of(self.y, some), weight, mask)
+
     @property
     def arrays(self) -> list[Array]:
         """All of them: inputs, targets, weights and mask, as far as they are there."""
@@ -69,3 +80,66 @@ class Split(tuple[Any, Any]):
         more = {"weight": self.weight, "mask": self.mask}
         told = "".join(f", {name}={quoted(array)}" for name, array in more.items() if array is not None)
         return f"Split(x={quoted(self.x)}, y={quoted(self.y)}{told})"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Samples that are read batch by batch, of data that is larger than memory. It stands in ``Data`` where a ``Split``
+    would; no batch is kept.
+
+    Args:
+        rows: how many samples there are; at least 1.
+        input_shape: of one sample; of several inputs by name.
+        batches: ``batches(size, rng)`` gives an epoch as an iterator of pairs ``(x, y)``, or each a ``Split``, of so
+            many samples, the last one of what remains. With a ``rng``, a stream of random numbers of that epoch's own,
+            in an order drawn from it, the same for the same one; with None in the order in which they lie. What it
+            gives is turned into numbers of the network's dtype, and looked at, batch by batch.
+        target_shape: of one sample's target; default (), one number or class.
+
+    Raises:
+        FieldError: a number or shape is none.
+    """
+
+    rows: int
+    input_shape: Any
+    batches: Callable[[int, np.random.Generator | None], Iterable[Any]]
+    target_shape: Any = ()
+
+    def __post_init__(self) -> None:
+        require_count("rows", self.rows)
+        object.__setattr__(self, "input_shape", require_shape("input_shape", self.input_shape))
+        if not callable(self.batches):
+            raise FieldError(f"got {quoted(self.batches)}, expected a function batches(size, rng)", key="batches")
+
+    def first(self, n: int) -> Split:
+        """Its first samples, at most so many.
+
+        Raises:
+            DataError: it gives none.
+        """
+        for pair in self.batches(min(n, self.rows), None):
+            return Split.of("batch", pair)
+        raise DataError(f"a stream of {self.rows} samples gave no batch")
+
+    def epoch(self, size: int, rng: np.random.Generator | None) -> Iterator[Split]:
+        """All of its batches.
+
+        Raises:
+            DataError: they are more or fewer samples than it says, or a batch is not of the size that was asked for.
+        """
+        left = self.rows
+        for pair in self.batches(size, rng):
+            batch = Split.of("batch", pair)
+            if batch.rows != min(size, left):
+                raise DataError(
+                    f"a stream of {self.rows} samples gave a batch of {batch.rows}, where {min(size, left)} were due"
+                )
+            left -= batch.rows
+            yield batch
+        if left:
+            raise DataError(f"a stream of {self.rows} samples gave only {self.rows - left}")
+
+    @property
+    def arrays(self) -> list[Array]:
+        """None of them is at hand."""
+        return []

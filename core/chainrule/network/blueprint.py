@@ -108,6 +108,8 @@ class LayerScope:
         kind = str(held.kind)
         if kind == "layer":
             prefix = f"{self._full(field)}."
+            if held.nested == "names":
+                return {name: self._layers(one, f"{prefix}{name}.", f"{field}.{name}") for name, one in given.items()}
             if held.nested:
                 return [self._layers(one, f"{prefix}{i}.", f"{field}.{i}") for i, one in enumerate(given)]
             return self._layers(given, prefix, field)

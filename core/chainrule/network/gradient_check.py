@@ -14,7 +14,9 @@ from chainrule.network.network import Network
 from chainrule.words import quoted
 
 
-def gradient_check(network: Network, x: Any, y: Any, entries: int = 100, step: float = 1e-4) -> dict[str, float]:
+def gradient_check(
+    network: Network, x: Any, y: Any, entries: int = 100, step: float = 1e-4, weight: Any = None, mask: Any = None
+) -> dict[str, float]:
     r"""Compare the backward pass with finite differences, in float64, on a copy of the network.
 
     See ``derivative`` for the formula. Where it disagrees, longer and shorter steps are tried too, from 1,000 to 1/64
@@ -30,6 +32,7 @@ def gradient_check(network: Network, x: Any, y: Any, entries: int = 100, step: f
         x, y: a batch, as for ``loss_and_gradient``.
         entries: how many numbers of each parameter are tried, the same ones each time.
         step: h.
+        weight, mask: as ``Split`` has them.
 
     Returns:
         For each parameter, the largest difference, less what rounding explains, over the largest gradient of that
@@ -41,16 +44,15 @@ def gradient_check(network: Network, x: Any, y: Any, entries: int = 100, step: f
     if not isinstance(step, numbers.Real) or not 0 < step <= 1:
         raise FieldError(f"got {quoted(step)}, expected a number above 0, and 1 at most", key="step")
     twin = network.copy("float64")
-    inputs, targets = twin.pair(x, y)
-    target = targets.loss
-    twin.compute_loss(inputs, target, training=True)  # each stream of random numbers exists from here on
+    inputs, targets = twin.pair(x, y, weight=weight, mask=mask)
+    twin.loss_of(inputs, targets, training=True)  # each stream of random numbers exists from here on
     state, buffers = twin.random_state(), twin.snapshot().buffers
 
     def loss() -> float:
         twin.set_random_state(state)
         for buffer, value in zip(twin.buffers, buffers):
             buffer.value = value
-        return twin.compute_loss(inputs, target, training=True)
+        return twin.loss_of(inputs, targets, training=True)
 
     loss()
     twin.parameters.grad[...] = 1  # shows up where a layer adds to its gradient, or forgets one

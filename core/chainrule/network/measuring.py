@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from chainrule.contract.arrays import batches
@@ -57,20 +57,26 @@ class Measured(Protocol):
     def loss_of(self, x: Any, targets: Targets, training: bool) -> float: ...
 
 
+def in_batches(x: Any, targets: Targets, batch_size: int = 256) -> Iterator[tuple[Any, Targets]]:
+    """What ``Network.pair`` gave, batch by batch."""
+    for rows in batches(len(one_of(x)), batch_size):
+        yield rows_of(x, rows), targets.rows(rows)
+
+
 def measured(
-    network: Measured, x: Any, targets: Targets, metrics: Sequence[Metric], batch_size: int = 256
+    network: Measured, given: Iterable[tuple[Any, Targets]], like: Targets, metrics: Sequence[Metric]
 ) -> dict[str, Any]:
-    """The loss and each metric over all of what ``Network.pair`` gave, by name, without training."""
+    """The loss and each metric over all batches, by name, without training; ``like``: targets that have weights where
+    theirs have any."""
     total, weight = 0.0, 0.0
-    metrics = weighable(metrics, targets)
+    metrics = weighable(metrics, like)
     for metric in metrics:
         metric.reset()
-    for rows in batches(len(one_of(x)), batch_size):
-        batch = targets.rows(rows)
-        count = batch.weighs
-        total += network.loss_of(rows_of(x, rows), batch, training=False) * count
+    for x, targets in given:
+        count = targets.weighs
+        total += network.loss_of(x, targets, training=False) * count
         weight += count
         for metric in metrics:
-            tell(metric, network.prediction, batch)
+            tell(metric, network.prediction, targets)
     named = {name_of(metric): metric.compute() for metric in metrics}
     return {"loss": total / weight, **named}

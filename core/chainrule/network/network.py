@@ -28,7 +28,7 @@ from chainrule.errors import ConfigError, FieldError, within
 from chainrule.network.blueprint import Blueprint
 from chainrule.network.ending import TASKS, ending_of, require_parts, tasks_of
 from chainrule.network.keeping import Kept
-from chainrule.network.measuring import measured, metrics_for
+from chainrule.network.measuring import in_batches, measured, metrics_for
 from chainrule.network.stack import Stack, Step, whole_numbers_of
 from chainrule.network.summary import described, summary_of
 from chainrule.network.targets import (
@@ -214,7 +214,8 @@ class Network(Kept):
         batch_size = require_count("batch_size", batch_size)
         require_list("metrics", metrics)
         inputs, targets = self.pair(x, y, weight=weight, mask=mask)
-        return measured(self, inputs, targets, metrics_for(self.task, metrics), batch_size)
+        given = in_batches(inputs, targets, batch_size)
+        return measured(self, given, targets, metrics_for(self.task, metrics))
 
     def trace(self, x: Any) -> list[tuple[str, Any]]:
         """What each step gives for ``x`` (a copy each), by name, without training."""
@@ -258,7 +259,7 @@ class Network(Kept):
         if self.task is None:
             self.task = {name: self._task_of(y[name], self.output_shape[name], part) for name, part in parts.items()}
         found = {name: self._prepared(y[name], self.task[name], self.output_shape[name], parts[name]) for name in parts}
-        return Targets({name: t.loss for name, t in found.items()}, {name: t.metric for name, t in found.items()})
+        return Targets.of_outputs(found)
 
     def _task_of(self, y: Any, shape: Shape, loss: Loss) -> Task:
         return task_of(as_numbers(y), shape, tasks_of(loss, shape))

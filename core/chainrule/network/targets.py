@@ -21,32 +21,34 @@ class Targets(NamedTuple):
     """The same targets twice: as the loss takes them, and as the metrics do.
 
     ``weight``: how much each sample counts, ``(n,)``, or each step of it, ``(n, *steps)``; ``mask``: which steps of the
-    inputs count, bool, ``(n, *steps)``. None where all count alike. Of a network of several outputs ``loss`` and
-    ``metric`` hold an array for each, by name.
+    inputs count, bool, ``(n, *steps)``. None where all count alike. ``per_step``: whether there is a class for each of
+    several steps. Of a network of several outputs ``loss``, ``metric`` and ``per_step`` hold one for each, by name.
     """
 
     loss: Any
     metric: Any
     weight: Array | None = None
     mask: Array | None = None
+    per_step: Any = False
+
+    @classmethod
+    def of_outputs(cls, named: Mapping[str, Targets]) -> Targets:
+        """Those of several outputs."""
+        loss, metric, per_step = (
+            {name: getattr(targets, part) for name, targets in named.items()} for part in ("loss", "metric", "per_step")
+        )
+        return cls(loss, metric, per_step=per_step)
 
     def rows(self, which: Any) -> Targets:
         loss = rows_of(self.loss, which)
         metric = loss if self.metric is self.loss else rows_of(self.metric, which)
-        if self.weight is None and self.mask is None:
-            return Targets(loss, metric)
         weight, mask = (None if given is None else given[which] for given in (self.weight, self.mask))
-        return Targets(loss, metric, weight, mask)
+        return Targets(loss, metric, weight, mask, self.per_step)
 
     @property
     def weighs(self) -> float:
         """How many samples there are, or what they weigh together."""
         return len(one_of(self.loss)) if self.weight is None else float(self.weight.sum())
-
-    @property
-    def counts(self) -> Array | None:
-        """Which steps of the targets count, as far as a mask says so: those of weight 0 do not."""
-        return None if self.weight is None or self.weight.ndim == 1 else self.weight > 0
 
 
 class Whole(NamedTuple):
@@ -101,7 +103,7 @@ def require_names(what: str, given: Any, known: Mapping[str, Any]) -> None:
         ShapeError: says which it has.
     """
     if not isinstance(given, Mapping) or {*given} != {*known}:
-        found = quoted(list(given)) if isinstance(given, Mapping) else quoted(given)
+        found = (", ".join(map(str, given)) or "none") if isinstance(given, Mapping) else quoted(given)
         raise ShapeError(f"{what} must be a mapping with an array for each of {', '.join(known)}, got {found}")
 
 
@@ -197,7 +199,8 @@ def _classes(y: Array, output_shape: Shape, dtype: np.dtype[Any], integer_target
             raise DataError(f"classes must be whole numbers, got {y[~whole][0]}")
         require_labels(y, classes, "sample", f"the network has {classes} outputs")
         labels = y.astype(np.int64)
-        return Targets(labels if integer_targets else np.eye(classes, dtype=dtype)[labels], labels)
+        given = labels if integer_targets else np.eye(classes, dtype=dtype)[labels]
+        return Targets(given, labels, per_step=bool(steps))
     if y.shape[1:] != output_shape:
         each = f"(n, {sizes(steps)})" if steps else "(n,)"
         raise ShapeError(
@@ -211,7 +214,7 @@ def _classes(y: Array, output_shape: Shape, dtype: np.dtype[Any], integer_target
             f"target {wrong[0][0]} is no distribution over the {classes} classes: its numbers must be 0 or more, and "
             "sum to 1"
         )
-    return Targets(y.astype(dtype), y.argmax(axis=-1))
+    return Targets(y.astype(dtype), y.argmax(axis=-1), per_step=bool(steps))
 
 
 def task_of(y: Array, output_shape: Shape, suited: Sequence[Task]) -> Task:

@@ -17,7 +17,7 @@ from chainrule.errors import ContractError, DataError, ShapeError
 from chainrule.network.targets import Targets
 from chainrule.registry.making import fresh
 from chainrule.registry.registry import registry
-from chainrule.words import quoted, sizes
+from chainrule.words import sizes
 
 
 def weighed(targets: Targets, weight: Any, mask: Any, input_shape: Any, output_shape: Any) -> Targets:
@@ -38,18 +38,25 @@ def weighed(targets: Targets, weight: Any, mask: Any, input_shape: Any, output_s
         _require_steps("weights", weight, n, _steps(output_shape)[:-1])
         wrong = np.argwhere(~(np.isfinite(weight) & (weight >= 0)))
         if len(wrong):
-            raise DataError(f"the weight of sample {wrong[0][0]} is {weight[tuple(wrong[0])]:g}: weights are 0 or more")
+            found = f"the weight of sample {wrong[0][0]} is {weight[tuple(wrong[0])]:g}"
+            raise DataError(f"{found}: weights are 0 or more, and finite")
     if mask is not None:
         mask = steps_that_count(mask, n, input_shape)
         outputs = _steps(output_shape)
-        of_outputs = mask.shape[1:] == outputs[: mask.ndim - 1] and len(outputs) >= mask.ndim
-        if of_outputs or mask.ndim == 1:
-            each = np.ones(n) if weight is None else weight
-            weight = mask * each.reshape(each.shape + (1,) * (mask.ndim - each.ndim))
+        of_outputs = len(outputs) >= mask.ndim and mask.shape == (n, *outputs[: mask.ndim - 1])
+        if mask.ndim == 1 or (of_outputs and targets.loss.shape[: mask.ndim] == mask.shape):
+            weight = mask.astype(np.float64) if weight is None else _both(weight, mask)
         steps = mask if mask.ndim > 1 else None
     if weight is not None and not weight.any():
         raise DataError("no sample counts: all weights are 0, or the mask leaves all out")
     return targets._replace(weight=weight, mask=steps)
+
+
+def _both(weight: Array, mask: Array) -> Array:
+    """The weight of what counts, of each step if one of them has it."""
+    axes = max(weight.ndim, mask.ndim)
+    product: Array = np.multiply(*(array.reshape(array.shape + (1,) * (axes - array.ndim)) for array in (weight, mask)))
+    return product
 
 
 def steps_that_count(mask: Any, n: int, input_shape: Any) -> Array:
@@ -59,8 +66,9 @@ def steps_that_count(mask: Any, n: int, input_shape: Any) -> Array:
         ShapeError, DataError: it is none.
     """
     given = real_numbers("the mask", mask)
-    if not np.isin(given, (0, 1)).all():
-        raise DataError("a mask holds true and false, 1 and 0")
+    wrong = given[~np.isin(given, (0, 1))]
+    if wrong.size:
+        raise DataError(f"a mask holds true and false, 1 and 0, got {wrong[0]}")
     _require_steps("the mask", given, n, _steps(input_shape))
     return given.astype(bool)
 
@@ -83,20 +91,14 @@ class Weighing:
         self._loss = loss
         self._writes_rows = type(loss).rows is not Loss.rows
         self._factors: Array | None = None
+        self._of_each = 1  # by what the loss of a row alone is to be multiplied, as far as that could be told
 
     def value(self, forward: Callable[[Any, Any], float], y: Any, target: Any, weight: Array | None) -> float:
         """What ``forward(y, target)`` gives, weighed."""
         self._factors = None
         if weight is None:
             return forward(y, target)
-        alone = None if self._writes_rows else _one_by_one(forward, y, target, weight.shape)
-        forward(y, target)
-        rows = self._loss.rows() if alone is None else alone
-        if rows.shape[: weight.ndim] != weight.shape:
-            raise ContractError(
-                f"the loss {registry().name_of(self._loss)} gives rows of shape {rows.shape}, which weights of shape "
-                f"{weight.shape} cannot weigh"
-            )
+        rows = self._rows(forward, y, target, weight.shape)
         total = float(weight.sum())
         self._factors = weight * (weight.size / total) if total else np.zeros_like(weight)
         counting = weight > 0  # what does not count may be anything, infinite too
@@ -115,28 +117,55 @@ class Weighing:
         gradient: Array = np.multiply(unweighed, factors, out=np.zeros_like(unweighed), where=factors > 0)
         return gradient
 
+    def _rows(self, forward: Callable[[Any, Any], float], y: Any, target: Any, shape: Shape) -> Array:
+        """The losses of which ``forward`` gives the mean, that went over all of them last."""
+        if self._writes_rows:
+            forward(y, target)
+            rows = self._loss.rows()
+            if rows.shape[: len(shape)] != shape:
+                raise self._cannot(f"gives rows of shape {rows.shape}, which weights of shape {shape} cannot weigh")
+            return rows
+        given: Shape = one_of(target).shape
+        if given[: len(shape)] != shape:
+            raise self._cannot(f"takes targets of shape {given}, which weights of shape {shape} cannot weigh")
+        alone = np.empty(shape)
+        for index in np.ndindex(shape):
+            one = tuple(slice(i, i + 1) for i in index)
+            alone[index] = forward(rows_of(y, one), rows_of(target, one))
+        whole, mean, size = float(forward(y, target)), float(alone.mean()), float(np.abs(alone).mean())
+        if math.isfinite(whole) and math.isfinite(size):
+            # A mean over the batch may be a sum over the steps of each sample.
+            fitting = [k for k in (1, math.prod(shape[1:])) if abs(whole - k * mean) <= 1e-4 * k * size]
+            if not fitting:
+                raise self._cannot("is no mean of what it is for each row alone, and does not say its rows()")
+            self._of_each = fitting[0]
+        return alone * self._of_each
 
-def _one_by_one(forward: Callable[[Any, Any], float], y: Any, target: Any, shape: Shape) -> Array:
-    """The loss of each row alone."""
-    rows = np.empty(shape)
-    for index in np.ndindex(shape):
-        one = tuple(slice(i, i + 1) for i in index)
-        rows[index] = forward(rows_of(y, one), rows_of(target, one))
-    return rows
+    def _cannot(self, why: str) -> ContractError:
+        return ContractError(f"the loss {registry().name_of(self._loss)} {why}: give no weights and no such mask")
 
 
 def tell(metric: Metric, prediction: Any, targets: Targets) -> None:
-    """Have a metric take in a batch; it is one of ``weighable``."""
+    """Have a metric take in a batch; it is one of ``weighable``. Of classes for each step, every step is a row; what
+    does not count is left out."""
     if isinstance(metric, OfOutput):
-        tell(metric.metric, prediction[metric.output], targets._replace(metric=targets.metric[metric.output]))
+        own = {"metric": targets.metric[metric.output], "per_step": targets.per_step[metric.output]}
+        tell(metric.metric, prediction[metric.output], targets._replace(**own))
         return
     target, weight = targets.metric, targets.weight
+    if targets.per_step:
+        if weight is not None:
+            weight = np.broadcast_to(weight.reshape(weight.shape + (1,) * (target.ndim - weight.ndim)), target.shape)
+            weight = weight.ravel()
+        prediction, target = prediction.reshape(-1, prediction.shape[-1]), target.ravel()
     if weight is None:
         metric.update(prediction, target)
         return
-    counts = targets.counts
-    if counts is not None:
+    counts = weight > 0
+    if weight.ndim > 1 or not counts.all():
         prediction, target, weight = prediction[counts], target[counts], weight[counts]
+    if not len(weight):
+        return
     if takes(metric.update, "weight"):
         metric.update(prediction, target, weight)  # type: ignore[call-arg]
     else:
@@ -145,8 +174,12 @@ def tell(metric: Metric, prediction: Any, targets: Targets) -> None:
 
 def weighable(metrics: Sequence[Metric], targets: Targets) -> list[Metric]:
     """The metrics, those that take no weights as means over their values for each sample alone, where such targets
-    have any."""
-    plain = targets.weight is None or (targets.counts is not None and bool(np.isin(targets.weight, (0, 1)).all()))
+    have any.
+
+    Raises:
+        ContractError: one that takes none gives an array.
+    """
+    plain = targets.weight is None or bool(np.isin(targets.weight, (0, 1)).all())
 
     def one(metric: Metric) -> Metric:
         if isinstance(metric, OfOutput):
@@ -179,6 +212,8 @@ class OneByOne(Metric):
 
     def __init__(self, metric: Metric) -> None:
         self.metric, self._alone = metric, fresh(metric)
+        if metric.array:
+            raise self._cannot("gives an array")
         self.reset()
 
     def reset(self) -> None:
@@ -187,7 +222,7 @@ class OneByOne(Metric):
 
     def update(self, prediction: Array, target: Array, weight: Array) -> None:  # type: ignore[override]
         self.metric.update(prediction, target)
-        for i, w in enumerate(weight.reshape(len(weight), -1).mean(axis=1).tolist()):
+        for i, w in enumerate(weight.tolist()):
             self._alone.reset()
             self._alone.update(prediction[i : i + 1], target[i : i + 1])
             value = float(self._alone.compute())
@@ -195,14 +230,11 @@ class OneByOne(Metric):
 
     def compute(self) -> float:
         weighed_sum, weight, plain_sum, count = self.sums
-        if not count or not weight:
+        if not count:
             return math.nan
-        whole = float(self.metric.compute())
-        if not math.isclose(plain_sum / count, whole, rel_tol=1e-5, abs_tol=1e-6):
-            raise ContractError(
-                f"the metric {quoted(name_of(self))} is no mean over samples, and takes no weights, which the data "
-                "has: let it take them, update(self, prediction, target, weight=None)"
-            )
+        whole, mean = float(self.metric.compute()), plain_sum / count
+        if math.isfinite(whole) and not math.isclose(mean, whole, rel_tol=1e-5, abs_tol=1e-6):
+            raise self._cannot("is no mean over samples")
         return weighed_sum / weight
 
     def state(self) -> dict[str, Any]:
@@ -211,3 +243,9 @@ class OneByOne(Metric):
     def load_state(self, state: Any) -> None:
         self.sums = list(state["sums"])
         self.metric.load_state(state["metric"])
+
+    def _cannot(self, why: str) -> ContractError:
+        return ContractError(
+            f"the metric {name_of(self)} {why}, and takes no weights, which the data has: let it take them, "
+            "update(self, prediction, target, weight=None)"
+        )

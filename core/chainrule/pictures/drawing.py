@@ -58,7 +58,7 @@ def figures(
     named: dict[str, Callable[[], Figure]] = {}
     if any(len(values) for values in history.values()):
         named["curves"] = partial(curves, history, title)
-    if isinstance(shape, Mapping) or isinstance(data.task, Mapping):
+    if isinstance(shape, Mapping) or isinstance(data.task, Mapping) or not data.at_hand:
         return named
     a_class = not regression and data.train.y.ndim == 1  # not one for each of several steps
     if a_class and (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))):

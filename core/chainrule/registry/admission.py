@@ -32,7 +32,7 @@ def check_class(cls: type[Component]) -> None:
         else:
             reason = f"has a field {name}, which every {cls.kind} has as something else: rename it"
         raise PluginError(f"{who} {reason}")
-    if issubclass(cls, Optimizer) and "lr" not in names:
+    if issubclass(cls, Optimizer) and "lr" not in names and not isinstance(getattr(cls, "lr", None), property):
         raise PluginError(f"{who} has no field lr, the learning rate: add lr: float = 0.01")
     try:
         fields_of(cls)

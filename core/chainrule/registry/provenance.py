@@ -73,7 +73,8 @@ def with_inner(components: Iterable[Component]) -> Iterator[Component]:
         fields: tuple[Field, ...] = fields_of(type(component)) if is_dataclass(component) else ()
         for field in fields:
             if field.kind is not None:
-                yield from with_inner(_made(field.kind, getattr(component, field.name)))
+                given = getattr(component, field.name)
+                yield from with_inner(_made(field.kind, [*given.values()] if field.nested == "names" else given))
 
 
 def _made(kind: str, given: Any) -> Iterator[Component]:

@@ -43,9 +43,8 @@ class Standing(NamedTuple):
 
 def remarks_on(trainer: Trainer, data: Data, metrics: Mapping[str, float]) -> list[str]:
     """A sentence each; what the dataset has to say comes first. ``metrics``: as ``final_metrics`` gives them."""
-    comparable = (
-        trainer.network.loss.target_shape(()) is None
-    )  # else the output answers something else than the targets
+    # Else the output is no answer like the targets, or these are not at hand.
+    comparable = trainer.network.loss.target_shape(()) is None and data.at_hand
     parts = [part for part in ("validation", "test") if part in data.splits and comparable]
     standings = [standing_of(trainer, data, metrics, part) for part in parts]
     known = [standing for standing in standings if standing is not None]
@@ -68,7 +67,7 @@ def remarks_on(trainer: Trainer, data: Data, metrics: Mapping[str, float]) -> li
 def _few(data: Data) -> Iterator[str]:
     """Where figures rest on few samples; of a dataset that holds none back, they say what they shall."""
     few = {name: split.rows for name, split in data.splits.items() if name != "train" and split.rows < FEW}
-    few = {name: rows for name, rows in few.items() if not _same(data.splits[name].x, data.train.x)}
+    few = {name: rows for name, rows in few.items() if not (data.at_hand and _same(data.splits[name].x, data.train.x))}
     if few:
         held_out = " and ".join(f"{name} has {rows} row{'s' * (rows > 1)}" for name, rows in few.items())
         yield f"{held_out}: figures of so few say little, and would be others with another split (dataset.seed)"

@@ -14,7 +14,6 @@ import numpy as np
 
 from chainrule.contract.arguments import require_count
 from chainrule.contract.data import Data
-from chainrule.contract.named import rows_of
 from chainrule.errors import FieldError
 from chainrule.network.network import Network
 from chainrule.process.threads import blas_limit, blas_threads, cores
@@ -62,7 +61,7 @@ def chosen_threads(named: int | None, network: Network, data: Data, batch_size: 
 
     try:
         twin = network.copy()
-        x, targets = twin.pair(*(rows_of(part, slice(batch_size)) for part in data.train))
+        x, targets = twin.pair_of(data.train.first(batch_size), "train")
         with np.errstate(all="ignore"):
             chosen, seconds = first, _seconds(step, first)
             for number in more if seconds >= LARGE_SECONDS else ():

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from chainrule.contract.arrays import Shape, Task
-from chainrule.contract.kinds import Component, Loss
+from chainrule.contract.arrays import Array, Shape, Task
+from chainrule.contract.kinds import Component, Layer, Loss
 from chainrule.errors import ChainruleError
 from chainrule.network.network import Network
 from chainrule.registry.making import make, spec_of
@@ -34,6 +34,18 @@ def network_of(subject: Subject, shape: Shape, task: Task, loss: str, units: int
     return Network(layers, shape, loss, dtype="float64", task=task)
 
 
+def batch_for(network: Network, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Inputs as the first layer takes them, and targets for the network's task: for each step where it gives steps."""
+    first = network.layers[0]
+    whole = first.input_range if isinstance(first, Layer) and first.input_dtype is not None else None
+    shape = (BATCH, *network.input_shape)
+    x = rng.normal(size=shape) if whole is None else rng.choice(np.asarray(whole), size=shape)
+    *steps, units = network.output_shape
+    if network.task == "multiclass":
+        return x, np.resize(np.arange(CLASSES), (BATCH, *steps))
+    return x, np.resize([0, 1], (BATCH, *steps, units))
+
+
 @check("model", first=True)
 def check_builds(subject: Subject) -> None:
     """Its layers make a network that ends in the units and the activation that the loss asks for."""
@@ -50,9 +62,9 @@ def check_builds(subject: Subject) -> None:
                 ) from None
             last = registry().name_of(cast(Component, network.layers[-1]))
             expect(
-                network.output_shape == (units,) and last == activation,
+                network.output_shape[-1:] == (units,) and last == activation,
                 f"{asked}, the network ends in shape {network.output_shape} and {last}",
-                "end the list in a layer with these units and this activation",
+                "end the list in a layer with these units, of each step where it gives steps, and this activation",
             )
 
 
@@ -62,13 +74,7 @@ def check_trains(subject: Subject) -> None:
     for shape in subject.input_shapes:
         for task, loss, units, activation in endings():
             network = network_of(subject, shape, task, loss, units, activation)
-            x = subject.rng().normal(size=(BATCH, *shape))
-            y = (
-                np.arange(BATCH) % CLASSES
-                if task == "multiclass"
-                else (np.arange(BATCH * units) % 2).reshape(-1, units)
-            )
-            value, grad = network.loss_and_gradient(x, y)
+            value, grad = network.loss_and_gradient(*batch_for(network, subject.rng()))
             expect(
                 bool(np.isfinite(value) and np.isfinite(grad).all()),
                 f"a step of a {task} task gives loss {value:.6g}, and a gradient that is not finite",

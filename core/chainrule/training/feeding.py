@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from chainrule.contract.arrays import Array, batches, stream
-from chainrule.contract.named import each
+from chainrule.contract.named import each, one_of, rows_of
+from chainrule.contract.split import Split, Stream
 from chainrule.contract.training import Training
 from chainrule.errors import ContractError
+from chainrule.network.measuring import in_batches
+from chainrule.network.network import Network
 from chainrule.network.targets import Targets
 from chainrule.training.listeners import Listeners
 
@@ -37,20 +39,65 @@ def order_of(order: Array, trainer: Training, listeners: Listeners, seed: int) -
     return order
 
 
-def batches_in(
-    order: Array, batch_size: int, x: Any, targets: Targets, first: int
-) -> Iterator[tuple[int, tuple[Any, Targets]]]:
-    """The batches of an epoch with their positions, from the first one on; inputs are valid until the next one."""
-    n = len(order)
-    kept = each(lambda array: np.empty((min(batch_size, n), *array.shape[1:]), array.dtype), x)
+class Held:
+    """Samples that are at hand, as the network takes them."""
 
-    def gathered(array: Array, out: Array) -> Array:
-        # mode="clip" lets NumPy write straight into the kept array; the indices are in range.
-        return np.take(array, chosen, axis=0, out=out[: len(chosen)], mode="clip")
+    def __init__(self, x: Any, targets: Targets) -> None:
+        self.x, self.targets = x, targets
+        self.rows = len(one_of(x))
 
-    for index, rows in islice(enumerate(batches(n, batch_size)), first, None):
-        chosen = order[rows]
-        yield index, (each(gathered, x, kept), targets.rows(chosen))
+    def first(self, size: int) -> tuple[Any, Targets]:
+        """The first batch."""
+        return rows_of(self.x, slice(size)), self.targets.rows(slice(size))
+
+    def measured_by(self) -> Iterator[tuple[Any, Targets]]:
+        """All of them in order, for measuring."""
+        return in_batches(self.x, self.targets)
+
+    def batches(self, order: Array, batch_size: int) -> Iterator[tuple[Any, Targets]]:
+        """The batches of an epoch; inputs are valid until the next one."""
+        kept = each(lambda array: np.empty((min(batch_size, self.rows), *array.shape[1:]), array.dtype), self.x)
+
+        def gathered(array: Array, out: Array) -> Array:
+            # mode="clip" lets NumPy write straight into the kept array; the indices are in range.
+            return np.take(array, chosen, axis=0, out=out[: len(chosen)], mode="clip")
+
+        for rows in batches(self.rows, batch_size):
+            chosen = order[rows]
+            yield each(gathered, self.x, kept), self.targets.rows(chosen)
+
+
+class Streamed:
+    """Samples of a stream, each batch as the network takes it."""
+
+    def __init__(self, network: Network, stream: Stream, which: str) -> None:
+        self._network, self._stream, self._which = network, stream, which
+        self.rows = stream.rows
+        self.targets = self.first(1)[1]
+
+    def first(self, size: int) -> tuple[Any, Targets]:
+        """The first batch, as it lies."""
+        return self._network.pair_of(self._stream.first(size), self._which)
+
+    def measured_by(self) -> Iterator[tuple[Any, Targets]]:
+        """All of them in order, for measuring."""
+        return self.read(256, None)
+
+    def read(self, batch_size: int, rng: np.random.Generator | None) -> Iterator[tuple[Any, Targets]]:
+        """The batches of an epoch."""
+        for batch in self._stream.epoch(batch_size, rng):
+            yield self._network.pair_of(batch, self._which)
+
+
+def feed_of(network: Network, given: Any, which: str) -> Held | Streamed:
+    """What a training is given, as the network takes it.
+
+    Raises:
+        ConfigError, DataError: it does not fit the network.
+    """
+    if isinstance(given, Stream):
+        return Streamed(network, given, which)
+    return Held(*network.pair_of(Split.of(which, given), which))
 
 
 def changed(batch: tuple[Any, Targets], trainer: Training, listeners: Listeners, seed: int) -> tuple[Any, Targets]:

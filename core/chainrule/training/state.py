@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.contract.arguments import require_path
 from chainrule.contract.kinds import Component, Optimizer, Regularizer, Schedule
+from chainrule.contract.named import items
 from chainrule.contract.parameters import Snapshot
 from chainrule.errors import DataError
 from chainrule.network.network import Network
@@ -165,8 +166,10 @@ class Resumable:
             require_like(state[name], own[name], name)
         require_columns(state["history"], state["epochs"][0])
         require_like(state["metrics"], dict.fromkeys(state["metrics"], 0.0), "metrics")
-        if not all(isinstance(state[name], (str, type(None))) for name in ("task", "stop_reason")):
-            raise ValueError("task and stop_reason are words")
+        if not isinstance(state["stop_reason"], (str, type(None))):
+            raise ValueError("stop_reason is a word")
+        if not all(isinstance(task, (str, type(None))) for _, task in items(state["task"])):
+            raise ValueError("task is a word, or one for each output")
 
     def _built(self) -> dict[str, Any]:
         """What has to be the same for a state to be taken over, as plain values."""

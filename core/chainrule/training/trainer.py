@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,7 @@ import numpy as np
 from chainrule.contract.arguments import require_count, require_list
 from chainrule.contract.arrays import stream
 from chainrule.contract.kinds import Component, Metric, Optimizer, Regularizer, Schedule
-from chainrule.contract.named import one_of, rows_of
-from chainrule.contract.split import Split
+from chainrule.contract.split import Split, Stream
 from chainrule.errors import FieldError, within
 from chainrule.network.measuring import inner, measured, metrics_for, renewed
 from chainrule.network.network import Network
@@ -27,7 +27,7 @@ from chainrule.network.weighing import weighable
 from chainrule.registry.making import make, own
 from chainrule.training.again import Again
 from chainrule.training.epoch import RunningEpoch
-from chainrule.training.feeding import batches_in, changed, order_of
+from chainrule.training.feeding import Held, Streamed, changed, feed_of, order_of
 from chainrule.training.history import History
 from chainrule.training.learning_rate import LearningRate
 from chainrule.training.listeners import Listeners
@@ -134,7 +134,7 @@ class Trainer(Resumable, Logs, Steps):
 
         Args:
             train: a pair ``(x, y)``, as ``Network.loss_and_gradient`` takes them, of all samples; or a ``Split``, whose
-                weights and mask count.
+                weights and mask count, or a ``Stream``, whose order is its own.
             epochs: 1 or more.
             validation: the same, measured after each epoch.
             callbacks: such as ``["progress"]``; without any it is silent.
@@ -150,23 +150,21 @@ class Trainer(Resumable, Logs, Steps):
         Raises:
             ConfigError, DataError: what was given does not fit the network.
         """
-        samples = Split.of("train", train)
+        given = train if isinstance(train, Stream) else Split.of("train", train)
         if self._resumed is None:
             self._position = Position()
         begun_epoch, begun_step = self._position.begun or (self.epoch, self.step)  # of a call that was cut, its own
         ending = begun_epoch + require_count("epochs", epochs)
         self._position.require_epochs(epochs, self.history.epochs)
         planned = ending if total_epochs is None else require_count("total_epochs", total_epochs, least=ending)
-        x, targets = self.network.pair_of(samples, "train")
-        held_out = None
-        if validation is not None:
-            held_out = self.network.pair_of(Split.of("validation", validation), "validation")
-        rows = len(one_of(x))
+        feed = feed_of(self.network, given, "train")
+        held_out = feed_of(self.network, validation, "validation") if validation is not None else None
+        rows = feed.rows
         self._position.require_rows(rows)
         require_list("callbacks", callbacks)
         self._listeners = Listeners([make("callback", callback) for callback in callbacks])
-        followed = [metric for metric in self.all_metrics() if not metric.array]
-        self._running = RunningEpoch(weighable(followed, targets))
+        weighed = zip(self.all_metrics(), weighable(self.all_metrics(), feed.targets))
+        self._running = RunningEpoch([told for metric, told in weighed if not metric.array])
         self._updates.arrange()
         self.steps_per_epoch = math.ceil(rows / self.batch_size)
         self.total_steps = begun_step + (planned - begun_epoch) * self.steps_per_epoch
@@ -179,12 +177,11 @@ class Trainer(Resumable, Logs, Steps):
                 self.rest.ends()
                 with self._taken_up():
                     self._listeners.tell("on_train_start", self)
-                    first = slice(self.batch_size)
-                    rehearse(self.network, rows_of(x, first), targets.rows(first))
+                    rehearse(self.network, *feed.first(self.batch_size))
                 self._position.begun, self._position.rows = (begun_epoch, begun_step), rows
                 self.rest.begins()
                 while self._position.next_batch is not None or (self.epoch < ending and self.stop_reason is None):
-                    self._run_epoch(x, targets, held_out)
+                    self._run_epoch(feed, held_out)
                 self.rest.ends()
                 self._listeners.tell("on_train_end", self)
                 self._position = Position()
@@ -199,7 +196,7 @@ class Trainer(Resumable, Logs, Steps):
             raise
         return self.history
 
-    def _run_epoch(self, x: Any, targets: Targets, held_out: tuple[Any, Targets] | None) -> None:
+    def _run_epoch(self, feed: Held | Streamed, held_out: Held | Streamed | None) -> None:
         position = self._position
         self.epoch += 1
         self._in_epoch = True
@@ -208,10 +205,7 @@ class Trainer(Resumable, Logs, Steps):
             self._running = RunningEpoch(self._running.metrics)
             self._listeners.tell("on_epoch_start", self)
             position.enter(self._rng.bit_generator.state)
-        n = len(one_of(x))
-        order = self._rng.permutation(n) if self.shuffle else np.arange(n)
-        order = order_of(order, self, self._listeners, self.seed)
-        for index, batch in batches_in(order, self.batch_size, x, targets, first=position.next_batch or 0):
+        for index, batch in islice(enumerate(self._batches(feed)), position.next_batch or 0, None):
             if index and self.stop_reason is not None:
                 break
             self.batch_index = index
@@ -225,9 +219,8 @@ class Trainer(Resumable, Logs, Steps):
         if self.regularizer is not None:
             self.metrics["train/penalty"] = float(self.regularizer.penalty(self._weights))
         if held_out is not None:
-            held = measured(
-                self.network, *held_out, [renewed(metric) for metric in self.all_metrics() if not metric.array]
-            )
+            followed = [renewed(metric) for metric in self.all_metrics() if not metric.array]
+            held = measured(self.network, held_out.measured_by(), held_out.targets, followed)
             self.metrics |= {f"validation/{name}": value for name, value in held.items()}
         self.metrics |= {
             "learning_rate": self.learning_rate,
@@ -245,13 +238,22 @@ class Trainer(Resumable, Logs, Steps):
     def evaluate(self, x: Any, y: Any, weight: Any = None, mask: Any = None) -> dict[str, Any]:
         """The loss and every metric, those that give an array too, over all of ``(x, y)``, by name; ``weight`` and
         ``mask`` as ``Split`` has them."""
-        inputs, targets = self.network.pair(x, y, weight=weight, mask=mask)
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # as in fit
-            return measured(self.network, inputs, targets, [renewed(metric) for metric in self.all_metrics()])
+        return self.evaluate_split(Split(x, y, weight, mask))
 
-    def evaluate_split(self, split: Split) -> dict[str, Any]:
-        """``evaluate`` of a split, with what its samples weigh."""
-        return self.evaluate(*split, split.weight, split.mask)
+    def evaluate_split(self, split: Split | Stream) -> dict[str, Any]:
+        """``evaluate`` of a split, with what its samples weigh, or of a stream."""
+        feed = feed_of(self.network, split, "given")
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # as in fit
+            metrics = [renewed(metric) for metric in self.all_metrics()]
+            return measured(self.network, feed.measured_by(), feed.targets, metrics)
+
+    def _batches(self, feed: Held | Streamed) -> Iterator[tuple[Any, Targets]]:
+        """Those of the epoch that begins, in its order."""
+        if isinstance(feed, Streamed):
+            rng = stream(self.seed, "shuffle", self.epoch) if self.shuffle else None
+            return feed.read(self.batch_size, rng)
+        order = self._rng.permutation(feed.rows) if self.shuffle else np.arange(feed.rows)
+        return feed.batches(order_of(order, self, self._listeners, self.seed), self.batch_size)
 
     def running(self) -> dict[str, float]:
         """The loss and metrics of the running epoch, as far as it has come: NaN before its first batch."""

@@ -16,7 +16,6 @@ import numpy as np
 from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Optimizer
 from chainrule.contract.parameters import Parameter, Parameters
-from chainrule.contract.signatures import takes
 from chainrule.errors import ConfigError
 from chainrule.training.groups import Setting, checked_groups, settings_of
 
@@ -103,8 +102,7 @@ class Updates:
     def _parameter(self, p: Parameter, setting: Setting) -> Block:
         slots = {name: slot[p.offset : p.offset + p.size].reshape(p.shape) for name, slot in self.slots.items()}
         told = {"name": p.name, "shape": p.shape, "decay": p.decay}
-        asked = {name: value for name, value in told.items() if takes(self.optimizer.update, name)}
-        return Block(p.value, p.grad, slots, setting.rate, asked)
+        return Block(p.value, p.grad, slots, setting.rate, self.optimizer.asks_for(told))
 
     def _vector(self, settings: Sequence[tuple[Parameter, Setting]]) -> Block:
         if any(setting.rate != 1 for _, setting in settings):
@@ -112,7 +110,7 @@ class Updates:
                 f"{type(self.optimizer).__name__} moves all parameters as one vector, at one rate: give groups no lr",
                 key="groups",
             )
-        asked = {"evaluate": self._evaluate} if takes(self.optimizer.update, "evaluate") else {}
+        asked = self.optimizer.asks_for({"evaluate": self._evaluate})
         return Block(self._parameters.theta, self._parameters.grad, self.slots, 1.0, asked)
 
     def _flush_subnormals(self) -> None:

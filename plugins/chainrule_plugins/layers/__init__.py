@@ -12,6 +12,7 @@ from chainrule_plugins.layers.embedding import Embedding, PositionalEncoding
 from chainrule_plugins.layers.flatten import Flatten
 from chainrule_plugins.layers.gated import GRU, LSTM
 from chainrule_plugins.layers.maxout import Maxout
+from chainrule_plugins.layers.named import Heads, Join
 from chainrule_plugins.layers.nesting import Branches, Residual
 from chainrule_plugins.layers.noise import GaussianNoise
 from chainrule_plugins.layers.normalization import BatchNorm, LayerNorm
@@ -41,6 +42,8 @@ __all__ = [
     "GaussianNoise",
     "GlobalAveragePool2d",
     "GroupNorm",
+    "Heads",
+    "Join",
     "LayerNorm",
     "MaxPool2d",
     "Maxout",
@@ -65,7 +68,7 @@ def register_components(registry: Any) -> None:
         Dropout, GaussianNoise,
         Conv1d, Conv2d, DepthwiseConv2d, Conv2dTranspose,
         MaxPool2d, AveragePool2d, GlobalAveragePool2d, Upsample2d, ZeroPad2d,
-        Residual, Branches,
+        Residual, Branches, Join, Heads,
         BatchNorm, LayerNorm, RMSNorm, GroupNorm,
         Embedding, PositionalEncoding, SelfAttention, DensePerStep, MeanOverSteps,
     ):  # fmt: skip

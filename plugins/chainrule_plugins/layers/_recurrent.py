@@ -47,6 +47,13 @@ class Recurrent(Layer):
     def prepare(self, steps: int, batch: int) -> None:
         """Make room for what ``step`` keeps for ``step_back``."""
 
+    @property
+    def checks_not_applicable(self) -> Mapping[str, str]:
+        if self.truncate is None:
+            return {}
+        checks = ("gradient_of_input", "gradient_of_parameters", "gradient_at_inference", "gradient_elsewhere")
+        return dict.fromkeys(checks, "a truncated gradient is on purpose not that of what forward computes")
+
     def step(self, t: int, z: Array, U: Array) -> None:
         """Write each state after step t. ``z``: (gates, batch, units), what x and b give; ``U``: each gate's U."""
         raise NotImplementedError

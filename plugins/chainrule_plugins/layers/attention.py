@@ -33,7 +33,7 @@ class SelfAttention(Layer):
         $do = dy \, W_o^T$
         $dv_j = \sum_i a_{i,j} \, do_i$
         $da_{i,j} = do_i \, v_j^T$
-        $ds_{i,j} = a_{i,j} (da_{i,j} - \sum_l a_{i,l} \, da_{i,l}) = a_{i,j} (da_{i,j} - do_i \, o_i^T)$
+        $ds_{i,j} = a_{i,j} (da_{i,j} - \sum_l a_{i,l} \, da_{i,l})$
         $dq_i = \sum_j ds_{i,j} \, k_j / \sqrt{units}$, for q before it was divided
         $dk_j = \sum_i ds_{i,j} \, q_i$
         $dW_q = x^T \, dq$, and $dW_k, dW_v$ likewise
@@ -64,8 +64,7 @@ class SelfAttention(Layer):
 
     Reference:
         Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez, Kaiser, Polosukhin (2017), "Attention Is All You Need", NIPS,
-        sections 3.2.1 to 3.2.3, equation 1; the second form of ds: Dao, Fu, Ermon, Rudra, Ré (2022), "FlashAttention",
-        NeurIPS, appendix B.2.
+        sections 3.2.1 to 3.2.3, equation 1.
 
     Example:
         >>> import chainrule as cr
@@ -133,6 +132,11 @@ class SelfAttention(Layer):
         for part, b in zip(rows[::2], self.b):
             part += b.value
         rows[0] /= math.sqrt(self.size)
+        # What all keys have in common is taken away by the softmax; without it, more digits are left for the rest.
+        keys = rows[1].reshape(batch, steps, -1)
+        counts = np.ones((1, steps, 1), x.dtype) if mask is None else mask[:, :, None].astype(x.dtype)
+        self.share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        keys -= np.matmul(self.share.swapaxes(1, 2), keys)
         self.q, self.k, self.v = self._by_head(rows, batch)
         a = self.work("a", (batch, self.heads, steps, steps), x.dtype)
         self.a = np.matmul(self.q, self.k.swapaxes(-1, -2), out=a)
@@ -166,17 +170,18 @@ class SelfAttention(Layer):
         if self.b_o is not None:
             feature_sums(dy, out=self.b_o.grad)
         d_o = np.dot(dy, self.W_o.value.T, out=self.work("d_o", self.o.shape, dy.dtype))
-        along = self._by_head(d_o * self.o, batch).sum(axis=-1, keepdims=True)
         d_o = self._by_head(d_o, batch)
         self.dqkv = self.work("dqkv", (3, *self.o.shape), dy.dtype)
         dq, dk, dv = self._by_head(self.dqkv, batch)
         np.matmul(self.a.swapaxes(-1, -2), d_o, out=dv)
         ds = np.matmul(d_o, self.v.swapaxes(-1, -2), out=self.work("ds", self.a.shape, dy.dtype))
-        ds -= along
+        ds -= np.einsum("bhij,bhij->bhi", self.a, ds)[..., None]
         ds *= self.a
         np.matmul(ds, self.k, out=dq)
         np.matmul(ds.swapaxes(-1, -2), self.q, out=dk)
         self.dqkv[0] /= math.sqrt(self.size)
+        d_keys = self.dqkv[1].reshape(batch, -1, self.dqkv.shape[-1])
+        d_keys -= self.share * d_keys.sum(axis=1, keepdims=True)
         for rows, W in zip(self.dqkv, self.W):
             np.dot(self.x.T, rows, out=W.grad)
         for rows, b in zip(self.dqkv[::2], self.b):

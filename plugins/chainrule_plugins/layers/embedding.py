@@ -112,7 +112,7 @@ class PositionalEncoding(Layer):
     Args:
         learned: whether the vectors of the places are learned; default false. If so, a network can be given no longer
             sequences than those that it was built for.
-        initializer: what P holds at first, if learned; any initializer, default "normal". Weight decay spares it.
+        initializer: what P holds at first, if learned; any initializer, default "normal". Weight decay spares P.
 
     Raises:
         ShapeError: the input is not a sequence of vectors.

@@ -16,7 +16,8 @@ from chainrule_plugins.layers._references import reference_of
 class Residual(Layer):
     r"""Adds to its input what a list of layers makes of it, so that these need only learn what is to change.
 
-    However many of them follow one another, gradients reach the first one: each hands dy on as it is, too.
+    However many of them follow one another, gradients reach the first one: each hands dy on as it is, too. A mask goes
+    to all layers within.
 
     Forward:
         $y = f(x) + s(x)$, f being the layers, and s the shortcut, or without one $s(x) = x$
@@ -93,6 +94,8 @@ class Residual(Layer):
 @dataclass
 class Branches(Layer):
     r"""Several lists of layers side by side: each is given x, and what they give is put together.
+
+    A mask goes to all layers within; where each list begins with a layer that takes whole numbers, so do the branches.
 
     Forward:
         $y = f_1(x) + f_2(x) + ...$ for "sum"

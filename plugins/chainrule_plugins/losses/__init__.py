@@ -7,9 +7,11 @@ from chainrule_plugins.losses.cross_entropy import BinaryCrossEntropy, Categoric
 from chainrule_plugins.losses.distance import HalfSquaredError, Huber, MeanAbsoluteError, MeanSquaredError
 from chainrule_plugins.losses.divergence import KLDivergence
 from chainrule_plugins.losses.margin import Hinge
+from chainrule_plugins.losses.several import ByOutput
 
 __all__ = [
     "BinaryCrossEntropy",
+    "ByOutput",
     "CategoricalCrossEntropy",
     "HalfSquaredError",
     "Hinge",
@@ -22,7 +24,7 @@ __all__ = [
 
 @hookimpl
 def register_components(registry: Any) -> None:
-    for cls in (HalfSquaredError, Huber, BinaryCrossEntropy, CategoricalCrossEntropy, KLDivergence, Hinge):
+    for cls in (HalfSquaredError, Huber, BinaryCrossEntropy, CategoricalCrossEntropy, KLDivergence, Hinge, ByOutput):
         registry.add(cls)
     registry.add(MeanSquaredError, name="mse")
     registry.add(MeanAbsoluteError, name="mae")

@@ -26,7 +26,8 @@ ENTRIES = [pytest.param(entry, id=f"{entry.kind}.{entry.name}") for entry in cr.
 
 
 def example_of(entry: cr.Entry) -> cr.Component:
-    """A component of this entry: from its defaults, and something fitting for each field that has none."""
+    """A component of this entry: from its defaults; for each field that has none, from its first example, or something
+    fitting."""
 
     def sample(field: Any) -> Any:
         if field.kind is not None:
@@ -34,7 +35,8 @@ def example_of(entry: cr.Entry) -> cr.Component:
         text = "str" in type_name(field.annotation)
         return "a.txt" if text else fit(field.annotation, 3)
 
-    needed = {field.name: sample(field) for field in entry.fields if field.required}
+    example = next(iter(entry.cls.check_examples), {})
+    needed = {field.name: example.get(field.name) or sample(field) for field in entry.fields if field.required}
     component: cr.Component = cr.make(entry.kind, entry.name, **needed)
     return component
 
@@ -59,7 +61,7 @@ def test_make_leaves_the_mapping_alone() -> None:
     ("kind", "given", "fields", "error", "message"),
     [
         ("layre", "dense", {}, cr.UnknownName, 'there is no kind of component "layre". Did you mean "layer"? Known: '),
-        ("layer", "dens", {}, cr.UnknownName, 'there is no layer "dens". Did you mean "dense"? Known: '),
+        ("layer", "dens", {}, cr.UnknownName, 'there is no layer "dens". Did you mean "dense"?'),
         ("optimizer", "admm", {}, cr.UnknownName, 'there is no optimizer "admm". Did you mean "adam"? Known: '),
         ("layer", "dropout", {"p": 1}, cr.UnknownName, 'p: layer dropout has no field "p". Known: rate.'),
         ("layer", {"name": "dropout", "rate": 1}, {}, cr.FieldError, "rate: got 1.0, must be at least 0 and less than"),

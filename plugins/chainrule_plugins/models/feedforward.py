@@ -1,12 +1,13 @@
-"""The built-in architectures."""
+"""Networks for single inputs: layers one after another."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from chainrule import Activation, Initializer, Layer, Model, Shape, hookimpl, make, spec_of, within
+from chainrule import Activation, Initializer, Layer, Model, Shape, make, spec_of, within
+from chainrule_plugins.models._parts import anew
 
 
 @dataclass
@@ -58,20 +59,15 @@ class MLP(Model):
     def build(self, input_shape: Shape, units: int, activation: str) -> list[Any]:
         layers: list[Any] = [] if len(input_shape) == 1 else ["flatten"]
         for size in self.hidden:
-            layers.append(self._dense("initializer", units=size, activation=self._own("activation", "activation")))
+            layers.append(self._dense("initializer", units=size, activation=anew(self, "activation")))
             if self.dropout > 0:
                 layers.append({"name": "dropout", "rate": self.dropout})
         return [*layers, self._dense("output_initializer", units=units, activation=activation)]
 
     def _dense(self, initializer: str, **fields: Any) -> Any:
         """A dense layer whose weights start as the field of that name says."""
-        W, b = self._own("initializer", initializer), self._own("initializer", "bias_initializer")
+        W, b = anew(self, initializer, "initializer"), anew(self, "bias_initializer", "initializer")
         return make("layer", "dense", initializer=W, bias_initializer=b, **fields)
-
-    def _own(self, kind: str, field: str) -> Any:
-        """What the field holds, made anew: one that was given as an instance would otherwise stand in every layer."""
-        with within(field):
-            return replace(make(kind, getattr(self, field)))
 
 
 @dataclass
@@ -118,9 +114,3 @@ class Sequential(Model):
         applied = spec.get("activation")
         applied = applied.get("name") if isinstance(applied, Mapping) else applied
         return (spec["name"], spec.get("units"), applied) == ("dense", units, activation)
-
-
-@hookimpl
-def register_components(registry: Any) -> None:
-    for cls in (MLP, Sequential):
-        registry.add(cls)
