@@ -113,7 +113,8 @@ class Data:
             split = Split.of(name, split)
             object.__setattr__(self, name, split)
             for array in split.arrays:
-                if not (isinstance(array, np.ndarray) and array.dtype.kind in "iuf" and array.ndim):
+                kinds = "biuf" if array is split.mask else "iuf"
+                if not (isinstance(array, np.ndarray) and array.dtype.kind in kinds and array.ndim):
                     given = getattr(array, "dtype", type(array).__name__)
                     raise DataError(f"the {name} data must be arrays of real numbers, got {given}")
             for array in split.arrays[1:]:

@@ -56,9 +56,9 @@ class Component:
 
     @property
     def check_input_shapes(self) -> Sequence[Any]:
-        """The shapes of a sample to check a layer or a model with, where it does not take ``(4,)``. A class attribute,
-        ``check_input_shapes = ((8, 8, 3),)``, or a property where they depend on fields. Of several inputs by name, a
-        mapping of shapes each."""
+        """The shapes of a sample to check a layer, a model or a callback with, where it does not take ``(4,)``. A class
+        attribute, ``check_input_shapes = ((8, 8, 3),)``, or a property where they depend on fields. Of several inputs
+        by name, a mapping of shapes each."""
         return ()
 
     @property
@@ -521,7 +521,7 @@ class Callback(Component):
     What it may touch of that is all in ``Training``: ``network`` and ``optimizer``; ``epoch``, ``epochs``, ``step``,
     ``total_steps``, ``steps_per_epoch``; ``batch``, ``batch_index``, ``batch_size``, ``batch_loss``; ``metrics``,
     ``history``, ``running()``; ``learning_rate``, which may be set; ``stop(reason)`` and ``stop_reason``;
-    ``log(name, value)`` and ``figure(name, figure)``.
+    ``log(name, value)``, ``figure(name, figure)`` and ``text(name, text)``; ``token_names``.
 
     Attributes:
         logs: the names that it gives to ``trainer.log``, or patterns of them: ``("gradient/norm", "share/*")``. At the
@@ -529,6 +529,8 @@ class Callback(Component):
             in whatever order they were given.
         display: true where all that it does is to show something. Left out where many runs share one screen, as in a
             sweep.
+        check_tokens: of one that is for networks over tokens, how many of these there are in the training that the
+            conformance kit checks it in; ``check_input_shapes`` says the shape of a sample.
         ends_open_training: true where it ends a training that no longer improves. One whose fields all have defaults
             is added to a run of which neither such a callback nor the number of epochs is named.
     """
@@ -536,6 +538,7 @@ class Callback(Component):
     kind = "callback"
 
     display: ClassVar[bool] = False
+    check_tokens: ClassVar[int] = 0
     ends_open_training: ClassVar[bool] = False
 
     @property

@@ -16,6 +16,14 @@ class TrainedNetwork(Protocol):
     """A network, while it is trained. ``Network`` is one, and has more."""
 
     @property
+    def input_shape(self) -> Any:
+        """Of one sample; of several inputs the shape of each, by name."""
+
+    @property
+    def output_shape(self) -> Any:
+        """The same of what it gives."""
+
+    @property
     def parameters(self) -> Parameters:
         """All trained numbers, ``theta``, and their gradients, ``grad``, which both may be written to; iterating gives
         each by name."""
@@ -144,6 +152,18 @@ class Training(Protocol):
         Raises:
             ContractError: the name is none of a file.
         """
+
+    def text(self, name: str, text: str) -> None:
+        """Have a text among those of the run, ``texts/<name>.txt`` in its folder and in MLflow. The last one of a name
+        stands.
+
+        Raises:
+            ContractError: the name is none of a file; or it is no text.
+        """
+
+    @property
+    def token_names(self) -> Sequence[str]:
+        """What each whole number of the inputs stands for, as the dataset says it; empty where that is not known."""
 
     @property
     def stop_reason(self) -> str | None:

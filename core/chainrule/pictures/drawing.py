@@ -22,6 +22,7 @@ from chainrule.pictures.confusion import confusion_matrix
 from chainrule.pictures.curves import Epochs, curves
 from chainrule.pictures.page import save
 from chainrule.pictures.predictions import predictions
+from chainrule.pictures.reconstructions import are_of_images, reconstructions
 from chainrule.pictures.regression import fitted_line, predicted_vs_true
 from chainrule.pictures.said import Predict
 from chainrule.process.garbage import searched_later
@@ -59,13 +60,16 @@ def figures(
         named["curves"] = partial(curves, history, title)
     if isinstance(shape, Mapping) or isinstance(data.task, Mapping) or not data.at_hand:
         return named
-    if not regression and (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))):
+    a_class = not regression and data.train.y.ndim == 1  # not one for each of several steps
+    if a_class and (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))):
         named["predictions"] = partial(predictions, history, data, predict, title)
-    if not regression and shape == (2,):
+    if a_class and shape == (2,):
         named["decision_boundary"] = partial(decision_boundary, data, predict, title)
     if regression and shape == (1,) and data.classes == 1:
         named["fit"] = partial(fitted_line, data, predict, title)
-    if regression:
+    if regression and are_of_images(data):
+        named["reconstructions"] = partial(reconstructions, data, predict, title)
+    elif regression and data.train.y.ndim <= 2:
         named["predicted_vs_true"] = partial(predicted_vs_true, data, predict, title)
     for metric, (split, array) in of_last_split(arrays).items():
         if array.shape == (data.classes, data.classes) and np.issubdtype(array.dtype, np.integer):

@@ -78,6 +78,16 @@ def save_model(network: Network, folder: Path) -> None:
     (folder / "architecture.json").write_text(json.dumps(network.architecture(), indent=2) + "\n", encoding="utf-8")
 
 
+def keep_text(folder: Path, name: str, text: str) -> None:
+    """Write a callback's text into the run's folder; where that cannot be, it is said."""
+    path = folder / "texts" / f"{name}.txt"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="replace", newline="\n")
+    except OSError as error:
+        log.warning("%s cannot be written: %s", path, error.strerror)
+
+
 def keep_figure(folder: Path, name: str, figure: Any) -> None:
     """Draw a callback's figure among those of the run."""
     save(lambda: figure, folder / "figures" / f"{name}.png")

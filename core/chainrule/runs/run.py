@@ -31,7 +31,7 @@ from chainrule.runs.building import (
 )
 from chainrule.runs.checkpointing import Checkpointing
 from chainrule.runs.cut import Cut, how_to_resume, run_in
-from chainrule.runs.folder import config_there_first, keep_figure, keep_model
+from chainrule.runs.folder import config_there_first, keep_figure, keep_model, keep_text
 from chainrule.runs.identity import describe, run_name, weights_digest
 from chainrule.runs.measured import Report
 from chainrule.runs.remarks import remarks_on
@@ -89,6 +89,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
     dataset, data = load_data(config)
     model, network = build_network(config, data)
     trainer = build_trainer(config, network)
+    trainer.token_names = data.token_names
     callbacks = build_callbacks(config, data, quiet=job.sweep is not None and cut is None)
     check_objective(job, data, trainer, callbacks)
     used = [dataset, model, *network.components, *trainer.components, *callbacks]
@@ -131,6 +132,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
                         tracked.log(values, epoch)
                 if config["tracking"]["figures"]:
                     trainer.keep_figure = functools.partial(keep_figure, job.folder)
+                trainer.keep_text = functools.partial(keep_text, job.folder)
                 epochs = planned_epochs(config, data, trainer)
                 history = trainer.fit(data.train, epochs, data.validation, [saving, *callbacks, EpochLog(tracked)])
                 metrics, arrays = final_metrics(trainer, data)

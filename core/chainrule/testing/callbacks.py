@@ -42,7 +42,7 @@ def check_declares_logs(subject: Subject) -> None:
 def check_trains(subject: Subject) -> None:
     """A training with it runs, and leaves the network's numbers finite."""
     try:
-        theta = fit(trainer(), [subject.make()])
+        theta = fit(trainer(subject.make()), [subject.make()])
     except ChainruleError as error:
         raise CheckFailed(
             f"a training with it ends in an error: {error}",
@@ -60,7 +60,7 @@ def check_deterministic(subject: Subject) -> None:
     found = []
     for seed in (1, 2):
         with global_randomness(seed):
-            found.append(fit(trainer(), [subject.make()]))
+            found.append(fit(trainer(subject.make()), [subject.make()]))
     off = distance(*found)
     expect(
         off == 0,
@@ -73,8 +73,8 @@ def check_deterministic(subject: Subject) -> None:
 def check_starts_anew(subject: Subject) -> None:
     """In a second training an instance does what a new one does."""
     used = subject.make()
-    fit(trainer(), [used])
-    off = distance(fit(trainer(), [used]), fit(trainer(), [subject.make()]))
+    fit(trainer(used), [used])
+    off = distance(fit(trainer(used), [used]), fit(trainer(subject.make()), [subject.make()]))
     expect(
         off == 0,
         f"in its second training, of another network, parameters end up {off:.3g} from those with a new instance",
@@ -87,7 +87,7 @@ def check_continues_from_state(subject: Subject) -> None:
     """A new instance that takes over its state goes on exactly as it would have."""
     found = []
     for replaced in (False, True):
-        callback, running = subject.make(), trainer()
+        callback, running = subject.make(), trainer(subject.make())
         fit(running, [callback])
         if replaced:
             state = callback.state()
@@ -106,9 +106,9 @@ def check_continues_from_state(subject: Subject) -> None:
 def check_resumes(subject: Subject) -> None:
     """A training that is saved between any two updates, and taken up with a new instance, ends as it would have."""
     saving = Saving()
-    expected = fit(trainer(), [subject.make(), saving])
+    expected = fit(trainer(subject.make()), [subject.make(), saving])
     for step, state in enumerate(saving.states, start=1):
-        again = trainer()
+        again = trainer(subject.make())
         again.load_state(state)
         off = distance(fit(again, [subject.make()]), expected)
         expect(
@@ -133,7 +133,7 @@ def check_hears_failure(subject: Subject) -> None:
 
     callback.on_exception = listened
     with contextlib.suppress(InterruptedError):
-        fit(trainer(), [callback, Failing()])
+        fit(trainer(callback), [callback, Failing()])
     expect(
         not errors,
         f"when a training failed in its second step, on_exception raised {errors[:1]!r}",
@@ -146,7 +146,7 @@ def check_fields_kept_by_use(subject: Subject) -> None:
     """A training leaves its fields as they were given."""
     callback = subject.make()
     before = spec_of(callback)
-    fit(trainer(), [callback])
+    fit(trainer(callback), [callback])
     changed = changed_fields(before, callback)
     expect(
         not changed,

@@ -39,15 +39,16 @@ def check_loads(subject: Subject) -> None:
 
 @check("dataset")
 def check_shapes(subject: Subject) -> None:
-    """Inputs are floats, of images scaled, not bytes; names are as many as columns; targets fit the task."""
+    """Inputs are floats, of images scaled, not bytes, or tokens that have names; as many names as columns; targets fit
+    the task."""
     data = loaded(subject)
     for name, (x, y) in data.splits.items():
         expect(
-            np.issubdtype(x.dtype, np.floating),
+            np.issubdtype(x.dtype, np.floating) or len(data.token_names) > 0,
             f"the {name} inputs are {x.dtype}",
-            "make them floats, pixels from 0 to 1: x.astype(np.float32) / 255",
+            "make them floats, pixels from 0 to 1: x.astype(np.float32) / 255; or name the tokens that they are",
         )
-        if x.ndim > 2:
+        if x.ndim > 2 and not data.token_names:
             low, high = float(x.min()), float(x.max())
             expect(
                 low >= -10 and high <= 10,

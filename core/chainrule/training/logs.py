@@ -1,4 +1,4 @@
-"""What callbacks add to what a training tells: values beside its metrics, and figures."""
+"""What callbacks add to what a training tells: values beside its metrics, figures and texts."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ class Logs:
     history: History
     figures: dict[str, Any]
     """The last figure of each name."""
+    texts: dict[str, str]
+    """The last text of each name."""
     keep_figure: Callable[[str, Any], None] | None = None
     """What else is to be done with one, such as to draw it into a file."""
+    keep_text: Callable[[str, str], None] | None = None
+    """The same of a text."""
     _running: RunningEpoch
     _listeners: Listeners
     _in_epoch: bool
@@ -55,8 +59,22 @@ class Logs:
 
     def figure(self, name: str, figure: Any) -> None:
         """Have a figure among those of the run: see ``Training.figure``."""
-        if not re.fullmatch(r"\w[\w.-]{0,99}", name):
-            raise ContractError(f"a callback names a figure {quoted(name)}: take letters, digits, _, - and .")
+        _require_file_name("a figure", name)
         self.figures[name] = figure
         if self.keep_figure is not None:
             self.keep_figure(name, figure)
+
+    def text(self, name: str, text: str) -> None:
+        """Have a text among those of the run: see ``Training.text``."""
+        _require_file_name("a text", name)
+        if not isinstance(text, str):
+            raise ContractError(f'a callback gives {quoted(text)} for the text "{name}", expected a string')
+        self.texts[name] = text
+        if self.keep_text is not None:
+            self.keep_text(name, text)
+
+
+def _require_file_name(what: str, name: str) -> None:
+    """Refuse what a file may not be called, or would lie elsewhere."""
+    if not re.fullmatch(r"\w[\w.-]{0,99}", name):
+        raise ContractError(f"a callback names {what} {quoted(name)}: take letters, digits, _, - and .")

@@ -103,6 +103,8 @@ class Trainer(Resumable, Logs, Steps):
         self.batch_loss = math.nan
         self.metrics: dict[str, float] = {}
         self.figures: dict[str, Any] = {}
+        self.texts: dict[str, str] = {}
+        self.token_names: Sequence[str] = ()  # of the data, where it says them: what callbacks may write
         self.stop_reason: str | None = None
         self._given_metrics = metrics
         self._metrics: list[Metric] | None = None  # known once the first targets have told the task

@@ -40,10 +40,19 @@ def require_fractions(dataset: Fractions) -> None:
     dataset.require("seed", dataset.seed >= 0, "at least 0")
 
 
-def split(dataset: Fractions, x: Array, y: Array, stratified: bool = False, quantities: bool = True) -> Parts:
+def split(
+    dataset: Fractions,
+    x: Array,
+    y: Array,
+    stratified: bool = False,
+    quantities: bool = True,
+    weight: Array | None = None,
+    mask: Array | None = None,
+) -> Parts:
     """Cut shuffled samples into training, validation and test data; a part whose fraction is 0 is None.
 
     Args:
+        weight, mask: of the samples, as ``Split`` takes them.
         stratified: whether ``y`` are classes, of which each part gets its share, and the training data at least one
             sample.
         quantities: whether classes are numbers, and may be none.
@@ -61,10 +70,10 @@ def split(dataset: Fractions, x: Array, y: Array, stratified: bool = False, quan
                 f"validation_fraction={dataset.validation_fraction:g} there are none for the {part} data"
             )
 
-    def pick(indices: Array) -> Split | None:
-        return Split(x[indices], y[indices]) if len(indices) else None
+    def pick(indices: Array) -> Split:
+        return Split(x[indices], y[indices], *(more if more is None else more[indices] for more in (weight, mask)))
 
-    return Split(x[train], y[train]), pick(validation), pick(test)
+    return pick(train), pick(validation) if len(validation) else None, pick(test) if len(test) else None
 
 
 def stratified_indices(classes: Array, fractions: Sequence[float], seed: int, quantities: bool = True) -> list[Array]:

@@ -19,11 +19,15 @@ class IdxDataset(Dataset):
     train_size: int | None = None
     hold_out: Literal["random", "last"] = "random"
     seed: int = 0
+    target: Literal["class", "image"] = "class"
 
     source: ClassVar[IdxSource]
     class_names: ClassVar[Sequence[str]]
 
-    check_examples = ({"validation_size": 500, "train_size": 2000},)
+    check_examples = (
+        {"validation_size": 500, "train_size": 2000},
+        {"validation_size": 500, "train_size": 2000, "target": "image"},
+    )
 
     @property
     def checks_not_applicable(self) -> Mapping[str, str]:
@@ -52,24 +56,23 @@ class IdxDataset(Dataset):
             before = n - validation_size
             train, validation = split_indices(before, [train_size / before], self.seed)[0], np.arange(before, n)
         return Data(
-            train=_scaled(x[train], y[train]),
-            task="multiclass",
-            validation=_scaled(x[validation], y[validation]) if validation_size else None,
-            test=_scaled(test_x, test_y),
-            class_names=self.class_names,
+            train=self._scaled(x[train], y[train]),
+            task="multiclass" if self.target == "class" else "regression",
+            validation=self._scaled(x[validation], y[validation]) if validation_size else None,
+            test=self._scaled(test_x, test_y),
+            class_names=self.class_names if self.target == "class" else (),
             source_digest=self._digest(hashes, train_size),
         )
 
     def _digest(self, hashes: str, train_size: int) -> str:
-        last = " last" * (self.hold_out == "last")
-        return hashlib.sha256(f"{hashes} {self.validation_size} {train_size} {self.seed}{last}".encode()).hexdigest()
+        more = " last" * (self.hold_out == "last") + " image" * (self.target == "image")
+        return hashlib.sha256(f"{hashes} {self.validation_size} {train_size} {self.seed}{more}".encode()).hexdigest()
 
-
-def _scaled(images: Array, labels: Array) -> Split:
-    """Pixels from 0 to 1, and labels as integers with a sign."""
-    x = images.astype(np.float32)
-    x /= 255
-    return Split(x, labels.astype(np.int64))
+    def _scaled(self, images: Array, labels: Array) -> Split:
+        """Pixels from 0 to 1, and labels as integers with a sign, or the pixels of each image in a row."""
+        x = images.astype(np.float32)
+        x /= 255
+        return Split(x, labels.astype(np.int64) if self.target == "class" else x.reshape(len(x), -1))
 
 
 @dataclass
@@ -82,7 +85,7 @@ class Mnist(IdxDataset):
 
     Shapes:
         x: (60000, 28, 28) for training and validation, (10000, 28, 28) for testing; float32 from 0 to 1
-        y: (60000,) and (10000,)
+        y: (60000,) and (10000,); of images (60000, 784) and (10000, 784)
 
     Args:
         validation_size: how many of the 60,000 are for validation, 0 or more; default 5000.
@@ -90,6 +93,8 @@ class Mnist(IdxDataset):
         hold_out: which ones are for validation: random (the default), or last, those at the end of the training file;
             with validation_size=10000 that is the split into 50,000 and 10,000 of Nielsen 2015 and many others.
         seed: of the split, 0 or more; default 0. It is not the seed of the training.
+        target: what is to be predicted: class (the default), or image, the pixels themselves: a regression, for
+            networks that are to give back what they were shown.
 
     Raises:
         DataError: a file is missing and cannot be downloaded, or is truncated or altered; and what to do.
@@ -100,7 +105,7 @@ class Mnist(IdxDataset):
     Example:
         >>> import chainrule as cr
         >>> cr.make("dataset", "mnist", train_size=1000)
-        Mnist(validation_size=5000, train_size=1000, hold_out='random', seed=0)
+        Mnist(validation_size=5000, train_size=1000, hold_out='random', seed=0, target='class')
     """
 
     class_names: ClassVar[Sequence[str]] = tuple("0123456789")
@@ -133,7 +138,7 @@ class FashionMnist(IdxDataset):
 
     Shapes:
         x: (60000, 28, 28) for training and validation, (10000, 28, 28) for testing; float32 from 0 to 1
-        y: (60000,) and (10000,)
+        y: (60000,) and (10000,); of images (60000, 784) and (10000, 784)
 
     Args:
         validation_size: how many of the 60,000 are for validation, 0 or more; default 5000.
@@ -141,6 +146,8 @@ class FashionMnist(IdxDataset):
         hold_out: which ones are for validation: random (the default), or last, those at the end of the training file;
             with validation_size=10000 that is the split into 50,000 and 10,000 of Nielsen 2015 and many others.
         seed: of the split, 0 or more; default 0. It is not the seed of the training.
+        target: what is to be predicted: class (the default), or image, the pixels themselves: a regression, for
+            networks that are to give back what they were shown.
 
     Raises:
         DataError: a file is missing and cannot be downloaded, or is truncated or altered; and what to do.

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 from chainrule import Data, Split
-from chainrule.pictures import array_metric, boundary, confusion, curves, drawing, page, predictions, regression
+from chainrule.pictures import (
+    array_metric,
+    boundary,
+    confusion,
+    curves,
+    drawing,
+    page,
+    predictions,
+    reconstructions,
+    regression,
+)
 from chainrule.pictures.page import PALETTE
 
 NAN, INF = float("nan"), float("inf")
@@ -80,6 +90,24 @@ def line_data(targets=1):
     return Data(Split(x[::2], y[::2]), "regression", test=Split(x[1::2], y[1::2]), feature_names=["height [m]"])
 
 
+def given_back(n=30, shape=(8, 7)):
+    """Images that are their own targets, pixel by pixel in a row."""
+    x = np.random.default_rng(0).random((n, *shape))
+    rows = x.reshape(n, -1)
+    return Data(Split(x[:10], rows[:10]), "regression", test=Split(x[10:], rows[10:]))
+
+
+def blurred(x):
+    """A network that gives half of each pixel's difference from grey."""
+    return 0.25 + x.reshape(len(x), -1) / 2
+
+
+def each_step(steps=2):
+    """Tokens, each of which is to be said again: a class for each step."""
+    x = np.arange(12).reshape(-1, steps) % 3
+    return Data(Split(x, x), "multiclass", class_names="abc", token_names="abc")
+
+
 def drawn(tmp_path, history, data, predict, arrays=None, title="a run"):
     """Name to pixels ``(height, width, 4)`` of every file, each of which is checked to be there and not blank."""
     paths = drawing.draw_all(tmp_path / "figures", history, data, predict, title, arrays or {})
@@ -127,6 +155,10 @@ def lines(axes):
         (blobs(3), nearest_corner(3), {}, {"curves", "decision_boundary"}),
         (line_data(), lambda x: x, {}, {"curves", "fit", "predicted_vs_true"}),
         (line_data(3), lambda x: x * [1, 2, 3], {}, {"curves", "predicted_vs_true"}),
+        (given_back(), blurred, {}, {"curves", "reconstructions"}),
+        (given_back(shape=(6, 5, 3)), blurred, {}, {"curves", "reconstructions"}),
+        (given_back(shape=(30,)), lambda x: x, {}, {"curves", "predicted_vs_true"}),
+        (each_step(), lambda x: np.eye(3)[x], {}, {"curves"}),
     ],
 )  # fmt: skip
 def test_each_kind_of_data_gets_its_pictures(tmp_path, data, predict, arrays, expected):
@@ -174,6 +206,36 @@ def test_the_title_stands_on_each_picture_as_it_is():
         box = figure.texts[0].get_window_extent()
         assert box.x0 > 0
         assert box.x1 < figure.bbox.width
+
+
+# ---- reconstructions
+
+
+def test_images_stand_above_what_the_network_gives(tmp_path):
+    """Of 16 test images, in pixels of the page: grey levels from the least to the largest of the targets."""
+    data = given_back(n=40)
+    figure = reconstructions.reconstructions(data, lambda x: 1 - x, "a run")
+    assert "test: mean squared error" in figure.texts[1].get_text()
+    [axes] = figure.axes
+    page = axes.images[0].get_array()
+    x = data.test.x
+    error = np.mean((1 - 2 * x) ** 2)
+    assert f"{error:.4g} a pixel" in figure.texts[1].get_text()
+    dark = np.argwhere((page < 255).any(axis=-1))
+    assert len(dark) > 0.6 * page.shape[0] * page.shape[1]
+    height, width = 8 * 12, 7 * 12  # the longer side is 96 pixels
+    for i, (row, column) in [(0, (0, 0)), (9, (1, 1))]:
+        top, left = row * 2 * (height + 14), column * (width + 14) + 7
+        shown = page[top : top + height : 12, left : left + width : 12, 0]
+        below = page[top + height + 4 : top + 2 * height + 4 : 12, left : left + width : 12, 0]
+        np.testing.assert_array_equal(shown, (255 * x[i]).astype(np.uint8))
+        expected = 255 * np.clip(1 - x[i], data.test.y[:16].min(), data.test.y[:16].max())
+        np.testing.assert_allclose(below, expected, atol=1)
+
+
+def test_what_a_network_gives_beyond_the_targets_is_cut_off(tmp_path):
+    pictures = drawn(tmp_path, {}, given_back(), lambda x: np.where(x < 0.5, np.nan, 1e200))
+    assert set(pictures) == {"reconstructions"}
 
 
 # ---- what goes wrong

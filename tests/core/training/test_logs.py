@@ -17,6 +17,7 @@ from mlflow.tracking import MlflowClient
 from trainings import LABELS, X, trainer
 
 import chainrule as cr
+from chainrule.runs.folder import keep_text
 from chainrule.training.encoding import decoded, encoded
 
 
@@ -105,6 +106,31 @@ def test_figures_are_kept_by_name() -> None:
         fitted.figure("../mine", None)
 
 
+def test_texts_are_kept_by_name() -> None:
+    fitted = trainer()
+    fitted.fit((X, LABELS), 2, callbacks=[logging("on_epoch_end", lambda t: t.text("mine", f"after {t.epoch}"))])
+    assert fitted.texts == {"mine": "after 2"}
+    with pytest.raises(cr.ContractError, match=r"names a text 'a/b': take letters, digits, _, - and \."):
+        fitted.text("a/b", "")
+    with pytest.raises(cr.ContractError, match='gives 3 for the text "mine", expected a string'):
+        fitted.text("mine", 3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("there", ["", "a file", "a folder"])
+def test_a_text_that_cannot_be_written_is_told_and_stops_nothing(
+    there: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    if there == "a file":
+        (tmp_path / "texts").write_text("")
+    elif there == "a folder":
+        (tmp_path / "texts" / "mine.txt").mkdir(parents=True)
+    keep_text(tmp_path, "mine", "ü\n\udc80")
+    if there:
+        assert "mine.txt cannot be written: " in caplog.text
+    else:
+        assert (tmp_path / "texts" / "mine.txt").read_bytes() == "ü\n?".encode()
+
+
 PLUGIN = '''
 from dataclasses import dataclass
 import chainrule
@@ -126,6 +152,7 @@ class GradientNorm(chainrule.Callback):
         figure = Figure()
         figure.subplots().hist(trainer.network.parameters.grad)
         trainer.figure("gradients", figure)
+        trainer.text("shape", f"{trainer.network.input_shape} to {trainer.network.output_shape}")
 
 
 @chainrule.hookimpl
@@ -158,6 +185,9 @@ def test_a_run_records_and_is_judged_by_what_a_callback_of_others_logs(site: Pat
     assert "figures/gradients.png" in {file.path for file in client.list_artifacts(run.info.run_id, "figures")}
     [picture] = tmp_path.glob("outputs/xor/*/figures/gradients.png")
     assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "texts/shape.txt" in {file.path for file in client.list_artifacts(run.info.run_id, "texts")}
+    [text] = tmp_path.glob("outputs/xor/*/texts/shape.txt")
+    assert text.read_text() == "(2,) to (1,)"
 
 
 def test_an_objective_that_nobody_logs_is_refused(site: Path, tmp_path: Path) -> None:
