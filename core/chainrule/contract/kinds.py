@@ -640,8 +640,8 @@ class Model(Component):
         """Returns layers, each an instance, a name or ``{name: ..., ...}``.
 
         Args:
-            input_shape: of one sample.
-            units, activation: how the network must end, from ``Loss.output``.
+            input_shape: of one sample; of several inputs by name a mapping.
+            units, activation: how the network must end, from ``Loss.output``; of several outputs a mapping each.
         """
         raise NotImplementedError
 
