@@ -28,8 +28,7 @@ def load_data(config: Mapping[str, Any]) -> tuple[Dataset, Data]:
         dataset: Dataset = make("dataset", config["dataset"])
         data = dataset.load()
         if dataset.class_weight is not None:
-            with within("class_weight"):
-                data = data.with_class_weights(dataset.class_weight)
+            data = data.with_class_weights(dataset.class_weight)
         return dataset, data
 
 

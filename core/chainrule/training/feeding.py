@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.contract.arrays import Array, stream
+from chainrule.contract.arrays import Array, Shape, stream
 from chainrule.contract.named import each, one_of, rows_of
 from chainrule.contract.split import Split, Stream
 from chainrule.contract.training import Training
@@ -22,23 +22,24 @@ MEASURED = 256
 
 
 def order_of(order: Array, trainer: Training, listeners: Listeners, seed: int) -> Array:
-    """The order of an epoch, as callbacks want it.
+    """The order of an epoch, as callbacks want it: a copy of what one gives, or else ``order`` itself.
 
     Raises:
         ContractError: one gives something else than as many positions.
     """
-    for choose, purpose in listeners.changing("on_order"):
+    for choose, name, purpose in listeners.changing["on_order"]:
         chosen = choose(trainer, _locked(order), stream(seed, purpose, trainer.epoch))
         if chosen is None:
             continue
-        given = np.asarray(chosen)
+        given = np.array(chosen)
         whole = given.dtype.kind in "iu" and given.shape == order.shape
         if not whole or given.min() < 0 or given.max() >= len(order):
+            reach = f" from {given.min()} to {given.max()}" if whole else ""
             raise ContractError(
-                f"{purpose.split()[1]}.on_order gave {given.dtype} of shape {given.shape}, expected {len(order)} "
-                f"positions from 0 to {len(order) - 1}"
+                f"{name}.on_order gave {given.dtype} of shape {given.shape}{reach}, expected {len(order)} positions "
+                f"from 0 to {len(order) - 1}"
             )
-        order = given
+        order = given.astype(np.int64)
     return order
 
 
@@ -116,24 +117,30 @@ def changed(batch: tuple[Any, Targets], trainer: Training, listeners: Listeners,
         ContractError: one gives something of another shape or dtype.
     """
     x, targets = batch
-    for change, purpose in listeners.changing("on_batch"):
+    for change, callback, purpose in listeners.changing["on_batch"]:
         rng = stream(seed, purpose, trainer.step)
         found = change(trainer, each(_locked, x), each(_locked, targets.loss), rng)
         if found is None:
             continue
-        name = f"{purpose.split()[1]}.on_batch"
+        name = f"{callback}.on_batch"
         if not isinstance(found, tuple) or len(found) != 2:
-            raise ContractError(f"{name} gave {type(found).__name__}, expected a pair (x, y), or None")
+            gave = f"a tuple of {len(found)}" if isinstance(found, tuple) else type(found).__name__
+            raise ContractError(f"{name} gave {gave}, expected a pair (x, y), or None")
         x = each(lambda own, given: _like(name, "x", given, own), x, found[0])  # noqa: B023
-        y = each(lambda own, given: _targets_like(name, given, own, trainer.network.dtype), targets.loss, found[1])  # noqa: B023
+        y = each(
+            lambda own, shape, given: _targets_like(name, given, own, shape, trainer.network.dtype),  # noqa: B023
+            targets.loss,
+            trainer.network.output_shape,
+            found[1],
+        )
         targets = targets._replace(loss=y)
     return x, targets
 
 
-def _targets_like(name: str, given: Any, own: Array, dtype: np.dtype[Any]) -> Array:
+def _targets_like(name: str, given: Any, own: Array, output_shape: Shape, dtype: np.dtype[Any]) -> Array:
     """As ``_like``; of labels a distribution over classes may be made."""
     if own.dtype.kind == "i" and np.ndim(given) == own.ndim + 1:
-        return _like(name, "y", np.asarray(given, dtype), np.empty((*own.shape, np.shape(given)[-1]), dtype))
+        return _like(name, "y", np.asarray(given, dtype), np.empty((len(own), *output_shape), dtype))
     return _like(name, "y", given, own)
 
 

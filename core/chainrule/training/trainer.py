@@ -55,7 +55,7 @@ class Trainer(Resumable, Logs, Steps):
         groups: of parameters that are trained in their own way, each a mapping: ``parameters``, a pattern of their
             names, such as ``"0.*"`` or ``"*.b"``; and any of ``lr``, a learning rate in place of the optimizer's, which
             the schedule multiplies as well; ``weight_decay``, of a decoupled decay, which spares biases all the same;
-            ``trainable``, false to leave them as they are. Of groups that hold one parameter the last counts.
+            ``trainable``, false to leave them as they are. Of what several groups say of one parameter the last counts.
 
     Raises:
         ConfigError: a component is unknown or has a bad field, or a number is out of range.
@@ -200,16 +200,17 @@ class Trainer(Resumable, Logs, Steps):
         position = self._position
         self.epoch += 1
         self._in_epoch = True
-        if position.next_batch is None:
+        begins = position.next_batch is None
+        if begins:
             self.rest.ends()
             self._running = RunningEpoch(self._running.metrics)
             self._listeners.tell("on_epoch_start", self)
             position.enter(self._rng.bit_generator.state)
-        for index, batch in islice(enumerate(self._batches(feed)), position.next_batch or 0, None):
+        for index, batch in islice(enumerate(self._batches(feed, begins)), position.next_batch or 0, None):
             if index and self.stop_reason is not None:
                 break
             self.batch_index = index
-            self.batch = changed(batch, self, self._listeners, self.seed) if self._listeners.change_batches else batch
+            self.batch = changed(batch, self, self._listeners, self.seed)
             self._run_step(*self.batch)
             position.next_batch = index + 1
             self.rest.begins()
@@ -247,14 +248,18 @@ class Trainer(Resumable, Logs, Steps):
             metrics = [renewed(metric) for metric in self.all_metrics()]
             return measured(self.network, feed.measured_by(), feed.targets, metrics)
 
-    def _batches(self, feed: Held | Streamed) -> Iterator[tuple[Any, Targets]]:
-        """Those of the epoch that begins, in its order."""
+    def _batches(self, feed: Held | Streamed, begins: bool) -> Iterator[tuple[Any, Targets]]:
+        """Those of the running epoch, in its order; one that goes on has the order that was chosen for it."""
         if isinstance(feed, Streamed):
             rng = stream(self.seed, "shuffle", self.epoch) if self.shuffle else None
             return feed.batches(rng)
-        order = self._rng.permutation(feed.rows) if self.shuffle else np.arange(feed.rows)
-        if self._listeners.change_order:
-            order = order_of(order, self, self._listeners, self.seed)
+        order = drawn = self._rng.permutation(feed.rows) if self.shuffle else np.arange(feed.rows)
+        position = self._position
+        if begins:
+            order = order_of(drawn, self, self._listeners, self.seed)
+            position.chosen = None if order is drawn else order
+        elif position.chosen is not None:
+            order = position.chosen
         return feed.batches(order)
 
     def running(self) -> dict[str, float]:
