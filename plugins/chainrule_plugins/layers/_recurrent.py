@@ -44,6 +44,13 @@ class Recurrent(Layer):
         self.require("units", self.units >= 1, "at least 1")
         self.require("truncate", self.truncate is None or self.truncate >= 1, "at least 1, or null")
 
+    @property
+    def checks_not_applicable(self) -> Mapping[str, str]:
+        if self.truncate is None:
+            return {}
+        checks = ("gradient_of_input", "gradient_of_parameters", "gradient_at_inference", "gradient_elsewhere")
+        return dict.fromkeys(checks, "a truncated gradient is on purpose not that of what forward computes")
+
     def prepare(self, steps: int, batch: int) -> None:
         """Make room for what ``step`` keeps for ``step_back``."""
 
