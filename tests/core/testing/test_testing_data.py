@@ -406,7 +406,37 @@ class ChangesWidth(OneHidden):
         return super().build(input_shape, units, activation)
 
 
-RIGHT = [SquaredError, AmongTheBest, Shrinks, Bands, OneHidden]
+@dataclass
+class Tagger(cr.Model):
+    """An answer for each of a sequence's tokens; width is that of their vectors, 1 or more."""
+
+    width: int = 3
+
+    check_input_shapes = ((4,),)
+
+    def __post_init__(self) -> None:
+        self.require("width", self.width >= 1, "at least 1")
+
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
+        words = {"name": "embedding", "tokens": 7, "units": self.width}
+        return [words, {"name": "dense_per_step", "units": units, "activation": activation}]
+
+
+@breaks("builds", says=r"1 units and sigmoid, the network ends in shape \(4, 2\) and sigmoid")
+class TagsOneMore(Tagger):
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
+        return super().build(input_shape, units + 1, activation)
+
+
+@breaks("trains", says="a step of a binary task gives a gradient of zero")
+class TagsNothing(Tagger):
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
+        zero = {"initializer": "zeros", "bias": False}
+        words, output = super().build(input_shape, units, activation)
+        return [{**words, "initializer": "zeros"}, {**output, **zero}]
+
+
+RIGHT = [SquaredError, AmongTheBest, Shrinks, Bands, OneHidden, Tagger]
 
 
 @pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)
