@@ -273,7 +273,8 @@ class Trainer(Resumable, Logs, Steps):
     def all_metrics(self) -> list[Metric]:
         """The metrics that were given, or those that are meant for the network's task."""
         if self._metrics is None:
-            self._metrics = metrics_for(self.network.task, self._given_metrics)
+            answers = self.network.loss.target_shape(()) is None  # else accuracy, say, would count what is none
+            self._metrics = metrics_for(self.network.task, self._given_metrics, answers)
         return self._metrics
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -331,6 +332,33 @@ class RateTwice(Ball):
         super().update(theta, grad, slots, step, 20 * lr * self.lr)
 
 
+@dataclass
+class Around(cr.Optimizer):
+    """Leaves the steps to another one, whose rate it has: $theta = theta - lr grad$.
+
+    Args:
+        optimizer: the other one; default sgd.
+    """
+
+    optimizer: str | Mapping[str, Any] | cr.Optimizer = "sgd"
+
+    def __post_init__(self) -> None:
+        self.inner = cr.make("optimizer", self.optimizer)
+
+    @property
+    def lr(self) -> float:  # type: ignore[override]
+        return float(self.inner.lr)
+
+    def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
+        self.inner.update(theta, grad, slots, step, lr)
+
+
+@breaks("uses_scheduled_lr", says="the same lr given to update, with the field lr at 0.1 and at 0.05: theta differs by")
+class AroundTwice(Around):
+    def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
+        super().update(theta, grad, slots, step, 10 * lr * self.lr)
+
+
 @breaks("zero_gradient", says="three steps with a gradient of zero move theta by 0")
 class DecaysItself(Ball):
     def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
@@ -521,7 +549,7 @@ class Remembers(Slope):
         return self.factor
 
 
-RIGHT = [Cube, Surprise, Ball, Scaled, Bell, Quartic, Slope]
+RIGHT = [Cube, Surprise, Ball, Scaled, Around, Bell, Quartic, Slope]
 
 
 @pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)
