@@ -41,7 +41,7 @@ class SimpleRNN(Recurrent):
         sequences: whether to give the state after each step, or only the last one; default false.
         truncate: over how many steps the gradient of a state reaches at most, its own among them, at least 1; default
             null: over all. The steps that count are cut into pieces of so many, from the last one on, and the state
-            before a piece is taken as given, like x: no gradient flows from a piece into the one before it.
+            before a piece is taken as given, like x; no gradient flows from a piece into the one before it.
         initializer: what W holds at first; any initializer, default "glorot_uniform".
         recurrent_initializer: what U holds at first; any initializer, default "orthogonal": a state keeps its length.
         bias_initializer: what b holds at first; any initializer, default "zeros". Weight decay spares b.
@@ -62,7 +62,7 @@ class SimpleRNN(Recurrent):
         >>> network = cr.Network([echo], input_shape=(3, 1), loss="mse")
         >>> network.parameters["0.simple_rnn.U"].value = 0.5
         >>> network.predict([[[1.0], [0.0], [0.0]]]).round(4)  # tanh(0.5 tanh(0.5 tanh(1)))
-        array([[0.1799]], dtype=float32)
+        array([[0.1797]], dtype=float32)
     """
 
     def reference(self, x: Array, training: bool, mask: Array | None = None) -> Array:
