@@ -54,8 +54,8 @@ class LSTM(Recurrent):
         units: the numbers of a state, at least 1.
         sequences: whether to give h after each step, or only the last one; default false.
         truncate: over how many steps the gradient of a state reaches at most, its own among them, at least 1; null,
-            the default, is over all. The steps that count are cut into pieces of so many, from the last one on, and the state
-            before a piece is taken as given, like x; no gradient flows from a piece into the one before it.
+            the default, is over all. The steps that count are cut into pieces of so many, from the last one on, and the
+            state before a piece is taken as given, like x; no gradient flows from a piece into the one before it.
         initializer: what each W holds at first; any initializer, default "glorot_uniform".
         recurrent_initializer: what each U holds at first; any initializer, default "orthogonal".
         bias_initializer: what each b but b_f holds at first; any initializer, default "zeros". Weight decay spares b.
@@ -172,8 +172,8 @@ class GRU(Recurrent):
         units: the numbers of a state, at least 1.
         sequences: whether to give the state after each step, or only the last one; default false.
         truncate: over how many steps the gradient of a state reaches at most, its own among them, at least 1; null,
-            the default, is over all. The steps that count are cut into pieces of so many, from the last one on, and the state
-            before a piece is taken as given, like x; no gradient flows from a piece into the one before it.
+            the default, is over all. The steps that count are cut into pieces of so many, from the last one on, and the
+            state before a piece is taken as given, like x; no gradient flows from a piece into the one before it.
         initializer: what each W holds at first; any initializer, default "glorot_uniform".
         recurrent_initializer: what each U holds at first; any initializer, default "orthogonal".
         bias_initializer: what each b holds at first; any initializer, default "zeros". Weight decay spares b.

@@ -40,8 +40,8 @@ class SimpleRNN(Recurrent):
         units: the numbers of a state, at least 1.
         sequences: whether to give the state after each step, or only the last one; default false.
         truncate: over how many steps the gradient of a state reaches at most, its own among them, at least 1; null,
-            the default, is over all. The steps that count are cut into pieces of so many, from the last one on, and the state
-            before a piece is taken as given, like x; no gradient flows from a piece into the one before it.
+            the default, is over all. The steps that count are cut into pieces of so many, from the last one on, and the
+            state before a piece is taken as given, like x; no gradient flows from a piece into the one before it.
         initializer: what W holds at first; any initializer, default "glorot_uniform".
         recurrent_initializer: what U holds at first; any initializer, default "orthogonal": a state keeps its length.
         bias_initializer: what b holds at first; any initializer, default "zeros". Weight decay spares b.
