@@ -188,7 +188,9 @@ def test_float32_stays_float32() -> None:
     for optimizer in cr.registry().names("optimizer"):
         net = classifier("float32")
         parts = {"schedule": "cosine", "regularizer": "l2"}
-        fitted = trainer(net, {"name": optimizer, "lr": np.float64(0.01)}, **parts)
+        has_rate = "lr" in cr.spec_of(cr.make("optimizer", optimizer))
+        rate = {"lr": np.float64(0.01)} if has_rate else {"optimizer": {"name": "adam", "lr": np.float64(0.01)}}
+        fitted = trainer(net, {"name": optimizer, **rate}, **parts)
         seen = Each(lambda t: (t.batch[0].dtype, t.network.parameters.grad.dtype, t.network.prediction.dtype))
         fitted.fit((X, LABELS), epochs=1, callbacks=[seen])
         assert {dtype for step in seen.seen for dtype in step} == {np.dtype("float32")}
