@@ -26,8 +26,9 @@ def test_every_built_in_has_one(kind):
 
 @pytest.mark.parametrize(("name", "fields"), cases("activation"))
 def test_activations(name, fields):
-    activation = cr.make("activation", name, **fields)
-    for shape in ((7,), (5, 3), (2, 4, 3)):
+    for shape in ((5, 3), (2, 4, 3)):
+        network = cr.Network([{"name": name, **fields}], shape[1:], "mse", dtype="float64")
+        activation = network.steps[0].layer
         z = 4 * rng().normal(size=shape)
         expected = activation.reference(z.copy())
         np.testing.assert_allclose(activation.forward(z), expected, **CLOSE)
