@@ -128,3 +128,12 @@ def tasks_of(loss: Loss, output_shape: Shape) -> list[Task]:
             loss.output(task, output_shape[-1] if output_shape else 1)
             suited.append(task)
     return suited
+
+
+def usual_task(task: Any, loss: Loss, output_shape: Any) -> Any:
+    """The task, where targets have the usual form, as metrics are told them: not those whose shape the loss says. Of
+    several outputs that of each that has them."""
+    if isinstance(output_shape, Mapping):
+        parts = loss.parts or {}
+        return {name: task[name] for name in parts if parts[name].target_shape(output_shape[name]) is None}
+    return task if loss.target_shape(output_shape) is None else None

@@ -15,17 +15,16 @@ from chainrule.registry.making import fresh, own
 from chainrule.registry.registry import registry
 
 
-def metrics_for(task: Any, given: Sequence[Any] | None, answers: bool = True) -> list[Metric]:
+def metrics_for(task: Any, given: Sequence[Any] | None) -> list[Metric]:
     """Private instances of the metrics that were given, or of all that are picked by default for the task: of none
-    where the network's outputs are no ``answers`` like the targets. Of several outputs, each with a task, each has
-    those that suit it.
+    where that is None. Of several outputs, each with a task, each has those that suit it.
 
     Raises:
         ConfigError: one of them is for other tasks.
     """
     tasks = list(task.values()) if isinstance(task, Mapping) else [task]
     suited = {e.name: e.cls.default for e in registry() if issubclass(e.cls, Metric) and {*tasks} & {*e.cls.tasks}}
-    picked = [name for name, default in suited.items() if default and answers]
+    picked = [name for name, default in suited.items() if default]
     with within("metrics"):
         made: list[Metric] = [own("metric", metric) for metric in (picked if given is None else given)]
         for metric in made:

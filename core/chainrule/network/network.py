@@ -26,7 +26,7 @@ from chainrule.contract.parameters import Parameters
 from chainrule.contract.split import Split
 from chainrule.errors import ConfigError, FieldError, within
 from chainrule.network.blueprint import Blueprint
-from chainrule.network.ending import TASKS, ending_of, require_parts, tasks_of
+from chainrule.network.ending import TASKS, ending_of, require_parts, tasks_of, usual_task
 from chainrule.network.keeping import Kept
 from chainrule.network.measuring import in_batches, measured, metrics_for
 from chainrule.network.stack import Stack, Step, whole_numbers_of
@@ -107,8 +107,9 @@ class Network(Kept):
         self.parameters.initialize(stream(self.seed, "initialization"))
         self._ending = ending_of(self.loss, self.steps[-1])
         self.target_scale = None if target_scale is None else required_scale(target_scale, self.output_shape)
-        if self.target_scale and self.task != "regression":
-            raise FieldError(f'needs task="regression", got {task!r}', key="target_scale")
+        if self.target_scale and usual_task("regression", self.loss, self.output_shape) != self.task:
+            told = 'is for task="regression" and a loss whose targets are shaped as the output, got'
+            raise FieldError(f"{told} {task!r} and {registry().name_of(self.loss)}", key="target_scale")
 
     @property
     def steps(self) -> list[Step]:

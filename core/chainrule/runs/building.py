@@ -40,7 +40,8 @@ def build_network(config: Mapping[str, Any], data: Data) -> tuple[Model, Network
     with within("model"):
         model: Model = make("model", config["model"])
         layers = model.build(data.input_shape, units, activation)
-    scale = data.target_scale if loss.of_differences else None
+    usual = type(loss).target_shape is Loss.target_shape
+    scale = data.target_scale if loss.of_differences and usual else None
     try:
         return model, Network(layers, data.input_shape, loss, config["seed"], config["dtype"], data.task, scale)
     except ConfigError as error:

@@ -19,6 +19,7 @@ from chainrule.contract.arrays import stream
 from chainrule.contract.kinds import Component, Metric, Optimizer, Regularizer, Schedule
 from chainrule.contract.split import Split, Stream
 from chainrule.errors import FieldError, within
+from chainrule.network.ending import usual_task
 from chainrule.network.measuring import inner, measured, metrics_for, renewed
 from chainrule.network.network import Network
 from chainrule.network.rehearsal import rehearse
@@ -271,10 +272,12 @@ class Trainer(Resumable, Logs, Steps):
         self.stop_reason = reason
 
     def all_metrics(self) -> list[Metric]:
-        """The metrics that were given, or those that are meant for the network's task."""
+        """The metrics that were given, or those that are meant for the network's task: none where a loss says the form
+        of its targets, which others do not know."""
         if self._metrics is None:
-            answers = self.network.loss.target_shape(()) is None  # else accuracy, say, would count what is none
-            self._metrics = metrics_for(self.network.task, self._given_metrics, answers)
+            network, given = self.network, self._given_metrics
+            task = usual_task(network.task, network.loss, network.output_shape) if given is None else network.task
+            self._metrics = metrics_for(task, given)
         return self._metrics
 
     @property

@@ -35,6 +35,7 @@ TIMES = np.array([2, 0, 1, 3, 1, 0, 2, 1, 1])
 EACH = RNG.integers(0, 4, (ROWS, STEPS))
 UNFUSED: dict[str, Any] = {"softmax": SoftmaxAlone, "sigmoid": SigmoidAlone}
 OURS = (PlainLoss, SummedLoss, LossWithRows)
+OF_PAIRS = ("triplet",)  # compare the samples of a batch with one another
 
 
 def targets_for(task: str, units: int, shape: tuple[int, ...] = (ROWS,)) -> Any:
@@ -45,8 +46,7 @@ def targets_for(task: str, units: int, shape: tuple[int, ...] = (ROWS,)) -> Any:
 
 def cases() -> Iterator[Any]:
     """Every loss that is registered and those of people, for each of its tasks, fused with its activation and not."""
-    compares_rows = "triplet"  # and refuses weights
-    entries = [entry for entry in cr.registry() if entry.kind == "loss" and entry.name != compares_rows]
+    entries = [entry for entry in cr.registry() if entry.kind == "loss" and entry.name not in OF_PAIRS]
     losses = [(entry.name, entry.cls(**(entry.cls.check_examples or ({},))[0])) for entry in entries]
     for name, loss in [*losses, *((cls.__name__, cls()) for cls in OURS)]:
         for task in ("binary", "multiclass", "regression"):
@@ -129,6 +129,15 @@ def test_what_weighs_nothing_may_even_be_infinite():
     expected, its_gradient = network.loss_and_gradient(x[kept], y[kept], weight=TIMES[kept])
     assert value == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(gradient, its_gradient, rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", OF_PAIRS)
+def test_a_loss_of_pairs_of_samples_refuses_to_weigh_them(name):
+    network = network_of(name, "multiclass", 3, "linear")
+    y = targets_for("multiclass", 3)
+    assert np.isfinite(network.loss_and_gradient(X, y)[0])
+    with pytest.raises(cr.ConfigError, match=f"^{name} compares the samples of a batch with one another, and cannot"):
+        network.loss_and_gradient(X, y, weight=TIMES)
 
 
 def test_a_loss_that_is_no_mean_over_rows_says_so_before_anything_is_learned_from_it():
