@@ -61,7 +61,7 @@ def check_decay_as_documented(subject: Subject) -> None:
 
 @check("layer", "activation", when=lambda cls: bool(re.search(FIRST, _text(cls)) or _numbers(cls)))
 def check_starts_as_documented(subject: Subject) -> None:
-    """A parameter or buffer is at first what the docstring says: "gamma is 1 at first", "slope: what a holds at first"."""
+    """A parameter is at first what the docstring says: "gamma is 1 at first", "slope: what a holds at first"."""
     fixed = {name: float(number) for name, number in re.findall(FIRST, _text(subject.cls))}
     for _, each in variants(subject, "starts_as_documented"):
         said = {**fixed, **{name: float(getattr(each.make(), field)) for name, field in _numbers(subject.cls).items()}}
