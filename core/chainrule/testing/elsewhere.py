@@ -46,11 +46,7 @@ def not_importable(cls: type[Component]) -> str | None:
 
 @check(
     unless=not_importable,
-    rests_on=(
-        "deterministic",
-        "same_data_again",
-        "used_again",
-    ),
+    rests_on=("deterministic", "same_data_again", "used_again", "gradient_of_input"),
 )
 def check_same_in_another_process(subject: Subject) -> None:
     """In another process, with another seed of Python's hashes, it gives the same."""

@@ -88,6 +88,7 @@ NAMES = {
     "ceil": "floor", "argmax": "argmin", "argmin": "argmax", "add": "subtract", "subtract": "add",
     "multiply": "divide", "divide": "multiply", "exp": "expm1", "log1p": "log", "sqrt": "square",
 }  # fmt: skip
+COMMUTATIVE = ("max", "min", "maximum", "minimum", "add", "multiply", "hypot", "isclose", "array_equal")
 UNCHANGED_ARGUMENTS = ("out", "casting", "strict", "optimize")
 """Of which a call is the same without, but for speed."""
 
@@ -126,7 +127,8 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
         yield _became(node, node.body)
         yield _became(node, node.orelse)
     elif isinstance(node, ast.Call):
-        if len(node.args) >= 2 and not any(isinstance(argument, ast.Starred) for argument in node.args):
+        swappable = len(node.args) >= 2 and not any(isinstance(argument, ast.Starred) for argument in node.args)
+        if swappable and _called(node) not in COMMUTATIVE and ast.dump(node.args[0]) != ast.dump(node.args[1]):
             swapped = [node.args[1], node.args[0], *node.args[2:]]
             yield _became(node, ast.Call(node.func, swapped, node.keywords))
         for i, keyword in enumerate(node.keywords):
@@ -148,6 +150,11 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     ):
         yield f"{text}: dropped", None
+
+
+def _called(call: ast.Call) -> str:
+    """The last part of what is called: ``"maximum"``."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
 def _became(before: ast.AST, after: ast.AST) -> tuple[str, ast.AST]:

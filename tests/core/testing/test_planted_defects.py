@@ -24,7 +24,7 @@ breaks = Breakages()
 
 @dataclass
 class Line(cr.Layer):
-    """A weight and a shift for each feature: $y = w x + b$. Weight decay spares b.
+    """A weight and a shift for each feature: $y = w x + b$. Weight decay spares b; unit is 1 at first.
 
     Args:
         initializer: what w holds at first.
@@ -42,6 +42,7 @@ class Line(cr.Layer):
     def build(self, input_shape: cr.Shape) -> cr.Shape:
         self.w = self.parameter("w", input_shape, self.initializer)
         self.b = self.parameter("b", input_shape, self.bias_initializer, decay=False)
+        self.unit = self.buffer("unit", (), 1.0)
         return input_shape
 
     def forward(self, x: cr.Array, training: bool) -> cr.Array:
@@ -153,6 +154,15 @@ class AlwaysZero(Line):
     def build(self, input_shape: cr.Shape) -> cr.Shape:
         self.w = self.parameter("w", input_shape, self.initializer)
         self.b = self.parameter("b", input_shape, "zeros", decay=False)
+        return input_shape
+
+
+@breaks("starts_as_documented", says="unit is 2 at first, and the docstring says 1")
+class OtherUnit(Line):
+    def build(self, input_shape: cr.Shape) -> cr.Shape:
+        self.w = self.parameter("w", input_shape, self.initializer)
+        self.b = self.parameter("b", input_shape, self.bias_initializer, decay=False)
+        self.unit = self.buffer("unit", (), 2.0)
         return input_shape
 
 

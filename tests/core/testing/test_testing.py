@@ -383,7 +383,7 @@ def test_pytest_names_what_fails_and_shows_what_does_not_apply(tmp_path: Path) -
     assert "not applicable: there are none" in done.stdout
     assert "not applicable: it rests on gradient_of_input, which fails" in done.stdout
     assert "1 failed, " in done.stdout
-    assert "2 skipped" in done.stdout
+    assert "3 skipped" in done.stdout
 
 
 def test_the_kit_needs_no_pytest() -> None:
