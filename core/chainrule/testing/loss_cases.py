@@ -41,6 +41,7 @@ FORMS = (
     Form(" with one row", batch=1),
     Form(" with logits ten times as large", size=10.0),
     Form(" with a prediction for each of several steps", steps=(STEPS,)),
+    Form(" with soft targets for each of several steps", targets="soft", steps=(STEPS,)),
 )
 
 
@@ -145,6 +146,8 @@ def _takes(subject: Subject, case: LossCase) -> bool:
     try:
         if hasattr(subject.cls, "reference"):
             loss.reference(case.prediction.copy(), case.targets(loss))
+        elif case.form.targets != "whole":
+            return False
         else:
             loss.forward(case.prediction.copy(), case.targets(loss))
             loss.backward()

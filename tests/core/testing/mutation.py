@@ -40,6 +40,8 @@ OF_CLASSES_ALONE = (
 """Checks that run nothing of what is changed."""
 FIRST = ("formula_computed", "gradient_elsewhere", "gradient", "runs", "used_again")
 SECONDS = 30
+OF_REFERENCES = "_references"
+"""The module of which references consist."""
 PACKAGE = "chainrule_plugins"
 
 
@@ -54,7 +56,7 @@ class Mutant:
     function: str
     line: int
     what: str
-    tree: ast.Module = field(repr=False, compare=False)
+    code: types.CodeType = field(repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -181,30 +183,37 @@ def places(function: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
 
 def mutants_of(module: Any) -> Iterator[Mutant]:
     """Every change to a function of a module."""
-    source = inspect.getsource(module)
-    tree = ast.parse(source)
-    for path in _functions(tree):
-        function = path[-1]
-        qualified = ".".join(node.name for node in path)
-        for position, (parent, name, index) in enumerate(places(function)):
+    for path in _functions(ast.parse(inspect.getsource(module))):
+        function, qualified = path[-1], ".".join(node.name for node in path)
+        for parent, name, index in list(places(function)):
             held = getattr(parent, name)
             node = held if index is None else held[index]
-            for number, (what, _) in enumerate(changes(node)):
-                changed = copy.deepcopy(tree)
-                twin = next(f for p in _functions(changed) if ".".join(n.name for n in p) == qualified for f in [p[-1]])
-                parent_twin, name_twin, index_twin = list(places(twin))[position]
-                held_twin = getattr(parent_twin, name_twin)
-                node_twin = held_twin if index_twin is None else held_twin[index_twin]
-                after = list(changes(node_twin))[number][1]
-                if after is None:
-                    after = ast.Pass()
-                if index_twin is None:
-                    setattr(parent_twin, name_twin, after)
-                else:
-                    held_twin[index_twin] = after
-                yield Mutant(
-                    module.__name__, qualified, getattr(node, "lineno", 0), what, ast.fix_missing_locations(changed)
-                )
+            for what, after in changes(node):
+                _put(parent, name, index, ast.Pass() if after is None else after)
+                code = _compiled(path, module.__name__)
+                _put(parent, name, index, node)
+                yield Mutant(module.__name__, qualified, getattr(node, "lineno", 0), what, code)
+
+
+def _put(parent: ast.AST, name: str, index: int | None, node: ast.AST) -> None:
+    if index is None:
+        setattr(parent, name, node)
+    else:
+        getattr(parent, name)[index] = node
+
+
+def _compiled(path: tuple[Any, ...], module_name: str) -> types.CodeType:
+    """The function as it stands in the tree."""
+    function = copy.copy(path[-1])
+    function.decorator_list = []
+    body: Any = function
+    for owner in reversed(path[:-1]):  # in its class, for super()
+        body = ast.ClassDef(owner.name, bases=[], keywords=[], body=[body], decorator_list=[])
+    future = ast.ImportFrom("__future__", [ast.alias("annotations")], 0)
+    code: Any = compile(ast.fix_missing_locations(ast.Module([future, body], [])), module_name, "exec")
+    for node in path:
+        code = next(c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == node.name)
+    return code  # type: ignore[no-any-return]
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[Any, ...]]:
@@ -226,12 +235,9 @@ def _left_out(node: ast.FunctionDef) -> bool:
 
 def apply(mutant: Mutant) -> None:
     """Have the function do what the changed one does, in this process."""
-    code: Any = compile(mutant.tree, mutant.module, "exec")
-    module = sys.modules[mutant.module]
+    code, module = mutant.code, sys.modules[mutant.module]
     *classes, last = mutant.function.split(".")
     owner: Any = getattr(module, classes[0]) if classes else module
-    for name in (*classes, last):
-        code = next(c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == name)
     held = vars(owner)[last]
     target = held.fget if isinstance(held, property) else getattr(held, "__func__", held)
     target = getattr(target, "func", target)
@@ -330,7 +336,7 @@ def kind_of(module_name: str) -> str:
 def modules() -> list[Any]:
     """Those whose functions are changed."""
     parts = {f"{kind}{plural}" for kind in KINDS for plural in ("s", "es")} | {"losses"}
-    named = sorted(name for name in sys.modules if name.startswith(f"{PACKAGE}."))
+    named = sorted(name for name in sys.modules if name.startswith(f"{PACKAGE}.") and not name.endswith(OF_REFERENCES))
     return [sys.modules[name] for name in named if name.split(".")[1] in parts]
 
 

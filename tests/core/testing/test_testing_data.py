@@ -390,6 +390,13 @@ class Cut(OneHidden):
         return [{**layer, **zero} for layer in super().build(input_shape, units, activation)]
 
 
+@breaks("fields_count", says="with 4 other values of width its layers are the same")
+class AlwaysSix(OneHidden):
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
+        hidden = {"name": "dense", "units": 6, "activation": "tanh"}
+        return [hidden, {"name": "dense", "units": units, "activation": activation}]
+
+
 @breaks("same_layers_again", says="built twice, it gives 3 layers and then 4")
 class Grows(OneHidden):
     builds = 0
