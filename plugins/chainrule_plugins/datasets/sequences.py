@@ -126,6 +126,8 @@ class Copy(Dataset):
         >>> data = cr.make("dataset", "copy", delay=3, copied=2, letters=4, samples=10).load()
         >>> for split in (data.train.x, data.train.y):
         ...     print("".join(data.token_names[k] for k in split[0]))
+        ba--:--
+        -----ba
     """
 
     delay: int = 20
