@@ -157,7 +157,7 @@ def test_a_path_that_leads_nowhere_is_told(tmp_path):
     [
         ({"length": 0}, "length: got 0, must be at least 1 (Characters)"),
         ({"stride": 0}, "stride: got 0, must be at least 1, or null for length (Characters)"),
-        ({"validation_fraction": 1}, "validation_fraction: got 1, must be at least 0 and less than 1 (Characters)"),
+        ({"validation_fraction": 1}, "validation_fraction: got 1.0, must be at least 0 and less than 1 (Characters)"),
         ({"test_fraction": -0.1}, "test_fraction: got -0.1, must be at least 0 and less than 1 (Characters)"),
     ],
 )
