@@ -260,6 +260,44 @@ class ChangesFirst(Shrinks):
         self.first = 0.01
 
 
+@dataclass
+class OfImages(Shrinks):
+    """Shrinks weights, for images of 4x3 pixels alone; first is by how much at first."""
+
+    check_input_shapes = ((4, 3),)
+
+    def on_train_start(self, trainer: cr.Training) -> None:
+        super().on_train_start(trainer)
+        assert trainer.network.input_shape == (4, 3)
+
+    def on_batch(
+        self, trainer: cr.Training, x: cr.Array, y: cr.Array, rng: np.random.Generator
+    ) -> tuple[cr.Array, cr.Array]:
+        return x[:, :, rng.permutation(3)], y
+
+
+@dataclass
+class OfTokens(Shrinks):
+    """Shrinks weights, for networks over five tokens alone; first is by how much at first."""
+
+    check_tokens = 5
+
+    def on_train_start(self, trainer: cr.Training) -> None:
+        super().on_train_start(trainer)
+        network = trainer.network
+        assert network.output_shape == (*network.input_shape, 5)
+        given = network.predict(np.arange(3)[None] + 2)
+        np.testing.assert_allclose(given.sum(axis=-1), 1)
+        np.testing.assert_array_equal(network.predict([[2, 4, 4]])[0, 1:], given[0, [2, 2]])
+
+
+@breaks("trains", says="following takes whole numbers from 0 to 4, got -1")
+class Minus(OfTokens):
+    def on_train_start(self, trainer: cr.Training) -> None:
+        super().on_train_start(trainer)
+        trainer.network.predict([[0, 1, -1]])
+
+
 # ---- datasets
 
 
@@ -304,6 +342,19 @@ class WholeNumbers(Bands):
     def points(self) -> tuple[cr.Array, cr.Array]:
         x, y = super().points()
         return (x * 1e6).astype(np.int64), y
+
+
+@dataclass
+class Named(Bands):
+    """The bands as tokens, which have names; seed is that of the points, 0 or more."""
+
+    def load(self) -> cr.Data:
+        x, y = super().points()
+        ids = (x * 100).astype(np.int64)
+        validation, test, train = (cr.Split(ids[part], y[part]) for part in self.parts())
+        names = [f"token {k}" for k in range(100)]
+        left_to_right = ("left", "middle", "right")
+        return cr.Data(train, "multiclass", validation, test, class_names=left_to_right, token_names=names)
 
 
 @breaks("shapes", says="the train images have pixels from 0 to 255")
@@ -443,7 +494,7 @@ class TagsNothing(Tagger):
         return [{**words, "initializer": "zeros"}, {**output, **zero}]
 
 
-RIGHT = [SquaredError, AmongTheBest, Shrinks, Bands, OneHidden, Tagger]
+RIGHT = [SquaredError, AmongTheBest, Shrinks, OfImages, OfTokens, Bands, Named, OneHidden, Tagger]
 
 
 @pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)

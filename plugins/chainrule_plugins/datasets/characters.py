@@ -17,8 +17,8 @@ NAMED = 10  # characters in a remark
 
 
 @dataclass
-class Text(Dataset):
-    r"""Characters one after another, and what comes next: English that is on every machine, or a text of your own.
+class Characters(Dataset):
+    r"""A text, and of each character what comes next: English that is on every machine, or a text of your own.
 
     Without a path it is what Python's ``help()`` says of the language, some 400,000 characters; each paragraph once, as
     many stand in several topics. Other versions of Python word some of it otherwise: the digest of a run says which.
@@ -47,7 +47,7 @@ class Text(Dataset):
 
     Example:
         >>> import chainrule as cr
-        >>> data = cr.make("dataset", "text", length=20).load()
+        >>> data = cr.make("dataset", "characters", length=20).load()
         >>> "".join(data.token_names[k] for k in data.train.x[0])
         'The "assert" stateme'
         >>> "".join(data.token_names[k] for k in data.train.y[0])
