@@ -561,8 +561,8 @@ class Callback(Component):
             rng: a stream of this callback's own for this epoch.
 
         Returns:
-            Positions, of which some may be left out or come again; None leaves ``order`` as it is. Of each epoch as
-            many.
+            ``n`` positions: some may be left out where others come again in their place; so a curriculum repeats
+            what it begins with. None leaves ``order`` as it is.
         """
 
     def on_batch(self, trainer: Training, x: Array, y: Array, rng: np.random.Generator) -> tuple[Array, Array] | None:

@@ -111,7 +111,8 @@ class Snapshot(NamedTuple):
 class Parameters:
     """The parameters of one network. Iterating gives them in layer order.
 
-    ``theta`` and ``grad``: ``(n,)``, of the network's dtype; ``theta[decaying]`` are the weights.
+    ``theta`` and ``grad``: ``(n,)``, of the network's dtype, and not in layer order: ``theta[decaying]`` are all
+    weights, which come first.
     """
 
     named: Sequence[Parameter]

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.contract.arguments import require_count, require_pair, require_shape
 from chainrule.contract.arrays import Array
-from chainrule.contract.named import items, one_of, plain, rows_of
+from chainrule.contract.named import each, items, one_of, plain, rows_of
 from chainrule.errors import DataError, FieldError
 from chainrule.words import quoted
 
@@ -25,7 +25,8 @@ class Split(tuple[Any, Any]):
             for each step, ``(n, *steps)`` too. None: all alike.
         mask: which samples, ``(n,)``, or which steps of each, ``(n, *steps)``, count: true or false. It is given to the
             layers that ask for it; where there is a target for each step, those that do not count are left out of the
-            loss and of metrics. None: all of them.
+            loss and of metrics, whatever class or number stands there, as long as it is one. None: all of them. Layers
+            that do not ask for it see what stands in such steps: a convolution, a norm over the batch.
     """
 
     weight: Array | None
@@ -120,8 +121,8 @@ class Stream:
         Raises:
             DataError: it gives none.
         """
-        for pair in self.batches(min(n, self.rows), None):
-            return Split.of("batch", pair)
+        for batch in self._read(min(n, self.rows), None):
+            return batch
         raise DataError(f"a stream of {self.rows} samples gave no batch")
 
     def epoch(self, size: int, rng: np.random.Generator | None) -> Iterator[Split]:
@@ -131,8 +132,7 @@ class Stream:
             DataError: they are more or fewer samples than it says, or a batch is not of the size that was asked for.
         """
         left = self.rows
-        for pair in self.batches(size, rng):
-            batch = Split.of("batch", pair)
+        for batch in self._read(size, rng):
             if batch.rows != min(size, left):
                 raise DataError(
                     f"a stream of {self.rows} samples gave a batch of {batch.rows}, where {min(size, left)} were due"
@@ -141,6 +141,19 @@ class Stream:
             yield batch
         if left:
             raise DataError(f"a stream of {self.rows} samples gave only {self.rows - left}")
+
+    def _read(self, size: int, rng: np.random.Generator | None) -> Iterator[Split]:
+        given = self.batches(size, rng)
+        if not isinstance(given, Iterable):
+            raise DataError(f"batches of a stream gave {quoted(given)}, expected an iterator of pairs (x, y)")
+        for pair in given:
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                raise DataError(f"batches of a stream gave {quoted(pair)}, expected pairs (x, y)")
+            batch = Split.of("batch", pair)
+            shape = each(lambda x: tuple(np.shape(x)[1:]), batch.x)
+            if shape != self.input_shape:
+                raise DataError(f"a stream gave inputs of shape {shape}, and says that they are {self.input_shape}")
+            yield batch
 
     @property
     def arrays(self) -> list[Array]:

@@ -34,6 +34,7 @@ from chainrule.network.summary import described, summary_of
 from chainrule.network.targets import (
     Targets,
     as_inputs,
+    as_many,
     as_numbers,
     prepared,
     require_names,
@@ -241,9 +242,7 @@ class Network(Kept):
             return as_inputs(x, self.input_shape, self.dtype, self._whole)
         require_names("inputs", x, self.input_shape)
         whole = self._whole or {}
-        return {
-            name: as_inputs(x[name], shape, self.dtype, whole.get(name)) for name, shape in self.input_shape.items()
-        }
+        return as_many({n: as_inputs(x[n], s, self.dtype, whole.get(n)) for n, s in self.input_shape.items()})
 
     def targets(self, y: Any) -> Targets:
         """``y`` as the loss and the metrics want it. The first ones tell the task, where it was not given.
@@ -285,7 +284,8 @@ class Network(Kept):
         require_finite(which, arrays, f" as {self.dtype}")
         if weight is None and mask is None:
             return inputs, targets
-        return inputs, weighed(targets, weight, mask, self.input_shape, self.output_shape)
+        asked = any(step.takes_mask for step in self.steps)
+        return inputs, weighed(targets, weight, mask, self.input_shape, self.output_shape, asked)
 
     def pair_of(self, samples: Split, which: str) -> tuple[Any, Targets]:
         """``pair`` of a split, with what its samples weigh."""

@@ -13,7 +13,7 @@ from chainrule.contract.kinds import Activation, Layer
 from chainrule.contract.named import each, items
 from chainrule.contract.parameters import Parameter
 from chainrule.contract.signatures import takes
-from chainrule.errors import ConfigError, ContractError, UnknownName, did_you_mean, within
+from chainrule.errors import ConfigError, ContractError, ShapeError, UnknownName, did_you_mean, within
 from chainrule.network.blueprint import Blueprint, LayerScope
 from chainrule.network.targets import Whole
 from chainrule.registry.registry import registry
@@ -53,7 +53,7 @@ class Step:
     def pass_on(self, x: Array, training: bool, mask: Array | None) -> Array:
         """``forward``, with the batch's mask for one that asks for it."""
         forward: Any = self.forward
-        y: Array = forward(x, training, mask) if mask is not None and self.takes_mask else forward(x, training)
+        y: Array = forward(x, training, mask=mask) if mask is not None and self.takes_mask else forward(x, training)
         return y
 
     @property
@@ -114,7 +114,9 @@ class Stack:
         scope = LayerScope(name, blueprint, Stack)
         layer.__dict__["_lent_scope"] = scope
         before = len(blueprint.parameters), len(blueprint.shared), blueprint.whole
-        if isinstance(layer, Activation):
+        if isinstance(shape, Mapping):
+            shape = _built_for_several(layer, name, shape)
+        elif isinstance(layer, Activation):
             layer.build(shape)
         else:
             shape = _checked_shape(name, layer.build(shape))
@@ -165,7 +167,7 @@ class Stack:
                 x = forward(x, training)
         else:
             for forward, takes_mask in self._masked:
-                x = forward(x, training, mask) if takes_mask else forward(x, training)
+                x = forward(x, training, mask=mask) if takes_mask else forward(x, training)
         return x
 
     def backward(self, dy: Array) -> Array:
@@ -210,6 +212,21 @@ def _kind_in_stack(spec: Any) -> str:
             raise UnknownName(f'there is no layer "{cut(name, SHOWN)}". {did_you_mean(name, [*layers, *activations])}')
         return "layer"
     return "activation"
+
+
+def _built_for_several(layer: Layer | Activation, name: str, shapes: Mapping[str, Any]) -> Any:
+    """Build a layer for several inputs by name; one that takes one array fails in its own way, or not at all.
+
+    Raises:
+        ShapeError: it takes one.
+    """
+    if isinstance(layer, Layer):
+        try:
+            return _checked_shape(name, layer.build(cast(Any, shapes)))
+        except (ConfigError, TypeError, ValueError, KeyError, AttributeError, IndexError, ContractError) as error:
+            if isinstance(error, ConfigError):
+                raise
+    raise ShapeError(f"{name} takes one input, and is given several by name ({', '.join(shapes)}): join them before it")
 
 
 def _checked_shape(name: str, shape: Any) -> Any:

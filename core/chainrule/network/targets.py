@@ -76,6 +76,18 @@ def as_inputs(x: Any, input_shape: Shape, dtype: np.dtype[Any], whole: Whole | N
     return inputs
 
 
+def as_many(inputs: dict[str, Array]) -> dict[str, Array]:
+    """The same.
+
+    Raises:
+        DataError: some have more rows than others.
+    """
+    rows = {name: len(array) for name, array in inputs.items()}
+    if len({*rows.values()}) > 1:
+        raise DataError(f"inputs must have as many rows each, got {', '.join(f'{n} of {k}' for k, n in rows.items())}")
+    return inputs
+
+
 def _whole_numbers(given: Array, whole: Whole) -> Array:
     """``given``, to the last digit.
 
@@ -206,10 +218,31 @@ def _classes(y: Array, output_shape: Shape, dtype: np.dtype[Any], integer_target
         return Targets(given, labels, per_step=bool(steps))
     if y.shape[1:] != output_shape:
         each = f"(n, {sizes(steps)})" if steps else "(n,)"
+        per_step = y.ndim == 2 and not steps and y.dtype.kind in "iu" and y.max(initial=0) > 1
+        hint = "; for a class at each step let the network give (n, steps, classes)" if per_step else ""
         raise ShapeError(
             f"targets of shape {y.shape} do not fit {classes} output units: give classes as integers of shape {each}, "
-            f"or one-hot of shape (n, {sizes(output_shape)})"
+            f"or one-hot of shape (n, {sizes(output_shape)}){hint}"
         )
+    _require_distributions(y, classes)
+    return Targets(y.astype(dtype), y.argmax(axis=-1), per_step=bool(steps))
+
+
+def require_targets(y: Array, task: Task, output_shape: Shape) -> None:
+    """Refuse targets, in the form that a loss takes, that are none for their task.
+
+    Raises:
+        DataError: names the first that is not.
+    """
+    if task == "multiclass" and y.dtype.kind == "i":
+        require_labels(y, output_shape[-1], "sample", f"the network has {output_shape[-1]} outputs")
+    elif task == "multiclass":
+        _require_distributions(y, output_shape[-1])
+    elif task == "binary" and not ((y >= 0) & (y <= 1)).all():
+        raise DataError(f"targets of a binary task must be 0 or 1, got {y[~((y >= 0) & (y <= 1))][0]:g}")
+
+
+def _require_distributions(y: Array, classes: int) -> None:
     right = (y >= 0).all(axis=-1) & np.isclose(y.sum(axis=-1), 1, atol=1e-3)
     wrong = np.argwhere(~right)
     if len(wrong):
@@ -217,7 +250,6 @@ def _classes(y: Array, output_shape: Shape, dtype: np.dtype[Any], integer_target
             f"target {wrong[0][0]} is no distribution over the {classes} classes: its numbers must be 0 or more, and "
             "sum to 1"
         )
-    return Targets(y.astype(dtype), y.argmax(axis=-1), per_step=bool(steps))
 
 
 def task_of(y: Array, output_shape: Shape, suited: Sequence[Task]) -> Task:

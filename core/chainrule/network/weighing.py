@@ -13,14 +13,16 @@ from chainrule.contract.arrays import Array, Shape
 from chainrule.contract.kinds import Loss, Metric
 from chainrule.contract.named import each, one_of, rows_of
 from chainrule.contract.signatures import takes
-from chainrule.errors import ContractError, DataError, ShapeError
+from chainrule.errors import ConfigError, ContractError, DataError, ShapeError
 from chainrule.network.targets import Targets
 from chainrule.registry.making import fresh
 from chainrule.registry.registry import registry
 from chainrule.words import sizes
 
 
-def weighed(targets: Targets, weight: Any, mask: Any, input_shape: Any, output_shape: Any) -> Targets:
+def weighed(
+    targets: Targets, weight: Any, mask: Any, input_shape: Any, output_shape: Any, asked: bool = True
+) -> Targets:
     """Targets with what their samples weigh.
 
     Args:
@@ -28,7 +30,10 @@ def weighed(targets: Targets, weight: Any, mask: Any, input_shape: Any, output_s
         mask: true or false, ``(n,)``, or ``(n, *steps)``: which steps of the inputs count. It is given to the layers
             that ask for it; where the output has the same steps, those that do not count weigh nothing.
 
+        asked: whether any layer asks for the mask.
+
     Raises:
+        ConfigError: the mask would change nothing.
         ShapeError, DataError: they are not so.
     """
     n = len(one_of(targets.loss))
@@ -49,6 +54,11 @@ def weighed(targets: Targets, weight: Any, mask: Any, input_shape: Any, output_s
         steps = mask if mask.ndim > 1 else None
     if weight is not None and not weight.any():
         raise DataError("no sample counts: all weights are 0, or the mask leaves all out")
+    if steps is not None and not asked and (weight is None or weight.ndim == 1):
+        raise ConfigError(
+            "the data has a mask of steps, which no layer of this network asks for, and its output has no such steps: "
+            "all of them would count; take layers for sequences, or leave the mask out"
+        )
     return targets._replace(weight=weight, mask=steps)
 
 
@@ -163,7 +173,7 @@ def tell(metric: Metric, prediction: Any, targets: Targets) -> None:
     if not len(weight):
         return
     if takes(metric.update, "weight"):
-        metric.update(prediction, target, weight)  # type: ignore[call-arg]
+        metric.update(prediction, target, weight=weight)  # type: ignore[call-arg]
     else:
         metric.update(prediction, target)
 

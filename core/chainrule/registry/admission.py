@@ -11,6 +11,9 @@ from chainrule.contract.kinds import KINDS, Callback, Component, Loss, Optimizer
 from chainrule.contract.signatures import signature_of
 from chainrule.errors import PluginError, did_you_mean
 
+MAY_ASK = ("mask", "weight", "name", "shape", "decay", "evaluate")
+"""What some methods are told beside, by name, where they ask for it."""
+
 
 def check_class(cls: type[Component]) -> None:
     """Refuse a class that cannot be a component.
@@ -18,8 +21,13 @@ def check_class(cls: type[Component]) -> None:
     Raises:
         PluginError: with the reason, and what to do.
     """
-    if not (isinstance(cls, type) and issubclass(cls, Component) and getattr(cls, "kind", None) in KINDS):
+    bases = [base for base in KINDS.values() if isinstance(cls, type) and issubclass(cls, base)]
+    if not bases:
         raise PluginError(f"{cls!r} is not a component: inherit from one of {', '.join(k.title() for k in KINDS)}")
+    if cls.kind != bases[0].kind:
+        raise PluginError(
+            f"{bases[0].kind} {cls.__name__} has a field kind, which every component has as something else: rename it"
+        )
     who = f"{cls.kind} {cls.__name__}"
     if "__dataclass_params__" not in vars(cls):
         raise PluginError(f"{who} is not a dataclass: write @dataclass above it")
@@ -40,6 +48,8 @@ def check_class(cls: type[Component]) -> None:
         raise PluginError(f"{who}: {error}") from None
     base = KINDS[cls.kind]
     required = dict(base.required)
+    if issubclass(cls, Optimizer):
+        _require_told(cls, who)
     if issubclass(cls, Loss) and cls.fuses_with is not None:
         required |= {"forward_logits": ("logits", "target"), "backward_logits": ()}
     if issubclass(cls, Callback):
@@ -49,11 +59,21 @@ def check_class(cls: type[Component]) -> None:
         if written is getattr(base, method, None):
             raise PluginError(f"{who} does not write {method}({', '.join(arguments)})")
         try:
-            signature_of(written).bind(None, *arguments)
+            asked = {*signature_of(written).parameters} - {*arguments}
+            signature_of(written).bind(None, *arguments, **{name: None for name in MAY_ASK if name in asked})
         except TypeError:
             raise PluginError(
                 f"{who}: {method}{signature_of(written)} must take (self, {', '.join(arguments)})"
             ) from None
+
+
+def _require_told(cls: type[Optimizer], who: str) -> None:
+    """Refuse an optimizer that asks for what it is not told."""
+    for flag, names in (("whole_vector", ("evaluate",)), ("whole_parameters", ("name", "shape", "decay"))):
+        asked = signature_of(cls.update).parameters
+        for name in names:
+            if name in asked and asked[name].default is asked[name].empty and getattr(cls, flag) is False:
+                raise PluginError(f"{who}: update asks for {name}, which it is told with {flag} = True")
 
 
 def _is_method(attribute: Any) -> bool:

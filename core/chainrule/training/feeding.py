@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.contract.arguments import require_finite
 from chainrule.contract.arrays import Array, Shape, stream
-from chainrule.contract.named import each, one_of, rows_of
+from chainrule.contract.named import each, items, one_of, rows_of
 from chainrule.contract.split import Split, Stream
 from chainrule.contract.training import Training
 from chainrule.errors import ContractError
 from chainrule.network.measuring import in_batches
 from chainrule.network.network import Network
-from chainrule.network.targets import Targets
+from chainrule.network.targets import Targets, require_targets
 from chainrule.training.listeners import Listeners
 
 MEASURED = 256
@@ -110,11 +111,14 @@ def feed_of(network: Network, given: Any, which: str, batch_size: int) -> Held |
     return Held(*network.pair_of(Split.of(which, given), which), batch_size)
 
 
-def changed(batch: tuple[Any, Targets], trainer: Training, listeners: Listeners, seed: int) -> tuple[Any, Targets]:
+def changed(
+    batch: tuple[Any, Targets], trainer: Training, network: Network, listeners: Listeners, seed: int
+) -> tuple[Any, Targets]:
     """A batch, as callbacks want it; metrics have the targets as they were.
 
     Raises:
-        ContractError: one gives something of another shape or dtype.
+        ContractError: one gives something of another shape or dtype. DataError: numbers that the network or the loss
+            does not take.
     """
     x, targets = batch
     for change, callback, purpose in listeners.changing["on_batch"]:
@@ -127,14 +131,30 @@ def changed(batch: tuple[Any, Targets], trainer: Training, listeners: Listeners,
             gave = f"a tuple of {len(found)}" if isinstance(found, tuple) else type(found).__name__
             raise ContractError(f"{name} gave {gave}, expected a pair (x, y), or None")
         x = each(lambda own, given: _like(name, "x", given, own), x, found[0])  # noqa: B023
+        network.inputs(x)  # whole numbers out of range would be taken from anywhere in memory
         y = each(
-            lambda own, shape, given: _targets_like(name, given, own, shape, trainer.network.dtype),  # noqa: B023
+            lambda own, shape, given: _targets_like(name, given, own, shape, network.dtype),  # noqa: B023
             targets.loss,
-            trainer.network.output_shape,
+            network.output_shape,
             found[1],
         )
+        require_finite(f"changed ({name})", [array for given in (x, y) for _, array in items(given)])
+        _require_targets(network, y)
         targets = targets._replace(loss=y)
     return x, targets
+
+
+def _require_targets(network: Network, given: Any) -> None:
+    """Refuse targets, in the form that the loss takes, that are none for their task.
+
+    Raises:
+        DataError: a class out of range; no distribution; for a binary task, not from 0 to 1.
+    """
+    parts = network.loss.parts or {"": network.loss}
+    shapes, tasks = dict(items(network.output_shape)), dict(items(network.task))
+    for name, y in items(given):
+        if parts[name].target_shape(shapes[name]) is None:
+            require_targets(y, tasks[name], shapes[name])
 
 
 def _targets_like(name: str, given: Any, own: Array, output_shape: Shape, dtype: np.dtype[Any]) -> Array:

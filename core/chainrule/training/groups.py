@@ -78,6 +78,8 @@ def checked_groups(given: Any, optimizer: Optimizer, parameters: Parameters) -> 
                 raise UnknownName(
                     f'no parameter is called "{pattern}". {did_you_mean(pattern, names)}', key="parameters"
                 )
+            if all(group.get(field) is None for field in FIELDS[1:]):
+                raise FieldError(f"this group says nothing: give it any of {', '.join(FIELDS[1:])}")
             _require_values(group, optimizer)
         groups.append({key: value for key, value in group.items() if value is not None})
     return groups

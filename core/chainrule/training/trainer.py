@@ -167,6 +167,8 @@ class Trainer(Resumable, Logs, Steps):
         weighed = zip(self.all_metrics(), weighable(self.all_metrics(), feed.targets))
         self._running = RunningEpoch({name_of(metric): told for metric, told in weighed if not metric.array})
         self._updates.arrange()
+        if self._listeners.changing["on_order"] and isinstance(feed, Streamed):
+            raise FieldError("a callback chooses the order of samples, and a stream has its own", key="callbacks")
         self.steps_per_epoch = math.ceil(rows / self.batch_size)
         self.total_steps = begun_step + (planned - begun_epoch) * self.steps_per_epoch
         if self._position.begun is None or ending > self.epochs:
@@ -211,7 +213,7 @@ class Trainer(Resumable, Logs, Steps):
             if index and self.stop_reason is not None:
                 break
             self.batch_index = index
-            self.batch = changed(batch, self, self._listeners, self.seed)
+            self.batch = changed(batch, self, self.network, self._listeners, self.seed)
             self._run_step(*self.batch)
             position.next_batch = index + 1
             self.rest.begins()
