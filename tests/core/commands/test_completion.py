@@ -48,7 +48,10 @@ def completed(tmp_path):
         ("chainrule train mode", ["model.", "model="]),
         ("chainrule train -m optimizer=dig", ["optimizer=digits/modern"]),
         ("chainrule train model=mnist/c", ["model=mnist/classic", "model=mnist/cnn"]),
-        ("chainrule train dataset=mn", ["dataset=mnist", "dataset=mnist/nielsen", "dataset=mnist/whole"]),
+        (
+            "chainrule train dataset=mn",
+            ["dataset=mnist", "dataset=mnist/autoencoder", "dataset=mnist/nielsen", "dataset=mnist/whole"],
+        ),
         ("chainrule train optimizer=adam optimizer.l", ["optimizer.lr="]),
         ("chainrule train optimizer=momentum optimizer.m", ["optimizer.momentum="]),
         ("chainrule train experiment=xo", ["experiment=xor", "experiment=xor_classic"]),
@@ -58,9 +61,9 @@ def completed(tmp_path):
         ("chainrule train optimizer=sgd,adam", ["optimizer=sgd,adam", "optimizer=sgd,adamw"]),
         (
             "chainrule train optimizer=sgd,adam,ada",
-            ["optimizer=sgd,adam,adadelta", "optimizer=sgd,adam,adagrad", "optimizer=sgd,adam,adamw"],
+            [f"optimizer=sgd,adam,{name}" for name in ("adadelta", "adagrad", "adamw", "adan")],
         ),
-        ("chainrule plugins rms", ["rmsprop"]),
+        ("chainrule plugins rmsp", ["rmsprop"]),
         ("chainrule compare --m", ["--metric", "--markdown"]),
         ("chainrule reproduce --t", ["--threads"]),
         ("chainrule new my-swish --k", ["--kind"]),

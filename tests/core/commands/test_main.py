@@ -75,7 +75,7 @@ def test_options_are_taken_and_completed_where_argparse_reads_each_help_text_as_
 
     monkeypatch.setattr(argparse.ArgumentParser, "_check_help", lambda _, action: "%" in (action.help or ""), False)
     monkeypatch.setattr(argparse.ArgumentParser, "_add_action", check_and_add)
-    assert "experiment: digits" in program("train", "--help").out
+    assert "experiment: adding, digits" in program("train", "--help").out
     offered = program("-sc", "query=bash", COMP_LINE="chainrule train opt").out.split()
     assert offered == ["optimizer.", "optimizer="]
     with pytest.raises(TypeError):

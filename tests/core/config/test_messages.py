@@ -21,15 +21,15 @@ WRONG = """
 optimizer=admm
     optimizer: there is no optimizer "admm". Did you mean "adam"?
 experiment=mnsit
-    experiment: there is no experiment "mnsit". Did you mean "mnist"? Known: digits, mnist,
+    experiment: there is no experiment "mnsit". Did you mean "mnist"? Known: adding, digits, mnist,
 dataset=xorr
     dataset: there is no dataset "xorr". Did you mean "xor"?
 model=mnist/clasic
-    model: there is no model "mnist/clasic". Did you mean "mnist/classic"? Known: digits/modern, mlp, mnist/classic,
+    model: there is no model "mnist/clasic". Did you mean "mnist/classic"? Known: adding/modern,
 optimizer=nosuch
-    optimizer: there is no optimizer "nosuch". Known: adadelta, adagrad, adam, adamw, digits/modern, lion,
+    optimizer: there is no optimizer "nosuch". Known: adadelta, adagrad, adam, adamw, adan,
 dataset=mnist/hole
-    dataset: there is no dataset "mnist/hole". Did you mean "mnist/whole"? Known: circles, csv, digits, fashion_mnist,
+    dataset: there is no dataset "mnist/hole". Did you mean "mnist/whole"? Known: adding,
 model=xor
     model: there is no model "xor". It is a folder of presets: xor/classic, xor/modern.
 mnist=classic
@@ -39,11 +39,11 @@ model/mnist=classic
 +model/mnist=classic
     model.mnist: mlp has no field "mnist". Known: activation, bias_initializer, dropout,
 experiment=mnist/classic
-    experiment: there is no experiment "mnist/classic". Did you mean "mnist_classic"? Known: digits, mnist,
+    experiment: there is no experiment "mnist/classic". Did you mean "mnist_classic"? Known: adding, digits,
 -m model=mnist/classic,xor/modrn
-    model: there is no model "xor/modrn". Did you mean "xor/modern"? Known: digits/modern, mlp,
-loss=focal
-    loss: there is no loss "focal". Known: binary_cross_entropy,
+    model: there is no model "xor/modrn". Did you mean "xor/modern"? Known: adding/modern,
+loss=contrastive
+    loss: there is no loss "contrastive". Known: binary_cross_entropy,
 schedule=cosin
     schedule: there is no schedule "cosin". Did you mean "cosine"?
 metrics=[acuracy]
@@ -283,11 +283,11 @@ dataset.path=data(1).csv
 schedule=null
     schedule: it cannot be null; schedule=none stands for none. Known: constant, cosine,
 callbacks=null
-    callbacks: it cannot be null; callbacks=[] stands for none. Known: clip_norm,
+    callbacks: it cannot be null; callbacks=[] stands for none. Known: augment,
 dataset=null
-    dataset: it cannot be null. Known: circles, csv,
+    dataset: it cannot be null. Known: adding,
 experiment=null
-    experiment: it cannot be null. Known: digits, mnist,
+    experiment: it cannot be null. Known: adding, digits, mnist,
 ~name
     name: a run needs it
 ~model.hidden
