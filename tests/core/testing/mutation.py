@@ -20,9 +20,8 @@ import time
 import types
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import chainrule as cr
@@ -254,12 +253,12 @@ def found_by(mutant: Mutant, components: Sequence[tuple[Examined, Sequence[Check
     child = os.fork()
     if child == 0:
         os.close(reading)
-        signal.alarm(SECONDS)
         answer = ""
         try:
             apply(mutant)
             for examined, checks in components:
                 for check in checks:
+                    signal.alarm(SECONDS)  # which ends the process: a loop without end
                     try:
                         run(check, examined)
                     except BaseException:
@@ -340,12 +339,18 @@ def modules() -> list[Any]:
     return [sys.modules[name] for name in named if name.split(".")[1] in parts]
 
 
-def tallied(only: Sequence[str] = (), every: int = 1, budget: float = float("inf")) -> dict[str, Tally]:
+def tallied(
+    only: Sequence[str] = (),
+    every: int = 1,
+    budget: float = float("inf"),
+    tell: Callable[[Mutant], None] = lambda mutant: None,
+) -> dict[str, Tally]:
     """Make the changes, all or every so many, and see which of them the kit finds.
 
     Args:
         only: kinds, components or modules to look at; all where there are none.
         budget: seconds after which no more are tried.
+        tell: is told each that survives, as soon as it has.
     """
     cr.registry()
     tallies: dict[str, Tally] = defaultdict(Tally)
@@ -366,6 +371,7 @@ def tallied(only: Sequence[str] = (), every: int = 1, budget: float = float("inf
             tally = tallies[kind]
             if found is None:
                 tally.survived.append(mutant)
+                tell(mutant)
             else:
                 tally.found += 1
                 tally.by[found.partition("-")[2] or found.partition(":")[0]] += 1
@@ -375,10 +381,7 @@ def tallied(only: Sequence[str] = (), every: int = 1, budget: float = float("inf
 def main(only: Sequence[str]) -> None:
     """Print what survives, and a table."""
     warnings.simplefilter("ignore")
-    tallies = tallied(only)
-    for kind, tally in tallies.items():
-        for mutant in tally.survived:
-            print(f"{kind} {Path(mutant.module.replace('.', '/')).name}:{mutant.line} {mutant.function}: {mutant.what}")
+    tallies = tallied(only, tell=lambda mutant: print(f"{mutant.line:4} {mutant.name}", flush=True))
     print(f"\n{'kind':12} {'changes':>8} {'found':>8} {'share':>7}   by")
     for kind, tally in tallies.items():
         total = tally.found + len(tally.survived)
