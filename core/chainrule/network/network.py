@@ -99,8 +99,8 @@ class Network(Kept):
         require_parts(self.loss, self.output_shape)
         self._whole: Any = whole_numbers_of(self.steps)
         self.parameters = Parameters.allocate(blueprint.parameters, self.dtype)
-        self._shared = blueprint.shared
-        for shared, first in self._shared:
+        self.shared = blueprint.shared
+        for shared, first in self.shared:
             shared.follow(first)
         self.buffers = blueprint.buffers
         self.components = blueprint.components
@@ -167,7 +167,7 @@ class Network(Kept):
     def compute_gradient(self) -> None:
         """The backward pass: writes the gradient of the last ``compute_loss`` into ``parameters.grad``."""
         self._stack.backward_parameters(self._ending.backward())
-        for shared, first in self._shared:
+        for shared, first in self.shared:
             first.grad += shared.grad
 
     def loss_and_gradient(self, x: Any, y: Any, weight: Any = None, mask: Any = None) -> tuple[float, Array]:
