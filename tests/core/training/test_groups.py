@@ -242,9 +242,7 @@ def test_what_is_no_group(groups, error, message):
 def test_null_is_as_not_given():
     groups = [{"parameters": "*.b", "lr": None, "weight_decay": 0.1, "trainable": None}]
     assert cr.Trainer(classifier(), "sgd", groups=groups).groups == [{"parameters": "*.b", "weight_decay": 0.1}]
-    with pytest.raises(
-        cr.FieldError, match=r"^trainer\.groups\.0: this group says nothing: give it any of lr, weight_d"
-    ):
+    with pytest.raises(cr.FieldError, match=r"^trainer\.groups\.0: this group says nothing: give it any of lr, weig"):
         cr.Trainer(classifier(), "sgd", groups=[{"parameters": "*.b", "lr": None}])
 
 
