@@ -49,6 +49,21 @@ class MaskedMean(cr.Layer):
 
 
 @dataclass
+class Silence(cr.Layer):
+    """Nothing, at the steps that do not count."""
+
+    def build(self, input_shape: cr.Shape) -> cr.Shape:
+        return input_shape
+
+    def forward(self, x: cr.Array, training: bool, mask: cr.Array | None = None) -> cr.Array:
+        self.counts = np.ones(x.shape[:2]) if mask is None else mask
+        return self.backward(x)
+
+    def backward(self, dy: cr.Array) -> cr.Array:
+        return dy * self.counts[:, :, None].astype(dy.dtype)
+
+
+@dataclass
 class SoftmaxAlone(cr.Activation):
     """A softmax that no loss takes over, since nobody has registered it."""
 

@@ -38,7 +38,9 @@ def test_every_block_of_the_guide_runs_in_its_order(new_author: Callable[[], Aut
     printed: dict[str, list[str]] = {}
     for block in blocks(GUIDE):
         printed.setdefault(block.section, []).append(follow(author, block))
-    assert list(printed) == ["Write", "Install", "List", "Check", "Train", "Sweep", "Publish"]
+    steps = ["Write", "Install", "List", "Check", "Train", "Sweep", "Publish"]
+    topics = ["Layers", "Losses", "Optimizers, schedules, regularizers", "Callbacks", "Datasets", "The formula twice"]
+    assert list(printed) == [*steps, *topics]
 
     assert 'bent-identity = "bent_identity"' in printed["Write"][-1]
     assert "activation bent_identity, from bent-identity 0.1.0 (bent-identity:bent-identity)" in printed["List"][0]
@@ -47,6 +49,10 @@ def test_every_block_of_the_guide_runs_in_its_order(new_author: Callable[[], Aut
     assert {status for _, status in checks} == {"passed"}
     assert ["gradient_of_input", "passed"] in checks
     assert printed["Sweep"][1].splitlines()[-1] == "bent-identity 0.1.0"
+    said = {topic: printed[topic][0].split() for topic in topics}
+    assert said["Layers"][0] == said["Losses"][-1] == said["Optimizers, schedules, regularizers"][-1] == "True"
+    assert said["The formula twice"] == ["passed"]
+    assert len(said["Callbacks"]) == 2  # a number for each epoch
     assert [path.name for path in (author.folder / "dist").iterdir()] == ["bent_identity-0.1.0-py3-none-any.whl"]
 
     client = MlflowClient(f"sqlite:///{author.folder}/mlflow.db")

@@ -19,9 +19,9 @@ CLASS_VARIABLE, INNER = re.compile(r"ClassVar\[(.*)\]"), r"\1"
 def contract(kind: str) -> str:
     """What its author writes, and what may be written, set or called, with signatures."""
     base = KINDS[kind]
-    shown: dict[str, str] = {}
-    for cls in base.__mro__[: base.__mro__.index(Component)]:  # layers and activations share some
-        shown = {**dict(members_of(cls)), **shown}
+    own = base.__mro__[: base.__mro__.index(Component)]  # with what several kinds share
+    found = [dict(members_of(cls)) for cls in own]
+    shown = {name: found[0].get(name, text) for members in found for name, text in members.items()}
     written = [text for name, text in shown.items() if name in base.required]
     others = [text for name, text in shown.items() if name not in base.required]
     parts = [f"{kind}: {inspect.getdoc(base)}"]

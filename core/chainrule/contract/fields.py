@@ -263,14 +263,12 @@ def _fits(annotation: Any, value: Any) -> bool:
         return True
     if annotation is type(None):
         return value is None
-    if annotation is bool:
-        return isinstance(value, bool)
+    if annotation in (bool, str):
+        return isinstance(value, annotation)
     if annotation is int:
         return isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if annotation is float:
         return isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if annotation is str:
-        return isinstance(value, str)
     if origin is Literal:
         return type(value) in {type(a) for a in arguments} and value in arguments
     if _is_union(origin):
@@ -297,4 +295,6 @@ def _converted(annotation: Any, value: Any) -> Any:
         inner = arguments[0] if arguments else Any
         # A tuple equals the default that a dataclass can have, so that make(spec_of(component)) == component.
         return (list if list in (origin, annotation) else tuple)(_converted(inner, element) for element in value)
+    if _is_mapping(annotation) and arguments and all(_fits(arguments[1], each) for each in value.values()):
+        return {key: _converted(arguments[1], each) for key, each in value.items()}
     return value

@@ -427,13 +427,21 @@ class Initializer(Component):
 
 
 class Regularizer(Component):
-    """A penalty on large weights. It sees weights only, never biases (``decay=False``)."""
+    """A penalty on large weights. It sees weights only, never biases (``decay=False``).
+
+    Attributes:
+        whole_parameters: true for a penalty of each weight in its own shape, of which there is the sum, in place of one
+            of all weights in one flat array.
+    """
 
     kind = "regularizer"
     required = {"penalty": ("theta",), "add_gradient": ("theta", "grad")}
 
+    whole_parameters: ClassVar[bool] = False
+
     def penalty(self, theta: Array) -> float:
-        """``theta``: ``(n,)``, all weights of the network. The reported loss leaves it out; it is logged beside it."""
+        """``theta``: ``(n,)``, all weights of the network, or one of them in its shape. The reported loss leaves it
+        out; it is logged beside it."""
         raise NotImplementedError
 
     def add_gradient(self, theta: Array, grad: Array) -> None:

@@ -43,7 +43,7 @@ class TrainedNetwork(Protocol):
     @property
     def prediction(self) -> Array:
         """What the output layer gives for the running batch, ``(batch, *output_shape)``, in the targets' units; valid
-        until the next one."""
+        until the next one. After an update by an optimizer that looks again it is what was given at its last look."""
 
     def predict(self, x: Any, batch_size: int = 256, mask: Any = None) -> Array:
         """What the output layer gives, without training, in the targets' units: ``(n, *output_shape)``, a new array."""

@@ -99,8 +99,8 @@ class Network(Kept):
         require_parts(self.loss, self.output_shape)
         self._whole: Any = whole_numbers_of(self.steps)
         self.parameters = Parameters.allocate(blueprint.parameters, self.dtype)
-        self._shared = blueprint.shared
-        for shared, first in self._shared:
+        self.shared = blueprint.shared
+        for shared, first in self.shared:
             shared.follow(first)
         self.buffers = blueprint.buffers
         self.components = blueprint.components
@@ -167,7 +167,7 @@ class Network(Kept):
     def compute_gradient(self) -> None:
         """The backward pass: writes the gradient of the last ``compute_loss`` into ``parameters.grad``."""
         self._stack.backward_parameters(self._ending.backward())
-        for shared, first in self._shared:
+        for shared, first in self.shared:
             first.grad += shared.grad
 
     def loss_and_gradient(self, x: Any, y: Any, weight: Any = None, mask: Any = None) -> tuple[float, Array]:
@@ -270,9 +270,11 @@ class Network(Kept):
             return shaped(y, shape, np.dtype(loss.target_dtype or self.dtype), registry().name_of(loss))
         return prepared(y, task, output_shape, self.dtype, loss.integer_targets, self.target_scale)
 
-    def pair(self, x: Any, y: Any, which: str = "given", weight: Any = None, mask: Any = None) -> tuple[Any, Targets]:
+    def pair(
+        self, x: Any, y: Any, which: str = "given", weight: Any = None, mask: Any = None, part: bool = False
+    ) -> tuple[Any, Targets]:
         """``inputs(x)`` and ``targets(y)``, as many of the one as of the other; ``which`` is what messages call them;
-        ``weight`` and ``mask`` as ``Split`` has them.
+        ``weight`` and ``mask`` as ``Split`` has them. In a ``part`` of the samples it may be that none counts.
 
         Raises:
             DataError: they are not as many, or none, or not finite.
@@ -282,14 +284,12 @@ class Network(Kept):
         for array in arrays[1:]:
             require_as_many(which, arrays[0], array)
         require_finite(which, arrays, f" as {self.dtype}")
-        if weight is None and mask is None:
-            return inputs, targets
-        asked = any(step.takes_mask for step in self.steps)
-        return inputs, weighed(targets, weight, mask, self.input_shape, self.output_shape, asked)
+        asked = mask is None or any(step.takes_mask for step in self.steps)
+        return inputs, weighed(targets, weight, mask, self.input_shape, self.output_shape, asked, part)
 
-    def pair_of(self, samples: Split, which: str) -> tuple[Any, Targets]:
+    def pair_of(self, samples: Split, which: str, part: bool = False) -> tuple[Any, Targets]:
         """``pair`` of a split, with what its samples weigh."""
-        return self.pair(*samples, which, samples.weight, samples.mask)
+        return self.pair(*samples, which, samples.weight, samples.mask, part)
 
     def summary(self) -> str:
         """A table: each layer, the shape of its output, and its number of parameters."""

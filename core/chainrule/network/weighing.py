@@ -21,7 +21,13 @@ from chainrule.words import sizes
 
 
 def weighed(
-    targets: Targets, weight: Any, mask: Any, input_shape: Any, output_shape: Any, asked: bool = True
+    targets: Targets,
+    weight: Any,
+    mask: Any,
+    input_shape: Any,
+    output_shape: Any,
+    asked: bool = True,
+    part: bool = False,
 ) -> Targets:
     """Targets with what their samples weigh.
 
@@ -29,8 +35,8 @@ def weighed(
         weight: ``(n,)``, or ``(n, *steps)`` where the output has a prediction for each step; 0 or more.
         mask: true or false, ``(n,)``, or ``(n, *steps)``: which steps of the inputs count. It is given to the layers
             that ask for it; where the output has the same steps, those that do not count weigh nothing.
-
         asked: whether any layer asks for the mask.
+        part: whether there are more samples, so that of these none need count.
 
     Raises:
         ConfigError: the mask would change nothing.
@@ -52,7 +58,7 @@ def weighed(
         if mask.ndim == 1 or (of_outputs and targets.loss.shape[: mask.ndim] == mask.shape):
             weight = mask.astype(np.float64) if weight is None else _both(weight, mask)
         steps = mask if mask.ndim > 1 else None
-    if weight is not None and not weight.any():
+    if weight is not None and not part and not weight.any():
         raise DataError("no sample counts: all weights are 0, or the mask leaves all out")
     if steps is not None and not asked and (weight is None or weight.ndim == 1):
         raise ConfigError(

@@ -8,11 +8,11 @@ from typing import Any
 
 from chainrule.contract.fields import fields_of
 from chainrule.contract.kinds import KINDS, Callback, Component, Loss, Optimizer
-from chainrule.contract.signatures import signature_of
+from chainrule.contract.signatures import asked_of, signature_of
 from chainrule.errors import PluginError, did_you_mean
 
-MAY_ASK = ("mask", "weight", "name", "shape", "decay", "evaluate")
-"""What some methods are told beside, by name, where they ask for it."""
+TOLD = ("name", "shape", "decay", "evaluate")
+"""What an optimizer's ``update`` may ask for beside."""
 
 
 def check_class(cls: type[Component]) -> None:
@@ -58,9 +58,9 @@ def check_class(cls: type[Component]) -> None:
         written = getattr(cls, method)
         if written is getattr(base, method, None):
             raise PluginError(f"{who} does not write {method}({', '.join(arguments)})")
+        told = dict.fromkeys(TOLD) if issubclass(cls, Optimizer) else {}
         try:
-            asked = {*signature_of(written).parameters} - {*arguments}
-            signature_of(written).bind(None, *arguments, **{name: None for name in MAY_ASK if name in asked})
+            signature_of(written).bind(None, *arguments, **asked_of(written, told))
         except TypeError:
             raise PluginError(
                 f"{who}: {method}{signature_of(written)} must take (self, {', '.join(arguments)})"

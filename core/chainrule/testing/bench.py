@@ -70,7 +70,10 @@ class Bench:
         return self.layer.forward(x, training)
 
     def backward(self, dy: Array, copy: bool = True) -> Array:
-        return self.layer.backward(dy.copy() if copy else dy)
+        dx = self.layer.backward(dy.copy() if copy else dy)
+        for shared, first in self.network.shared:  # as the network adds up
+            first.grad += shared.grad
+        return dx
 
     def gradients(self) -> dict[str, Array]:
         """A copy of each parameter's gradient, by its name within the layer: ``"W"``, or ``"first.0.dense.W"`` of a

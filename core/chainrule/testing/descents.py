@@ -10,7 +10,6 @@ import numpy as np
 
 from chainrule.contract.arrays import Array, Shape
 from chainrule.contract.kinds import Optimizer
-from chainrule.contract.signatures import takes
 from chainrule.testing.subject import Subject
 
 SHAPE = (4, 3)
@@ -66,12 +65,9 @@ class Descent:
         self.theta = theta.copy()
         self.slots = {name: np.zeros_like(theta) for name in optimizer.slots}
         self.step = 0
-        self.asked = {
-            name: value
-            for name, value in (("name", NAMES.get(theta.ndim, "0.dense.W")), ("decay", decay))
-            if optimizer.whole_parameters and takes(optimizer.update, name)
-        }
-        self._evaluates = optimizer.whole_vector and takes(optimizer.update, "evaluate")
+        told = {"name": NAMES.get(theta.ndim, "0.dense.W"), "shape": theta.shape, "decay": decay}
+        self.asked = optimizer.asks_for(told) if optimizer.whole_parameters and not optimizer.whole_vector else {}
+        self._evaluates = optimizer.whole_vector and bool(optimizer.asks_for({"evaluate": self._evaluation}))
 
     @property
     def curvature(self) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.contract.arrays import Array
+from chainrule.contract.arrays import Array, Shape
 from chainrule.testing.arrays import STABLE, away_from, distance, extremes, is_finite_number, strictly
 from chainrule.testing.kit import check, expect
 from chainrule.testing.numeric import ATTEMPTS, AgainstDifferences, not_smooth, numeric_gradient, require_equal
@@ -14,7 +14,12 @@ SIZE = 12
 
 
 def weights(subject: Subject, index: int = 0) -> Array:
-    return away_from(subject.kinks, subject.rng(index).normal(size=SIZE))
+    """All weights in one flat array, or, where it wants them so, one of them in its shape."""
+    return away_from(subject.kinks, subject.rng(index).normal(size=_shape(subject)))
+
+
+def _shape(subject: Subject) -> Shape:
+    return (4, SIZE // 4) if subject.make().whole_parameters else (SIZE,)
 
 
 @check("regularizer", first=True)
@@ -39,7 +44,7 @@ def check_gradient(subject: Subject) -> None:
     """Add_gradient adds the gradient of the penalty."""
     for attempt in range(ATTEMPTS):
         regularizer, theta = subject.make(), weights(subject, attempt)
-        grad = np.zeros(SIZE)
+        grad = np.zeros_like(theta)
         regularizer.add_gradient(theta.copy(), grad)  # whether it is written to is a check of its own
 
         def penalty(theta: Array = theta, regularizer: object = regularizer) -> float:
@@ -57,7 +62,7 @@ def check_adds(subject: Subject) -> None:
     theta = weights(subject)
     found = []
     for before in (0.0, 5.0):
-        grad = np.full(SIZE, before)
+        grad = np.full(theta.shape, before)
         subject.make().add_gradient(theta.copy(), grad)
         found.append(grad - before)
     off = distance(*found)
@@ -75,7 +80,7 @@ def check_inputs_left_alone(subject: Subject) -> None:
     given = theta.copy()
     regularizer = subject.make()
     regularizer.penalty(given)
-    regularizer.add_gradient(given, np.zeros(SIZE))
+    regularizer.add_gradient(given, np.zeros_like(theta))
     changed = np.count_nonzero(given != theta)
     expect(
         not changed,
@@ -88,7 +93,7 @@ def check_inputs_left_alone(subject: Subject) -> None:
 def check_finite_at_extremes(subject: Subject) -> None:
     """Weights of zero, tiny and large ones give a finite penalty and gradient, without a warning of NumPy's."""
     for dtype in ("float32", "float64"):
-        for named, theta in extremes((SIZE,), dtype):
+        for named, theta in extremes(_shape(subject), dtype):
             where = f"for {dtype} weights of {named}"
             grad = np.zeros_like(theta)
             with strictly(where):

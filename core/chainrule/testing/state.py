@@ -161,6 +161,8 @@ def check_built_again(subject: Subject) -> None:
         layer.__dict__["_lent_scope"] = LayerScope(network.names[0], blueprint, Stack)
         output_shape = layer.build(shape)
         parameters = Parameters.allocate(blueprint.parameters, network.dtype)
+        for shared, first in blueprint.shared:
+            shared.follow(first)
         mend = "make lists and whatever else build fills in build itself, not in __post_init__"
         sizes = len(parameters.theta), len(network.parameters.theta)
         expect(

@@ -77,7 +77,7 @@ class RunningEpoch:
                 "loss_sum": float() as loss_sum,
                 "weight": float() as weight,
                 "seen": int() as seen,
-            }:
+            } if all(isinstance(value, tuple) and [*map(type, value)] == [float, int] for value in logged.values()):
                 self.logged, self._loss_sum, self._weight, self.seen = dict(logged), loss_sum, weight, seen
             case _:
                 raise ValueError("running is none of an epoch")

@@ -12,7 +12,7 @@ from chainrule.contract.arrays import Array, Shape, stream
 from chainrule.contract.named import each, items, one_of, rows_of
 from chainrule.contract.split import Split, Stream
 from chainrule.contract.training import Training
-from chainrule.errors import ContractError
+from chainrule.errors import ContractError, DataError
 from chainrule.network.measuring import in_batches
 from chainrule.network.network import Network
 from chainrule.network.targets import Targets, require_targets
@@ -84,11 +84,14 @@ class Streamed:
     def __init__(self, network: Network, stream: Stream, which: str, batch_size: int) -> None:
         self._network, self._stream, self._which, self._size = network, stream, which, batch_size
         self.rows = stream.rows
-        self.targets = self.first()[1]
+        targets = self.first()[1]
+        # What later batches weigh is not known: metrics are told as if it were anything.
+        known = None if targets.weight is None else np.full_like(targets.weight, 0.5)
+        self.targets = targets._replace(weight=known)
 
     def first(self) -> tuple[Any, Targets]:
         """The first batch, as it lies."""
-        return self._network.pair_of(self._stream.first(self._size), self._which)
+        return self._network.pair_of(self._stream.first(self._size), self._which, part=True)
 
     def measured_by(self) -> Iterator[tuple[Any, Targets]]:
         """All of them in order, for measuring."""
@@ -97,7 +100,10 @@ class Streamed:
     def batches(self, rng: np.random.Generator | None) -> Iterator[tuple[Any, Targets]]:
         """The batches of an epoch, in an order drawn from that stream of random numbers."""
         for batch in self._stream.epoch(self._size, rng):
-            yield self._network.pair_of(batch, self._which)
+            x, targets = self._network.pair_of(batch, self._which, part=True)
+            if (targets.weight is None) != (self.targets.weight is None):
+                raise DataError(f"the {self._which} data has weights, or masks of targets, with some batches alone")
+            yield x, targets
 
 
 def feed_of(network: Network, given: Any, which: str, batch_size: int) -> Held | Streamed:

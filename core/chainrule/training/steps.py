@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Regularizer
 from chainrule.contract.parameters import Parameter
 from chainrule.contract.training import Training
@@ -15,6 +14,7 @@ from chainrule.training.again import Again
 from chainrule.training.epoch import RunningEpoch
 from chainrule.training.learning_rate import LearningRate
 from chainrule.training.listeners import Listeners
+from chainrule.training.penalty import add_its_gradient, penalty_of
 from chainrule.training.rest import Rest
 from chainrule.training.updates import Updates
 
@@ -53,10 +53,8 @@ class Steps:
 
     def _compute_gradient(self) -> None:
         """The gradient of the last forward pass, and of the penalty; that of frozen parameters is 0."""
-        parameters = self.network.parameters
         self.network.compute_gradient()
-        if self.regularizer is not None:
-            self.regularizer.add_gradient(self._weights, parameters.grad[parameters.decaying])
+        add_its_gradient(self.regularizer, self.network.parameters)
         for frozen in self._updates.frozen:
             frozen[...] = 0
 
@@ -66,7 +64,7 @@ class Steps:
         assert self.batch is not None, "there is no batch before the first step"
         loss = self.network.loss_of(*self.batch, training=True)
         self._compute_gradient()
-        return loss if self.regularizer is None else loss + float(self.regularizer.penalty(self._weights))
+        return loss + penalty_of(self.regularizer, self.network.parameters)
 
     @property
     def trained(self) -> Sequence[Parameter]:
@@ -81,8 +79,3 @@ class Steps:
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         self._rate.set(rate, self.step, self.total_steps)
-
-    @property
-    def _weights(self) -> Array:
-        parameters = self.network.parameters
-        return parameters.theta[parameters.decaying]

@@ -33,6 +33,7 @@ from chainrule.training.history import History
 from chainrule.training.learning_rate import LearningRate
 from chainrule.training.listeners import Listeners
 from chainrule.training.logs import Logs
+from chainrule.training.penalty import penalty_of
 from chainrule.training.position import Position
 from chainrule.training.rest import Rest
 from chainrule.training.state import Resumable
@@ -221,7 +222,7 @@ class Trainer(Resumable, Logs, Steps):
         seconds = time.perf_counter() - position.since
         self.metrics = {f"train/{name}": value for name, value in self.running().items()}
         if self.regularizer is not None:
-            self.metrics["train/penalty"] = float(self.regularizer.penalty(self._weights))
+            self.metrics["train/penalty"] = penalty_of(self.regularizer, self.network.parameters)
         if held_out is not None:
             followed = [renewed(metric) for metric in self.all_metrics() if not metric.array]
             held = measured(self.network, held_out.measured_by(), held_out.targets, followed)

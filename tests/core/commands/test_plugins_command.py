@@ -104,8 +104,9 @@ def test_the_page_of_a_kind_has_its_contract_with_signatures(program, kind):
 
 def test_the_page_says_what_layers_may_call_and_what_attributes_mean(program):
     called = program("plugins", "layer").out.partition("May be written, set or called:\n\n")[2]
-    assert "    parameter(self, name: str, shape: Shape, initializer: Any, decay: bool = True, trainable" in called
-    assert "\n    child(self, field: str, given: Any) -> Any\n" in called
+    arguments = "name: str, shape: Shape, initializer: Any, decay: bool = True, trainable: bool = True"
+    assert f"\n    parameter(self, {arguments}) -> Parameter\n" in called
+    assert "\n    shared(self, name: str) -> Parameter\n" in called
     page = program("plugins", "optimizer").out
     assert "\n    whole_parameters: true for one call per parameter, in its own shape" in page
     assert "\n    whole_parameters: bool = False\n" in page

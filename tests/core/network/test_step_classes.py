@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stepwise import EachStep, MaskedMean, SoftmaxAlone, SquaredOff
+from stepwise import EachStep, MaskedMean, Silence, SoftmaxAlone, SquaredOff
 from trainings import dense
 
 import chainrule as cr
@@ -209,9 +209,10 @@ def test_weights_of_such_samples_count():
 
 def test_a_mask_of_inputs_is_for_layers_where_the_targets_have_no_such_steps():
     """Also where the output has them: that is between the loss and its own targets."""
-    network = cr.Network([EachStep(CLASSES), "softmax"], (STEPS, 3), Spelling(), dtype="float64", task="multiclass")
-    words = LABELS[:, :2]
-    assert network.loss_and_gradient(X, words, mask=MASK)[0] == network.loss_and_gradient(X, words)[0]
+    layers = [Silence(), EachStep(CLASSES), "softmax"]
+    network = cr.Network(layers, (STEPS, 3), Spelling(), dtype="float64", task="multiclass")
+    words, silent = LABELS[:, :2], X * MASK[:, :, None]
+    assert network.loss_and_gradient(X, words, mask=MASK)[0] == network.loss_and_gradient(silent, words)[0]
     assert max(cr.gradient_check(network, X, words, mask=MASK).values()) < 1e-6
     weighed = network.loss_and_gradient(X, words, np.arange(N))[0]
     assert weighed == pytest.approx(network.loss_and_gradient(X.repeat(range(N), 0), words.repeat(range(N), 0))[0])

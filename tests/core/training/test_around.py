@@ -115,7 +115,8 @@ def test_what_may_be_asked_for_is_given_where_it_is_asked_for():
 
 
 def test_it_has_no_lr_of_its_own_and_can_be_registered_all_the_same():
-    Registrar(Plugin("parts", "acme", "2.0")).add(LookAhead)
+    for cls in (LookAhead, Named):  # what it asks for beside need have no default
+        Registrar(Plugin("parts", "acme", "2.0")).add(cls)
     spec = cr.spec_of(LookAhead({"name": "sgd", "lr": 0.25}, every=5))
     assert spec == {"name": "look_ahead", "optimizer": {"name": "sgd", "lr": 0.25}, "every": 5, "share": 0.5}
     assert LookAhead(spec["optimizer"], 5).lr == 0.25

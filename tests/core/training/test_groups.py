@@ -204,7 +204,7 @@ def test_one_vector_has_one_rate_and_its_parts_may_decay_and_be_frozen():
         ([{"lr": 1}], cr.FieldError, "trainer.groups.0: got {'lr': 1}, expected a mapping with parameters, a pattern"),
         (["*.b"], cr.FieldError, "trainer.groups.0: got '*.b', expected a mapping with parameters, a pattern of their"),
         (
-            [{"parameters": "*"}, {"parameters": "*", "rate": 1}],
+            [{"parameters": "*", "lr": 1}, {"parameters": "*", "rate": 1}],
             cr.UnknownName,
             "trainer.groups.1.rate: a group has no field 'rate'. Did you mean \"parameters\"? Known: lr, parame",
         ),
@@ -240,8 +240,10 @@ def test_what_is_no_group(groups, error, message):
 
 
 def test_null_is_as_not_given():
-    groups = [{"parameters": "*.b", "lr": None, "weight_decay": None, "trainable": None}]
-    assert cr.Trainer(classifier(), "sgd", groups=groups).groups == [{"parameters": "*.b"}]
+    groups = [{"parameters": "*.b", "lr": None, "weight_decay": 0.1, "trainable": None}]
+    assert cr.Trainer(classifier(), "sgd", groups=groups).groups == [{"parameters": "*.b", "weight_decay": 0.1}]
+    with pytest.raises(cr.FieldError, match=r"^trainer\.groups\.0: this group says nothing: give it any of lr, weig"):
+        cr.Trainer(classifier(), "sgd", groups=[{"parameters": "*.b", "lr": None}])
 
 
 # ---- saved, and in configs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 import subprocess
@@ -195,3 +196,24 @@ def test_an_objective_that_nobody_logs_is_refused(site: Path, tmp_path: Path) ->
     done = subprocess.run(command, cwd=tmp_path, env=variables(PYTHONPATH=str(site)), capture_output=True, text=True)
     assert done.returncode == 2
     assert 'objective: no run measures "gradient/norm"' in done.stderr
+
+
+@pytest.mark.parametrize("wrong", [{"~": 1}, {"noise": 1.0}, {"noise": (1.0, 1.0)}, {"noise": (1, 2)}, {"noise": None}])
+def test_what_was_logged_of_a_running_epoch_is_looked_at_before_it_is_taken_over(wrong: Any) -> None:
+    """As in a file that somebody made by hand."""
+    states: list[Any] = []
+
+    class Saves(cr.Callback):
+        def on_batch_end(self, trainer: Any) -> None:
+            trainer.rest.when(lambda: states.append(trainer.state()))
+
+        def state(self) -> dict[str, Any]:
+            return {}
+
+    trainer().fit((X, LABELS), 1, callbacks=[Saves()])
+    state = copy.deepcopy(states[0])
+    state["running"]["logged"] = wrong
+    again = trainer()
+    again.load_state(state)
+    with pytest.raises(cr.DataError, match="this is no state that a training saved"):
+        again.fit((X, LABELS), 1)

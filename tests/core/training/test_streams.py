@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from stepwise import SquaredOff
 
 import chainrule as cr
 
@@ -84,6 +85,36 @@ def test_batches_may_have_weights() -> None:
     split = cr.Split(X / np.float32(255), Y, weight)
     history = streamed.fit(cr.Stream(50, (6,), weighted), 2)
     assert numbers(history) == numbers(held.fit(split, 2))
+
+
+def test_what_a_later_batch_weighs_counts_in_every_metric_and_nothing_of_one_may_count() -> None:
+    """The first batch has weights of 1 alone, the third of 0."""
+    weight = np.concatenate([np.ones(8), np.linspace(0, 2, 8), np.zeros(8), np.linspace(1, 3, 26)])
+
+    def weighted(size: int, rng: np.random.Generator | None) -> Iterator[cr.Split]:
+        for start in range(0, 50, size):
+            rows = slice(start, start + size)
+            yield cr.Split(X[rows] / np.float32(255), Y[rows], weight[rows])
+
+    def fitted(data: Any) -> cr.Trainer:
+        network = cr.Network(LAYERS, (6,), "categorical_cross_entropy", seed=2, task="multiclass")
+        one = cr.Trainer(network, "adam", 8, shuffle=False, metrics=["accuracy", SquaredOff()])
+        one.fit(data, 2, validation=data)
+        return one
+
+    streamed, held = fitted(cr.Stream(50, (6,), weighted)), fitted(cr.Split(X / np.float32(255), Y, weight))
+    assert numbers(streamed.history) == numbers(held.history)
+    assert np.array_equal(streamed.network.parameters.theta, held.network.parameters.theta)
+
+
+def test_weights_come_with_all_batches_or_with_none() -> None:
+    def some(size: int, rng: np.random.Generator | None) -> Iterator[cr.Split]:
+        for start in range(0, 50, size):
+            rows = slice(start, start + size)
+            yield cr.Split(X[rows] / np.float32(255), Y[rows], np.ones(len(Y[rows])) if start else None)
+
+    with pytest.raises(cr.DataError, match="the train data has weights, or masks of targets, with some batches alone"):
+        trainer(False).fit(cr.Stream(50, (6,), some), 1)
 
 
 @pytest.mark.parametrize(

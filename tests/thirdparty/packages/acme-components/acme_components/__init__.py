@@ -27,6 +27,9 @@ class Scale(chainrule.Layer):
         self.s = self.parameter("s", input_shape, chainrule.make("initializer", "constant", value=self.initial))
         return input_shape
 
+    def reference(self, x, training):
+        return np.array([self.s.value * row for row in x])
+
     def forward(self, x, training):
         self.x = x
         return self.s.value * x
@@ -42,6 +45,9 @@ class Squareplus(chainrule.Activation):
 
     $a = (z + r) / 2$ with $r = \sqrt{z^2 + 4}$, $dz = da \odot (1 + z / r) / 2$
     """
+
+    def reference(self, z):
+        return (z + np.sqrt(z**2 + 4)) / 2
 
     def forward(self, z):
         self.slope = (1 + z / np.hypot(z, 2)) / 2
@@ -62,6 +68,9 @@ class BrierScore(chainrule.Loss):
         if task == "regression":
             raise chainrule.ConfigError("brier_score is for classes; take mse")
         return (1, "sigmoid") if task == "binary" else (classes, "softmax")
+
+    def reference(self, prediction, target):
+        return sum(((p - t) ** 2).sum() for p, t in zip(prediction, target)) / len(prediction)
 
     def forward(self, prediction, target):
         self.error = prediction - target
@@ -90,6 +99,13 @@ class Momentum(chainrule.Optimizer):
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
         self.require("beta", 0 <= self.beta < 1, "at least 0 and less than 1")
 
+    def reference(self, theta, gradient, rates):
+        v = 0
+        for lr in rates:
+            v = self.beta * v + gradient(theta)
+            theta = theta - lr * v
+            yield theta
+
     def update(self, theta, grad, slots, step, lr):  # lr is the scheduled rate; step counts from 1
         v = slots["v"]
         v *= self.beta
@@ -111,6 +127,9 @@ class Signs(chainrule.Initializer):
 
     def __post_init__(self):
         self.require("size", 0 < self.size < math.inf, "above 0 and finite")
+
+    def reference(self, shape, rng):
+        return rng.choice([-self.size, self.size], shape)
 
     def __call__(self, shape, rng, dtype):
         return rng.choice([-self.size, self.size], shape).astype(dtype)
@@ -134,6 +153,9 @@ class Quartic(chainrule.Regularizer):
     def __post_init__(self):
         self.require("strength", 0 <= self.strength < math.inf, "at least 0 and finite")
 
+    def reference(self, theta):
+        return self.strength * sum(number**4 for number in theta)
+
     def penalty(self, theta):
         return self.strength * float((theta**4).sum())
 
@@ -156,6 +178,9 @@ class Triangle(chainrule.Schedule):
     def __post_init__(self):
         self.require("floor", 0 <= self.floor <= 1, "at least 0 and at most 1")
 
+    def reference(self, step, total):
+        return max(self.floor, min(2 * step, 2 * total - 2 * step) / total)
+
     def __call__(self, step, total):
         return max(self.floor, 1 - abs(2 * step / total - 1))
 
@@ -169,6 +194,9 @@ class WorstError(chainrule.Metric):
 
     tasks = ("binary", "regression")
     goal = "min"
+
+    def reference(self, prediction, target):
+        return max(abs(p - t) for p, t in zip(prediction.flat, target.flat))
 
     def reset(self):
         self.worst = 0.0
