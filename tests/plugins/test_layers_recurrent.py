@@ -154,6 +154,15 @@ def test_the_gradient_of_the_last_state_reaches_as_many_steps_as_truncate_says(k
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_truncated_gradient_is_told_to_be_another_one(kind):
+    """To the conformance kit, whose differences know of no truncation."""
+    assert cr.make("layer", kind, units=2).checks_not_applicable == {}
+    told = cr.make("layer", kind, units=2, truncate=2).checks_not_applicable
+    assert "gradient_of_parameters" in told
+    assert set(told.values()) == {"a truncated gradient is on purpose not that of what forward computes"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_last_state_is_that_of_the_last_step_that_counts(kind):
     """Whatever stands behind it."""
     x, dy = drawn(5)

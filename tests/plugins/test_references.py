@@ -26,8 +26,9 @@ def test_every_built_in_has_one(kind):
 
 @pytest.mark.parametrize(("name", "fields"), cases("activation"))
 def test_activations(name, fields):
-    activation = cr.make("activation", name, **fields)
-    for shape in ((7,), (5, 3), (2, 4, 3)):
+    for shape in ((5, 3), (2, 4, 3)):
+        network = cr.Network([{"name": name, **fields}], shape[1:], "mse", dtype="float64")
+        activation = network.steps[0].layer
         z = 4 * rng().normal(size=shape)
         expected = activation.reference(z.copy())
         np.testing.assert_allclose(activation.forward(z), expected, **CLOSE)
@@ -35,22 +36,33 @@ def test_activations(name, fields):
 
 @pytest.mark.parametrize(("name", "fields"), cases("optimizer"))
 def test_optimizers(name, fields):
-    """Gradients of very different sizes, some of them zero, and a rate that changes from step to step."""
+    """Each step has a batch of its own, with gradients of different sizes, some of them zero, and a rate of its own."""
     optimizer = cr.make("optimizer", name, **fields)
-    theta = rng().normal(size=9)
+    theta, grad = rng().normal(size=9), np.zeros(9)
     slots = {slot: np.zeros(9) for slot in optimizer.slots}
     rates = [optimizer.lr / (1 + step) ** 0.5 for step in range(50)]
     step = 0
 
-    def gradient(at):
+    def batch():
+        """The place to which it draws, and how strongly."""
         noise = rng([1, step])
-        return (at + noise.normal(size=at.size)) * np.logspace(-4, 4, at.size) * (noise.random(at.size) < 0.8)
+        return noise.normal(size=9), np.logspace(-1.5, 1.5, 9) * (noise.random(9) < 0.8)
+
+    def gradient(at):
+        place, steep = batch()
+        return steep * (at - place)
+
+    def evaluate():
+        place, steep = batch()
+        grad[...] = gradient(theta)
+        return float(np.sum(steep * (theta - place) ** 2) / 2)
 
     expected = optimizer.reference(theta.copy(), gradient, rates)
     for lr in rates:
         step += 1
         other = next(expected)
-        optimizer.update(theta, gradient(theta), slots, step, lr)
+        grad[...] = gradient(theta)
+        optimizer.update(theta, grad, slots, step, lr, **({"evaluate": evaluate} if optimizer.whole_vector else {}))
         np.testing.assert_allclose(theta, other, **CLOSE)
 
 

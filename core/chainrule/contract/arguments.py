@@ -129,15 +129,15 @@ def _as_numbers(array: Array) -> str:
     return ""
 
 
-def require_as_many(which: str, x: Array, y: Array) -> None:
-    """As many inputs as targets, and at least one; ``which`` is what messages call the data.
+def require_as_many(which: str, x: Array, y: Array, others: str = "targets") -> None:
+    """As many inputs as targets, or as others, and at least one; ``which`` is what messages call the data.
 
     Raises:
         DataError: with both numbers.
     """
     if len(x) != len(y) or len(x) == 0:
         raise DataError(
-            f"the {which} data has {len(x)} inputs and {len(y)} targets; they must be as many, and at least one"
+            f"the {which} data has {len(x)} inputs and {len(y)} {others}; they must be as many, and at least one"
         )
 
 

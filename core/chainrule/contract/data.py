@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import math
-import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
@@ -22,9 +20,10 @@ from chainrule.contract.arguments import (
     require_memory,
 )
 from chainrule.contract.arrays import Array, Shape, Task
-from chainrule.contract.named import each, items
+from chainrule.contract.class_weights import weighed_by_class
+from chainrule.contract.named import each, items, plain
 from chainrule.contract.split import Split, Stream
-from chainrule.errors import DataError, FieldError, did_you_mean
+from chainrule.errors import DataError, FieldError
 from chainrule.words import as_written, quoted
 
 
@@ -103,6 +102,7 @@ class Data:
     token_names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "task", plain(self.task))
         for output, task in items(self.task):
             self._check_task(output, task)
         for name, split in self.splits.items():
@@ -111,13 +111,12 @@ class Data:
                 continue
             split = Split.of(name, split)
             object.__setattr__(self, name, split)
-            for array in split.arrays:
-                kinds = "biuf" if array is split.mask else "iuf"
+            for what, array in [*(("data", array) for array in split.arrays), *split.weighing.items()]:
+                kinds = "iuf" if what == "data" else "biuf"
                 if not (isinstance(array, np.ndarray) and array.dtype.kind in kinds and array.ndim):
                     given = getattr(array, "dtype", type(array).__name__)
-                    raise DataError(f"the {name} data must be arrays of real numbers, got {given}")
-            for array in split.arrays[1:]:
-                require_as_many(name, split.arrays[0], array)
+                    raise DataError(f"the {name} {what} must be arrays of real numbers, got {given}")
+                require_as_many(name, split.arrays[0], array, "targets" if what == "data" else f"rows of the {what}")
             shape = each(lambda x: tuple(x.shape[1:]), split.x)
             if shape != self.input_shape:
                 raise DataError(f"the {name} data has inputs of shape {shape}, not {self.input_shape}")
@@ -224,38 +223,19 @@ class Data:
 
         Args:
             given: ``"balanced"``, by which all classes weigh the same together, $n / (classes \\cdot n_k)$ for each
-                sample of a class k that has $n_k$; or a weight for each class, by its name or number: others have 1.
+                sample, or step, of a class k that has $n_k$ of those that count (where they have weights of their own,
+                n and $n_k$ are sums of these); or a weight for each class, by its name or number: others have 1.
 
         Raises:
             FieldError: it is none of these; or the task is a regression.
         """
         if self.task not in ("binary", "multiclass"):
-            raise FieldError(f"it is for one target with classes, and the task is {self.task}: leave it out")
+            told = f"it is for one target with classes, and the task is {self.task}: leave it out"
+            raise FieldError(told, key="class_weight")
         if isinstance(self.train, Stream):
-            raise FieldError("it is for samples at hand: let the stream give batches with weights")
-        y = self.train.y
-        if given == "balanced":
-            counts = np.bincount(y.ravel(), minlength=self.classes)
-            weights = y.size / (self.classes * np.maximum(counts, 1))
-        elif isinstance(given, Mapping):
-            names, weights = [str(name) for name in self.class_names], np.ones(self.classes)
-            for key, weight in given.items():
-                number = names.index(str(key)) if str(key) in names else key
-                if isinstance(number, bool) or number not in range(self.classes):
-                    raise FieldError(
-                        f"there is no class {quoted(key)}. {did_you_mean(str(key), names)}", key="class_weight"
-                    )
-                if not isinstance(weight, numbers.Real) or isinstance(weight, bool) or not 0 <= weight < math.inf:
-                    raise FieldError(f"got {quoted(weight)}, expected a number, 0 or more", key=str(key))
-                weights[number] = weight
-        else:
-            raise FieldError(
-                f'got {quoted(given)}, expected "balanced", or a weight for each class', key="class_weight"
-            )
-        each, own = weights[y], self.train.weight
-        if own is not None:
-            each = each * own.reshape(own.shape + (1,) * (each.ndim - own.ndim))
-        train = Split(self.train.x, y, each, self.train.mask)
+            told = "it is for samples at hand: let the stream give batches with weights"
+            raise FieldError(told, key="class_weight")
+        train = weighed_by_class(self.train, given, self.class_names)
         return dataclasses.replace(self, train=train, source_digest=self.source_digest)
 
     @property
@@ -270,8 +250,12 @@ class Data:
             return self.source_digest
         sha = hashlib.sha256()
         for name, split in self.splits.items():
-            for array in split.arrays:
-                sha.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            named = [
+                *((name, array) for array in split.arrays),
+                *((f"{name} {k}", a) for k, a in split.weighing.items()),
+            ]
+            for what, array in named:
+                sha.update(f"{what} {array.dtype.str} {array.shape}".encode())
                 sha.update(np.ascontiguousarray(array).tobytes())
         return sha.hexdigest()
 

@@ -101,8 +101,7 @@ def fit_fields(component: Any) -> None:
     """Fit each field of a new component to its type: the one check of it, wherever the values came from.
 
     What Hydra does before, by the types of a config node, is to read text (``0.1`` of an environment variable) as what
-    it stands for; what it cannot read, it refuses before a sweep begins. A field that keeps its default is as it should
-    be.
+    it stands for; what it cannot read, it refuses before a sweep begins. A default that is kept is as it should be.
 
     Raises:
         FieldError: a value does not fit; names the field.
@@ -238,9 +237,11 @@ def _component_kind(annotation: Any) -> str | None:
 
 
 def _nested(annotation: Any) -> str:
-    if _is_mapping(annotation):
-        return "names" if _component_kind(annotation) else ""
-    return "lists" if _is_sequence(annotation) and any(map(_is_sequence, typing.get_args(annotation))) else ""
+    return "names" if _is_mapping(annotation) else "lists" if _lists(annotation) > 1 else ""
+
+
+def _lists(annotation: Any) -> int:
+    return _is_sequence(annotation) + max(map(_lists, typing.get_args(annotation)), default=0)
 
 
 def _supported(annotation: Any) -> bool:

@@ -399,9 +399,10 @@ class Optimizer(Component):
             lr: the scheduled learning rate, which is to be used in place of the field.
 
         With ``whole_vector = True`` a last argument ``evaluate`` may be asked for. ``evaluate()`` computes loss and
-        gradient of the running batch anew, for what ``theta`` holds at that moment: it returns the loss, and writes the
-        gradient into ``grad``. What layers draw is the same as before, and buffers stay as the first pass left them.
-        Callbacks do not hear of it.
+        gradient of the running batch anew, for what ``theta`` holds at that moment: it returns the loss, with the
+        penalty of a regularizer, and writes the gradient into ``grad``. What layers draw, and what buffers hold, is as
+        the first pass found it, so that at the same ``theta`` both are the same; the buffers are left as that pass left
+        them. Callbacks do not hear of it.
         """
         raise NotImplementedError
 
@@ -518,9 +519,9 @@ class Metric(Component):
 class Callback(Component):
     """Something that listens to a training. Write the methods that you need; each is given the trainer.
 
-    What it may touch of that is all in ``Training``: ``network`` and ``optimizer``; ``epoch``, ``epochs``, ``step``,
-    ``total_steps``, ``steps_per_epoch``; ``batch``, ``batch_index``, ``batch_size``, ``batch_loss``; ``metrics``,
-    ``history``, ``running()``; ``learning_rate``, which may be set; ``stop(reason)`` and ``stop_reason``;
+    What it may touch of that is all in ``Training``: ``network``, ``trained`` and ``optimizer``; ``epoch``, ``epochs``,
+    ``step``, ``total_steps``, ``steps_per_epoch``; ``batch``, ``batch_index``, ``batch_size``, ``batch_loss``;
+    ``metrics``, ``history``, ``running()``; ``learning_rate``, which may be set; ``stop(reason)`` and ``stop_reason``;
     ``log(name, value)``, ``figure(name, figure)`` and ``text(name, text)``; ``token_names``.
 
     Attributes:
@@ -640,8 +641,8 @@ class Model(Component):
         """Returns layers, each an instance, a name or ``{name: ..., ...}``.
 
         Args:
-            input_shape: of one sample.
-            units, activation: how the network must end, from ``Loss.output``.
+            input_shape: of one sample; of several inputs by name a mapping.
+            units, activation: how the network must end, from ``Loss.output``; of several outputs a mapping each.
         """
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""Arrays, shapes and the like that may have names: a network of several inputs or outputs has a mapping of each.
+"""Arrays, shapes and the like that may have names: a network of several inputs or outputs has a dict of each.
 
 Whatever is done with one array is done with each of several by ``each``.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from chainrule.contract.arrays import Array
-
 
 def each(function: Callable[..., Any], first: Any, *others: Any) -> Any:
     """``function`` of one value, or of each by name; ``others`` have the same names.
@@ -17,7 +15,7 @@ def each(function: Callable[..., Any], first: Any, *others: Any) -> Any:
     >>> each(len, [1, 2]), each(len, {"a": [1, 2], "b": [3]})
     (2, {'a': 2, 'b': 1})
     """
-    if not isinstance(first, Mapping):
+    if not isinstance(first, dict):
         return function(first, *others)
     return {name: function(value, *(other[name] for other in others)) for name, value in first.items()}
 
@@ -28,14 +26,19 @@ def items(given: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     >>> list(items(5, "loss")), list(items({"a": 5}))
     ([('loss', 5)], [('a', 5)])
     """
-    yield from given.items() if isinstance(given, Mapping) else [(name, given)]
+    yield from given.items() if isinstance(given, dict) else [(name, given)]
 
 
-def one_of(given: Any) -> Array:
-    """An array of them, the first."""
-    return next(array for _, array in items(given))
+def one_of(given: Any) -> Any:
+    """One of them, the first."""
+    return next(iter(given.values())) if isinstance(given, dict) else given
 
 
 def rows_of(given: Any, which: Any) -> Any:
     """So many rows of each."""
-    return each(lambda array: array[which], given)
+    return {name: array[which] for name, array in given.items()} if isinstance(given, dict) else given[which]
+
+
+def plain(given: Any) -> Any:
+    """A mapping as a dict, which is what all of these know; anything else as it is."""
+    return dict(given) if isinstance(given, Mapping) else given

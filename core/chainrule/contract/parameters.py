@@ -25,7 +25,8 @@ class Parameter:
     Both exist once the whole network is built. Assigning to them copies into the view.
 
     Attributes:
-        trainable: whether a training moves it; it may be set between two calls of ``Trainer.fit``.
+        trainable: whether a training moves it; it may be set between two calls of ``Trainer.fit``. A copy of the
+            network has it; a file has what layers declare.
     """
 
     def __init__(self, name: str, shape: Shape, initializer: Any, decay: bool, trainable: bool = True) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.contract.arguments import require_count, require_pair, require_shape
 from chainrule.contract.arrays import Array
-from chainrule.contract.named import items, one_of, rows_of
+from chainrule.contract.named import items, one_of, plain, rows_of
 from chainrule.errors import DataError, FieldError
 from chainrule.words import quoted
 
@@ -32,7 +32,7 @@ class Split(tuple[Any, Any]):
     mask: Array | None
 
     def __new__(cls, x: Any, y: Any, weight: Array | None = None, mask: Array | None = None) -> Split:
-        split = super().__new__(cls, (x, y))
+        split = super().__new__(cls, (plain(x), plain(y)))
         split.weight, split.mask = weight, mask
         return split
 
@@ -57,9 +57,13 @@ class Split(tuple[Any, Any]):
 
     @property
     def arrays(self) -> list[Array]:
-        """All of them: inputs, targets, weights and mask, as far as they are there."""
-        weighing = [more for more in (self.weight, self.mask) if more is not None]
-        return [array for part in self for _, array in items(part)] + weighing
+        """All inputs and targets."""
+        return [array for part in self for _, array in items(part)]
+
+    @property
+    def weighing(self) -> dict[str, Array]:
+        """Weights and mask, as far as they are there."""
+        return {name: array for name in ("weight", "mask") if (array := getattr(self, name)) is not None}
 
     @property
     def rows(self) -> int:
@@ -77,8 +81,7 @@ class Split(tuple[Any, Any]):
         return cls(x, y, getattr(given, "weight", None), getattr(given, "mask", None))
 
     def __repr__(self) -> str:
-        more = {"weight": self.weight, "mask": self.mask}
-        told = "".join(f", {name}={quoted(array)}" for name, array in more.items() if array is not None)
+        told = "".join(f", {name}={quoted(array)}" for name, array in self.weighing.items())
         return f"Split(x={quoted(self.x)}, y={quoted(self.y)}{told})"
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from chainrule.contract.arrays import Array
-from chainrule.contract.parameters import Buffer, Parameters, Snapshot
+from chainrule.contract.parameters import Buffer, Parameter, Parameters, Snapshot
 
 
 class TrainedNetwork(Protocol):
@@ -17,11 +17,11 @@ class TrainedNetwork(Protocol):
 
     @property
     def input_shape(self) -> Any:
-        """Of one sample; of several inputs the shape of each, by name."""
+        """Of one sample; of several inputs by name."""
 
     @property
     def output_shape(self) -> Any:
-        """The same of what it gives."""
+        """Of one sample: of classes their number, ``(classes,)``; of several outputs by name."""
 
     @property
     def parameters(self) -> Parameters:
@@ -45,7 +45,7 @@ class TrainedNetwork(Protocol):
         """What the output layer gives for the running batch, ``(batch, *output_shape)``, in the targets' units; valid
         until the next one."""
 
-    def predict(self, x: Any, batch_size: int = 256) -> Array:
+    def predict(self, x: Any, batch_size: int = 256, mask: Any = None) -> Array:
         """What the output layer gives, without training, in the targets' units: ``(n, *output_shape)``, a new array."""
 
     def trace(self, x: Any) -> list[tuple[str, Array]]:
@@ -77,6 +77,11 @@ class Training(Protocol):
         """The ``Optimizer``: the rule by which gradients move it."""
 
     @property
+    def trained(self) -> Sequence[Parameter]:
+        """The parameters that it moves, in layer order: all of the network's but those that are frozen, by themselves
+        or by a group. Whoever changes parameters from outside changes none but these."""
+
+    @property
     def epoch(self) -> int:
         """The number of the running epoch, or of the last one, from 1; 0 before the first."""
 
@@ -106,8 +111,9 @@ class Training(Protocol):
 
     @property
     def batch(self) -> tuple[Array, Any] | None:
-        """That batch: ``x``, ``(batch, *input_shape)``, and its targets, ``.loss`` as the loss takes them and
-        ``.metric`` as metrics do; None before the first. It is valid until the next one."""
+        """That batch: ``x``, ``(batch, *input_shape)``, and its targets: ``.loss`` as the loss takes them, ``.metric``
+        as metrics do, ``.weight`` what its samples weigh, and ``.mask`` which steps count, or None; None before the
+        first batch. It is valid until the next one."""
 
     @property
     def batch_loss(self) -> float:

@@ -30,6 +30,7 @@ class Blueprint:
         self.buffers: list[Buffer] = []
         self.components: list[Component] = []
         self.streams = Streams(seed)
+        self.whole = 0  # how many layers take whole numbers
         self._numbers = 0
         self._given: dict[int, Component] = {}  # by id; kept alive, or the id could be another's later
 

@@ -27,6 +27,7 @@ class Ending:
     def __init__(self, loss: Loss, output_shape: Any) -> None:
         self._loss = loss
         self._weighing = Weighing(loss)
+        self._weighs = False
         # What fuses with an activation and is not for regression is a cross-entropy: it takes a logarithm of
         # probabilities, which it cannot make itself where another activation, or none, stands before it.
         parts = loss.parts or {"": loss}
@@ -41,11 +42,15 @@ class Ending:
         self.prediction = y
         for name, part in self._needs_probabilities.items():
             _require_probabilities(part, y[name] if name else y)
+        self._weighs = weight is not None
+        if weight is None:
+            return self._loss.forward(y, target)
         return self._weighing.value(self._loss.forward, y, target, weight)
 
     def backward(self) -> Any:
         """The gradient with respect to what ``forward`` was given."""
-        return self._weighing.gradient(self._loss.backward())
+        gradient = self._loss.backward()
+        return self._weighing.gradient(gradient) if self._weighs else gradient
 
     def output(self, y: Any) -> Any:
         """The network's output, from what the steps of the stack give."""
@@ -67,16 +72,21 @@ class FusedEnding:
     def __init__(self, loss: Loss, activation: Activation) -> None:
         self._loss = loss
         self._weighing = Weighing(loss)
+        self._weighs = False
         self._activation = activation
         self._logits: Array | None = None
         self._prediction: Array | None = None
 
     def forward(self, logits: Array, target: Array, weight: Array | None = None) -> float:
         self._logits, self._prediction = logits, None
+        self._weighs = weight is not None
+        if weight is None:
+            return self._loss.forward_logits(logits, target)
         return self._weighing.value(self._loss.forward_logits, logits, target, weight)
 
     def backward(self) -> Any:
-        return self._weighing.gradient(self._loss.backward_logits())
+        gradient = self._loss.backward_logits()
+        return self._weighing.gradient(gradient) if self._weighs else gradient
 
     @property
     def prediction(self) -> Array:
@@ -118,3 +128,12 @@ def tasks_of(loss: Loss, output_shape: Shape) -> list[Task]:
             loss.output(task, output_shape[-1] if output_shape else 1)
             suited.append(task)
     return suited
+
+
+def usual_task(task: Any, loss: Loss, output_shape: Any) -> Any:
+    """The task, where targets have the usual form, as metrics are told them: not those whose shape the loss says. Of
+    several outputs that of each that has them."""
+    if isinstance(output_shape, Mapping):
+        parts = loss.parts or {}
+        return {name: task[name] for name in parts if parts[name].target_shape(output_shape[name]) is None}
+    return task if loss.target_shape(output_shape) is None else None

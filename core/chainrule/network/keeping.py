@@ -53,9 +53,11 @@ class Kept:
         return {**self._parts(), "layers": layers, "loss": loss, "input_shape": each(list, self.input_shape)}
 
     def copy(self, dtype: str | None = None) -> Self:
-        """A network of its own with the same values, if need be in another dtype."""
+        """A network of its own with the same values, of which the same are trainable, if need be in another dtype."""
         twin = type(self)(**{**self._parts(), "dtype": self.dtype.name if dtype is None else dtype})
         twin.restore(self.snapshot())
+        for its, own in zip(twin.parameters, self.parameters):
+            its.trainable = own.trainable
         return twin
 
     def _parts(self) -> dict[str, Any]:
@@ -66,7 +68,8 @@ class Kept:
 
     def __reduce__(self) -> Any:
         # Pickled and deep-copied as what it is built from: views of one array would come back as arrays of their own.
-        return _restored, (type(self), self._parts(), self.snapshot(), self.random_state())
+        trainable = [parameter.trainable for parameter in self.parameters]
+        return _restored, (type(self), self._parts(), self.snapshot(), self.random_state(), trainable)
 
     def save(self, path: str | Path) -> None:
         """Write parameters and buffers to a safetensors file, with the architecture as JSON in its metadata.
@@ -97,8 +100,12 @@ class Kept:
         self._streams.set_state(state)
 
 
-def _restored(cls: Any, parts: dict[str, Any], snapshot: Snapshot, random_state: dict[str, Any]) -> Any:
+def _restored(
+    cls: Any, parts: dict[str, Any], snapshot: Snapshot, random_state: dict[str, Any], trainable: Sequence[bool]
+) -> Any:
     network = cls(**parts)
+    for parameter, moves in zip(network.parameters, trainable):
+        parameter.trainable = moves
     network.restore(snapshot)
     network.set_random_state(random_state)
     return network

@@ -16,8 +16,8 @@ from chainrule.registry.registry import registry
 
 
 def metrics_for(task: Any, given: Sequence[Any] | None) -> list[Metric]:
-    """Private instances of the metrics that were given, or of all that are picked by default for the task. Of several
-    outputs, each with a task, each has those that suit it.
+    """Private instances of the metrics that were given, or of all that are picked by default for the task: of none
+    where that is None. Of several outputs, each with a task, each has those that suit it.
 
     Raises:
         ConfigError: one of them is for other tasks.

@@ -21,12 +21,12 @@ from chainrule.contract.arguments import (
 )
 from chainrule.contract.arrays import Array, Shape, Task, batches, stream
 from chainrule.contract.kinds import Activation, Layer, Loss
-from chainrule.contract.named import each, items, one_of, rows_of
+from chainrule.contract.named import each, items, one_of, plain, rows_of
 from chainrule.contract.parameters import Parameters
 from chainrule.contract.split import Split
 from chainrule.errors import ConfigError, FieldError, within
 from chainrule.network.blueprint import Blueprint
-from chainrule.network.ending import TASKS, ending_of, require_parts, tasks_of
+from chainrule.network.ending import TASKS, ending_of, require_parts, tasks_of, usual_task
 from chainrule.network.keeping import Kept
 from chainrule.network.measuring import in_batches, measured, metrics_for
 from chainrule.network.stack import Stack, Step, whole_numbers_of
@@ -83,12 +83,12 @@ class Network(Kept):
     ) -> None:
         if not require_list("layers", layers, "a list of layers"):
             raise ConfigError("a network needs at least one layer", key="layers")
-        if not all(one is None or (isinstance(one, str) and one in TASKS) for _, one in items(task)):
+        if not all(one is None or (isinstance(one, str) and one in TASKS) for _, one in items(plain(task))):
             raise FieldError(f"got {quoted(task)}, expected one of {', '.join(TASKS)}", key="task")
         self.input_shape = require_shape("input_shape", input_shape)
         self.seed = require_count("seed", seed, least=0)
         self.dtype = require_dtype("dtype", dtype)
-        self.task = task
+        self.task = plain(task)
         blueprint = Blueprint(self.seed, self.dtype)
         with within("loss"):
             self.loss: Loss = blueprint.component("loss", loss)
@@ -107,8 +107,9 @@ class Network(Kept):
         self.parameters.initialize(stream(self.seed, "initialization"))
         self._ending = ending_of(self.loss, self.steps[-1])
         self.target_scale = None if target_scale is None else required_scale(target_scale, self.output_shape)
-        if self.target_scale and self.task != "regression":
-            raise FieldError(f'needs task="regression", got {task!r}', key="target_scale")
+        if self.target_scale and usual_task("regression", self.loss, self.output_shape) != self.task:
+            told = 'is for task="regression" and a loss whose targets are shaped as the output, got'
+            raise FieldError(f"{told} {task!r} and {registry().name_of(self.loss)}", key="target_scale")
 
     @property
     def steps(self) -> list[Step]:

@@ -113,12 +113,13 @@ class Stack:
         """Build one layer, and add its step and that of its activation."""
         scope = LayerScope(name, blueprint, Stack)
         layer.__dict__["_lent_scope"] = scope
-        before = len(blueprint.parameters), len(blueprint.shared)
+        before = len(blueprint.parameters), len(blueprint.shared), blueprint.whole
         if isinstance(layer, Activation):
             layer.build(shape)
         else:
             shape = _checked_shape(name, layer.build(shape))
         scope.close()
+        self._require_whole(layer, name, blueprint, blueprint.whole > before[2])
         declared = tuple(blueprint.parameters[before[0] :])
         self.steps.append(Step(name, layer, shape, declared, bool(declared) or len(blueprint.shared) > before[1]))
         if scope.activation is not None:
@@ -126,6 +127,19 @@ class Stack:
             with within("activation"):
                 self._add(scope.activation, applied, shape, blueprint)
         return shape
+
+    def _require_whole(self, layer: Layer | Activation, name: str, blueprint: Blueprint, within: bool) -> None:
+        """Refuse a layer of whole numbers where none can come; ``within``: whether one stands in this layer.
+
+        Raises:
+            ConfigError: says which, and where it should stand.
+        """
+        takes = isinstance(layer, Layer) and layer.input_dtype is not None
+        if takes and self.steps:
+            raise ConfigError(f"{name} takes whole numbers, which no layer gives: put it first")
+        if within and not takes:
+            raise ConfigError(f"a layer within {name} takes whole numbers, which {name} does not hand on: put it first")
+        blueprint.whole += takes
 
     def _fuses(self, last: Layer | Activation) -> bool:
         entry = registry().entry_of(last)  # an unregistered class of the same name may compute something else
@@ -138,7 +152,10 @@ class Stack:
         self._masked = [(cast(Any, step.forward), step.takes_mask) for step in computed]
         self._backward = [step.backward for step in reversed(computed)]
         trained = [position for position, step in enumerate(computed) if step.learns]
-        self._first_trained = computed[trained[0]].layer if trained else None
+        first = computed[trained[0]].layer if trained else None
+        self._backward_first = (
+            first.backward if isinstance(first, Activation) else getattr(first, "backward_parameters", None)
+        )
         self._backward_trained = self._backward[: len(computed) - trained[0] - 1] if trained else []
 
     def forward(self, x: Array, training: bool, mask: Array | None = None) -> Array:
@@ -159,26 +176,16 @@ class Stack:
 
     def backward_parameters(self, dy: Array) -> None:
         """As ``backward``, without what nobody needs: ``dx``, and the way down to it below the first parameters."""
-        if self._first_trained is None:
+        if self._backward_first is None:
             return
         for backward in self._backward_trained:
             dy = backward(dy)
-        if isinstance(self._first_trained, Activation):
-            self._first_trained.backward(dy)
-        else:
-            self._first_trained.backward_parameters(dy)
+        self._backward_first(dy)
 
 
 def whole_numbers_of(steps: Sequence[Step]) -> Whole | dict[str, Whole] | None:
     """What the first layer says of the whole numbers that it takes, of several inputs by name; None for one that takes
-    any numbers.
-
-    Raises:
-        ConfigError: another one takes whole numbers.
-    """
-    for step in steps[1:]:
-        if isinstance(step.layer, Layer) and step.layer.input_dtype is not None:
-            raise ConfigError(f"{step.name} takes whole numbers, which no layer gives: put it first", key="layers")
+    any numbers."""
     first = steps[0].layer
     if not isinstance(first, Layer) or first.input_dtype is None:
         return None

@@ -42,7 +42,8 @@ class Targets(NamedTuple):
     def rows(self, which: Any) -> Targets:
         loss = rows_of(self.loss, which)
         metric = loss if self.metric is self.loss else rows_of(self.metric, which)
-        weight, mask = (None if given is None else given[which] for given in (self.weight, self.mask))
+        weight = None if self.weight is None else self.weight[which]
+        mask = None if self.mask is None else self.mask[which]
         return Targets(loss, metric, weight, mask, self.per_step)
 
     @property
@@ -144,10 +145,12 @@ def shaped(y: Array, shape: Shape, dtype: np.dtype[Any], loss: str) -> Targets:
     Raises:
         ShapeError: it is none of them. DataError: it holds no such numbers.
     """
-    if y.ndim == len(shape) + 2 and y.shape[-1] == 1:
+    if y.shape[1:] == (*shape, 1):
         y = y[..., 0]
+    elif y.ndim and (*y.shape[1:], 1) == shape:
+        y = y[..., None]
     if y.shape[1:] != shape or not y.ndim:
-        raise ShapeError(f"{loss} takes targets of shape (n{''.join(f', {n}' for n in shape)}), got {y.shape}")
+        raise ShapeError(f"{loss} takes targets of shape (n,{sizes(shape) and ' '}{sizes(shape)}), got {y.shape}")
     whole = Whole(dtype, None, loss)
     targets = _whole_numbers(y, whole) if dtype.kind == "i" else y.astype(dtype)
     return Targets(targets, targets)

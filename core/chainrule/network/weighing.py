@@ -90,14 +90,11 @@ class Weighing:
     def __init__(self, loss: Loss) -> None:
         self._loss = loss
         self._writes_rows = type(loss).rows is not Loss.rows
-        self._factors: Array | None = None
+        self._factors: Array = np.ones(())
         self._of_each = 1  # by what the loss of a row alone is to be multiplied, as far as that could be told
 
-    def value(self, forward: Callable[[Any, Any], float], y: Any, target: Any, weight: Array | None) -> float:
+    def value(self, forward: Callable[[Any, Any], float], y: Any, target: Any, weight: Array) -> float:
         """What ``forward(y, target)`` gives, weighed."""
-        self._factors = None
-        if weight is None:
-            return forward(y, target)
         rows = self._rows(forward, y, target, weight.shape)
         total = float(weight.sum())
         self._factors = weight * (weight.size / total) if total else np.zeros_like(weight)
@@ -107,10 +104,9 @@ class Weighing:
 
     def gradient(self, unweighed: Any) -> Any:
         """The gradient of that, from the one that the loss gives for a mean."""
-        return unweighed if self._factors is None else each(self._weighed, unweighed)
+        return each(self._weighed, unweighed)
 
     def _weighed(self, unweighed: Array) -> Array:
-        assert self._factors is not None, "there are weights"
         factors = self._factors.astype(unweighed.dtype).reshape(
             self._factors.shape + (1,) * (unweighed.ndim - self._factors.ndim)
         )

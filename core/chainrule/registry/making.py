@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.contract.fields import fields_of, require_known
 from chainrule.contract.kinds import KINDS, Component
-from chainrule.errors import FieldError, UnknownName, did_you_mean
+from chainrule.errors import ContractError, FieldError, UnknownName, did_you_mean
 from chainrule.registry.registry import registry
 from chainrule.words import as_written, quoted
 
@@ -74,8 +74,15 @@ def spec_of(component: Component) -> dict[str, Any]:
 
 
 def fresh(component: Any) -> Any:
-    """A new instance with the same fields, which shares no state with the given one."""
-    return type(component)(**{field.name: getattr(component, field.name) for field in fields_of(type(component))})
+    """A new instance with the same fields, which shares no state with the given one.
+
+    Raises:
+        ContractError: its fields are not known, as it is no dataclass.
+    """
+    if not is_dataclass(component):
+        raise ContractError(f"{type(component).__name__} is not a dataclass: write @dataclass above it")
+    cls: Any = type(component)
+    return cls(**{field.name: getattr(component, field.name) for field in fields_of(cls)})
 
 
 def _plain(value: Any) -> Any:

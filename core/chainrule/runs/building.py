@@ -28,8 +28,7 @@ def load_data(config: Mapping[str, Any]) -> tuple[Dataset, Data]:
         dataset: Dataset = make("dataset", config["dataset"])
         data = dataset.load()
         if dataset.class_weight is not None:
-            with within("class_weight"):
-                data = data.with_class_weights(dataset.class_weight)
+            data = data.with_class_weights(dataset.class_weight)
         return dataset, data
 
 
@@ -41,7 +40,8 @@ def build_network(config: Mapping[str, Any], data: Data) -> tuple[Model, Network
     with within("model"):
         model: Model = make("model", config["model"])
         layers = model.build(data.input_shape, units, activation)
-    scale = data.target_scale if loss.of_differences else None
+    usual = type(loss).target_shape is Loss.target_shape
+    scale = data.target_scale if loss.of_differences and usual else None
     try:
         return model, Network(layers, data.input_shape, loss, config["seed"], config["dtype"], data.task, scale)
     except ConfigError as error:

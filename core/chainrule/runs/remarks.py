@@ -12,6 +12,9 @@ from chainrule.contract.arrays import Array
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Metric
 from chainrule.contract.named import items
+from chainrule.contract.split import Split
+from chainrule.network.targets import Targets
+from chainrule.network.weighing import tell, weighable, weighed
 from chainrule.registry.goals import goal_of
 from chainrule.registry.making import fresh
 from chainrule.registry.registry import registry
@@ -44,7 +47,8 @@ class Standing(NamedTuple):
 def remarks_on(trainer: Trainer, data: Data, metrics: Mapping[str, float]) -> list[str]:
     """A sentence each; what the dataset has to say comes first. ``metrics``: as ``final_metrics`` gives them."""
     # Else the output is no answer like the targets, or these are not at hand.
-    comparable = trainer.network.loss.target_shape(()) is None and data.at_hand
+    network = trainer.network
+    comparable = network.loss.target_shape(network.output_shape) is None and data.at_hand
     parts = [part for part in ("validation", "test") if part in data.splits and comparable]
     standings = [standing_of(trainer, data, metrics, part) for part in parts]
     known = [standing for standing in standings if standing is not None]
@@ -111,32 +115,44 @@ def standing_of(
         return None
     split = data.splits[part]
     name = f"{part}/{registry().name_of(metric)}"
-    trivial, perfect = trivial_answer(data), answers(data, split.y)
-    target = split.y if data.task == "multiclass" else perfect
+    trivial, (perfect, targets) = trivial_answer(data), _known(data, split)
     always = np.broadcast_to(trivial, perfect.shape)
-    return Standing(name, metrics[name], _measured(metric, always, target), _measured(metric, perfect, target))
+    return Standing(name, metrics[name], _measured(metric, always, targets), _measured(metric, perfect, targets))
 
 
 def trivial_answer(data: Data) -> Array:
-    """The mean of the training targets, or their most frequent class: ``(units,)``."""
-    answer = answers(data, data.train.y)
+    """The mean of the training targets that count, or their most frequent class: ``(units,)``, of numbers for each of
+    several steps ``(*steps, units)``."""
+    answer, targets = _known(data, data.train)
     if data.task == "regression":
-        mean: Array = answer.mean(axis=0)
+        weight = np.ones(len(answer)) if targets.weight is None else targets.weight
+        weight = np.broadcast_to(weight.reshape(weight.shape + (1,) * (answer.ndim - weight.ndim)), answer.shape)
+        total: Array = weight.sum(axis=0)
+        mean: Array = (weight * answer).sum(axis=0) / np.where(total > 0, total, 1)
         return mean
-    most = np.bincount(data.train.y.ravel()).argmax()
-    frequent: Array = answers(data, np.array([most]))[0]
+    counting = np.ones(1, bool) if targets.weight is None else targets.weight > 0
+    labels = data.train.y[np.broadcast_to(counting, data.train.y.shape[: counting.ndim])]
+    frequent: Array = answers(data, np.array([np.bincount(labels.ravel()).argmax()]))[0]
     return frequent
 
 
+def _known(data: Data, split: Split) -> tuple[Array, Targets]:
+    """What an output layer that knows the targets would give, and these as metrics are told them."""
+    perfect = answers(data, split.y)
+    target = split.y if data.task == "multiclass" else perfect
+    targets = Targets(target, target, per_step=data.task == "multiclass" and target.ndim > 1)
+    return perfect, weighed(targets, split.weight, split.mask, data.input_shape, perfect.shape[1:])
+
+
 def answers(data: Data, y: Array) -> Array:
-    """What an output layer that knows ``y`` would give: ``(n, units)``."""
+    """What an output layer that knows ``y`` would give: ``(n, units)``, or ``(n, *steps, units)``."""
     if data.task == "multiclass":
         return np.eye(data.classes)[y]
-    return y.reshape(len(y), -1).astype(np.float64)
+    return (y[:, None] if y.ndim == 1 else y).astype(np.float64)
 
 
-def _measured(metric: Metric, prediction: Array, target: Array) -> float:
-    metric = fresh(metric)
+def _measured(metric: Metric, prediction: Array, targets: Targets) -> float:
+    [metric] = weighable([fresh(metric)], targets)
     metric.reset()
-    metric.update(prediction, target)
+    tell(metric, prediction, targets)
     return float(metric.compute())

@@ -57,19 +57,29 @@ What may not live here: what a component is; each check reads a rule that stands
 """
 
 from chainrule.testing import (  # noqa: F401 (importing them takes their checks in)
+    again,
     backward,
     callbacks,
     datasets,
+    declared,
+    elsewhere,
     everywhere,
+    formulas,
+    held_out,
     initializers,
+    layouts,
+    loss_rows,
     losses,
     metrics,
     models,
     optimizers,
+    precision,
     regularizers,
     schedules,
+    slopes,
     state,
     steps,
+    taking,
 )
 from chainrule.testing.kit import Check, CheckFailed, Outcome
 from chainrule.testing.running import check_component, checks_for, parametrize_with_checks

@@ -39,6 +39,13 @@ def close(a: Array, b: Array, tolerance: float = 1e-9) -> bool:
     return distance(a, b) <= tolerance * max(1.0, float(np.abs(b).max(initial=0)))
 
 
+def held(value: Any) -> Any:
+    """What an attribute holds, to be compared with what it holds later: of what has no value of its own, its id."""
+    if isinstance(value, np.ndarray):
+        return value.shape, value.tobytes()
+    return repr(value) if isinstance(value, (list, dict, set, bool, int, float, str)) else id(value)
+
+
 def away_from(kinks: tuple[float, ...], x: Array, reference: Array | float = 0.0) -> Array:
     """``x``, moved where ``x - reference`` lies close to a kink."""
     for kink in kinks:
@@ -51,11 +58,14 @@ def away_from(kinks: tuple[float, ...], x: Array, reference: Array | float = 0.0
 def extremes(shape: Shape, dtype: str, largest: float = 1e4) -> Iterator[tuple[str, Array]]:
     """Inputs at which careless formulas fail, each with its name."""
     signs = np.where(np.arange(np.prod(shape)).reshape(shape) % 2 == 0, 1, -1)
+    by_row = np.where(np.arange(shape[0]) % 2 == 0, 1, -1).reshape(-1, *[1] * (len(shape) - 1)) * np.ones(shape)
     for named, x in (
         ("0 everywhere", np.zeros(shape)),
         (f"{largest:g} everywhere", np.full(shape, largest)),
         (f"-{largest:g} everywhere", np.full(shape, -largest)),
         (f"{largest:g} and -{largest:g} in turn", largest * signs),
+        (f"{largest:g} and -{largest:g} row by row", largest * by_row),
+        (f"{largest:g} in every other row, and 0", largest * (by_row + 1) / 2),
         ("1e-30 and -1e-30 in turn", 1e-30 * signs),
     ):
         yield named, x.astype(dtype)

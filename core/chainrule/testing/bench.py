@@ -1,4 +1,4 @@
-"""A layer or an activation, built in a network of its own, to be run by hand."""
+"""A layer or an activation, built in a network of its own, to be run by hand, and what it is given there."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import numpy as np
 
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.kinds import Activation, Layer, Loss
-from chainrule.contract.parameters import Snapshot
+from chainrule.contract.parameters import Buffer, Parameter, Snapshot
+from chainrule.contract.signatures import takes
 from chainrule.network.network import Network
+from chainrule.network.streams import Streams
 from chainrule.testing.arrays import away_from
+from chainrule.testing.packing import PackedLayer
 from chainrule.testing.subject import Subject
 
 BATCH = 5
@@ -33,20 +36,37 @@ class NoLoss(Loss):
 
 
 class Bench:
-    """One layer with its parameters, which hold different numbers, not the special ones that they may start with."""
+    """One layer with its parameters, which hold different numbers, not the special ones that they may start with.
 
-    def __init__(self, subject: Subject, shape: Shape, dtype: str = "float64", loss: Any = None) -> None:
-        self.network = Network([subject.make()], shape, loss or NoLoss(), seed=3, dtype=dtype, task="regression")
+    They are numbers that float32 can hold, so that both dtypes start from the same ones.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        shape: Shape,
+        dtype: str = "float64",
+        loss: Any = None,
+        seed: int = 3,
+        moved: float = 0.3,
+    ) -> None:
+        self.network = Network([subject.usable()], shape, loss or NoLoss(), seed=seed, dtype=dtype, task="regression")
         self.layer: Layer | Activation = self.network.layers[0]
         self.output_shape = self.network.shapes[0]
-        self.initial = self.network.parameters.theta.copy()
-        self.network.parameters.theta[...] += 0.3 * subject.rng(9).normal(size=self.initial.size)
+        self.component = self.layer.layer if isinstance(self.layer, PackedLayer) else self.layer
+        self.takes_mask = takes_mask(type(self.component))
+        theta = self.network.parameters.theta
+        self.initial = theta.copy()
+        if moved:
+            theta[...] = (theta + moved * subject.rng(9).normal(size=theta.size)).astype(np.float32)
 
-    def forward(self, x: Array, training: bool = True, copy: bool = True) -> Array:
+    def forward(self, x: Array, training: bool = True, copy: bool = True, mask: Array | None = None) -> Array:
         """With a copy of ``x``, as whether it is written to is a check of its own; so for ``backward``."""
         x = x.copy() if copy else x
         if isinstance(self.layer, Activation):
             return self.layer.forward(x)
+        if self.takes_mask:
+            return self.layer.forward(x, training, mask=mask)  # type: ignore[call-arg]
         return self.layer.forward(x, training)
 
     def backward(self, dy: Array, copy: bool = True) -> Array:
@@ -55,18 +75,52 @@ class Bench:
     def gradients(self) -> dict[str, Array]:
         """A copy of each parameter's gradient, by its name within the layer: ``"W"``, or ``"first.0.dense.W"`` of a
         layer in it."""
-        prefix = f"{self.network.steps[0].name}."
-        return {parameter.name.removeprefix(prefix): parameter.grad.copy() for parameter in self.network.parameters}
+        return {self.own_name(parameter): parameter.grad.copy() for parameter in self.network.parameters}
+
+    def buffers(self) -> dict[str, Array]:
+        """A copy of each buffer, by its name within the layer."""
+        return {self.own_name(buffer): buffer.value.copy() for buffer in self.network.buffers}
+
+    def own_name(self, item: Parameter | Buffer) -> str:
+        """What a parameter or a buffer is called within the layer."""
+        return item.name.removeprefix(f"{self.network.steps[0].name}.")
 
     def state(self) -> tuple[Snapshot, dict[str, Any]]:
         """All that a forward pass may change: parameters, buffers, and where the random numbers stand."""
         return self.network.snapshot(), self.network.random_state()
 
     def restore(self, state: tuple[Snapshot, dict[str, Any]]) -> None:
+        """Take all of it back; a stream that was not there yet starts anew."""
         self.network.restore(state[0])
-        self.network.set_random_state(state[1])
+        streams = Streams(self.network.seed)
+        new = {layer: streams.of(layer).bit_generator.state for layer in self.network.random_state()}
+        self.network.set_random_state({**new, **state[1]})
 
 
-def inputs(subject: Subject, shape: Shape, batch: int = BATCH, index: int = 0) -> Array:
-    """``x``: the same numbers for the same index, none close to a kink."""
-    return away_from(subject.kinks, subject.rng(index).normal(size=(batch, *shape)))
+def inputs(
+    subject: Subject, shape: Shape, batch: int = BATCH, index: int = 0, dtype: str = "float64", size: float = 1.0
+) -> Array:
+    """``x``: the same numbers for the same index, none close to a kink; so many times as large as usual. Of a layer
+    that takes whole numbers, such as it says that it takes: the least and the largest among them, and some repeated."""
+    rng = subject.rng(index)
+    taken = subject.input_range
+    if taken is None:
+        return away_from(subject.kinks, size * rng.normal(size=(batch, *shape))).astype(dtype)
+    x = np.asarray(taken)[rng.integers(len(taken), size=(batch, *shape))]
+    first = x.reshape(-1)[:4]
+    first[...] = (taken[-1], taken[0], taken[-1], taken[-1])[: len(first)]
+    return x
+
+
+def takes_mask(cls: type) -> bool:
+    """Whether its ``forward`` is given a mask."""
+    return issubclass(cls, Layer) and takes(cls.forward, "mask")
+
+
+def masks(subject: Subject, shape: Shape, batch: int = BATCH) -> dict[str, Array]:
+    """Which steps count: of rows that end early, and of rows with steps missing in the middle. One counts in each."""
+    rng, steps = subject.rng(50 + batch), shape[0]
+    lengths = rng.integers(1, steps + 1, size=(batch, 1))
+    holes = rng.random((batch, steps)) < 0.6
+    holes[np.arange(batch), rng.integers(steps, size=batch)] = True
+    return {"with rows that end early": np.arange(steps) < lengths, "with steps masked here and there": holes}

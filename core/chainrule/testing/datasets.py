@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.contract.data import Data
+from chainrule.contract.fields import fields_of
+from chainrule.contract.named import each, items
+from chainrule.contract.split import Split, Stream
 from chainrule.errors import ChainruleError
 from chainrule.testing.arrays import global_randomness
 from chainrule.testing.kit import CheckFailed, check, expect
@@ -20,6 +26,25 @@ def loaded(subject: Subject) -> Data:
         subject.memory["data"] = subject.make().load()
     data: Data = subject.memory["data"]
     return data
+
+
+def arrays_of(split: Any) -> dict[str, Array]:
+    """Its arrays, each with what it is called: ``"inputs"``, ``"targets digit"``; of a stream, all of them read."""
+    if isinstance(split, Stream):
+        read = list(split.epoch(256, None))
+        split = Split(*(each(lambda *parts: np.concatenate(parts), *(batch[i] for batch in read)) for i in (0, 1)))
+    named: dict[str, Array] = {}
+    for which, part in zip(("inputs", "targets"), split):
+        named |= {f"{which} {name}".strip(): array for name, array in items(part)}
+    return named
+
+
+def splits_of(subject: Subject) -> dict[str, dict[str, Array]]:
+    """The arrays of each split, by the names of both."""
+    if "splits" not in subject.memory:
+        subject.memory["splits"] = {name: arrays_of(split) for name, split in loaded(subject).splits.items()}
+    splits: dict[str, dict[str, Array]] = subject.memory["splits"]
+    return splits
 
 
 @check("dataset", first=True)
@@ -41,25 +66,29 @@ def check_shapes(subject: Subject) -> None:
     """Inputs are floats, of images scaled, not bytes, or tokens that have names; as many names as columns; targets fit
     the task."""
     data = loaded(subject)
-    for name, (x, y) in data.splits.items():
-        expect(
-            np.issubdtype(x.dtype, np.floating) or len(data.token_names) > 0,
-            f"the {name} inputs are {x.dtype}",
-            "make them floats, pixels from 0 to 1: x.astype(np.float32) / 255; or name the tokens that they are",
-        )
-        if x.ndim > 2 and not data.token_names:
-            low, high = float(x.min()), float(x.max())
+    tasks = {f"targets {output}".strip(): task for output, task in items(data.task)}
+    for name, arrays in splits_of(subject).items():
+        for which, array in arrays.items():
+            if which in tasks:
+                expect(
+                    tasks[which] != "regression" or np.issubdtype(array.dtype, np.floating),
+                    f"the {name} {which} of a regression are {array.dtype}",
+                    "make them floats",
+                )
+                continue
+            streamed = isinstance(data.splits[name], Stream)  # whose bytes are turned into floats batch by batch
             expect(
-                low >= -10 and high <= 10,
-                f"the {name} images have pixels from {low:g} to {high:g}",
-                "scale pixels to 0 to 1: x / 255",
+                np.issubdtype(array.dtype, np.floating) or len(data.token_names) > 0 or streamed,
+                f"the {name} {which} are {array.dtype}",
+                "make them floats, pixels from 0 to 1: x.astype(np.float32) / 255; or name the tokens that they are",
             )
-        if data.task == "regression":
-            expect(
-                np.issubdtype(y.dtype, np.floating),
-                f"the {name} targets of a regression are {y.dtype}",
-                "make them floats",
-            )
+            if array.ndim > 2 and not data.token_names:
+                low, high = float(array.min()), float(array.max())
+                expect(
+                    low >= -10 and high <= 10,
+                    f"the {name} images have pixels from {low:g} to {high:g}",
+                    "scale pixels to 0 to 1: x / 255",
+                )
     names, columns = len(data.feature_names), data.input_shape
     expect(
         names == 0 or columns == (names,),
@@ -71,8 +100,8 @@ def check_shapes(subject: Subject) -> None:
 @check("dataset")
 def check_finite(subject: Subject) -> None:
     """All numbers are finite in float32 too, in which networks compute."""
-    for name, split in loaded(subject).splits.items():
-        for which, array in zip(("inputs", "targets"), split):
+    for name, arrays in splits_of(subject).items():
+        for which, array in arrays.items():
             largest = float(np.abs(array).max())
             expect(
                 largest <= LARGEST,
@@ -84,7 +113,7 @@ def check_finite(subject: Subject) -> None:
 @check("dataset")
 def check_splits_disjoint(subject: Subject) -> None:
     """No sample of the validation or test data is among those trained on, beyond what repeats itself in the data."""
-    splits = loaded(subject).splits
+    splits = splits_of(subject)
     train = _rows(splits["train"])
     repeated = 1 - len(set(train)) / len(train)
     seen = set(train)
@@ -100,20 +129,24 @@ def check_splits_disjoint(subject: Subject) -> None:
             )
 
 
-def _rows(split: tuple[Array, Array]) -> list[bytes]:
-    x, y = (np.ascontiguousarray(array) for array in split)
-    return [x[i].tobytes() + y[i].tobytes() for i in range(len(x))]
+def _rows(arrays: Mapping[str, Array]) -> list[bytes]:
+    columns = [np.ascontiguousarray(array) for array in arrays.values()]
+    return [b"".join(array[i].tobytes() for array in columns) for i in range(len(columns[0]))]
 
 
 @check("dataset")
 def check_every_class_trained(subject: Subject) -> None:
     """Every class is among the training samples."""
     data = loaded(subject)
-    if data.task != "regression":
-        missing = sorted(set(range(len(data.class_names))) - set(np.unique(data.train.y).tolist()))
+    for output, task in items(data.task):
+        if task == "regression":
+            continue
+        names = data.class_names[output] if output else data.class_names
+        labels = splits_of(subject)["train"][f"targets {output}".strip()]
+        missing = sorted(set(range(len(names))) - set(np.unique(labels).tolist()))
         expect(
             not missing,
-            f"no training sample is of class {', '.join(str(data.class_names[label]) for label in missing)}",
+            f"no training sample is of class {', '.join(str(names[label]) for label in missing)}",
             "number classes from 0 without gaps, and split so that each is trained on",
         )
 
@@ -124,12 +157,13 @@ def check_same_data_again(subject: Subject) -> None:
     found = []
     for seed in (1, 2):
         with global_randomness(seed):
-            splits = subject.make().load().splits
-        found.append({name: [array.copy() for array in split] for name, split in splits.items()})
-        for array in (array for split in splits.values() for array in split if array.flags.writeable):
+            splits = {name: arrays_of(split) for name, split in subject.make().load().splits.items()}
+        found.append({name: {k: array.copy() for k, array in arrays.items()} for name, arrays in splits.items()})
+        for array in (array for arrays in splits.values() for array in arrays.values() if array.flags.writeable):
             array[...] = 0
     for name, arrays in found[0].items():
-        for which, first, second in zip(("inputs", "targets"), arrays, found[1][name]):
+        for which, first in arrays.items():
+            second = found[1][name][which]
             same = first.shape == second.shape and np.array_equal(first, second)
             different = np.count_nonzero(first != second) if first.shape == second.shape else first.size
             expect(
@@ -137,3 +171,56 @@ def check_same_data_again(subject: Subject) -> None:
                 f"loaded a second time, {different} of {first.size} numbers of the {name} {which} differ",
                 "draw from a generator made from a field seed, in load; return new arrays each time",
             )
+
+
+@check("dataset", when=lambda cls: any(field.name == "seed" for field in fields_of(cls)), rests_on=("same_data_again",))
+def check_draws_anew(subject: Subject) -> None:
+    """With another seed it gives other data, or splits it otherwise."""
+    seed = subject.make().seed
+    first, other = (
+        {name: arrays_of(split) for name, split in subject.make(seed=number).load().splits.items()}
+        for number in (seed, seed + 1)
+    )
+    same = all(
+        np.array_equal(array, other.get(name, {}).get(which, ()))
+        for name, arrays in first.items()
+        for which, array in arrays.items()
+    )
+    expect(
+        not same,
+        f"with seed {seed} and with seed {seed + 1} all of its data is the same",
+        "draw, and split, from a generator made from the field: np.random.default_rng(self.seed)",
+    )
+
+
+@check("dataset")
+def check_stream_order(subject: Subject) -> None:
+    """A stream gives every sample once in an epoch, whatever the size of its batches, and in an order that its random
+    numbers choose."""
+    for name, stream in loaded(subject).splits.items():
+        if not isinstance(stream, Stream):
+            continue
+        whole = _rows(splits_of(subject)[name])
+        orders = []
+        for seed in (1, 1, 2):
+            read = [_rows(_columns(batch)) for batch in stream.epoch(3, np.random.default_rng(seed))]
+            orders.append([row for batch in read for row in batch])
+            expect(
+                sorted(orders[-1]) == sorted(whole),
+                f"in an order of its own, the {name} stream does not give each of its {len(whole)} samples once",
+                "draw an order, rng.permutation(rows), and give the samples in it, each once",
+            )
+        expect(
+            orders[0] == orders[1],
+            f"with the same random numbers, the {name} stream gives its samples in another order",
+            "draw the order from the argument rng alone",
+        )
+        expect(
+            orders[0] != orders[2] or len(set(whole)) < 3,
+            f"with other random numbers, the {name} stream gives its samples in the same order",
+            "draw an order from the argument rng where it is not None",
+        )
+
+
+def _columns(split: Split) -> dict[str, Array]:
+    return {f"{i}{name}": array for i, part in enumerate(split) for name, array in items(part)}

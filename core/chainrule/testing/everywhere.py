@@ -16,6 +16,7 @@ from typing import Any
 from chainrule.config.nodes import node_of
 from chainrule.contract.fields import Field, fields_of, fit
 from chainrule.contract.kinds import Component
+from chainrule.contract.named import items
 from chainrule.errors import ChainruleError, FieldError, PluginError
 from chainrule.registry.admission import check_class
 from chainrule.registry.discovery import Plugin
@@ -60,8 +61,7 @@ def check_declarations(subject: Subject) -> None:
     component = subject.make()
     shapes = component.check_input_shapes
     expect(
-        isinstance(shapes, Sequence)
-        and all(isinstance(shape, Sequence) and all(isinstance(n, int) and n > 0 for n in shape) for shape in shapes),
+        isinstance(shapes, Sequence) and all(_is_shape(one) for shape in shapes for _, one in items(shape)),
         f"check_input_shapes is {shapes!r}",
         "declare a sequence of shapes, each without the batch: check_input_shapes = ((8, 8, 3),)",
     )
@@ -89,6 +89,10 @@ def check_declarations(subject: Subject) -> None:
             f"checks_not_applicable[{name!r}] gives no reason, but {reason!r}",
             "say why the check cannot apply to this component: people see it wherever the kit runs",
         )
+
+
+def _is_shape(given: Any) -> bool:
+    return isinstance(given, Sequence) and all(isinstance(n, int) and n > 0 for n in given)
 
 
 @check()

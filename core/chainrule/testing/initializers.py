@@ -42,6 +42,24 @@ def check_deterministic(subject: Subject) -> None:
     )
 
 
+@check("initializer", rests_on=("deterministic",))
+def check_draws_anew(subject: Subject) -> None:
+    """With another stream of random numbers it gives others, where it is not constant."""
+    for shape in SHAPES:
+        found = []
+        for index in (0, 1):
+            rng = subject.rng(index)
+            before = rng.bit_generator.state
+            found.append(subject.make()(shape, rng, np.dtype("float64")))
+            draws = rng.bit_generator.state != before
+        constant = bool((found[0] == found[0].reshape(-1)[0]).all())
+        expect(
+            (constant and not draws) or bool((found[0] != found[1]).any()),
+            f"for shape {shape}, two streams of random numbers give the same",
+            "draw from the argument rng, each time anew",
+        )
+
+
 @check("initializer")
 def check_new_array(subject: Subject) -> None:
     """Each call gives an array of its own."""

@@ -47,6 +47,8 @@ class Check:
     run: Run
     when: Callable[[type[Component]], bool]  # whether it is for such a class
     first: bool  # where it fails, the others would say the same again, and are not run
+    unless: Callable[[type[Component]], str | None]  # why it cannot be run on such a class, or None
+    rests_on: tuple[str, ...]  # other checks; where one of them fails, this one would say the same again
 
     @property
     def general(self) -> bool:
@@ -74,12 +76,17 @@ CHECKS: list[Check] = []
 
 
 def check(
-    *kinds: str, when: Callable[[type[Component]], bool] = lambda cls: True, first: bool = False
+    *kinds: str,
+    when: Callable[[type[Component]], bool] = lambda cls: True,
+    first: bool = False,
+    unless: Callable[[type[Component]], str | None] = lambda cls: None,
+    rests_on: tuple[str, ...] = (),
 ) -> Callable[[Run], Run]:
     """Make a function ``check_<name>(subject)`` a check of these kinds of component; of all, where none is named."""
 
     def take_in(run: Run) -> Run:
-        CHECKS.append(Check(run.__name__.removeprefix("check_"), kinds or tuple(KINDS), run, when, first))
+        name = run.__name__.removeprefix("check_")
+        CHECKS.append(Check(name, kinds or tuple(KINDS), run, when, first, unless, rests_on))
         return run
 
     return take_in

@@ -2,36 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple, cast, get_args
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast, get_args
 
 import numpy as np
 
-from chainrule.contract.arrays import Array, Task
+from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.kinds import Activation, Loss
 from chainrule.errors import ConfigError
 from chainrule.registry.making import make
+from chainrule.registry.registry import registry
 from chainrule.testing.arrays import MARGIN
 from chainrule.testing.bench import BATCH
 from chainrule.testing.subject import Subject
 
 CLASSES = 3
+STEPS = 2
 DRAWS = 100
 
 
-class LossCase(NamedTuple):
+@dataclass(frozen=True)
+class Form:
+    """What is special about a case: its targets, how many rows it has, how large its logits are."""
+
+    named: str = ""
+    targets: str = "whole"
+    batch: int = BATCH
+    size: float = 1.0
+    steps: Shape = ()
+
+
+PLAIN = Form()
+FORMS = (
+    PLAIN,
+    Form(" with soft targets", targets="soft"),
+    Form(" without one of the classes", targets="missing"),
+    Form(" with one row", batch=1),
+    Form(" with logits ten times as large", size=10.0),
+    Form(" with a prediction for each of several steps", steps=(STEPS,)),
+    Form(" with soft targets for each of several steps", targets="soft", steps=(STEPS,)),
+)
+
+
+@dataclass(frozen=True)
+class LossCase:
     """What a loss is given for one task: logits, the prediction that the output's activation makes of them, targets."""
 
     task: Task
     activation: Activation
     logits: Array
     prediction: Array
-    target: Array  # shaped as the prediction
+    target: Array  # shaped as the prediction, or as the loss says
+    form: Form
+    one_hot: bool = False
+
+    @property
+    def named(self) -> str:
+        """``"a binary task with soft targets"``"""
+        return f"a {self.task} task{self.form.named}"
 
     def targets(self, loss: Loss) -> Array:
         """In the form that the loss takes."""
-        whole = self.task == "multiclass" and loss.integer_targets
-        return self.target.argmax(axis=1) if whole else self.target.copy()
+        return self.target.argmax(axis=-1) if self.one_hot and loss.integer_targets else self.target.copy()
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the activation lets some numbers come so close to its bounds that differences would reach beyond."""
+        return self.form.size > 1 and not np.array_equal(self.prediction, self.logits)
+
+    def fused(self, loss: Loss) -> bool:
+        """Whether the loss can take the activation over."""
+        return registry().name_of(self.activation) == loss.fuses_with
 
 
 def fuses(cls: type) -> bool:
@@ -49,30 +91,94 @@ def outputs_of(loss: Loss) -> dict[Task, tuple[int, str]]:
     return found
 
 
-def cases(subject: Subject, index: int = 0, dtype: str = "float64", logits: Array | None = None) -> Iterator[LossCase]:
+def cases(
+    subject: Subject, index: int = 0, dtype: str = "float64", logits: Array | None = None, form: Form = PLAIN
+) -> Iterator[LossCase]:
     """One for each task that the loss takes; the same for the same index. No error lies close to a kink."""
-    loss = subject.make()
+    loss = subject.usable()
     for task, (units, name) in outputs_of(loss).items():
-        rng = subject.rng(index)
-        shape = (BATCH, units) if logits is None else (len(logits), units)
-        target = _target(task, rng, shape)
-        for _ in range(DRAWS):
-            z = rng.normal(size=shape) if logits is None else logits[:, :1] * np.ones(shape) * _signs(shape)
-            activation = make("activation", name)
-            prediction = activation.forward(z.astype(dtype)).copy()
-            error = prediction - target
-            if logits is not None or all(np.abs(error - kink).min() > MARGIN for kink in subject.kinks):
-                break
-        yield LossCase(task, activation, z.astype(dtype), prediction, target.astype(dtype))
+        for sample in subject.usable().check_input_shapes or [(*form.steps, units)]:
+            rng = subject.rng(index)
+            batch = form.batch if logits is None else len(logits)
+            shape = (batch, *sample)
+            asked = loss.target_shape(tuple(sample))
+            target = _target(task, rng, shape, form) if asked is None else _other(loss, rng, (batch, *asked), shape[-1])
+            for _ in range(DRAWS):
+                z = form.size * rng.normal(size=shape) if logits is None else _by_column(logits, shape)
+                activation = make("activation", name)
+                prediction = activation.forward(z.astype(dtype)).copy()
+                if logits is not None or asked is not None or _clear_of_kinks(subject, prediction - target):
+                    break
+            one_hot = asked is None and task == "multiclass" and form.targets != "soft"
+            target = target if loss.target_dtype and asked is not None else target.astype(dtype)
+            yield LossCase(task, activation, z.astype(dtype), prediction, target, form, one_hot)
 
 
-def _signs(shape: tuple[int, ...]) -> Array:
-    return np.where(np.arange(shape[1]) % 2 == 0, 1, -1)
+def all_cases(subject: Subject, index: int = 0, dtype: str = "float64") -> Sequence[LossCase]:
+    """Those of every form that makes a difference for the task. Of the steps only what the loss can compute."""
+    key = f"loss cases {index} {dtype}"
+    if key not in subject.memory:
+        subject.memory[key] = tuple(_all_cases(subject, index, dtype))
+    found: Sequence[LossCase] = subject.memory[key]
+    return found
 
 
-def _target(task: Task, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+def _all_cases(subject: Subject, index: int, dtype: str) -> Iterator[LossCase]:
+    loss = subject.usable()
+    for form in FORMS:
+        if form.steps and subject.usable().check_input_shapes:
+            continue
+        for case in cases(subject, index, dtype, form=form):
+            if form.targets == "soft" and case.task == "regression":
+                continue
+            if form.targets == "missing" and case.task != "multiclass":
+                continue
+            if form.targets != "whole" and loss.target_shape(case.prediction.shape[1:]) is not None:
+                continue
+            if not form.steps or _takes(subject, case):
+                yield case
+
+
+def _takes(subject: Subject, case: LossCase) -> bool:
+    """Whether a loss can be given it at all: one that is for plain rows refuses others, in its own words or NumPy's.
+    One that has a formula must take what that takes."""
+    loss = subject.usable()
+    try:
+        if hasattr(subject.cls, "reference"):
+            loss.reference(case.prediction.copy(), case.targets(loss))
+        elif case.form.targets != "whole":
+            return False
+        else:
+            loss.forward(case.prediction.copy(), case.targets(loss))
+            loss.backward()
+    except Exception:
+        return False
+    return True
+
+
+def _clear_of_kinks(subject: Subject, error: Array) -> bool:
+    return all(np.abs(error - kink).min() > MARGIN for kink in subject.kinks)
+
+
+def _by_column(logits: Array, shape: Shape) -> Array:
+    """One number for each row, with signs in turn along the last axis."""
+    signs = np.where(np.arange(shape[-1]) % 2 == 0, 1, -1)
+    return logits[:, 0].reshape(-1, *[1] * (len(shape) - 1)) * signs * np.ones(shape)
+
+
+def _target(task: Task, rng: np.random.Generator, shape: Shape, form: Form) -> Array:
+    rows = np.arange(int(np.prod(shape[:-1]))).reshape(shape[:-1])
     if task == "multiclass":
-        return np.eye(shape[1])[np.arange(shape[0]) % shape[1]]
+        if form.targets == "soft":
+            return rng.dirichlet(np.ones(shape[-1]), shape[:-1])
+        classes = shape[-1] - 1 if form.targets == "missing" else shape[-1]
+        return np.eye(shape[-1])[rows % classes]
     if task == "binary":
-        return (np.arange(shape[0] * shape[1]).reshape(shape) % 2).astype(float)
+        whole = (np.arange(int(np.prod(shape))).reshape(shape) % 2).astype(float)
+        return rng.random(shape) if form.targets == "soft" else whole
     return rng.normal(size=shape)
+
+
+def _other(loss: Loss, rng: np.random.Generator, shape: Shape, classes: int) -> Array:
+    """Targets of a shape that the loss asks for: whole numbers below the number of outputs, or any numbers."""
+    return rng.integers(classes, size=shape) if loss.target_dtype == "int64" else rng.normal(size=shape)

@@ -13,7 +13,7 @@ from chainrule.registry.registry import registry
 from chainrule.testing.arrays import STABLE, close, distance, extremes, is_finite_number, strictly
 from chainrule.testing.bench import BATCH
 from chainrule.testing.kit import CheckFailed, check, expect
-from chainrule.testing.loss_cases import CLASSES, LossCase, cases, fuses, outputs_of
+from chainrule.testing.loss_cases import CLASSES, all_cases, cases, fuses, outputs_of
 from chainrule.testing.numeric import ATTEMPTS, AgainstDifferences, not_smooth, numeric_gradient, require_equal
 from chainrule.testing.subject import Subject
 
@@ -21,7 +21,7 @@ from chainrule.testing.subject import Subject
 @check("loss", first=True)
 def check_output(subject: Subject) -> None:
     """It says how a network ends for each task that it is for, and refuses the others with a ConfigError."""
-    loss = subject.make()
+    loss = subject.usable()
     for task in cast("tuple[Task, ...]", get_args(Task)):
         try:
             given = loss.output(task, CLASSES if task == "multiclass" else 2)
@@ -44,7 +44,7 @@ def check_output(subject: Subject) -> None:
 def check_runs(subject: Subject) -> None:
     """It gives a number for a prediction and its target, and goes back."""
     for case in cases(subject):
-        loss = subject.make()
+        loss = subject.usable()
         try:
             value = loss.forward(case.prediction, case.targets(loss))
             loss.backward()
@@ -70,12 +70,12 @@ def check_gradient_of_logits(subject: Subject) -> None:
 
 
 def _compare_gradients(subject: Subject, fused: bool) -> None:
-    for task in outputs_of(subject.make()):
+    for position in range(len(all_cases(subject))):
         for attempt in range(ATTEMPTS):
-            case = next(case for case in cases(subject, attempt) if case.task == task)
-            if fused and not _is_fused(subject, case):
+            case = all_cases(subject, attempt)[position]
+            loss, at = subject.usable(), case.logits if fused else case.prediction
+            if not case.fused(loss) if fused else case.saturated:
                 break
-            loss, at = subject.make(), case.logits if fused else case.prediction
             forward, backward = (loss.forward_logits, loss.backward_logits) if fused else (loss.forward, loss.backward)
             target = case.targets(loss)
 
@@ -85,24 +85,20 @@ def _compare_gradients(subject: Subject, fused: bool) -> None:
             value()
             given = backward().copy()
             if require_equal(
-                AgainstDifferences(f"for a {task} task, the gradient", given, numeric_gradient(value, at), value, at),
+                AgainstDifferences(f"for {case.named}, the gradient", given, numeric_gradient(value, at), value, at),
                 "derive backward from the formula of forward; a mean over the batch has its 1/batch in the gradient",
-                BATCH,
+                len(case.prediction),
             ):
                 break
         else:
             raise not_smooth()
 
 
-def _is_fused(subject: Subject, case: LossCase) -> bool:
-    return registry().name_of(case.activation) == cast(type[Loss], subject.cls).fuses_with
-
-
 @check("loss")
 def check_mean_over_batch(subject: Subject) -> None:
     """A batch taken twice has the same loss, and half the gradient for each of its rows."""
     for case in cases(subject):
-        loss = subject.make()
+        loss = subject.usable()
         target = case.targets(loss)
         once = float(loss.forward(case.prediction.copy(), target.copy()))
         gradient = loss.backward().copy()
@@ -127,7 +123,7 @@ def check_of_differences(subject: Subject) -> None:
     for case in cases(subject):
         if case.task != "regression":
             continue
-        loss, target = subject.make(), case.targets(subject.make())
+        loss, target = subject.usable(), case.targets(subject.usable())
         value = float(loss.forward(case.prediction.copy(), target.copy()))
         moved = float(loss.forward(case.prediction + 1, target + 1))
         expect(
@@ -146,9 +142,9 @@ def check_of_differences(subject: Subject) -> None:
 def check_fused_equals_unfused(subject: Subject) -> None:
     """From the logits come the same loss, gradient and prediction as through the activation, to 1e-12."""
     for case in cases(subject):
-        if not _is_fused(subject, case):
+        plain, fused = subject.usable(), subject.usable()
+        if not case.fused(plain):
             continue
-        plain, fused = subject.make(), subject.make()
         expected = float(plain.forward(case.prediction, case.targets(plain)))
         dz = case.activation.backward(plain.backward())
         found = float(fused.forward_logits(case.logits, case.targets(fused)))
@@ -180,7 +176,7 @@ def check_integer_targets(subject: Subject) -> None:
         if case.task == "multiclass":
             found = []
             for target in (case.target.argmax(axis=1), case.target):
-                loss = subject.make()
+                loss = subject.usable()
                 found.append((float(loss.forward(case.prediction, target)), loss.backward().copy()))
             (whole, d_whole), (one_hot, d_one_hot) = found
             expect(
@@ -195,10 +191,10 @@ def check_keeps_dtype(subject: Subject) -> None:
     """The gradient has the dtype of the prediction."""
     for dtype in ("float32", "float64"):
         for case in cases(subject, dtype=dtype):
-            loss = subject.make()
+            loss = subject.usable()
             loss.forward(case.prediction, case.targets(loss))
             gradients = {"backward": loss.backward()}
-            if _is_fused(subject, case):
+            if case.fused(loss):
                 loss.forward_logits(case.logits, case.targets(loss))
                 gradients["backward_logits"] = loss.backward_logits()
             for what, gradient in gradients.items():
@@ -214,12 +210,12 @@ def check_keeps_dtype(subject: Subject) -> None:
 def check_inputs_left_alone(subject: Subject) -> None:
     """It writes neither to the prediction nor to the target."""
     for case in cases(subject):
-        loss = subject.make()
+        loss = subject.usable()
         target = case.targets(loss)
         given = {"prediction": case.prediction.copy(), "target": target.copy()}
         loss.forward(given["prediction"], given["target"])
         loss.backward()
-        if _is_fused(subject, case):
+        if case.fused(loss):
             given["logits"] = case.logits.copy()
             loss.forward_logits(given["logits"], given["target"])
             loss.backward_logits()
@@ -236,7 +232,7 @@ def check_inputs_left_alone(subject: Subject) -> None:
 def check_arrays_last(subject: Subject) -> None:
     """The gradient that backward returns lasts until the next backward."""
     for case in cases(subject):
-        loss = subject.make()
+        loss = subject.usable()
         target = case.targets(loss)
         loss.forward(case.prediction, target)
         gradient = loss.backward()
@@ -256,7 +252,7 @@ def check_instances_apart(subject: Subject) -> None:
     for case in cases(subject):
         found = []
         for interrupted in (False, True):
-            loss, other = subject.make(), subject.make()
+            loss, other = subject.usable(), subject.usable()
             loss.forward(case.prediction, case.targets(loss))
             if interrupted:
                 other.forward(case.prediction[::-1].copy(), case.targets(other))
@@ -277,12 +273,12 @@ def check_finite_at_extremes(subject: Subject) -> None:
             with np.errstate(all="ignore"):
                 found = list(cases(subject, dtype=dtype, logits=z))
             for case in found:
-                loss = subject.make()
+                loss = subject.usable()
                 target = case.targets(loss)
                 where = f"for a {case.task} task and {dtype} logits of {named} (by column + and -)"
                 with strictly(where):
                     values = [loss.forward(case.prediction, target), loss.backward()]
-                    if _is_fused(subject, case):
+                    if case.fused(loss):
                         values += [loss.forward_logits(case.logits, target), loss.backward_logits()]
                 for method, value in zip(("forward", "backward", "forward_logits", "backward_logits"), values):
                     expect(bool(np.isfinite(value).all()), f"{where}, {method} gives infinity or NaN", STABLE)

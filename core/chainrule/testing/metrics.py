@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import get_args
+from collections.abc import Iterator, Sequence
+from typing import Any, cast, get_args
 
 import numpy as np
 
 from chainrule.contract.arrays import Array, Task
 from chainrule.contract.kinds import Metric
+from chainrule.contract.signatures import takes
 from chainrule.testing.arrays import close, is_finite_number
 from chainrule.testing.kit import as_kept, check, expect
 from chainrule.testing.subject import Subject
@@ -28,6 +29,41 @@ def data(subject: Subject, task: Task, index: int = 0) -> tuple[Array, Array]:
     if task == "binary":
         return rng.random((ROWS, 1)), rng.permutation(np.arange(ROWS) % 2).astype(float)[:, None]
     return rng.normal(size=(ROWS, 2)), rng.normal(size=(ROWS, 2))
+
+
+def sets_of_rows(subject: Subject, task: Task) -> Iterator[tuple[str, Array, Array]]:
+    """Rows as they may be, each set with what is special about it."""
+    for index in range(2):
+        yield "", *data(subject, task, index)
+    prediction, target = data(subject, task)
+    tied = np.round(prediction * 4) / 4
+    yield " with ties", tied if task == "regression" else np.clip(tied, 0.01, 0.99), target
+    yield " with one row", prediction[:1], target[:1]
+    if task == "regression":
+        equal = np.ones_like(target)
+        yield " where all is right", target.copy(), target
+        yield " whose targets are all equal", prediction, equal
+        yield " whose targets are all equal, where some are right", np.where(prediction > 0, 1.0, prediction), equal
+        yield " whose targets are all equal, where all is right", equal.copy(), equal
+        yield " of numbers far from 0", prediction + 1e4, target + 1e4
+    else:
+        sure = prediction if task == "multiclass" else np.where(target > 0, 0.99, 0.01)
+        yield " where all is right", sure, _best(prediction, target)
+        if task == "binary":
+            yield " with two outputs", prediction.reshape(-1, 2), target.reshape(-1, 2)
+        missing = np.where(target == target.reshape(-1)[0], 1 - target if task == "binary" else 0, target)
+        yield " without one of the classes", prediction, missing
+
+
+def rows_of_steps(subject: Subject, task: Task) -> tuple[Array, Array]:
+    """Predictions and targets of two steps for each sample."""
+    prediction, target = data(subject, task)
+    return prediction.reshape(ROWS // 2, 2, -1), target.reshape(ROWS // 2, 2, *target.shape[1:])
+
+
+def _best(prediction: Array, target: Array) -> Array:
+    """Targets that are just what is predicted."""
+    return prediction.argmax(axis=1) if target.ndim == 1 else target
 
 
 def value(metric: Metric, prediction: Array, target: Array, cut: Sequence[int] = (ROWS,)) -> Array:
@@ -186,4 +222,51 @@ def check_goal(subject: Subject) -> None:
             f"goal is {metric.goal!r}, and for a {task} task it gives {best:.6g} where all is right, {worst:.6g} where "
             "all is wrong",
             f"write goal = {'min' if metric.goal == 'max' else 'max'!r}, or turn the value round",
+        )
+
+
+@check("metric", when=lambda cls: not getattr(cls, "array", False))
+def check_rows_in_any_order(subject: Subject) -> None:
+    """Rows in another order give the same value."""
+    for task in subject.make().tasks:
+        prediction, target = data(subject, task)
+        order = subject.rng(1).permutation(ROWS)
+        found, expected = (value(subject.make(), prediction[i], target[i]) for i in (order, np.arange(ROWS)))
+        expect(
+            close(found, expected),
+            f"for a {task} task it gives {expected.tolist()}, and for the same rows in another order {found.tolist()}",
+            "gather sums over rows, or sort what is gathered; where equal scores tie, treat them alike",
+        )
+
+
+@check("metric", when=lambda cls: takes(cast(type[Metric], cls).update, "weight"))
+def check_weights(subject: Subject) -> None:
+    """A row that weighs 2 is as one that is there twice, and one that weighs 0 as one that is not there."""
+    for task in subject.make().tasks:
+        prediction, target = data(subject, task)
+        weight = (np.arange(ROWS) % 3).astype(float)
+        times = weight.astype(int)
+        _compare_weighed(
+            subject, prediction, target, weight, prediction.repeat(times, axis=0), target.repeat(times, axis=0)
+        )
+        _compare_weighed(subject, prediction, target, np.ones(ROWS), prediction, target)
+
+
+def _compare_weighed(
+    subject: Subject, prediction: Array, target: Array, weight: Array, rows: Array, target_of_rows: Array
+) -> None:
+    expected = value(subject.make(), rows, target_of_rows, (len(rows),))
+    for cut in CUTS[:2]:
+        metric: Any = subject.make()
+        metric.reset()
+        stop = 0
+        for size in cut:
+            start, stop = stop, stop + size
+            metric.update(prediction[start:stop].copy(), target[start:stop].copy(), weight[start:stop].copy())
+        found = np.asarray(metric.compute())
+        expect(
+            close(found, expected),
+            f"with the weights {weight[:3].tolist()}, ... it gives {found.tolist()}, and {expected.tolist()} where "
+            "each row stands there as often as it weighs",
+            "multiply what each row adds to a sum, and what it adds to a count, by its weight; None means 1 for all",
         )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from chainrule.contract.arrays import Array
-from chainrule.contract.kinds import Optimizer
-from chainrule.testing.arrays import STABLE, distance, strictly
+from chainrule.contract.fields import fields_of
+from chainrule.contract.kinds import Component, Optimizer
+from chainrule.registry.making import make, spec_of
+from chainrule.testing.arrays import STABLE, distance, held, strictly
+from chainrule.testing.descents import descent
 from chainrule.testing.kit import check, expect
 from chainrule.testing.subject import Subject
 
-SHAPE = (4, 3)
 STEPS = 6
+LATE = 60
 IN_SLOTS = "keep all state in slots, arrays of zeros at first that slots = (...) names, and count steps by step"
 BOUNDED = (
     "float32 ends at 3.4e38: cut off gradients before they are squared, np.clip(grad, -1e15, 1e15, out=grad), or take "
@@ -22,39 +23,9 @@ BOUNDED = (
 )
 
 
-class Descent:
-    """An optimizer at work on $f(theta) = 1/2 sum(curvature theta^2)$, in one block or in several."""
-
-    def __init__(
-        self, optimizer: Optimizer, theta: Array, curvature: Array, cuts: tuple[slice, ...] = (slice(None),)
-    ) -> None:
-        self.optimizer = optimizer
-        self.theta, self.curvature, self.cuts = theta.copy(), curvature, cuts
-        self.slots = {name: np.zeros_like(theta) for name in optimizer.slots}
-        self.step = 0
-
-    def go(self, steps: int, lr: float | None = None, grad: Array | None = None) -> Descent:
-        """Make so many updates, with the optimizer's own rate where no other is given."""
-        rate = float(self.optimizer.lr) if lr is None else lr
-        for _ in range(steps):
-            self.step += 1
-            gradient = (self.curvature * self.theta if grad is None else grad).astype(self.theta.dtype)
-            for cut in self.cuts:
-                slots = {name: slot[cut] for name, slot in self.slots.items()}
-                self.optimizer.update(self.theta[cut], gradient[cut].copy(), slots, self.step, rate)
-        return self
-
-    @property
-    def loss(self) -> float:
-        return float((self.curvature * self.theta**2).sum() / 2)
-
-
-def descent(subject: Subject, index: int = 0, dtype: str = "float64", **fields: Any) -> Descent:
-    """A new instance at a point of its own for each index, on flat arrays or, if it wants them so, shaped ones."""
-    optimizer = subject.make(**fields)
-    rng = subject.rng(index)
-    shape = SHAPE if optimizer.whole_parameters else (math.prod(SHAPE),)
-    return Descent(optimizer, rng.normal(size=shape).astype(dtype), rng.uniform(0.5, 2, size=shape))
+def _elementwise(cls: type[Component]) -> bool:
+    """Whether it may be given a block of the flat vector; of an optimizer around another, its instances know."""
+    return not any(getattr(cls, name, False) is True for name in ("whole_parameters", "whole_vector"))
 
 
 @check("optimizer", first=True)
@@ -63,14 +34,15 @@ def check_updates_in_place(subject: Subject) -> None:
     run = descent(subject)
     slots = dict(run.slots)
     before = run.theta.copy()
-    run.optimizer.update(run.theta, run.curvature * run.theta, slots, 1, float(run.optimizer.lr))
+    run.slots, kept = slots, run.slots
+    run.go(1)
     expect(
         bool((run.theta != before).any()),
         "after an update with a gradient, theta is what it was",
         "move the array that was given: theta -= ..., not theta = theta - ...",
     )
-    replaced = [name for name in run.slots if slots.get(name) is not run.slots[name]]
-    added = [name for name in slots if name not in run.slots]
+    replaced = [name for name in kept if slots.get(name) is not kept[name]]
+    added = [name for name in slots if name not in kept]
     expect(
         not replaced and not added,
         f"update replaces {', '.join(replaced + added)} in slots with another array",
@@ -94,9 +66,12 @@ def check_lowers_quadratic(subject: Subject) -> None:
         )
 
 
-@check("optimizer", when=lambda cls: not cast(type[Optimizer], cls).whole_parameters)
+@check("optimizer", when=_elementwise)
 def check_blockwise_equals_whole(subject: Subject) -> None:
     """One call per step for each block of the flat vector gives what one call for all of it does."""
+    optimizer = subject.make()
+    if optimizer.whole_parameters or optimizer.whole_vector:  # which may depend on a field
+        return
     whole, cut = descent(subject), descent(subject)
     cut.cuts = (slice(0, 5), slice(5, 9), slice(9, None))
     off = distance(whole.go(STEPS).theta, cut.go(STEPS).theta)
@@ -111,10 +86,10 @@ def check_blockwise_equals_whole(subject: Subject) -> None:
 def check_keeps_nothing_on_itself(subject: Subject) -> None:
     """Update sets no attribute of the optimizer."""
     run = descent(subject)
-    before = dict(vars(run.optimizer))
+    before = _attributes(run.optimizer)
     run.go(STEPS)
-    after = {name: value for name, value in vars(run.optimizer).items() if name != "_work"}
-    changed = [name for name in after if name not in before or not _same(before[name], after[name])]
+    after = _attributes(run.optimizer)
+    changed = [name for name in after if before.get(name) != after[name]]
     expect(
         not changed,
         f"update sets {', '.join(f'self.{name}' for name in changed)}: it runs once for each block, and is not saved",
@@ -122,8 +97,8 @@ def check_keeps_nothing_on_itself(subject: Subject) -> None:
     )
 
 
-def _same(a: Any, b: Any) -> bool:
-    return a is b or (type(a) is type(b) and not isinstance(a, (np.ndarray, dict, list)) and bool(a == b))
+def _attributes(optimizer: Optimizer) -> dict[str, Any]:
+    return {name: held(value) for name, value in vars(optimizer).items() if name != "_work"}
 
 
 @check("optimizer")
@@ -160,7 +135,7 @@ def check_instances_apart(subject: Subject) -> None:
 def check_uses_scheduled_lr(subject: Subject) -> None:
     """The lr that update is given counts, and the field lr does not."""
     lr = float(subject.make().lr)
-    field_halved = descent(subject, lr=lr / 2).go(STEPS, lr=lr)
+    field_halved = descent(subject, **_with_rate(subject.make(), lr / 2)).go(STEPS, lr=lr)
     given = descent(subject).go(STEPS, lr=lr)
     given_halved = descent(subject).go(STEPS, lr=lr / 2)
     expect(
@@ -173,6 +148,39 @@ def check_uses_scheduled_lr(subject: Subject) -> None:
         off == 0,
         f"the same lr given to update, with the field lr at {lr:g} and at {lr / 2:g}: theta differs by {off:.3g}",
         "use the argument lr alone: it is self.lr times the schedule's factor already",
+    )
+
+
+def _with_rate(optimizer: Optimizer, lr: float) -> dict[str, Any]:
+    """The fields by which its rate is another one: its own lr, or that of the optimizer that it is around."""
+    fields = {field.name: field for field in fields_of(type(optimizer))}
+    if "lr" in fields:
+        return {"lr": lr}
+    inner = {name: make("optimizer", getattr(optimizer, name)) for name in fields if fields[name].kind == "optimizer"}
+    return {name: {**spec_of(one), **_with_rate(one, lr)} for name, one in inner.items()}
+
+
+@check("optimizer", rests_on=("uses_scheduled_lr",))
+def check_later_rates(subject: Subject) -> None:
+    """A rate that changes late counts from that step on; with one of 0, nothing becomes infinite or NaN."""
+    lr = float(subject.make().lr)
+    before = descent(subject).go(LATE, lr=lr)
+    found = []
+    for rate in (lr, lr / 10, 0.0):
+        run = descent(subject)
+        run.theta, run.step = before.theta.copy(), before.step
+        run.slots = {name: slot.copy() for name, slot in before.slots.items()}
+        run.theta += 0.1  # so that there is somewhere to go, whatever it has reached by then
+        found.append(run.go(2, lr=rate).theta)
+    expect(
+        distance(found[0], found[1]) > 0,
+        f"after {LATE} steps with lr={lr:g}, two more with lr={lr:g} and with lr={lr / 10:g} end at the same theta",
+        "use the argument lr of each call; do not keep the first one",
+    )
+    expect(
+        bool(np.isfinite(found[2]).all()),
+        f"after {LATE} steps, two more with lr=0 make theta infinite or NaN",
+        "do not divide by lr: a schedule may end at 0",
     )
 
 

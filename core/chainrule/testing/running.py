@@ -20,7 +20,12 @@ def checks_for(component: Any) -> list[Check]:
     cls = Examined(component).cls
     chosen = [check for check in CHECKS if cls.kind in check.kinds and check.when(cls)]
     # Those that others rest on come first, and those of all kinds before those of a few.
-    return sorted(chosen, key=lambda check: (not check.first, not check.general))
+    return sorted(chosen, key=lambda check: (not check.first, _depth(check, chosen), not check.general))
+
+
+def _depth(check: Check, among: Sequence[Check]) -> int:
+    """Behind how many others it comes, one after another, on which it rests."""
+    return max((1 + _depth(other, among) for other in among if other.name in check.rests_on), default=0)
 
 
 def check_component(component: Any, on_fail: Literal["raise", "return"] = "raise") -> list[Outcome]:
@@ -48,10 +53,16 @@ def check_component(component: Any, on_fail: Literal["raise", "return"] = "raise
 
 
 def outcomes_of(examined: Examined) -> Iterator[Outcome]:
-    """One outcome for each check; where a first one fails, the others are not run."""
-    reasons = reasons_of(examined)
+    """One outcome for each check; where a first one fails, the others are not run, nor those that rest on it."""
+    reasons = dict(reasons_of(examined))
+    failed: list[str] = []
     for check in checks_for(examined.cls):
+        base = next((name for name in check.rests_on if name in failed), None)
+        if base is not None:
+            reasons.setdefault(check.name, f"it rests on {base}, which fails")
         outcome = outcome_of(check, examined, reasons)
+        if outcome.status == "failed" or base is not None:
+            failed.append(check.name)
         yield outcome
         if check.first and outcome.status == "failed":
             return
@@ -78,7 +89,8 @@ def run(check: Check, examined: Examined) -> None:
         try:
             for subject in examined.subjects():
                 example = subject.example
-                check.run(subject)
+                if check.name not in subject.not_applicable:
+                    check.run(subject)
         except Exception as error:
             failure = error if isinstance(error, CheckFailed) else raised(error)
             if example is not None:
@@ -87,16 +99,19 @@ def run(check: Check, examined: Examined) -> None:
 
 
 def reasons_of(examined: Examined) -> dict[str, str]:
-    """The checks that the author marks as not applicable, with the reasons; one without a reason is not marked.
+    """The checks that do not apply to any example, with the reasons: the author's, or else the check's own.
 
     Where a check that others rest on does not apply, such as that a dataset loads, those of this kind do not either.
     """
+    checks = checks_for(examined.cls)
+    reasons = {check.name: reason for check in checks if (reason := check.unless(examined.cls)) is not None}
     try:
-        given = examined.subjects()[0].make().checks_not_applicable
-        reasons = {str(name): reason for name, reason in given.items() if isinstance(reason, str) and reason.strip()}
+        of_examples = [subject.not_applicable for subject in examined.subjects()]
     except Exception:  # the checks that come first say what is wrong
-        return {}
-    of_kind = [check for check in checks_for(examined.cls) if not check.general]
+        return reasons
+    in_all = set.intersection(*map(set, of_examples))
+    reasons |= {name: reason for name, reason in of_examples[0].items() if name in in_all}
+    of_kind = [check for check in checks if not check.general]
     base = next((reasons[check.name] for check in of_kind if check.first and check.name in reasons), None)
     return reasons if base is None else {**{check.name: base for check in of_kind}, **reasons}
 
@@ -109,7 +124,17 @@ class Case:
         self.id = f"{examined.name}-{check.name}"
 
     def __call__(self) -> None:
-        run(self._check, self._examined)
+        failed = self._examined.failed
+        base = next((name for name in self._check.rests_on if name in failed), None)
+        try:
+            if base is not None:
+                import pytest
+
+                pytest.skip(f"not applicable: it rests on {base}, which fails")
+            run(self._check, self._examined)
+        except BaseException:
+            failed.add(self._check.name)
+            raise
 
     def __repr__(self) -> str:
         return self.id

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from chainrule.contract.kinds import Schedule
 from chainrule.testing.arrays import is_finite_number
-from chainrule.testing.kit import check, expect
+from chainrule.testing.kit import as_kept, check, expect
 from chainrule.testing.subject import Subject
 
 TOTALS = (1, 2, 10, 1000)
+EPOCHS = 20
 
 
 def _require_factors(subject: Subject, steps: Iterable[int], total: int) -> None:
@@ -28,6 +30,26 @@ def _require_factors(subject: Subject, steps: Iterable[int], total: int) -> None
             f"at step {step} of {total} it gives {factor:.6g}, with which training would climb",
             "let the factor be 0 or more: max(0, ...)",
         )
+
+
+def observing(subject: Subject, total: int) -> Iterator[tuple[int, Schedule, str]]:
+    """Every step of a training and some beyond its end, with the schedule; and what that has been told until then."""
+    schedule = subject.make()
+    steps = (*range(total + 3), 3 * total, 100 * total)
+    if type(schedule).observe is Schedule.observe:
+        yield from ((step, schedule, "") for step in steps)
+        return
+    per_epoch = max(total // EPOCHS, 1)
+    for step in steps:
+        yield step, schedule, f", after {step // per_epoch} epochs"
+        if step % per_epoch == per_epoch - 1:
+            schedule.observe(epoch_of(step // per_epoch))
+
+
+def epoch_of(number: int) -> dict[str, float]:
+    """What an epoch of a training measured: it gets better, then worse, then it stands still."""
+    loss = (1.0, 0.5, 0.25, 0.3, 0.4, 0.25)[number] if number < 6 else 0.25
+    return {"loss": loss, "train/loss": loss, "validation/loss": loss, "validation/accuracy": 1 - loss}
 
 
 @check("schedule")
@@ -56,3 +78,43 @@ def check_repeatable(subject: Subject) -> None:
             f"asked in the order {steps}, at step {step} it gives {found:.6g}, and a new instance {expected:.6g}",
             "compute the factor from step and total, and keep nothing: it is asked several times for one step",
         )
+
+
+@check("schedule", when=lambda cls: getattr(cls, "observe", None) is not Schedule.observe)
+def check_continues_from_state(subject: Subject) -> None:
+    """A new instance that is given the state of one that observed a training goes on as that would have."""
+    old, new = subject.make(), subject.make()
+    for number in range(EPOCHS // 2):
+        old.observe(epoch_of(number))
+    new.load_state(as_kept(old.state()))
+    for number in range(EPOCHS // 2, EPOCHS):
+        for step in (0, 10, 100):
+            given, expected = new(step, 100), old(step, 100)
+            expect(
+                given == expected,
+                f"taken up by a new instance after {EPOCHS // 2} epochs, at step {step} after {number} epochs it gives "
+                f"{given:.6g}, not {expected:.6g}",
+                "keep all that observe gathers on self, or write state() and load_state(state)",
+            )
+        for schedule in (old, new):
+            schedule.observe(epoch_of(number))
+
+
+@check("schedule", when=lambda cls: getattr(cls, "observe", None) is not Schedule.observe)
+def check_observes(subject: Subject) -> None:
+    """What it observes counts, to it and to no other instance."""
+    told, other = subject.make(), subject.make()
+    before = told(1, 100)
+    for number in range(EPOCHS):
+        told.observe(epoch_of(number))
+    after, untold = told(1, 100), other(1, 100)
+    expect(
+        after != before,
+        f"at the same step it gives {after:.6g} before and after {EPOCHS} epochs, of which the last ones get no better",
+        "let the factor depend on what observe was given, or leave observe out",
+    )
+    expect(
+        untold == before,
+        f"what one instance observes changes the factor of another from {before:.6g} to {untold:.6g}",
+        "keep what it gathers on self, not on the class",
+    )

@@ -87,6 +87,30 @@ def check_randomness_continues(subject: Subject) -> None:
         )
 
 
+@check(
+    "layer",
+    rests_on=(
+        "deterministic",
+        "randomness_continues",
+    ),
+)
+def check_draws_anew(subject: Subject) -> None:
+    """What it draws is other with another seed, and other at the next step."""
+    for shape in subject.input_shapes:
+        first, other = Bench(subject, shape), Bench(subject, shape, seed=4)
+        other.network.parameters.theta[...] = first.network.parameters.theta
+        x = inputs(subject, shape)
+        ys = [bench.forward(x).copy() for bench in (first, other, first)]
+        if not first.network.random_state():
+            continue
+        for y, when in ((ys[1], "with another seed"), (ys[2], "at the next step")):
+            expect(
+                bool((y != ys[0]).any()),
+                f"it draws random numbers in training, and {when} its output for the same x is the same",
+                "draw each time from self.rng, which is this layer's own stream: it goes on from call to call",
+            )
+
+
 @check("layer", "activation")
 def check_instances_apart(subject: Subject) -> None:
     """Two instances share no state: each goes back from its own forward pass."""
@@ -115,7 +139,7 @@ def check_fields_kept_by_build(subject: Subject) -> None:
     for shape in subject.input_shapes:
         bench = Bench(subject, shape)
         bench.backward(np.ones_like(bench.forward(inputs(subject, shape))))
-        changed = changed_fields(spec_of(subject.make()), bench.layer)
+        changed = changed_fields(spec_of(subject.make()), bench.component)
         expect(
             not changed,
             f"building and running it changes {changed}",
@@ -185,7 +209,8 @@ def check_saved_and_loaded(subject: Subject) -> None:
             bench.forward(inputs(subject, shape, index=index))
         x = inputs(subject, shape)
         expected = bench.network.predict(x.copy())
-        again = _saved_and_loaded(bench.network) if subject.entry else bench.network.copy()
+        registered = subject.entry and bench.layer is bench.component
+        again = _saved_and_loaded(bench.network) if registered else bench.network.copy()
         found = again.predict(x.copy())
         expect(
             np.array_equal(found, expected),

@@ -62,17 +62,19 @@ def check_keeps_dtype(subject: Subject) -> None:
     """Float32 stays float32, and float64 stays float64, forwards and backwards."""
     for shape in subject.input_shapes:
         for dtype in ("float32", "float64"):
-            for training in MODES:
+            for modes in ((True, False, True), (False,)):
                 bench = Bench(subject, shape, dtype)
-                y = bench.forward(inputs(subject, shape).astype(dtype), training)
-                dx = bench.backward(np.ones(y.shape, dtype))
-                for what, array in (("forward", y), ("backward", dx)):
-                    expect(
-                        array.dtype == dtype,
-                        f"{what} gives {array.dtype} for {dtype}{' in training' if training else ' at inference'}",
-                        "make arrays with the dtype of x (np.zeros(shape, x.dtype)), and take numbers that are "
-                        "Python's: a NumPy float64 scalar makes float32 arrays float64",
-                    )
+                for position, training in enumerate(modes):
+                    y = bench.forward(inputs(subject, shape, dtype=dtype), training)
+                    dx = bench.backward(np.ones(y.shape, dtype))
+                    for what, array in (("forward", y), ("backward", dx)):
+                        expect(
+                            array.dtype == dtype,
+                            f"{what} gives {array.dtype} for {dtype}{' in training' if training else ' at inference'}"
+                            f"{', after other batches' if position else ''}",
+                            "make arrays with the dtype of x (np.zeros(shape, x.dtype)), and take numbers that are "
+                            "Python's: a NumPy float64 scalar makes float32 arrays float64",
+                        )
 
 
 @check("layer", "activation")
@@ -168,7 +170,7 @@ def check_finite_at_extremes(subject: Subject) -> None:
     """Zeros, tiny and large inputs give finite numbers, and no warning of NumPy's."""
     for shape in subject.input_shapes:
         for dtype in ("float32", "float64"):
-            for named, x in extremes((BATCH, *shape), dtype):
+            for named, x in _extreme_inputs(subject, (BATCH, *shape), dtype):
                 for training in MODES if subject.kind == "layer" else (True,):
                     bench = Bench(subject, shape, dtype)
                     where = f"for {dtype} input of {named}{'' if training else ' at inference'}"
@@ -178,6 +180,15 @@ def check_finite_at_extremes(subject: Subject) -> None:
                     for method, array in (("forward", y), ("backward", dx)):
                         wrong = array[~np.isfinite(array)]
                         expect(wrong.size == 0, f"{where}, {method} gives {wrong[:1]}", STABLE)
+
+
+def _extreme_inputs(subject: Subject, shape: Shape, dtype: str) -> Iterator[tuple[str, Array]]:
+    taken = subject.input_range
+    if taken is None:
+        yield from extremes(shape, dtype)
+    else:
+        for number in (taken[0], taken[-1]):
+            yield f"{number} everywhere", np.full(shape, number)
 
 
 def _runs(subject: Subject) -> Iterator[tuple[Shape, int, bool]]:

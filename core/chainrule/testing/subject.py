@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import weakref
@@ -15,8 +16,11 @@ from chainrule.contract.arrays import Shape
 from chainrule.contract.fields import fields_of, require_known
 from chainrule.contract.kinds import KINDS, Component
 from chainrule.errors import UnknownName, did_you_mean
+from chainrule.network.blueprint import Blueprint
+from chainrule.network.stack import Stack
 from chainrule.registry.making import fresh, spec_of
 from chainrule.registry.registry import Entry, registry
+from chainrule.testing.packing import PackedLayer, PackedLoss, packed_shape
 
 PLAIN_SHAPE: Shape = (4,)
 
@@ -59,7 +63,48 @@ class Subject:
 
     @property
     def input_shapes(self) -> Sequence[Shape]:
-        return self.make().check_input_shapes or (PLAIN_SHAPE,)
+        """Those that its author declares; several inputs by name as one array."""
+        return [packed_shape(shape) for shape in self.make().check_input_shapes or (PLAIN_SHAPE,)]
+
+    def usable(self) -> Any:
+        """A new instance as one of a single array on either side, where it takes or gives several by name."""
+        component = self.make()
+        if self.kind == "loss" and component.parts is not None:
+            return PackedLoss(component)
+        if self.kind == "layer":
+            for shape in component.check_input_shapes:
+                if isinstance(shape, Mapping):
+                    return PackedLayer(component, shape)
+            if self._gives_names(component):
+                return PackedLayer(component)
+        return component
+
+    def _gives_names(self, component: Any) -> bool:
+        if "gives names" not in self.memory:
+            self.memory["gives names"] = False
+            with contextlib.suppress(Exception):  # whether it can be built is found by a check
+                shape = self.make().check_input_shapes or (PLAIN_SHAPE,)
+                stack = Stack([self.make()], Blueprint(0, np.dtype("float64")))
+                self.memory["gives names"] = isinstance(stack.build(shape[0]), Mapping)
+        return bool(self.memory["gives names"])
+
+    @property
+    def not_applicable(self) -> dict[str, str]:
+        """The checks that the author marks as not applicable to this example; what has no reason is not marked."""
+        try:
+            given = self.make().checks_not_applicable
+            return {str(name): reason for name, reason in given.items() if isinstance(reason, str) and reason.strip()}
+        except Exception:  # the checks that come first say what is wrong
+            return {}
+
+    @property
+    def input_range(self) -> Sequence[int] | None:
+        """The whole numbers that a layer takes, where it takes whole numbers."""
+        component = self.make()
+        taken = getattr(component, "input_dtype", None)
+        if taken is None or isinstance(taken, Mapping):
+            return None
+        return component.input_range or range(3)  # that it must say which is a check of its own
 
     def rng(self, index: int = 0) -> np.random.Generator:
         """The same stream of numbers whenever this is called with the same index."""
@@ -86,6 +131,7 @@ class Examined:
             raise TypeError(f"got {given!r}, expected a component, its class or its name")
         self._instance = None if isinstance(given, type) else fresh(given)
         self._subjects: list[Subject] | None = None
+        self.failed: set[str] = set()  # checks, of those that were run as tests in this process
 
     @property
     def name(self) -> str:

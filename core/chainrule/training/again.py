@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from chainrule.contract.arrays import Array
 from chainrule.network.network import Network
 
 
@@ -17,19 +18,26 @@ class Again:
 
     def __init__(self, network: Network, compute: Callable[[], float]) -> None:
         self._network, self._compute = network, compute
-        self._noise: dict[str, Any] = {}
+        self._noise: Mapping[str, Any] = {}
+        self._gathered: Sequence[Array] = ()
 
     def begin(self) -> None:
-        """A step begins: what layers will draw in it is to be drawn again."""
-        self._noise = self._network.random_state()
+        """A step begins: what layers will draw in it is to be drawn again, and what they have gathered is to be there
+        again, so that at the same parameters the loss is the same."""
+        self._noise, self._gathered = self._network.random_state(), self._buffers()
 
     def __call__(self) -> float:
         """The loss at the present parameters; the gradient stands in ``parameters.grad``."""
-        network = self._network
-        drawn, buffers = network.random_state(), [buffer.value.copy() for buffer in network.buffers]
-        network.set_random_state(self._noise)
+        left = self._network.random_state(), self._buffers()
+        self._take_back(self._noise, self._gathered)
         loss = self._compute()
-        network.set_random_state(drawn)
-        for buffer, value in zip(network.buffers, buffers):
-            buffer.value = value
+        self._take_back(*left)
         return loss
+
+    def _buffers(self) -> list[Array]:
+        return [buffer.value.copy() for buffer in self._network.buffers]
+
+    def _take_back(self, noise: Mapping[str, Any], gathered: Sequence[Array]) -> None:
+        self._network.set_random_state(noise)
+        for buffer, value in zip(self._network.buffers, gathered):
+            buffer.value = value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from chainrule.contract.kinds import Metric
@@ -16,14 +16,14 @@ from chainrule.words import quoted
 
 
 class RunningEpoch:
-    """Sums over the batches of one epoch. ``seen``: how many samples there were in them."""
+    """Sums over the batches of one epoch. ``metrics``: by name; ``seen``: how many samples there were."""
 
-    def __init__(self, metrics: Sequence[Metric] = ()) -> None:
-        self.metrics = metrics
+    def __init__(self, metrics: Mapping[str, Metric] | None = None) -> None:
+        self.metrics = metrics or {}
         self.seen = 0
         self.logged: dict[str, tuple[float, int]] = {}  # by name, the sum of what callbacks logged, and how often
         self._loss_sum = self._weight = 0.0
-        for metric in metrics:
+        for metric in self.metrics.values():
             metric.reset()
 
     def add(self, loss: float, prediction: Any, targets: Targets) -> None:
@@ -32,19 +32,19 @@ class RunningEpoch:
         self._loss_sum += loss * weight
         self._weight += weight
         self.seen += len(one_of(prediction))
-        for metric in self.metrics:
+        for metric in self.metrics.values():
             tell(metric, prediction, targets)
 
     def names(self) -> list[str]:
         """The loss and each metric."""
-        return ["loss", *map(name_of, self.metrics)]
+        return ["loss", *self.metrics]
 
     def values(self) -> dict[str, float]:
         """The loss and each metric, by name: NaN before the first batch."""
         if not self.seen:
             return dict.fromkeys(self.names(), math.nan)
         loss = self._loss_sum / self._weight if self._weight else math.nan
-        return {"loss": loss, **{name_of(metric): _number(metric) for metric in self.metrics}}
+        return {"loss": loss, **{name: _number(metric) for name, metric in self.metrics.items()}}
 
     def log(self, name: str, value: float) -> None:
         """Take in a value that a callback logs."""
@@ -62,7 +62,7 @@ class RunningEpoch:
             "loss_sum": self._loss_sum,
             "weight": self._weight,
             "seen": self.seen,
-            "metrics": {name_of(metric): metric.state() for metric in self.metrics},
+            "metrics": {name: metric.state() for name, metric in self.metrics.items()},
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -81,8 +81,8 @@ class RunningEpoch:
                 self.logged, self._loss_sum, self._weight, self.seen = dict(logged), loss_sum, weight, seen
             case _:
                 raise ValueError("running is none of an epoch")
-        for metric in self.metrics:
-            metric.load_state(state["metrics"][name_of(metric)])
+        for name, metric in self.metrics.items():
+            metric.load_state(state["metrics"][name])
 
 
 def _number(metric: Metric) -> float:

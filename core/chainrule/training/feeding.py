@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.contract.arrays import Array, batches, stream
+from chainrule.contract.arrays import Array, Shape, stream
 from chainrule.contract.named import each, one_of, rows_of
 from chainrule.contract.split import Split, Stream
 from chainrule.contract.training import Training
@@ -17,87 +17,97 @@ from chainrule.network.network import Network
 from chainrule.network.targets import Targets
 from chainrule.training.listeners import Listeners
 
+MEASURED = 256
+"""Rows of a batch where nothing is learned from it."""
+
 
 def order_of(order: Array, trainer: Training, listeners: Listeners, seed: int) -> Array:
-    """The order of an epoch, as callbacks want it.
+    """The order of an epoch, as callbacks want it: a copy of what one gives, or else ``order`` itself.
 
     Raises:
         ContractError: one gives something else than as many positions.
     """
-    for choose, purpose in listeners.changing("on_order"):
+    for choose, name, purpose in listeners.changing["on_order"]:
         chosen = choose(trainer, _locked(order), stream(seed, purpose, trainer.epoch))
         if chosen is None:
             continue
-        given = np.asarray(chosen)
+        given = np.array(chosen)
         whole = given.dtype.kind in "iu" and given.shape == order.shape
         if not whole or given.min() < 0 or given.max() >= len(order):
+            reach = f" from {given.min()} to {given.max()}" if whole else ""
             raise ContractError(
-                f"{purpose.split()[1]}.on_order gave {given.dtype} of shape {given.shape}, expected {len(order)} "
-                f"positions from 0 to {len(order) - 1}"
+                f"{name}.on_order gave {given.dtype} of shape {given.shape}{reach}, expected {len(order)} positions "
+                f"from 0 to {len(order) - 1}"
             )
-        order = given
+        order = given.astype(np.int64)
     return order
 
 
 class Held:
-    """Samples that are at hand, as the network takes them."""
+    """Samples that are at hand, as the network takes them, in batches of at most ``batch_size``."""
 
-    def __init__(self, x: Any, targets: Targets) -> None:
+    def __init__(self, x: Any, targets: Targets, batch_size: int) -> None:
         self.x, self.targets = x, targets
         self.rows = len(one_of(x))
+        self._size = min(batch_size, self.rows)
+        self._kept = each(lambda array: np.empty((self._size, *array.shape[1:]), array.dtype), x)
 
-    def first(self, size: int) -> tuple[Any, Targets]:
+    def first(self) -> tuple[Any, Targets]:
         """The first batch."""
-        return rows_of(self.x, slice(size)), self.targets.rows(slice(size))
+        return rows_of(self.x, slice(self._size)), self.targets.rows(slice(self._size))
 
     def measured_by(self) -> Iterator[tuple[Any, Targets]]:
         """All of them in order, for measuring."""
         return in_batches(self.x, self.targets)
 
-    def batches(self, order: Array, batch_size: int) -> Iterator[tuple[Any, Targets]]:
+    def batches(self, order: Array) -> Iterator[tuple[Any, Targets]]:
         """The batches of an epoch; inputs are valid until the next one."""
-        kept = each(lambda array: np.empty((min(batch_size, self.rows), *array.shape[1:]), array.dtype), self.x)
+        for start in range(0, self.rows, self._size):
+            chosen = order[start : start + self._size]
+            x: Any
+            if isinstance(self.x, dict):
+                x = {name: _gathered(array, chosen, self._kept[name]) for name, array in self.x.items()}
+            else:
+                x = _gathered(self.x, chosen, self._kept)
+            yield x, self.targets.rows(chosen)
 
-        def gathered(array: Array, out: Array) -> Array:
-            # mode="clip" lets NumPy write straight into the kept array; the indices are in range.
-            return np.take(array, chosen, axis=0, out=out[: len(chosen)], mode="clip")
 
-        for rows in batches(self.rows, batch_size):
-            chosen = order[rows]
-            yield each(gathered, self.x, kept), self.targets.rows(chosen)
+def _gathered(array: Array, chosen: Array, kept: Array) -> Array:
+    """Its rows at these positions; "clip" lets NumPy write straight into the kept array: they are in range."""
+    return array.take(chosen, 0, kept[: len(chosen)], "clip")
 
 
 class Streamed:
     """Samples of a stream, each batch as the network takes it."""
 
-    def __init__(self, network: Network, stream: Stream, which: str) -> None:
-        self._network, self._stream, self._which = network, stream, which
+    def __init__(self, network: Network, stream: Stream, which: str, batch_size: int) -> None:
+        self._network, self._stream, self._which, self._size = network, stream, which, batch_size
         self.rows = stream.rows
-        self.targets = self.first(1)[1]
+        self.targets = self.first()[1]
 
-    def first(self, size: int) -> tuple[Any, Targets]:
+    def first(self) -> tuple[Any, Targets]:
         """The first batch, as it lies."""
-        return self._network.pair_of(self._stream.first(size), self._which)
+        return self._network.pair_of(self._stream.first(self._size), self._which)
 
     def measured_by(self) -> Iterator[tuple[Any, Targets]]:
         """All of them in order, for measuring."""
-        return self.read(256, None)
+        return self.batches(None)
 
-    def read(self, batch_size: int, rng: np.random.Generator | None) -> Iterator[tuple[Any, Targets]]:
-        """The batches of an epoch."""
-        for batch in self._stream.epoch(batch_size, rng):
+    def batches(self, rng: np.random.Generator | None) -> Iterator[tuple[Any, Targets]]:
+        """The batches of an epoch, in an order drawn from that stream of random numbers."""
+        for batch in self._stream.epoch(self._size, rng):
             yield self._network.pair_of(batch, self._which)
 
 
-def feed_of(network: Network, given: Any, which: str) -> Held | Streamed:
+def feed_of(network: Network, given: Any, which: str, batch_size: int) -> Held | Streamed:
     """What a training is given, as the network takes it.
 
     Raises:
         ConfigError, DataError: it does not fit the network.
     """
     if isinstance(given, Stream):
-        return Streamed(network, given, which)
-    return Held(*network.pair_of(Split.of(which, given), which))
+        return Streamed(network, given, which, batch_size)
+    return Held(*network.pair_of(Split.of(which, given), which), batch_size)
 
 
 def changed(batch: tuple[Any, Targets], trainer: Training, listeners: Listeners, seed: int) -> tuple[Any, Targets]:
@@ -107,24 +117,30 @@ def changed(batch: tuple[Any, Targets], trainer: Training, listeners: Listeners,
         ContractError: one gives something of another shape or dtype.
     """
     x, targets = batch
-    for change, purpose in listeners.changing("on_batch"):
+    for change, callback, purpose in listeners.changing["on_batch"]:
         rng = stream(seed, purpose, trainer.step)
         found = change(trainer, each(_locked, x), each(_locked, targets.loss), rng)
         if found is None:
             continue
-        name = f"{purpose.split()[1]}.on_batch"
+        name = f"{callback}.on_batch"
         if not isinstance(found, tuple) or len(found) != 2:
-            raise ContractError(f"{name} gave {type(found).__name__}, expected a pair (x, y), or None")
+            gave = f"a tuple of {len(found)}" if isinstance(found, tuple) else type(found).__name__
+            raise ContractError(f"{name} gave {gave}, expected a pair (x, y), or None")
         x = each(lambda own, given: _like(name, "x", given, own), x, found[0])  # noqa: B023
-        y = each(lambda own, given: _targets_like(name, given, own, trainer.network.dtype), targets.loss, found[1])  # noqa: B023
+        y = each(
+            lambda own, shape, given: _targets_like(name, given, own, shape, trainer.network.dtype),  # noqa: B023
+            targets.loss,
+            trainer.network.output_shape,
+            found[1],
+        )
         targets = targets._replace(loss=y)
     return x, targets
 
 
-def _targets_like(name: str, given: Any, own: Array, dtype: np.dtype[Any]) -> Array:
+def _targets_like(name: str, given: Any, own: Array, output_shape: Shape, dtype: np.dtype[Any]) -> Array:
     """As ``_like``; of labels a distribution over classes may be made."""
     if own.dtype.kind == "i" and np.ndim(given) == own.ndim + 1:
-        return _like(name, "y", np.asarray(given, dtype), np.empty((*own.shape, np.shape(given)[-1]), dtype))
+        return _like(name, "y", np.asarray(given, dtype), np.empty((len(own), *output_shape), dtype))
     return _like(name, "y", given, own)
 
 

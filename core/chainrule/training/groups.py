@@ -31,15 +31,18 @@ class Setting(NamedTuple):
 def settings_of(
     groups: Sequence[Mapping[str, Any]], optimizer: Optimizer, parameters: Parameters
 ) -> list[tuple[Parameter, Setting]]:
-    """Each parameter with its setting, in the order of the flat vector. Of groups that hold one, the last counts."""
+    """Each parameter with its setting, in the order of the flat vector. Of what groups say of one, the last counts; one
+    that is not trainable stays so."""
     decay: float = getattr(optimizer, "weight_decay", 0.0)
     found = []
     for parameter in sorted(parameters, key=lambda p: p.offset):
-        setting = Setting(1.0, decay if parameter.decay else 0.0, parameter.trainable)
+        setting = Setting(1.0, decay, True)
         for group in groups:
             if fnmatchcase(parameter.name, group["parameters"]):
                 setting = _changed(setting, group, optimizer)
-        found.append((parameter, setting if parameter.decay else setting._replace(decay=0.0)))
+        if not parameter.decay:
+            setting = setting._replace(decay=0.0)
+        found.append((parameter, setting._replace(trained=setting.trained and parameter.trainable)))
     return found
 
 
@@ -48,7 +51,7 @@ def _changed(setting: Setting, group: Mapping[str, Any], optimizer: Optimizer) -
         setting = setting._replace(rate=float(group["lr"]) / optimizer.lr)
     if "weight_decay" in group:
         setting = setting._replace(decay=float(group["weight_decay"]))
-    return setting._replace(trained=setting.trained and group.get("trainable", True))
+    return setting._replace(trained=group.get("trainable", setting.trained))
 
 
 def checked_groups(given: Any, optimizer: Optimizer, parameters: Parameters) -> list[dict[str, Any]]:
@@ -88,5 +91,5 @@ def _require_values(group: Mapping[str, Any], optimizer: Optimizer) -> None:
             raise FieldError(f"got {quoted(value)}, expected a number, 0 or more, and finite", key=key)
     if group.get("lr") is not None and not optimizer.lr:
         raise FieldError("a group has a rate of its own, and the optimizer's lr is 0: give that one above 0", key="lr")
-    if not isinstance(group.get("trainable", True), bool):
+    if not isinstance(group.get("trainable"), bool | None):
         raise FieldError(f"got {quoted(group['trainable'])}, expected true or false", key="trainable")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from chainrule.contract.kinds import Callback
 from chainrule.contract.training import Training
@@ -18,12 +18,20 @@ Listener: TypeAlias = Callable[[Training], None]
 EVENTS = ("on_train_start", "on_epoch_start", "on_gradient", "on_batch_end", "on_epoch_end", "on_train_end")
 
 
+class Changing(NamedTuple):
+    """What a callback does to the order of samples or to a batch; its name; and that of its stream of random numbers,
+    which does not depend on callbacks of other names."""
+
+    method: Callable[..., Any]
+    name: str
+    purpose: str
+
+
 class Listeners:
     """The callbacks of one call of ``fit``."""
 
     def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
         self._callbacks = callbacks
-        self.change_batches = any(_writes(callback, "on_batch") for callback in callbacks)
         self._logged = [pattern for callback in callbacks for pattern in callback.logs]
         # The bound methods of those that write an event: silence costs nothing.
         self._of: dict[str, list[Listener]] = {
@@ -32,17 +40,16 @@ class Listeners:
         # What is logged as an epoch ends is there for whoever monitors it.
         logging_first = sorted(callbacks, key=lambda callback: not callback.logs)
         self._of["on_epoch_end"] = [c.on_epoch_end for c in logging_first if _writes(c, "on_epoch_end")]
-
-    def changing(self, event: str) -> list[tuple[Any, str]]:
-        """Those that change what is learned from, at ``on_order`` or ``on_batch``: the method of each, and a name for
-        its stream of random numbers, which does not depend on callbacks of other names."""
-        found: list[tuple[Any, str]] = []
-        for callback in self._callbacks:
-            if _writes(callback, event):
-                name = registry().name_of(callback)
-                before = sum(registry().name_of(c) == name for c in self._callbacks[: self._callbacks.index(callback)])
-                found.append((getattr(callback, event), f"{event} {name} {before}"))
-        return found
+        names = [registry().name_of(callback) for callback in callbacks]
+        self.changing = {
+            event: [
+                Changing(getattr(c, event), names[i], f"{event} {names[i]} {names[:i].count(names[i])}")
+                for i, c in enumerate(callbacks)
+                if _writes(c, event)
+            ]
+            for event in ("on_order", "on_batch")
+        }
+        """Those that change what is learned from, by event."""
 
     def of(self, event: str) -> list[Listener]:
         """What is to be called at an event, in order."""

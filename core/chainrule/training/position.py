@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from chainrule.contract.arrays import Array
 from chainrule.errors import FieldError
 
 
@@ -15,14 +18,15 @@ class Position:
     """Where a call of ``fit`` stands.
 
     ``begun``: the epoch and the step at which it began; None between two calls. ``next_batch``: of the running epoch,
-    None between two epochs; ``order``: the state of the stream from which that epoch's order was drawn; ``since``: the
-    time at which it began.
+    None between two epochs; ``order``: the state of the stream from which that epoch's order was drawn; ``chosen``: the
+    order that a callback chose instead, of what it knew when the epoch began; ``since``: the time at which that was.
     """
 
     begun: tuple[int, int] | None = None
     rows: int | None = None
     next_batch: int | None = None
     order: Mapping[str, Any] | None = None
+    chosen: Array | None = None
     since: float = 0.0
 
     def enter(self, order: Mapping[str, Any]) -> None:
@@ -31,7 +35,7 @@ class Position:
 
     def leave(self) -> None:
         """It has ended."""
-        self.next_batch = self.order = None
+        self.next_batch = self.order = self.chosen = None
 
     def require_rows(self, rows: int) -> None:
         """Refuse data that is not that with which the call began."""
@@ -59,6 +63,7 @@ class Position:
             "rows": self.rows,
             "next_batch": self.next_batch,
             "order": self.order,
+            "chosen": self.chosen,
             "seconds": seconds,
         }
 
@@ -75,7 +80,14 @@ class Position:
                 "rows": None | int() as rows,
                 "next_batch": None | int() as next_batch,
                 "order": None | dict() as order,
+                "chosen": chosen,
                 "seconds": float() as seconds,
             } if (next_batch is None) == (order is None) and (next_batch is None or begun is not None):
-                return cls(begun, rows, next_batch, order, time.perf_counter() - seconds)
+                if chosen is None or (order is not None and _are_positions(chosen, rows)):
+                    return cls(begun, rows, next_batch, order, chosen, time.perf_counter() - seconds)
         raise ValueError("position is none of a call of fit")
+
+
+def _are_positions(given: Any, rows: int | None) -> bool:
+    whole = isinstance(given, np.ndarray) and given.dtype == np.int64 and given.shape == (rows,)
+    return bool(whole and given.min() >= 0 and given.max() < rows)

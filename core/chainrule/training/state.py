@@ -176,5 +176,7 @@ class Resumable:
         architecture = {key: value for key, value in self.network.architecture().items() if key != "task"}
         parts = {name: getattr(self, name) for name in PARTS}
         plain = {name: spec_of(part) if isinstance(part, Component) else part for name, part in parts.items()}
+        frozen = [parameter.name for parameter in self.network.parameters if not parameter.trainable]
+        plain |= {"frozen": frozen} if frozen else {}
         built: dict[str, Any] = json.loads(json.dumps({"network": architecture, **plain}, default=repr))
         return built

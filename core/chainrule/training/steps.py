@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Regularizer
+from chainrule.contract.parameters import Parameter
 from chainrule.contract.training import Training
 from chainrule.network.network import Network
 from chainrule.network.targets import Targets
@@ -59,11 +61,17 @@ class Steps:
             frozen[...] = 0
 
     def _loss_and_gradient(self) -> float:
-        """Both of the running batch, at the present parameters; for an optimizer that looks again."""
+        """Both of the running batch, at the present parameters, with the penalty in both; for an optimizer that looks
+        again."""
         assert self.batch is not None, "there is no batch before the first step"
         loss = self.network.loss_of(*self.batch, training=True)
         self._compute_gradient()
-        return loss
+        return loss if self.regularizer is None else loss + float(self.regularizer.penalty(self._weights))
+
+    @property
+    def trained(self) -> Sequence[Parameter]:
+        """The parameters that are not frozen, in layer order: see ``Training.trained``."""
+        return self._updates.trained
 
     @property
     def learning_rate(self) -> float:

@@ -19,15 +19,16 @@ from chainrule.contract.arrays import stream
 from chainrule.contract.kinds import Component, Metric, Optimizer, Regularizer, Schedule
 from chainrule.contract.split import Split, Stream
 from chainrule.errors import FieldError, within
+from chainrule.network.ending import usual_task
 from chainrule.network.measuring import inner, measured, metrics_for, renewed
 from chainrule.network.network import Network
 from chainrule.network.rehearsal import rehearse
 from chainrule.network.targets import Targets
-from chainrule.network.weighing import weighable
+from chainrule.network.weighing import name_of, weighable
 from chainrule.registry.making import make, own
 from chainrule.training.again import Again
 from chainrule.training.epoch import RunningEpoch
-from chainrule.training.feeding import Held, Streamed, changed, feed_of, order_of
+from chainrule.training.feeding import MEASURED, Held, Streamed, changed, feed_of, order_of
 from chainrule.training.history import History
 from chainrule.training.learning_rate import LearningRate
 from chainrule.training.listeners import Listeners
@@ -55,7 +56,7 @@ class Trainer(Resumable, Logs, Steps):
         groups: of parameters that are trained in their own way, each a mapping: ``parameters``, a pattern of their
             names, such as ``"0.*"`` or ``"*.b"``; and any of ``lr``, a learning rate in place of the optimizer's, which
             the schedule multiplies as well; ``weight_decay``, of a decoupled decay, which spares biases all the same;
-            ``trainable``, false to leave them as they are. Of groups that hold one parameter the last counts.
+            ``trainable``, false to leave them as they are. Of what several groups say of one parameter the last counts.
 
     Raises:
         ConfigError: a component is unknown or has a bad field, or a number is out of range.
@@ -157,14 +158,14 @@ class Trainer(Resumable, Logs, Steps):
         ending = begun_epoch + require_count("epochs", epochs)
         self._position.require_epochs(epochs, self.history.epochs)
         planned = ending if total_epochs is None else require_count("total_epochs", total_epochs, least=ending)
-        feed = feed_of(self.network, given, "train")
-        held_out = feed_of(self.network, validation, "validation") if validation is not None else None
+        feed = feed_of(self.network, given, "train", self.batch_size)
+        held_out = feed_of(self.network, validation, "validation", MEASURED) if validation is not None else None
         rows = feed.rows
         self._position.require_rows(rows)
         require_list("callbacks", callbacks)
         self._listeners = Listeners([make("callback", callback) for callback in callbacks])
         weighed = zip(self.all_metrics(), weighable(self.all_metrics(), feed.targets))
-        self._running = RunningEpoch([told for metric, told in weighed if not metric.array])
+        self._running = RunningEpoch({name_of(metric): told for metric, told in weighed if not metric.array})
         self._updates.arrange()
         self.steps_per_epoch = math.ceil(rows / self.batch_size)
         self.total_steps = begun_step + (planned - begun_epoch) * self.steps_per_epoch
@@ -177,7 +178,7 @@ class Trainer(Resumable, Logs, Steps):
                 self.rest.ends()
                 with self._taken_up():
                     self._listeners.tell("on_train_start", self)
-                    rehearse(self.network, *feed.first(self.batch_size))
+                    rehearse(self.network, *feed.first())
                 self._position.begun, self._position.rows = (begun_epoch, begun_step), rows
                 self.rest.begins()
                 while self._position.next_batch is not None or (self.epoch < ending and self.stop_reason is None):
@@ -200,16 +201,17 @@ class Trainer(Resumable, Logs, Steps):
         position = self._position
         self.epoch += 1
         self._in_epoch = True
-        if position.next_batch is None:
+        begins = position.next_batch is None
+        if begins:
             self.rest.ends()
             self._running = RunningEpoch(self._running.metrics)
             self._listeners.tell("on_epoch_start", self)
             position.enter(self._rng.bit_generator.state)
-        for index, batch in islice(enumerate(self._batches(feed)), position.next_batch or 0, None):
+        for index, batch in islice(enumerate(self._batches(feed, begins)), position.next_batch or 0, None):
             if index and self.stop_reason is not None:
                 break
             self.batch_index = index
-            self.batch = changed(batch, self, self._listeners, self.seed) if self._listeners.change_batches else batch
+            self.batch = changed(batch, self, self._listeners, self.seed)
             self._run_step(*self.batch)
             position.next_batch = index + 1
             self.rest.begins()
@@ -242,18 +244,24 @@ class Trainer(Resumable, Logs, Steps):
 
     def evaluate_split(self, split: Split | Stream) -> dict[str, Any]:
         """``evaluate`` of a split, with what its samples weigh, or of a stream."""
-        feed = feed_of(self.network, split, "given")
+        feed = feed_of(self.network, split, "given", MEASURED)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # as in fit
             metrics = [renewed(metric) for metric in self.all_metrics()]
             return measured(self.network, feed.measured_by(), feed.targets, metrics)
 
-    def _batches(self, feed: Held | Streamed) -> Iterator[tuple[Any, Targets]]:
-        """Those of the epoch that begins, in its order."""
+    def _batches(self, feed: Held | Streamed, begins: bool) -> Iterator[tuple[Any, Targets]]:
+        """Those of the running epoch, in its order; one that goes on has the order that was chosen for it."""
         if isinstance(feed, Streamed):
             rng = stream(self.seed, "shuffle", self.epoch) if self.shuffle else None
-            return feed.read(self.batch_size, rng)
-        order = self._rng.permutation(feed.rows) if self.shuffle else np.arange(feed.rows)
-        return feed.batches(order_of(order, self, self._listeners, self.seed), self.batch_size)
+            return feed.batches(rng)
+        order = drawn = self._rng.permutation(feed.rows) if self.shuffle else np.arange(feed.rows)
+        position = self._position
+        if begins:
+            order = order_of(drawn, self, self._listeners, self.seed)
+            position.chosen = None if order is drawn else order
+        elif position.chosen is not None:
+            order = position.chosen
+        return feed.batches(order)
 
     def running(self) -> dict[str, float]:
         """The loss and metrics of the running epoch, as far as it has come: NaN before its first batch."""
@@ -264,9 +272,12 @@ class Trainer(Resumable, Logs, Steps):
         self.stop_reason = reason
 
     def all_metrics(self) -> list[Metric]:
-        """The metrics that were given, or those that are meant for the network's task."""
+        """The metrics that were given, or those that are meant for the network's task: none where a loss says the form
+        of its targets, which others do not know."""
         if self._metrics is None:
-            self._metrics = metrics_for(self.network.task, self._given_metrics)
+            network, given = self.network, self._given_metrics
+            task = usual_task(network.task, network.loss, network.output_shape) if given is None else network.task
+            self._metrics = metrics_for(task, given)
         return self._metrics
 
     @property

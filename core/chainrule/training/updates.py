@@ -64,7 +64,10 @@ class Updates:
             ConfigError: groups have rates of their own, and the optimizer moves all parameters as one vector.
         """
         settings = settings_of(self.groups, self.optimizer, self._parameters)
-        self.frozen = [parameter.grad for parameter, setting in settings if not setting.trained]
+        self.trained = [parameter for parameter, setting in self._in_order(settings) if setting.trained]
+        frozen = [parameter for parameter, setting in settings if not setting.trained]
+        self.frozen = [parameter.grad for parameter in frozen]
+        self._held = [parameter.value for parameter in frozen] if self.optimizer.whole_vector else []
         self._decays = list(self._decaying(settings))
         if self.optimizer.whole_vector:
             self._blocks = [self._vector(settings)]
@@ -77,8 +80,11 @@ class Updates:
         """Make update number ``step`` (from 1) from the gradient that stands in ``parameters.grad``."""
         for weights, strength in self._decays:
             weights *= 1 - lr * strength
+        before = [value.copy() for value in self._held]
         for theta, grad, slots, rate, asked in self._blocks:
             self.optimizer.update(theta, grad, slots, step, lr * rate, **asked)
+        for value, kept in zip(self._held, before):
+            value[...] = kept
         if self._flushes and step % FLUSH_EVERY == 0:
             self._flush_subnormals()
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from chainrule import hookimpl
 from chainrule_plugins.activations.gated import GELU, Mish, Swish
-from chainrule_plugins.activations.piecewise import LeakyReLU, Linear, ReLU
+from chainrule_plugins.activations.piecewise import LeakyReLU, Linear, PReLU, ReLU
 from chainrule_plugins.activations.smooth import ELU, SELU, Softplus
 from chainrule_plugins.activations.squashing import Sigmoid, Softmax, Tanh
 
@@ -15,6 +15,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "Mish",
+    "PReLU",
     "ReLU",
     "Sigmoid",
     "Softmax",
@@ -30,6 +31,7 @@ def register_components(registry: Any) -> None:
         registry.add(cls)
     registry.add(ReLU, name="relu")
     registry.add(LeakyReLU, name="leaky_relu")
+    registry.add(PReLU, name="prelu")
     registry.add(ELU, name="elu")
     registry.add(SELU, name="selu")
     registry.add(GELU, name="gelu")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Activation, Array
+from chainrule import Activation, Array, Shape, ShapeError
 
 
 @dataclass
@@ -127,4 +127,76 @@ class LeakyReLU(Activation):
         # Which side z was on is 1 or 0, so that max(side, slope) is the derivative. At the kink it is the slope.
         np.maximum(self.a > 0, self.slope, out=dz, dtype=da.dtype)
         dz *= da
+        return dz
+
+
+@dataclass
+class PReLU(Activation):
+    r"""A leaky ReLU that learns how much each unit lets through when it is off.
+
+    Forward:
+        $a = \max(z, 0) + s \min(z, 0)$, with the trained slope s
+
+    Backward:
+        $dz = da$ where $z > 0$, else $s \, da$
+        $ds = \sum da \min(z, 0)$, over the batch and all axes but the last one; with one_slope over that too
+
+    Weight decay spares slope: it would draw the unit to a ReLU.
+
+    Shapes:
+        z, a: (batch, *any, channels)
+        s: (channels,), or (1,) with one_slope
+
+    Args:
+        slope: of the negative side at first, at least 0 and less than 1; default 0.25.
+        one_slope: whether all units have the same; default false.
+
+    Raises:
+        FieldError: slope is out of range.
+        ShapeError: samples are single numbers.
+
+    Reference:
+        He, Zhang, Ren, Sun (2015), "Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet
+        Classification", ICCV, equations 1 to 4.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> network = cr.Network(["prelu"], (2,), "mse")
+        >>> network.parameters["0.prelu.slope"].value = [0.5, 0.1]
+        >>> network.predict(np.array([[-1.0, -1.0], [2.0, 2.0]]))
+        array([[-0.5, -0.1],
+               [ 2. ,  2. ]], dtype=float32)
+    """
+
+    slope: float = 0.25
+    one_slope: bool = False
+
+    check_examples = ({}, {"slope": 0.1, "one_slope": True})
+    check_kinks = (0.0,)
+
+    def __post_init__(self) -> None:
+        self.require("slope", 0 <= self.slope < 1, "at least 0 and less than 1")
+
+    def build(self, input_shape: Shape) -> None:
+        if not input_shape:
+            raise ShapeError("prelu takes samples of shape (channels,) or (*any, channels), got single numbers")
+        start = {"name": "constant", "value": self.slope}
+        self.s = self.parameter("slope", (1,) if self.one_slope else input_shape[-1:], start, decay=False)
+
+    def reference(self, z: Array) -> Array:
+        s = np.broadcast_to(self.s.value, z.shape)
+        return np.where(z > 0, z, s * z)
+
+    def forward(self, z: Array) -> Array:
+        self.negative = np.minimum(z, 0, out=self.work("negative", z.shape, z.dtype))
+        a = np.multiply(self.negative, self.s.value, out=self.work("a", z.shape, z.dtype))
+        self.positive = np.maximum(z, 0, out=self.work("positive", z.shape, z.dtype))
+        a += self.positive
+        return a
+
+    def backward(self, da: Array) -> Array:
+        dz = np.multiply(da, self.negative, out=self.work("dz", da.shape, da.dtype))
+        self.s.grad = dz.sum() if self.one_slope else dz.reshape(-1, dz.shape[-1]).sum(axis=0)
+        np.multiply(da, self.s.value, out=dz)
+        np.copyto(dz, da, where=self.positive > 0)  # at the kink it is s, as of leaky_relu
         return dz

@@ -92,7 +92,8 @@ class MaxNorm(Callback):
 
     After each update, for each unit, with $w$ its incoming weights: if $|w| > limit$, then $w = limit \cdot w / |w|$.
     It acts on parameters that decay and have two axes or more: the last axis counts the units, and the others hold what
-    leads into one. Biases are left alone.
+    leads into one. Biases are left alone, and
+    so is what is frozen.
 
     Args:
         limit: the largest Euclidean length, above 0; default 3.0.
@@ -121,7 +122,7 @@ class MaxNorm(Callback):
         self.require("limit", self.limit > 0, "above 0")
 
     def on_batch_end(self, trainer: Training) -> None:
-        for parameter in trainer.network.parameters:
+        for parameter in trainer.trained:
             if parameter.decay and len(parameter.shape) >= 2:
                 W = parameter.value.reshape(-1, parameter.shape[-1])  # a view: parameters are contiguous
                 lengths = np.sqrt(np.einsum("ij,ij->j", W, W))

@@ -17,7 +17,7 @@ class WeightAverage(Callback):
 
     After update number $n$, with $\theta$ all parameters, and buffers such as running statistics likewise:
     $rate = (1 - decay) / (1 - decay^n)$
-    $average = (1 - rate) \, average + rate \cdot \theta$
+    $average = average + rate \, (\theta - average)$
 
     That is the exponential moving average $m = decay \cdot m + (1 - decay) \, \theta$ from zero on, over
     $1 - decay^n$ to make up for the zero. Training itself goes on from theta, and the losses and metrics of its epochs,
@@ -73,8 +73,7 @@ class WeightAverage(Callback):
         self._count += 1
         rate = (1 - self.decay) / (1 - self.decay**self._count)
         for average, value in zip(self._average, theta, strict=True):
-            average *= 1 - rate
-            average += rate * value
+            average += rate * (value - average)  # what does not change, frozen parameters say, is its average exactly
 
     def on_train_end(self, trainer: Training) -> None:
         self._trained = copied(arrays(trainer.network))

@@ -1,8 +1,8 @@
-"""What the recurrent layers share: the way through the steps and back, and the products that are made of all steps at
-once.
+"""What the recurrent layers share: the way through the steps and back, and the gradients, of all steps at once.
 
-Inside, the steps come first, and then the gates: the numbers of one gate at one step lie in one piece, and so do those
-of one step. That makes each pass over them half as long.
+A step is given $[x_t, h_{t-1}, 1]$, one beside the other, and multiplies it with $V = [W; U; b]$, one upon the other:
+that is $x_t W + h_{t-1} U + b$ as one product. (A product for the x of all steps, and one more for each h, takes a
+quarter longer.) Steps come first in memory, then gates: the numbers of one gate at one step lie in one piece.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from chainrule import Array, Initializer, Layer, Shape, ShapeError
-from chainrule_plugins.layers._sums import feature_sums
 
 
 @dataclass
@@ -23,8 +22,9 @@ class Recurrent(Layer):
 
     Attributes:
         gates: the names of its matrices: ``W_i`` for ``"i"``, and ``W`` for ``""``.
-        carries: how many states go on from step to step; the first one is what the layer shows.
+        carries: how many states go on from step to step; the first one, h, is what the layer shows.
         carried: one array of (steps + 1, batch, units) for each of them: before step t it is at t, after it at t + 1.
+        given: (steps, batch, features + units + 1), what each step is given.
     """
 
     units: int
@@ -44,9 +44,6 @@ class Recurrent(Layer):
         self.require("units", self.units >= 1, "at least 1")
         self.require("truncate", self.truncate is None or self.truncate >= 1, "at least 1, or null")
 
-    def prepare(self, steps: int, batch: int) -> None:
-        """Make room for what ``step`` keeps for ``step_back``."""
-
     @property
     def checks_not_applicable(self) -> Mapping[str, str]:
         if self.truncate is None:
@@ -54,18 +51,18 @@ class Recurrent(Layer):
         checks = ("gradient_of_input", "gradient_of_parameters", "gradient_at_inference", "gradient_elsewhere")
         return dict.fromkeys(checks, "a truncated gradient is on purpose not that of what forward computes")
 
-    def step(self, t: int, z: Array, U: Array) -> None:
-        """Write each state after step t. ``z``: (gates, batch, units), what x and b give; ``U``: each gate's U."""
+    def prepare(self, steps: int, batch: int) -> None:
+        """Make room for what ``step`` keeps for ``step_back``."""
+
+    def step(self, t: int, given: Array, V: Array) -> None:
+        """Write each state after step t. ``V``: (gates, features + units + 1, units)."""
         raise NotImplementedError
 
     def step_back(self, t: int, dz: Array, U_T: Array, d_states: Sequence[Array]) -> None:
-        """Write ``dz``, shaped as ``z``, and turn the gradient with respect to each state after step t into that with
-        respect to the one before it, in place. ``U_T``: each gate's U, transposed."""
+        """Write ``dz``, (gates, batch, units), the gradient with respect to each gate's sum, and turn that with respect
+        to each state after step t into that with respect to the one before it, in place. ``U_T``: each gate's U,
+        transposed."""
         raise NotImplementedError
-
-    def met_by_U(self, gate: int) -> Array:
-        """What that gate's U is multiplied with at each step: (steps, batch, units)."""
-        return self.carried[0][:-1]
 
     def build(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 2:
@@ -73,6 +70,7 @@ class Recurrent(Layer):
                 f"a recurrent layer takes sequences, of shape (steps, features), got input of shape {input_shape}"
             )
         steps, features = input_shape
+        self.places = (slice(features), slice(features, features + self.units), -1)  # of W, U and b in V
         self.W, self.U, self.b = [], [], []
         for gate in self.gates:
             ending = f"_{gate}" if gate else ""
@@ -81,59 +79,61 @@ class Recurrent(Layer):
             if self.bias:
                 initial = self.bias_initializer_of(gate)
                 self.b.append(self.parameter(f"b{ending}", (self.units,), initial, decay=False))
+        self.of_gates = list(zip(self.W, self.U, self.b) if self.bias else zip(self.W, self.U))
         return (steps, self.units) if self.sequences else (self.units,)
 
     def bias_initializer_of(self, gate: str) -> Any:
         return self.bias_initializer
 
+    def stacked(self) -> Array:
+        """V of each gate."""
+        return np.stack([np.vstack([part.value for part in gate]) for gate in self.of_gates])
+
     def forward(self, x: Array, training: bool, mask: Array | None = None) -> Array:
-        self.x = np.ascontiguousarray(x.transpose(1, 0, 2))
-        self.counts = None if mask is None else np.asarray(mask, bool).T[:, :, None]
-        steps, batch, features = self.x.shape
-        z = self.work("z", (len(self.gates), steps, batch, self.units), x.dtype)
-        W = np.stack([W.value for W in self.W])
-        np.matmul(self.x.reshape(-1, features), W, out=z.reshape(len(z), -1, self.units))
-        for gate, b in zip(z, self.b):
-            gate += b.value
-        carried = (steps + 1, batch, self.units)
-        self.carried = [self.work(f"carried_{k}", carried, x.dtype) for k in range(self.carries)]
+        batch, steps, features = x.shape
+        given = self.work("given", (steps + 1, batch, features + self.units + self.bias), x.dtype)
+        given[:, :, -1] = 1  # without biases, it is of h, and is written over
+        given[:-1, :, self.places[0]] = x.transpose(1, 0, 2)
+        h = given[:, :, self.places[1]]
+        others = [f"carried_{k}" for k in range(1, self.carries)]
+        self.given, self.carried = given[:-1], [h, *(self.work(name, h.shape, x.dtype) for name in others)]
         for state in self.carried:
             state[0] = 0
+        self.counts = None if mask is None else np.asarray(mask, bool).T[:, :, None]
         self.prepare(steps, batch)
-        U = np.stack([U.value for U in self.U])
+        V = self.stacked()
         for t in range(steps):
-            self.step(t, z[:, t], U)
+            self.step(t, given[t], V)
             if self.counts is not None:
                 for state in self.carried:
                     np.copyto(state[t + 1], state[t], where=~self.counts[t])
-        shown = self.carried[0]
-        return shown[1:].transpose(1, 0, 2) if self.sequences else shown[-1]
+        return h[1:].transpose(1, 0, 2) if self.sequences else h[-1]
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)
-        dx = self.work("dx", self.x.shape, dy.dtype)
+        steps, batch, _ = self.given.shape
+        W_T = np.array([W.value.T for W in self.W])
+        parts = self.work("dx_of_gates", (*self.dz.shape[:2], W_T.shape[-1]), dy.dtype)
+        dx = self.work("dx", (steps, batch, W_T.shape[-1]), dy.dtype)
         dx[: self.first] = 0
-        W_T = np.stack([W.value.T for W in self.W])
-        parts = self.work("dx_of_gates", (len(self.dz), self.dz[0].size // self.units, dx.shape[-1]), dy.dtype)
         np.matmul(self.dz, W_T, out=parts).sum(axis=0, out=dx[self.first :].reshape(parts.shape[1:]))
         return dx.transpose(1, 0, 2)
 
     def backward_parameters(self, dy: Array) -> None:
         dz = self._back_through_time(dy)
         self.dz = dz.reshape(len(dz), -1, self.units)
-        x = self.x[self.first :].reshape(-1, self.x.shape[-1])
-        for k, rows in enumerate(self.dz):
-            np.dot(x.T, rows, out=self.W[k].grad)
-            np.dot(self.met_by_U(k)[self.first :].reshape(-1, self.units).T, rows, out=self.U[k].grad)
-            if self.bias:
-                feature_sums(rows, out=self.b[k].grad)
+        given = self.given[self.first :].reshape(-1, self.given.shape[-1])
+        for gate, rows in zip(self.of_gates, self.dz):
+            dV = np.dot(given.T, rows)
+            for part, place in zip(gate, self.places):
+                part.grad = dV[place]
 
     def _back_through_time(self, dy: Array) -> Array:
         """dz of all steps from ``self.first`` on, before which it is 0: (gates, steps, batch, units)."""
-        steps, batch, _ = self.x.shape
+        steps, batch, _ = self.given.shape
         self.first, cut = self._cuts(steps)
-        dz = self.work("z", (len(self.gates), steps, batch, self.units), dy.dtype)  # forward is done with it
-        U_T = np.stack([U.value.T for U in self.U])
+        dz = self.work("dz", (len(self.gates), steps, batch, self.units), dy.dtype)
+        U_T = np.array([U.value.T for U in self.U])  # laid out anew: products with views of U would take longer
         d_states = [self.work(f"d_carried_{k}", (batch, self.units), dy.dtype) for k in range(self.carries)]
         for d_state in d_states:
             d_state[...] = 0
@@ -182,5 +182,5 @@ def faded(gradients: Sequence[Array]) -> bool:
     """Sets to 0, in place, what of gradients has all but vanished, and says whether that was the last of them. Left as
     it is, it would become subnormal on its way back, and processors take many times as long for such numbers."""
     for gradient in gradients:
-        gradient[np.abs(gradient) < 1e8 * np.finfo(gradient.dtype).tiny] = 0
+        np.copyto(gradient, 0, where=np.abs(gradient) < 1e8 * np.finfo(gradient.dtype).tiny)
     return not any(gradient.any() for gradient in gradients)

@@ -125,9 +125,9 @@ class PositionalEncoding(Layer):
     Example:
         >>> import numpy as np, chainrule as cr
         >>> network = cr.Network(["positional_encoding"], input_shape=(2, 4), loss="mse")
-        >>> network.predict(np.zeros((1, 2, 4))).round(4)
-        array([[[0.    , 1.    , 0.    , 1.    ],
-                [0.8415, 0.5403, 0.01  , 0.9999]]], dtype=float32)
+        >>> network.predict(np.zeros((1, 2, 4))).round(2)
+        array([[[0.  , 1.  , 0.  , 1.  ],
+                [0.84, 0.54, 0.01, 1.  ]]], dtype=float32)
     """
 
     learned: bool = False

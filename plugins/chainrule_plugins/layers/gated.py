@@ -53,9 +53,9 @@ class LSTM(Recurrent):
     Args:
         units: the numbers of a state, at least 1.
         sequences: whether to give h after each step, or only the last one; default false.
-        truncate: over how many steps the gradient of a state reaches at most, its own among them, at least 1; default
-            null: over all. The steps that count are cut into pieces of so many, from the last one on, and the state
-            before a piece is taken as given, like x: no gradient flows from a piece into the one before it.
+        truncate: over how many steps the gradient of a state reaches at most, its own among them, at least 1; null,
+            the default, is over all. The steps that count are cut into pieces of so many, from the last one on, and the
+            state before a piece is taken as given, like x; no gradient flows from a piece into the one before it.
         initializer: what each W holds at first; any initializer, default "glorot_uniform".
         recurrent_initializer: what each U holds at first; any initializer, default "orthogonal".
         bias_initializer: what each b but b_f holds at first; any initializer, default "zeros". Weight decay spares b.
@@ -108,13 +108,12 @@ class LSTM(Recurrent):
         return {"name": "constant", "value": self.forget_bias} if gate == "f" else self.bias_initializer
 
     def prepare(self, steps: int, batch: int) -> None:
-        self.opened = self.work("opened", (steps, 4, batch, self.units), self.x.dtype)
-        self.tanh_c = self.work("tanh_c", (steps, batch, self.units), self.x.dtype)
+        self.opened = self.work("opened", (steps, 4, batch, self.units), self.given.dtype)
+        self.tanh_c = self.work("tanh_c", (steps, batch, self.units), self.given.dtype)
 
-    def step(self, t: int, z: Array, U: Array) -> None:
+    def step(self, t: int, given: Array, V: Array) -> None:
         h, c = self.carried
-        gates = np.matmul(h[t], U, out=self.opened[t])
-        gates += z
+        gates = np.matmul(given, V, out=self.opened[t])
         i, f, o, g = gates
         squash(gates[:3])
         np.tanh(g, out=g)
@@ -132,7 +131,7 @@ class LSTM(Recurrent):
         np.multiply(dh * tanh_c, o * (1 - o), out=dz[2])
         np.multiply(dc * i, 1 - g * g, out=dz[3])
         dc *= f
-        np.matmul(dz, U_T).sum(axis=0, out=dh)
+        np.matmul(dz, U_T, out=self.work("dh_of_gates", dz.shape, dz.dtype)).sum(axis=0, out=dh)
 
 
 @dataclass
@@ -172,9 +171,9 @@ class GRU(Recurrent):
     Args:
         units: the numbers of a state, at least 1.
         sequences: whether to give the state after each step, or only the last one; default false.
-        truncate: over how many steps the gradient of a state reaches at most, its own among them, at least 1; default
-            null: over all. The steps that count are cut into pieces of so many, from the last one on, and the state
-            before a piece is taken as given, like x: no gradient flows from a piece into the one before it.
+        truncate: over how many steps the gradient of a state reaches at most, its own among them, at least 1; null,
+            the default, is over all. The steps that count are cut into pieces of so many, from the last one on, and the
+            state before a piece is taken as given, like x; no gradient flows from a piece into the one before it.
         initializer: what each W holds at first; any initializer, default "glorot_uniform".
         recurrent_initializer: what each U holds at first; any initializer, default "orthogonal".
         bias_initializer: what each b holds at first; any initializer, default "zeros". Weight decay spares b.
@@ -212,22 +211,26 @@ class GRU(Recurrent):
             seen.append(h)
         return np.stack(seen, axis=1) if self.sequences else h
 
-    def met_by_U(self, gate: int) -> Array:
-        return self.reset_h if self.gates[gate] == "g" else super().met_by_U(gate)
+    def stacked(self) -> Array:
+        V = super().stacked()
+        V[2, self.places[1]] = 0  # U_g is not multiplied with h, but with what is left of it
+        return V
+
+    def backward_parameters(self, dy: Array) -> None:
+        super().backward_parameters(dy)
+        np.dot(self.reset_h[self.first :].reshape(-1, self.units).T, self.dz[2], out=self.U[2].grad)
 
     def prepare(self, steps: int, batch: int) -> None:
-        self.opened = self.work("opened", (steps, 3, batch, self.units), self.x.dtype)
-        self.reset_h = self.work("reset_h", (steps, batch, self.units), self.x.dtype)
+        self.opened = self.work("opened", (steps, 3, batch, self.units), self.given.dtype)
+        self.reset_h = self.work("reset_h", (steps, batch, self.units), self.given.dtype)
 
-    def step(self, t: int, z: Array, U: Array) -> None:
+    def step(self, t: int, given: Array, V: Array) -> None:
         [h] = self.carried
-        u, r, g = self.opened[t]
-        both = np.matmul(h[t], U[:2], out=self.opened[t, :2])
-        both += z[:2]
-        squash(both)
+        gates = np.matmul(given, V, out=self.opened[t])
+        u, r, g = gates
+        squash(gates[:2])
         np.multiply(r, h[t], out=self.reset_h[t])
-        np.dot(self.reset_h[t], U[2], out=g)
-        g += z[2]
+        g += np.dot(self.reset_h[t], self.U[2].value)
         np.tanh(g, out=g)
         np.multiply(u, h[t] - g, out=h[t + 1])
         h[t + 1] += g

@@ -16,8 +16,7 @@ from chainrule_plugins.layers._references import reference_of
 
 @dataclass
 class Join(Layer):
-    r"""Several inputs by name become one vector: each goes through layers of its own, a tower, and is put beside the
-    others.
+    r"""Several inputs by name become one vector: each goes through a tower of layers of its own, beside the others.
 
     Forward:
         $y = [f_a(x_a), f_b(x_b), ...]$ along the features, in the order of the inputs

@@ -39,7 +39,8 @@ class BatchNorm(Layer):
 
     Shapes:
         x, y: (batch, *any, features)
-        gamma, beta, running_mean, running_var: (features,)
+        gamma, beta, running_mean, running_var: (features,); gamma is 1 at first, beta is 0 at first, running_mean is 0
+            at first, running_var is 1 at first. Weight decay spares gamma and beta.
 
     Args:
         momentum: the share of the running statistics that each batch leaves, at least 0 and less than 1; default 0.9.
@@ -164,7 +165,7 @@ class LayerNorm(Layer):
 
     Shapes:
         x, y: (batch, *any, features)
-        gamma, beta: (features,)
+        gamma, beta: (features,); gamma is 1 at first, beta is 0 at first. Weight decay spares gamma and beta.
 
     Args:
         eps: keeps the division sound where all features are equal, above 0; default 1e-5.

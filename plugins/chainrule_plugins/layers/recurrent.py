@@ -39,9 +39,9 @@ class SimpleRNN(Recurrent):
     Args:
         units: the numbers of a state, at least 1.
         sequences: whether to give the state after each step, or only the last one; default false.
-        truncate: over how many steps the gradient of a state reaches at most, its own among them, at least 1; default
-            null: over all. The steps that count are cut into pieces of so many, from the last one on, and the state
-            before a piece is taken as given, like x: no gradient flows from a piece into the one before it.
+        truncate: over how many steps the gradient of a state reaches at most, its own among them, at least 1; null,
+            the default, is over all. The steps that count are cut into pieces of so many, from the last one on, and the
+            state before a piece is taken as given, like x; no gradient flows from a piece into the one before it.
         initializer: what W holds at first; any initializer, default "glorot_uniform".
         recurrent_initializer: what U holds at first; any initializer, default "orthogonal": a state keeps its length.
         bias_initializer: what b holds at first; any initializer, default "zeros". Weight decay spares b.
@@ -62,7 +62,7 @@ class SimpleRNN(Recurrent):
         >>> network = cr.Network([echo], input_shape=(3, 1), loss="mse")
         >>> network.parameters["0.simple_rnn.U"].value = 0.5
         >>> network.predict([[[1.0], [0.0], [0.0]]]).round(4)  # tanh(0.5 tanh(0.5 tanh(1)))
-        array([[0.1799]], dtype=float32)
+        array([[0.1797]], dtype=float32)
     """
 
     def reference(self, x: Array, training: bool, mask: Array | None = None) -> Array:
@@ -75,11 +75,9 @@ class SimpleRNN(Recurrent):
             seen.append(h)
         return np.stack(seen, axis=1) if self.sequences else h
 
-    def step(self, t: int, z: Array, U: Array) -> None:
+    def step(self, t: int, given: Array, V: Array) -> None:
         [h] = self.carried
-        np.dot(h[t], U[0], out=h[t + 1])
-        h[t + 1] += z[0]
-        np.tanh(h[t + 1], out=h[t + 1])
+        np.tanh(np.dot(given, V[0]), out=h[t + 1])
 
     def step_back(self, t: int, dz: Array, U_T: Array, d_states: Sequence[Array]) -> None:
         [h], [dh] = self.carried, d_states

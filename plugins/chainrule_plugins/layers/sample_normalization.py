@@ -30,7 +30,7 @@ class RMSNorm(Layer):
 
     Shapes:
         x, y: (batch, *any, features)
-        gamma: (features,)
+        gamma: (features,); gamma is 1 at first. Weight decay spares gamma.
 
     Args:
         eps: keeps the division sound where all features are 0, above 0; default 1e-6.
@@ -112,7 +112,7 @@ class GroupNorm(Layer):
 
     Shapes:
         x, y: (batch, *any, channels)
-        gamma, beta: (channels,)
+        gamma, beta: (channels,); gamma is 1 at first, beta is 0 at first. Weight decay spares gamma and beta.
 
     Args:
         groups: into how many the channels are divided, neighbours together, at least 1; default 32.

@@ -46,8 +46,8 @@ class Hinge(Loss):
     check_kinks = (-1.0, 0.0)  # of prediction - target: at a margin of 1, for no and for yes
 
     def reference(self, prediction: Array, target: Array) -> float:
-        margins = np.where(target == 1, prediction, -prediction)
-        return float(np.mean([max(0.0, 1 - margin) for margin in margins.ravel()]))
+        each = [max(0.0, 1 - (2 * t - 1) * y) for y, t in zip(prediction.ravel(), target.ravel())]
+        return float(np.mean(each))
 
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         if task == "regression":

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from chainrule import Activation, Initializer, Layer, Model, Shape, make, spec_of, within
-from chainrule_plugins.models._parts import anew
+from chainrule_plugins.models._parts import anew, ending, flat
 
 
 @dataclass
 class MLP(Model):
     r"""A multilayer perceptron: dense layers one after another.
 
-    Where the input is not a vector, a flatten comes first. Then, for each size in `hidden`, a dense layer with its
-    activation, and a dropout where that is above 0. The output layer follows from data and loss.
+    Where the input is not a vector, a flatten comes first; of several inputs by name, a join. Then, for each size in
+    `hidden`, a dense layer with its activation, and a dropout where that is above 0. The output layer follows from data
+    and loss; of several outputs by name each has a head.
 
     Shapes:
         input: (batch, *any)
@@ -57,12 +59,12 @@ class MLP(Model):
         self.require("dropout", 0 <= self.dropout < 1, "at least 0 and less than 1")
 
     def build(self, input_shape: Shape, units: int, activation: str) -> list[Any]:
-        layers: list[Any] = [] if len(input_shape) == 1 else ["flatten"]
+        layers = flat(input_shape)
         for size in self.hidden:
             layers.append(self._dense("initializer", units=size, activation=anew(self, "activation")))
             if self.dropout > 0:
                 layers.append({"name": "dropout", "rate": self.dropout})
-        return [*layers, self._dense("output_initializer", units=units, activation=activation)]
+        return [*layers, ending(units, activation, partial(self._dense, "output_initializer"))]
 
     def _dense(self, initializer: str, **fields: Any) -> Any:
         """A dense layer whose weights start as the field of that name says."""
@@ -75,7 +77,8 @@ class Sequential(Model):
     r"""Layers one after another, as you list them.
 
     The network ends in a dense layer with the units and the activation that data and loss ask for. The list need not
-    hold it: it is added where the list does not end in just such a layer. List it to choose its other fields.
+    hold it: it is added where the list does not end in just such a layer. List it to choose its other fields. Of
+    several outputs by name it is a heads with such a layer for each.
 
     Shapes:
         input: (batch, *any), as the first layer takes it
@@ -100,11 +103,14 @@ class Sequential(Model):
     def build(self, input_shape: Shape, units: int, activation: str) -> list[Any]:
         if self._ends_in(units, activation):
             return [*self.layers]
-        return [*self.layers, {"name": "dense", "units": units, "activation": activation}]
+        return [*self.layers, ending(units, activation, partial(dict, name="dense"))]
 
     def _ends_in(self, units: int, activation: str) -> bool:
-        """Whether the last layer is a dense one with these units and this activation."""
+        """Whether the last layer is a dense one with these units and this activation, or has heads for all outputs."""
         last = self.layers[-1] if self.layers else None
+        if isinstance(units, Mapping):
+            name = last.get("name") if isinstance(last, Mapping) else None
+            return name == "heads" and isinstance(last, Mapping) and {*last.get("heads", {})} == {*units}
         if isinstance(last, Mapping) and last.get("name") == "dense":
             with within(f"layers.{len(self.layers) - 1}"):
                 last = make("layer", last)  # for the fields that are not given

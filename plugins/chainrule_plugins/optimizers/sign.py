@@ -74,3 +74,102 @@ class Lion(Optimizer):
         theta -= vote
         delta *= 1 - self.beta2
         m += delta
+
+
+@dataclass
+class Rprop(Optimizer):
+    r"""Each parameter has a step of its own, that grows while the slope keeps its sign, and shrinks where it turns.
+
+    How steep the slope is does not matter. That wants gradients without noise, of all samples at once: in small batches
+    signs turn by chance, and all steps shrink.
+
+    Update:
+        $s = sign(grad)$
+        $size = \min(grow \cdot size, largest)$ where $s = s_{before}$
+        $size = \max(shrink \cdot size, smallest)$ and $s = 0$ where $s = -s_{before}$
+        $\theta = \theta - lr \cdot size \cdot s$
+        with $size = 1$ at first, $s_{before} = 0$ at first, and this $s$ as the next step's $s_{before}$
+
+    So lr is the length of the first step, and what sizes are multiples of: a schedule multiplies all of them.
+
+    This is iRprop-, without the weight backtracking of the first paper: where the slope has turned, a parameter stays
+    where it is for a step.
+
+    Args:
+        lr: the first step of each parameter, above 0 and finite; default 0.01. The paper takes 0.1.
+        grow: the factor of a step that goes on, at least 1 and finite; default 1.2.
+        shrink: the factor of a step that went too far, above 0 and less than 1; default 0.5.
+        smallest: the smallest size, above 0 and at most 1; default 1e-4, with the default lr a step of 1e-6, as in the
+            paper.
+        largest: the largest size, at least 1 and finite; default 5000, with the default lr a step of 50, as in the
+            paper.
+        weight_decay: the strength of decoupled decay of weights, at least 0 and finite; default 0.
+
+    Raises:
+        FieldError: a value is out of range.
+
+    Reference:
+        Riedmiller, Braun (1993), "A Direct Adaptive Method for Faster Backpropagation Learning: The RPROP Algorithm",
+        IEEE International Conference on Neural Networks; this variant: Igel, Hüsken (2000), "Improving the Rprop
+        Learning Algorithm", iRprop-.
+
+    Example:
+        >>> import numpy as np, chainrule as cr
+        >>> rprop = cr.make("optimizer", "rprop", grow=2.0)
+        >>> theta, slots = np.array([8.0]), {"size": np.zeros(1), "sign": np.zeros(1)}
+        >>> for step in range(1, 6):  # by 1, by 2, by 4, by 8 down: too far, so stay there, and go on by 4 from then on
+        ...     rprop.update(theta, theta.copy(), slots, step, lr=1.0)
+        ...     print(theta, slots["size"])
+        [7.] [1.]
+        [5.] [2.]
+        [1.] [4.]
+        [-7.] [8.]
+        [-7.] [4.]
+    """
+
+    lr: float = 0.01
+    grow: float = 1.2
+    shrink: float = 0.5
+    smallest: float = 1e-4
+    largest: float = 5000.0
+    weight_decay: float = 0.0
+    slots = ("size", "sign")
+
+    check_examples = ({}, {"grow": 3.0, "largest": 4.0, "smallest": 0.3})
+
+    def __post_init__(self) -> None:
+        self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
+        self.require("grow", 1 <= self.grow < math.inf, "at least 1 and finite")
+        self.require("shrink", 0 < self.shrink < 1, "above 0 and less than 1")
+        self.require("smallest", 0 < self.smallest <= 1, "above 0 and at most 1")
+        self.require("largest", 1 <= self.largest < math.inf, "at least 1 and finite")
+        self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
+
+    def reference(self, theta: Array, gradient: Callable[[Array], Array], rates: Iterable[float]) -> Iterator[Array]:
+        size, before = np.ones(theta.shape), np.zeros(theta.shape)
+        for lr in rates:
+            s = np.sign(gradient(theta))
+            size = np.where(s * before > 0, np.minimum(self.grow * size, self.largest), size)
+            size = np.where(s * before < 0, np.maximum(self.shrink * size, self.smallest), size)
+            s = np.where(s * before < 0, 0, s)
+            theta, before = theta - lr * size * s, s
+            yield theta
+
+    def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
+        size, before = slots["size"], slots["sign"]
+        size += size == 0  # a slot holds zeros at first; no size becomes 0
+        sign = np.sign(grad, out=grad)
+        same = before  # 1 where the sign is what it was, -1 where it has turned, 0 where either one was 0
+        same *= sign
+        # The parabola through (1, grow), (0, 1) and (-1, shrink): far faster than a choice of three.
+        factor = np.multiply((self.grow + self.shrink - 2) / 2, same, out=self.work("factor", size.shape, size.dtype))
+        factor += (self.grow - self.shrink) / 2
+        factor *= same
+        factor += 1
+        size *= factor
+        np.clip(size, self.smallest, self.largest, out=size)
+        sign *= same >= 0
+        before[...] = sign
+        sign *= size
+        sign *= lr
+        theta -= sign

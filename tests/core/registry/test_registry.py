@@ -62,7 +62,7 @@ def test_make_leaves_the_mapping_alone() -> None:
     [
         ("layre", "dense", {}, cr.UnknownName, 'there is no kind of component "layre". Did you mean "layer"? Known: '),
         ("layer", "dens", {}, cr.UnknownName, 'there is no layer "dens". Did you mean "dense"?'),
-        ("optimizer", "admm", {}, cr.UnknownName, 'there is no optimizer "admm". Did you mean "adam"? Known: '),
+        ("optimizer", "admm", {}, cr.UnknownName, 'there is no optimizer "admm". Did you mean "adam"?'),
         ("layer", "dropout", {"p": 1}, cr.UnknownName, 'p: layer dropout has no field "p". Known: rate.'),
         ("layer", {"name": "dropout", "rate": 1}, {}, cr.FieldError, "rate: got 1.0, must be at least 0 and less than"),
         ("layer", "dropout", {"rate": "high"}, cr.FieldError, 'rate: got "high", expected a number (Dropout)'),
@@ -425,6 +425,20 @@ def test_a_method_may_take_more_where_it_has_defaults() -> None:
             return z * scale
 
     Registrar(ACME).add(Lenient)
+
+
+def test_the_rate_of_an_optimizer_may_be_a_property() -> None:
+    """That of the one that it is around."""
+
+    @dataclass
+    class Borrowing(Rateless):
+        @property
+        def lr(self) -> float:  # type: ignore[override]
+            return 2 * self.rate
+
+    registrar = Registrar(ACME)
+    registrar.add(Borrowing)
+    assert registrar.entries["optimizer", "borrowing"].cls().lr == 0.2  # type: ignore[attr-defined]
 
 
 FOR_TYPE_CHECKERS = """

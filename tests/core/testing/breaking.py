@@ -53,9 +53,10 @@ class Breakages(list[Broken]):
 
 
 def assert_right(component: Any) -> None:
-    """It passes every check of its kind."""
+    """It passes every check of its kind, but for that of its formula, where it has none."""
     outcomes = check_component(component)
-    assert {outcome.status for outcome in outcomes} == {"passed"}
+    proven = hasattr(component, "reference")
+    assert {o.check for o in outcomes if o.status != "passed"} <= (set() if proven else {"formula_computed"})
     assert [outcome.check for outcome in outcomes] == [check.name for check in checks_for(component)]
 
 

@@ -441,6 +441,13 @@ class Cut(OneHidden):
         return [{**layer, **zero} for layer in super().build(input_shape, units, activation)]
 
 
+@breaks("fields_count", says="with 4 other values of width its layers are the same")
+class AlwaysSix(OneHidden):
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
+        hidden = {"name": "dense", "units": 6, "activation": "tanh"}
+        return [hidden, {"name": "dense", "units": units, "activation": activation}]
+
+
 @breaks("same_layers_again", says="built twice, it gives 3 layers and then 4")
 class Grows(OneHidden):
     builds = 0
@@ -457,7 +464,37 @@ class ChangesWidth(OneHidden):
         return super().build(input_shape, units, activation)
 
 
-RIGHT = [SquaredError, AmongTheBest, Shrinks, OfImages, OfTokens, Bands, Named, OneHidden]
+@dataclass
+class Tagger(cr.Model):
+    """An answer for each of a sequence's tokens; width is that of their vectors, 1 or more."""
+
+    width: int = 3
+
+    check_input_shapes = ((4,),)
+
+    def __post_init__(self) -> None:
+        self.require("width", self.width >= 1, "at least 1")
+
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
+        words = {"name": "embedding", "tokens": 7, "units": self.width}
+        return [words, {"name": "dense_per_step", "units": units, "activation": activation}]
+
+
+@breaks("builds", says=r"1 units and sigmoid, the network ends in shape \(4, 2\) and sigmoid")
+class TagsOneMore(Tagger):
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
+        return super().build(input_shape, units + 1, activation)
+
+
+@breaks("trains", says="a step of a binary task gives a gradient of zero")
+class TagsNothing(Tagger):
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
+        zero = {"initializer": "zeros", "bias": False}
+        words, output = super().build(input_shape, units, activation)
+        return [{**words, "initializer": "zeros"}, {**output, **zero}]
+
+
+RIGHT = [SquaredError, AmongTheBest, Shrinks, OfImages, OfTokens, Bands, Named, OneHidden, Tagger]
 
 
 @pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)

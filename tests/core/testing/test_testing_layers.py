@@ -112,7 +112,10 @@ class Residual(cr.Layer):
 
     def build(self, input_shape: cr.Shape) -> cr.Shape:
         self.stack = self.child("inner", self.inner)
-        return self.stack.build(input_shape)  # type: ignore[no-any-return]
+        shape: cr.Shape = self.stack.build(input_shape)
+        if shape != input_shape:
+            raise cr.ShapeError(f"inner makes {shape} of {input_shape}, and must keep the shape")
+        return shape
 
     def forward(self, x: cr.Array, training: bool) -> cr.Array:
         return x + self.stack.forward(x, training)  # type: ignore[no-any-return]
@@ -138,7 +141,10 @@ class Twice(cr.Layer):
 
     def build(self, input_shape: cr.Shape) -> cr.Shape:
         self.one, self.other = self.child("first", self.first), self.child("second", self.second)
-        return self.other.build(self.one.build(input_shape))  # type: ignore[no-any-return]
+        shape: cr.Shape = self.other.build(self.one.build(input_shape))
+        if shape != input_shape:
+            raise cr.ShapeError(f"first and second make {shape} of {input_shape}, and must keep the shape")
+        return shape
 
     def forward(self, x: cr.Array, training: bool) -> cr.Array:
         return x + self.other.forward(self.one.forward(x, training), training)  # type: ignore[no-any-return]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,7 +131,11 @@ class Rounded(Surprise):
         return super().forward_logits(logits, target) + 1e-9
 
 
-@breaks("integer_targets", says="for classes as whole numbers the loss is .*, for the same ones one-hot")
+@breaks(
+    "integer_targets",
+    also=("gradient_of_logits",),
+    says="for classes as whole numbers the loss is .*, for the same ones one-hot",
+)
 class WholeNumbersOnly(Surprise):
     def _one_hot(self, target: cr.Array, like: cr.Array) -> cr.Array:
         return super()._one_hot(target, like) * (1 if target.ndim == 1 else 0.5)
@@ -235,7 +240,7 @@ class Scaled(Ball):
     whole_parameters = True
 
     def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
-        assert theta.ndim == 2
+        assert theta.ndim in (0, 1, 2, 4)
         grad = grad.astype(np.float64)  # whose squares float32 may not hold
         theta -= lr * np.linalg.norm(theta) * grad / (np.linalg.norm(grad) + 1e-12)
 
@@ -273,6 +278,17 @@ class WholeNorm(Ball):
 class Counts(Ball):
     def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
         self.calls = step
+        super().update(theta, grad, slots, step, lr)
+
+
+@breaks("keeps_nothing_on_itself", says="update sets self.rates: it runs once for each block, and is not saved")
+class ListsTheRates(Ball):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.rates: list[float] = []
+
+    def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
+        self.rates.append(lr)
         super().update(theta, grad, slots, step, lr)
 
 
@@ -314,6 +330,33 @@ class IgnoresSchedule(Ball):
 class RateTwice(Ball):
     def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
         super().update(theta, grad, slots, step, 20 * lr * self.lr)
+
+
+@dataclass
+class Around(cr.Optimizer):
+    """Leaves the steps to another one, whose rate it has: $theta = theta - lr grad$.
+
+    Args:
+        optimizer: the other one; default sgd.
+    """
+
+    optimizer: str | Mapping[str, Any] | cr.Optimizer = "sgd"
+
+    def __post_init__(self) -> None:
+        self.inner = cr.make("optimizer", self.optimizer)
+
+    @property
+    def lr(self) -> float:  # type: ignore[override]
+        return float(self.inner.lr)
+
+    def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
+        self.inner.update(theta, grad, slots, step, lr)
+
+
+@breaks("uses_scheduled_lr", says="the same lr given to update, with the field lr at 0.1 and at 0.05: theta differs by")
+class AroundTwice(Around):
+    def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
+        super().update(theta, grad, slots, step, 10 * lr * self.lr)
 
 
 @breaks("zero_gradient", says="three steps with a gradient of zero move theta by 0")
@@ -506,7 +549,7 @@ class Remembers(Slope):
         return self.factor
 
 
-RIGHT = [Cube, Surprise, Ball, Scaled, Bell, Quartic, Slope]
+RIGHT = [Cube, Surprise, Ball, Scaled, Around, Bell, Quartic, Slope]
 
 
 @pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)

@@ -484,5 +484,6 @@ def test_every_kind_of_callback_is_among_those_that_were_tried():
     """A new built-in callback has to be tried here too, or show something alone."""
     tried = {name["name"] if isinstance(name, dict) else name for name in itertools.chain(*CALLBACKS.values())}
     tried |= {"clip_norm", "max_norm", "nan_guard", "lr_range_test"}
+    tried |= {"augment", "text_sample"}  # which draw from streams of their own: see test_feeding.py
     shown = {"progress", "clip_value"}
     assert {entry.name for entry in cr.registry() if entry.kind == "callback"} - shown <= tried

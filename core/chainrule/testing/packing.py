@@ -1,0 +1,111 @@
+"""Several arrays by name as one: so that a layer of several inputs or outputs is checked as any other.
+
+All numbers of a sample lie one after another in one row. A layer, or a loss, that takes or gives mappings is put into
+one that takes them apart on the way in, and packs them on the way out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule.contract.arrays import Array, Shape, Task
+from chainrule.contract.kinds import Layer, Loss
+from chainrule.errors import ConfigError, ShapeError
+from chainrule.registry.making import fresh
+
+
+def packed_shape(shape: Any) -> Shape:
+    """That of all numbers in one row, where there are several shapes by name."""
+    return (sum(math.prod(one) for one in shape.values()),) if isinstance(shape, Mapping) else tuple(shape)
+
+
+def packed(arrays: Any) -> Array:
+    """Arrays by name as one, ``(batch, numbers)``; one that has no name as it is."""
+    if not isinstance(arrays, Mapping):
+        return arrays  # type: ignore[no-any-return]
+    return np.concatenate([array.reshape(len(array), -1) for array in arrays.values()], axis=1)
+
+
+def unpacked(array: Array, shapes: Any) -> Any:
+    """The way back; without names, the array as it is."""
+    if not isinstance(shapes, Mapping):
+        return array
+    ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
+    parts = np.split(array, ends[:-1], axis=1)
+    return {name: part.reshape(len(array), *shape) for (name, shape), part in zip(shapes.items(), parts)}
+
+
+@dataclass
+class PackedLayer(Layer):
+    """A layer of several inputs or outputs as one of a single array each: $y = f(x)$.
+
+    Args:
+        inner: the layer.
+        shapes: of its inputs, by name; none where it takes one.
+    """
+
+    inner: str | Mapping[str, Any] | Layer
+    shapes: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self, input_shape: Shape) -> Shape:
+        if self.shapes and input_shape != packed_shape(self.shapes):
+            raise ShapeError(f"takes {dict(self.shapes)}, as one array of shape {packed_shape(self.shapes)}")
+        self.layer: Any = self.__dict__.get("layer") or fresh(self.inner)
+        self.layer.__dict__["_lent_scope"] = self.__dict__["_lent_scope"]
+        self.outputs = self.layer.build(self.shapes or input_shape)
+        return packed_shape(self.outputs)
+
+    def reference(self, x: Array, training: bool, **mask: Any) -> Any:
+        given = self.layer.reference(unpacked(x, self.shapes or None), training, **mask)
+        y, buffers = given if isinstance(given, tuple) else (given, {})
+        return packed(y), buffers
+
+    def forward(self, x: Array, training: bool, **mask: Any) -> Array:
+        return packed(self.layer.forward(unpacked(x, self.shapes or None), training, **mask))
+
+    def backward(self, dy: Array) -> Array:
+        return packed(self.layer.backward(unpacked(dy, self.outputs)))
+
+    def backward_parameters(self, dy: Array) -> None:
+        self.layer.backward_parameters(unpacked(dy, self.outputs))
+
+
+@dataclass
+class PackedLoss(Loss):
+    """A loss of several outputs as one of a single output: $loss = sum loss_k$; all outputs as wide as each other.
+
+    Args:
+        inner: the loss.
+    """
+
+    inner: str | Mapping[str, Any] | Loss
+
+    def __post_init__(self) -> None:
+        self.loss: Any = fresh(self.inner)
+        self.names = list(self.loss.parts)
+
+    def output(self, task: Task, classes: int) -> tuple[int, str]:
+        units, activations = self.loss.output(dict.fromkeys(self.names, task), dict.fromkeys(self.names, classes))
+        if len({*units.values()}) > 1 or len({*activations.values()}) > 1:
+            raise ConfigError("its outputs end in different ways")
+        return sum(units.values()), next(iter(activations.values()))
+
+    def _by_name(self, array: Array) -> Any:
+        return dict(zip(self.names, np.split(array, len(self.names), axis=-1)))
+
+    def reference(self, prediction: Array, target: Array) -> Any:
+        return self.loss.reference(self._by_name(prediction), self._by_name(target))
+
+    def forward(self, prediction: Array, target: Array) -> float:
+        return self.loss.forward(self._by_name(prediction), self._by_name(target))  # type: ignore[no-any-return]
+
+    def rows(self) -> Array:
+        return self.loss.rows()  # type: ignore[no-any-return]
+
+    def backward(self) -> Array:
+        return np.concatenate(list(self.loss.backward().values()), axis=-1)

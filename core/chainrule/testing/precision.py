@@ -1,0 +1,88 @@
+"""float32 gives what float64 does, as far as its digits reach.
+
+How far they reach depends on the function: subtracting numbers that are nearly equal costs digits, and it must where
+the inputs themselves are known no better. So the measure is taken from the function itself: how much its result changes
+in float64 where all that goes in changes by as much as float32 rounds it. A formula that loses more than that, such as
+$E[x^2] - E[x]^2$, is told by it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.contract.arrays import Array
+from chainrule.testing.exercises import Change, Exercise, exercises
+from chainrule.testing.kit import check, expect
+from chainrule.testing.subject import Subject
+
+ROUNDING = float(np.finfo(np.float32).eps)
+SLACK = 50  # times what rounding the inputs changes: each operation in between rounds too
+LEAST = 1e-5  # of the largest number
+OFF_CENTRE = 1000.0
+DRAWS = 3
+CENTRED = ("x", "prediction", "target")
+
+
+@check(
+    "layer",
+    "activation",
+    "loss",
+    "optimizer",
+    "metric",
+    "regularizer",
+    "initializer",
+    rests_on=(
+        "finite_at_extremes",
+        "huge_gradients",
+        "used_again",
+    ),
+)
+def check_float32_agrees(subject: Subject) -> None:
+    """In float32 it gives what it gives in float64, as far as rounding lets it; far from 0, too."""
+    centres = (0.0, OFF_CENTRE) if subject.kind in ("layer", "activation", "metric") else (0.0,)
+    for narrow, wide in zip(exercises(subject, "float32"), exercises(subject, "float64")):
+        for variant in narrow.variants:
+            for centre in centres if "for a" not in variant or "regression" in variant else (0.0,):  # not probabilities
+                around = f"for inputs around {centre:g}, " if centre else ""
+                _compare(narrow, wide, variant, centre, f"{variant}{', ' if variant else ''}{around}")
+
+
+def _compare(narrow: Exercise, wide: Exercise, variant: str, centre: float, where: str) -> None:
+    with np.errstate(all="ignore"):  # what overflows is found by a check of its own
+        found = narrow.run(variant, change=_moved(centre, "float32"))
+        expected = wide.run(variant, change=_moved(centre, "float64"))
+        blurred = [wide.run(variant, change=_moved(centre, "float64", draw)) for draw in range(1, DRAWS + 1)]
+    for name, array in found.items():
+        right = expected[name]
+        largest = float(np.abs(right).max(initial=0))
+        changed = max(_off(other[name], right) for other in blurred)
+        off = _off(array, right)
+        allowed = SLACK * changed + LEAST * max(largest, 0.1)
+        expect(
+            off <= allowed,
+            f"{where}{name} in float32 is off by {off:.3g} from that in float64, whose largest number is "
+            f"{largest:.3g}; rounding explains {allowed:.3g}",
+            "look for a difference of large numbers that are nearly equal (a variance: the mean of (x - mean)^2, not "
+            "E[x^2] - E[x]^2), for a constant that float32 cannot hold, and for what is computed in a narrower dtype",
+        )
+
+
+def _off(given: Array, right: Array) -> float:
+    """The largest difference; what is NaN in both does not differ."""
+    with np.errstate(invalid="ignore"):
+        off = np.where((given == right) | (np.isnan(given) & np.isnan(right)), 0, np.abs(given.astype(float) - right))
+    return float(off.max(initial=0))
+
+
+def _moved(centre: float, then: str, draw: int = 0) -> Change:
+    """Inputs around another number, rounded as float32 does; and, with a draw, changed by as much as that may be."""
+
+    def change(name: str, array: Array) -> Array:
+        if array.dtype.kind != "f":
+            return array
+        moved = (array + centre if name in CENTRED else array).astype(np.float32).astype(then)
+        if draw:
+            moved *= 1 + ROUNDING * np.random.default_rng([draw, len(name)]).uniform(-1, 1, moved.shape)
+        return moved
+
+    return change
