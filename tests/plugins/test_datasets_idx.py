@@ -172,6 +172,19 @@ def test_pixels_labels_and_names_are_those_of_the_files(folder, dataset):
     assert (data.task, tuple(data.class_names)) == ("multiclass", ("a", "b", "c"))
 
 
+def test_images_may_be_their_own_targets(folder):
+    """Pixel by pixel in a row; split as classes are."""
+    given_back, classes = (Tiny(target=target).load() for target in ("image", "class"))
+    assert (given_back.task, list(given_back.class_names), given_back.classes) == ("regression", [], 20)
+    for name, (x, y) in given_back.splits.items():
+        np.testing.assert_array_equal(x, classes.splits[name].x)
+        np.testing.assert_array_equal(y, [[pixel for row in image for pixel in row] for image in x])
+        assert y.dtype == np.float32
+    assert given_back.digest != classes.digest
+    with pytest.raises(cr.FieldError, match='target: got "label", expected "class" or "image"'):
+        Tiny(target="label")
+
+
 def test_files_may_be_decompressed(folder):
     packed = Tiny().load()
     for name, content in CONTENT.items():

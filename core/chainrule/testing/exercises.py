@@ -168,7 +168,7 @@ class OfCallback(Exercise):
         self.component = subject.make()
 
     def run(self, variant: str, index: int = 0, change: Change = as_it_is) -> dict[str, Array]:
-        return {"theta": fit(trainer(), [self.component])}
+        return {"theta": fit(trainer(self.component), [self.component])}
 
 
 class OfDataset(Exercise):

@@ -118,8 +118,8 @@ def names_of(trainer: Training) -> Sequence[str]:
         ConfigError: the network does not predict tokens from tokens.
     """
     taken, given, names = trainer.network.input_shape, trainer.network.output_shape, trainer.token_names
-    of_steps = isinstance(taken, tuple) and len(taken) == 1
-    if not of_steps or given != (*taken, len(names) or given[-1]):
+    one_each = isinstance(taken, tuple) and isinstance(given, tuple) and len(taken) == 1 and given[:-1] == taken
+    if not one_each or (names and len(names) != given[-1]):
         raise ConfigError(
             f"text_sample takes networks that give a distribution over {len(names) or 'the'} tokens for each step of "
             f"their input, got one that makes of inputs of shape {taken} outputs of shape {given}: leave it out"
