@@ -58,11 +58,13 @@ def away_from(kinks: tuple[float, ...], x: Array, reference: Array | float = 0.0
 def extremes(shape: Shape, dtype: str, largest: float = 1e4) -> Iterator[tuple[str, Array]]:
     """Inputs at which careless formulas fail, each with its name."""
     signs = np.where(np.arange(np.prod(shape)).reshape(shape) % 2 == 0, 1, -1)
+    by_row = np.where(np.arange(shape[0]) % 2 == 0, 1, -1).reshape(-1, *[1] * (len(shape) - 1)) * np.ones(shape)
     for named, x in (
         ("0 everywhere", np.zeros(shape)),
         (f"{largest:g} everywhere", np.full(shape, largest)),
         (f"-{largest:g} everywhere", np.full(shape, -largest)),
         (f"{largest:g} and -{largest:g} in turn", largest * signs),
+        (f"{largest:g} and -{largest:g} row by row", largest * by_row),
         ("1e-30 and -1e-30 in turn", 1e-30 * signs),
     ):
         yield named, x.astype(dtype)

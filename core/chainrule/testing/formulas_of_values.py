@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 import numpy as np
 
+from chainrule.contract.arrays import Array
 from chainrule.errors import ChainruleError
 from chainrule.testing.exactness import require_formula
 from chainrule.testing.initializers import SHAPES
 from chainrule.testing.kit import expect
-from chainrule.testing.loss_cases import all_cases
-from chainrule.testing.metrics import sets_of_rows, value
+from chainrule.testing.loss_cases import all_cases, cases
+from chainrule.testing.metrics import rows_of_steps, sets_of_rows, value
 from chainrule.testing.regularizers import weights
 from chainrule.testing.schedules import observing
 from chainrule.testing.subject import Subject
 
 DRAWS = 2
+BEYOND = "float32 ends at 3.4e38: where a sum may become infinite, compute it in float64"
 HUGE = (1e20, 1e38)
-"""Weights whose squares, or whose sum, leave the range of float32."""
+"""Weights and errors whose squares, or whose sum, leave the range of float32."""
 TOTALS = (1, 2, 3, 10, 37, 100, 1000)
 
 
@@ -33,6 +38,21 @@ def of_loss(subject: Subject, fields: str) -> None:
             if case.fused(loss) and not case.saturated:
                 from_logits = loss.forward_logits(case.logits.copy(), target.copy())
                 require_formula("the loss from the logits", where, from_logits, expected)
+    for case in cases(subject):
+        if case.task == "regression" and subject.usable().of_differences:
+            for size in HUGE:
+                _compare_huge(subject, case.target + np.float32(size), case.target, f"{fields}for errors of {size:g}")
+
+
+def _compare_huge(subject: Subject, prediction: Array, target: Array, where: str) -> None:
+    with np.errstate(all="ignore"):
+        given = subject.usable().forward(prediction.astype(np.float32), target.astype(np.float32))
+        expected = subject.usable().reference(prediction.astype(np.float64), target)
+    expect(
+        bool(abs(given - expected) <= 1e-5 * abs(expected)) or not np.isfinite(expected),
+        f"{where} in float32, the loss is {given:.6g}, and by its reference {expected:.6g}",
+        BEYOND,
+    )
 
 
 def of_regularizer(subject: Subject, fields: str) -> None:
@@ -51,7 +71,7 @@ def of_regularizer(subject: Subject, fields: str) -> None:
             abs(penalty - expected) <= 1e-5 * abs(expected),
             f"{fields}for {len(theta)} weights of {size:g} in float32, the penalty is {penalty:.6g}, and by its "
             f"reference {expected:.6g}",
-            "float32 ends at 3.4e38: where a sum may become infinite, compute it in float64",
+            BEYOND,
         )
 
 
@@ -77,10 +97,21 @@ def of_schedule(subject: Subject, fields: str) -> None:
 
 
 def of_metric(subject: Subject, fields: str) -> None:
-    """For all rows at once: with ties, without one of the classes, where all is right."""
+    """For all rows at once: with ties, without one of the classes, where all is right; of several steps each, where the
+    formula can be computed for them."""
     for task in subject.make().tasks:
         for named, prediction, target in sets_of_rows(subject, task):
-            metric = subject.make()
-            expected = metric.reference(prediction.copy(), target.copy())
-            given = value(metric, prediction, target, (len(target),))
-            require_formula("the value", f"{fields}for a {task} task{named}", given, expected)
+            expected = subject.make().reference(prediction.copy(), target.copy())
+            _compare_metric(subject, f"{fields}for a {task} task{named}", prediction, target, expected)
+        prediction, target = rows_of_steps(subject, task)
+        with contextlib.suppress(Exception):
+            expected = None
+            expected = subject.make().reference(prediction.copy(), target.copy())
+        if expected is not None:
+            where = f"{fields}for a {task} task with several steps"
+            _compare_metric(subject, where, prediction, target, expected)
+
+
+def _compare_metric(subject: Subject, where: str, prediction: Array, target: Array, expected: Any) -> None:
+    metric = subject.make()
+    require_formula("the value", where, value(metric, prediction, target, (len(target),)), expected)

@@ -139,11 +139,15 @@ def _all_cases(subject: Subject, index: int, dtype: str) -> Iterator[LossCase]:
 
 
 def _takes(subject: Subject, case: LossCase) -> bool:
-    """Whether a loss can be given it at all: one that is for plain rows refuses others, in its own words or NumPy's."""
+    """Whether a loss can be given it at all: one that is for plain rows refuses others, in its own words or NumPy's.
+    One that has a formula must take what that takes."""
     loss = subject.usable()
     try:
-        loss.forward(case.prediction.copy(), case.targets(loss))
-        loss.backward()
+        if hasattr(subject.cls, "reference"):
+            loss.reference(case.prediction.copy(), case.targets(loss))
+        else:
+            loss.forward(case.prediction.copy(), case.targets(loss))
+            loss.backward()
     except Exception:
         return False
     return True

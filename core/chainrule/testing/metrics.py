@@ -36,17 +36,27 @@ def sets_of_rows(subject: Subject, task: Task) -> Iterator[tuple[str, Array, Arr
     for index in range(2):
         yield "", *data(subject, task, index)
     prediction, target = data(subject, task)
-    yield " with ties", (np.floor(prediction * 4) + 0.5) / 4, target
+    tied = np.round(prediction * 4) / 4
+    yield " with ties", tied if task == "regression" else np.clip(tied, 0.01, 0.99), target
     yield " with one row", prediction[:1], target[:1]
     if task == "regression":
+        equal = np.ones_like(target)
         yield " where all is right", target.copy(), target
-        yield " whose targets are all equal", prediction, np.ones_like(target)
+        yield " whose targets are all equal", prediction, equal
+        yield " whose targets are all equal, where some are right", np.where(prediction > 0, 1.0, prediction), equal
+        yield " whose targets are all equal, where all is right", equal.copy(), equal
         yield " of numbers far from 0", prediction + 1e4, target + 1e4
     else:
         sure = prediction if task == "multiclass" else np.where(target > 0, 0.99, 0.01)
         yield " where all is right", sure, _best(prediction, target)
         missing = np.where(target == target.reshape(-1)[0], 1 - target if task == "binary" else 0, target)
         yield " without one of the classes", prediction, missing
+
+
+def rows_of_steps(subject: Subject, task: Task) -> tuple[Array, Array]:
+    """Predictions and targets of two steps for each sample."""
+    prediction, target = data(subject, task)
+    return prediction.reshape(ROWS // 2, 2, -1), target.reshape(ROWS // 2, 2, *target.shape[1:])
 
 
 def _best(prediction: Array, target: Array) -> Array:

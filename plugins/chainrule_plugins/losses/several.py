@@ -65,7 +65,8 @@ class ByOutput(Loss):
                 self._parts[name] = replace(make("loss", given))
 
     def reference(self, prediction: Any, target: Any) -> float:
-        return sum(self._weight(k) * self._parts[k].reference(prediction[k], target[k]) for k in self.losses)  # type: ignore[attr-defined]
+        losses = {k: part.reference(prediction[k], target[k]) for k, part in self._parts.items()}  # type: ignore[attr-defined]
+        return sum(self.weights.get(k, 1.0) * loss for k, loss in losses.items())
 
     @property
     def parts(self) -> Mapping[str, Loss]:

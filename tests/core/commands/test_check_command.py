@@ -1,5 +1,6 @@
 """``chainrule check``: the kit over what is installed, as a table."""
 
+import json
 import re
 
 import pytest
@@ -63,6 +64,55 @@ def test_a_failure_is_shown_in_full_and_ends_in_status_1(program, monkeypatch):
     assert "activation.tanh: gradient_of_input failed\n  dx is off by 0.5 of its largest number" in ran.out
     assert "Everywhere it is the right one times 2.\n  To mend it: derive backward from the formula" in ran.out
     assert counts(ran.out.splitlines()[-1])[3] == 1
+
+
+def test_several_names_each_component_once(program):
+    ran = program("check", "regularizer", "tanh", "l1")
+    assert ran.status == 0
+    assert re.findall(r"^ (\w+\.\w+)", ran.out, flags=re.MULTILINE) == [
+        "activation.tanh",
+        "regularizer.l1",
+        "regularizer.l2",
+    ]
+    ran = program("check", "tanh", "tahn")
+    assert (ran.status, ran.out) == (2, "")
+
+
+def test_as_json_every_check_has_its_status(program):
+    ran = program("check", "--json", "xor", "l1")
+    assert (ran.status, ran.err) == (0, "")
+    found = json.loads(ran.out)
+    l1, xor = found["components"]
+    assert found["chainrule"] == cr.__version__
+    assert (xor["component"], xor["distribution"], l1["component"]) == ("dataset.xor", "chainrule", "regularizer.l1")
+    assert {"check": "loads", "status": "passed"} in xor["checks"]
+    reason = "the four points are the whole problem: there are no others"
+    assert {"check": "splits_disjoint", "status": "not applicable", "message": reason} in xor["checks"]
+    checks = len(xor["checks"]) + len(l1["checks"])
+    assert len(l1["checks"]) == len(checks_for("l1"))
+    assert found["counts"] == {
+        "components": 2,
+        "checks": checks,
+        "passed": checks - 1,
+        "failed": 0,
+        "not applicable": 1,
+    }
+    assert found["failed_to_load"] == []
+
+
+def test_as_json_a_failure_is_told_in_a_line_and_ends_in_status_1(program, monkeypatch):
+    cls = cr.registry().get("activation", "tanh").cls
+    backward = cls.backward
+    monkeypatch.setattr(cls, "backward", lambda self, da: 2 * backward(self, da))
+    ran = program("check", "tanh", "--json")
+    assert ran.status == 1
+    found = json.loads(ran.out)
+    [failed] = [check for check in found["components"][0]["checks"] if check["status"] == "failed"]
+    assert failed["check"] == "gradient_of_input"
+    assert failed["message"].startswith("dx is off by 0.5 of its largest number")
+    assert failed["mend"].startswith("derive backward from the formula of forward")
+    assert not any("\n" in text for text in failed.values())
+    assert found["counts"]["failed"] == 1
 
 
 def test_an_unknown_name(program):

@@ -171,6 +171,10 @@ def places(function: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
                 continue
             if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
                 continue  # a docstring
+            if isinstance(child, ast.AnnAssign) and child.value is None:
+                continue  # a type alone
+            if isinstance(function, ast.Call) and _called(function) == "reshape" and isinstance(child, ast.UnaryOp):
+                continue  # any number below 0 is to reshape what -1 is
             yield function, name, index
             yield from places(child)
 
