@@ -72,14 +72,17 @@ from chainrule.testing import (  # noqa: F401 (importing them takes their checks
     losses,
     metrics,
     models,
+    often,
     optimizers,
     precision,
     regularizers,
     schedules,
+    sizes,
     slopes,
     state,
     steps,
     taking,
+    ties,
 )
 from chainrule.testing.kit import Check, CheckFailed, Outcome
 from chainrule.testing.running import check_component, checks_for, parametrize_with_checks

@@ -62,7 +62,7 @@ class OfLayer(Exercise):
         bench = self.bench
         bench.restore(self._start)
         bench.network.parameters.grad[...] = 0
-        mask = next((m for named, m in self._masks() if variant.endswith(named)), None)
+        mask = next((change("mask", m) for named, m in self._masks() if variant.endswith(named)), None)
         x = change("x", inputs(self._subject, self._shape, index=index, dtype=self._dtype))
         y = bench.forward(x, "at inference" not in variant, copy=False, mask=mask)
         kept = y.copy()
@@ -70,6 +70,11 @@ class OfLayer(Exercise):
         dx = bench.backward(change("dy", dy), copy=False).copy()
         gradients = {f"{name}.grad": gradient for name, gradient in bench.gradients().items()}
         return {"y": kept, "dx": dx, **gradients, **bench.buffers()}
+
+    def again(self, variant: str) -> None:
+        """Once more forwards and backwards, from where it stands."""
+        x = inputs(self._subject, self._shape, index=1, dtype=self._dtype)
+        self.bench.backward(self.bench.forward(x, "at inference" not in variant))
 
     def _masks(self) -> Iterator[tuple[str, Array]]:
         if self.bench.takes_mask:
