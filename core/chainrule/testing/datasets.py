@@ -112,7 +112,7 @@ def check_finite(subject: Subject) -> None:
 
 @check("dataset")
 def check_splits_disjoint(subject: Subject) -> None:
-    """No sample of the validation or test data is among those trained on, beyond what repeats itself in the data."""
+    """No sample of the validation or test data is in another split, beyond what repeats itself in the data."""
     splits = splits_of(subject)
     train = _rows(splits["train"])
     repeated = 1 - len(set(train)) / len(train)
@@ -123,10 +123,11 @@ def check_splits_disjoint(subject: Subject) -> None:
             shared = sum(row in seen for row in rows)
             expect(
                 shared <= (2 * repeated + 0.001) * len(rows),
-                f"{shared} of the {len(rows)} {name} samples are among the {len(train)} for training, of which "
-                f"{repeated:.1%} repeat another one",
+                f"{shared} of the {len(rows)} {name} samples are among those before them, the {len(train)} for training"
+                f"{' or those for validation' if name == 'test' else ''}, of which {repeated:.1%} repeat another one",
                 "split indices once, and take each sample into one part: chainrule.split_indices(n, fractions, seed)",
             )
+            seen |= set(rows)
 
 
 def _rows(arrays: Mapping[str, Array]) -> list[bytes]:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.contract.arrays import Array, Shape
+from chainrule.registry.making import spec_of
 from chainrule.testing.bench import Bench, inputs, masks
 from chainrule.testing.descents import Course, Descent, shapes_of
 from chainrule.testing.initializers import SHAPES
@@ -195,13 +196,15 @@ class OfModel(Exercise):
         self.component = subject.make()
 
     def run(self, variant: str, index: int = 0, change: Change = as_it_is) -> dict[str, Array]:
-        return {
-            f"the parameters for input of shape {shape} and a {task} task": network_of(
-                self._subject, shape, task, loss, units, activation
-            ).parameters.theta.copy()
-            for shape in self._subject.input_shapes
-            for task, loss, units, activation in endings()
-        }
+        found = {}
+        for shape in self._subject.input_shapes:
+            for task, loss, units, activation in endings():
+                network = network_of(self._subject, shape, task, loss, units, activation)
+                where = f"for input of shape {shape} and a {task} task"
+                found[f"the parameters {where}"] = network.parameters.theta.copy()
+                named = repr([spec_of(layer) for layer in network.components]).encode()
+                found[f"the list of layers, as bytes, {where}"] = np.frombuffer(named, np.uint8)
+        return found
 
 
 class OfSchedule(Exercise):

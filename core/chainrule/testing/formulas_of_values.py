@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from chainrule.contract.arrays import Array
+from chainrule.contract.kinds import Schedule
 from chainrule.errors import ChainruleError
 from chainrule.testing.exactness import require_formula
-from chainrule.testing.initializers import SHAPES
+from chainrule.testing.initializers import MORE_SHAPES, SHAPES
 from chainrule.testing.kit import expect
 from chainrule.testing.loss_cases import all_cases, cases
 from chainrule.testing.metrics import rows_of_steps, sets_of_rows, value
 from chainrule.testing.regularizers import weights
-from chainrule.testing.schedules import observing
+from chainrule.testing.schedules import observing, with_zeros
 from chainrule.testing.subject import Subject
 
 DRAWS = 2
@@ -23,6 +24,8 @@ BEYOND = "float32 ends at 3.4e38: where a sum may become infinite, compute it in
 HUGE = (1e20, 1e38)
 """Weights and errors whose squares, or whose sum, leave the range of float32."""
 TOTALS = (1, 2, 3, 10, 37, 100, 1000)
+LONG = (20_000, 1_000_003)
+"""Of which some steps are looked at."""
 
 
 def of_loss(subject: Subject, fields: str) -> None:
@@ -58,7 +61,8 @@ def _compare_huge(subject: Subject, prediction: Array, target: Array, where: str
 def of_regularizer(subject: Subject, fields: str) -> None:
     """For weights of several numbers and sizes."""
     theta = weights(subject)
-    for named, given in (("weights", theta), ("large weights", 100 * theta), ("a single weight", theta[:1])):
+    several = {"weights": theta, "large weights": 100 * theta, "a single weight": theta[:1]}
+    for named, given in {**several, "many weights": np.tile(theta, 100)}.items():
         regularizer = subject.make()
         penalty, expected = regularizer.penalty(given.copy()), regularizer.reference(given.copy())
         require_formula("the penalty", f"{fields}for {named}", penalty, expected)
@@ -77,7 +81,7 @@ def of_regularizer(subject: Subject, fields: str) -> None:
 
 def of_initializer(subject: Subject, fields: str) -> None:
     """For each shape, from the same draws."""
-    for shape in SHAPES:
+    for shape in (*SHAPES, *MORE_SHAPES):
         for index in range(DRAWS):
             initializer = subject.make()
             try:
@@ -94,6 +98,13 @@ def of_schedule(subject: Subject, fields: str) -> None:
             where = f"{fields}at step {step} of {total}{after}"
             expected = schedule.reference(step, total)  # type: ignore[attr-defined]
             require_formula("the factor", where, schedule(step, total), expected)
+    if type(subject.make()).observe is Schedule.observe:
+        for each in (subject, *with_zeros(subject)):
+            named = fields if each is subject else f"with {dict(each.fields)}, "
+            for total in LONG if each is subject else TOTALS[3:4]:
+                for step in sorted({*range(0, total, max(total // 50, 1)), total - 2, total - 1, total, total + 1}):
+                    given, expected = each.make()(step, total), each.make().reference(step, total)
+                    require_formula("the factor", f"{named}at step {step} of {total}", given, expected)
 
 
 def of_metric(subject: Subject, fields: str) -> None:
