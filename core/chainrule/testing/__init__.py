@@ -50,8 +50,18 @@ What the kit cannot know, a component tells it, in class attributes without a ty
 The last three may be properties instead, where they depend on fields: so an example has shapes of its own.
 
 Gradients are compared in float64 with differences, every number of ``dx`` and of every parameter, for a random ``dy``;
-a layer that draws random numbers draws the same ones each time. ``checks_for("layer.dense")`` lists the checks of a
-component, each with its name and a sentence on what it asks for.
+a layer that draws random numbers draws the same ones each time. That holds a backward pass to its forward pass. What
+holds the forward pass, an update rule or a schedule to its formula is ``reference``, which an author may write: the
+formula of the docstring in a few lines of plain NumPy, slow and obvious, as independent of the code as can be.
+``formula_computed`` evaluates both, for the examples and for one other value of each field, and says where they part::
+
+    def reference(self, x, training):
+        return np.array([self.s.value * sample for sample in x])
+
+What each kind's ``reference`` is given, the check says where there is none: then it is not applicable.
+
+``checks_for("layer.dense")`` lists the checks of a component, each with its name and a sentence on what it asks for.
+A check that rests on another one is not run where that fails: it would say the same again.
 
 What may not live here: what a component is; each check reads a rule that stands in ``contract`` to the component.
 """

@@ -65,6 +65,7 @@ def extremes(shape: Shape, dtype: str, largest: float = 1e4) -> Iterator[tuple[s
         (f"-{largest:g} everywhere", np.full(shape, -largest)),
         (f"{largest:g} and -{largest:g} in turn", largest * signs),
         (f"{largest:g} and -{largest:g} row by row", largest * by_row),
+        (f"{largest:g} in every other row, and 0", largest * (by_row + 1) / 2),
         ("1e-30 and -1e-30 in turn", 1e-30 * signs),
     ):
         yield named, x.astype(dtype)

@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 
 from chainrule.contract.arrays import Array, Shape
-from chainrule.contract.kinds import Layer
+from chainrule.contract.kinds import Activation, Component, Layer
 from chainrule.testing.bench import BATCH, Bench, inputs
 from chainrule.testing.kit import check, expect
 from chainrule.testing.numeric import ATTEMPTS, AgainstDifferences, not_smooth, numeric_gradient, require_equal
 from chainrule.testing.subject import Subject
+
+
+def _may_learn(cls: type[Component]) -> bool:
+    """Whether it may have parameters: a layer, or an activation that is built."""
+    return getattr(cls, "build", None) is not Activation.build
 
 
 @check("layer", "activation")
@@ -21,7 +26,7 @@ def check_gradient_of_input(subject: Subject) -> None:
         _compare_gradients(subject, shape, training=True, of_input=True)
 
 
-@check("layer")
+@check("layer", "activation", when=_may_learn)
 def check_gradient_of_parameters(subject: Subject) -> None:
     """In training, backward writes the gradient with respect to every parameter."""
     for shape in subject.input_shapes:
@@ -100,7 +105,7 @@ def check_gradient_at_kinks(subject: Subject) -> None:
         )
 
 
-@check("layer")
+@check("layer", "activation", when=_may_learn)
 def check_gradients_written(subject: Subject) -> None:
     """Backward writes every parameter's gradient, and does not add to what stood there."""
     left_over = 1000.0

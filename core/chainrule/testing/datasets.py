@@ -63,8 +63,7 @@ def check_loads(subject: Subject) -> None:
 
 @check("dataset")
 def check_shapes(subject: Subject) -> None:
-    """Inputs are floats, of images scaled, not bytes, or tokens that have names; as many names as columns; targets fit
-    the task."""
+    """Inputs are floats, images scaled, or named tokens; there is a name for each column; targets fit the task."""
     data = loaded(subject)
     tasks = {f"targets {output}".strip(): task for output, task in items(data.task)}
     for name, arrays in splits_of(subject).items():
@@ -196,8 +195,7 @@ def check_draws_anew(subject: Subject) -> None:
 
 @check("dataset")
 def check_stream_order(subject: Subject) -> None:
-    """A stream gives every sample once in an epoch, whatever the size of its batches, and in an order that its random
-    numbers choose."""
+    """A stream gives each sample once in an epoch, in batches of any size, in an order that its random numbers choose."""
     for name, stream in loaded(subject).splits.items():
         if not isinstance(stream, Stream):
             continue

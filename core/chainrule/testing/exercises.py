@@ -16,6 +16,7 @@ import numpy as np
 from chainrule.contract.arrays import Array, Shape
 from chainrule.registry.making import spec_of
 from chainrule.testing.bench import Bench, inputs, masks
+from chainrule.testing.datasets import arrays_of
 from chainrule.testing.descents import Course, Descent, shapes_of
 from chainrule.testing.initializers import SHAPES
 from chainrule.testing.loss_cases import all_cases
@@ -183,9 +184,11 @@ class OfDataset(Exercise):
         self.component = subject.make()
 
     def run(self, variant: str, index: int = 0, change: Change = as_it_is) -> dict[str, Array]:
-        splits = self.component.load().splits
-        named = ("inputs", "targets")
-        return {f"the {name} {which}": a.copy() for name, split in splits.items() for which, a in zip(named, split)}
+        return {
+            f"the {name} {which}": array.copy()
+            for name, split in self.component.load().splits.items()
+            for which, array in arrays_of(split).items()
+        }
 
 
 class OfModel(Exercise):

@@ -46,6 +46,7 @@ FORMS = (
     Form(" with one output", classes=1),
     Form(" with twelve outputs", classes=12, size=0.3),
     Form(" with errors a hundred times as large", size=100.0, errors=True),
+    Form(" with soft targets for each of several steps", targets="soft", steps=(STEPS,)),
 )
 
 
@@ -153,6 +154,8 @@ def _takes(subject: Subject, case: LossCase) -> bool:
     try:
         if callable(getattr(subject.cls, "reference", None)):
             loss.reference(case.prediction.copy(), case.targets(loss))
+        elif case.form.targets != "whole":
+            return False
         else:
             loss.forward(case.prediction.copy(), case.targets(loss))
             loss.backward()

@@ -49,6 +49,8 @@ def sets_of_rows(subject: Subject, task: Task) -> Iterator[tuple[str, Array, Arr
     else:
         sure = prediction if task == "multiclass" else np.where(target > 0, 0.99, 0.01)
         yield " where all is right", sure, _best(prediction, target)
+        if task == "binary":
+            yield " with two outputs", prediction.reshape(-1, 2), target.reshape(-1, 2)
         missing = np.where(target == target.reshape(-1)[0], 1 - target if task == "binary" else 0, target)
         yield " without one of the classes", prediction, missing
 

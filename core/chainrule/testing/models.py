@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any, cast
 
 import numpy as np
 
 from chainrule.contract.arrays import Array, Shape, Task
+from chainrule.contract.fields import Field, fields_of
 from chainrule.contract.kinds import Component, Layer, Loss
 from chainrule.errors import ChainruleError
 from chainrule.network.network import Network
 from chainrule.registry.making import make, spec_of
 from chainrule.registry.registry import registry
 from chainrule.testing.kit import CheckFailed, check, expect
-from chainrule.testing.subject import Subject, changed_fields
+from chainrule.testing.subject import Examined, Subject, changed_fields
+from chainrule.testing.variants import other_values
 
 CLASSES = 3
 BATCH = 4
@@ -126,3 +129,43 @@ def check_same_layers_again(subject: Subject) -> None:
 
 def _plain(layer: Any) -> Any:
     return spec_of(layer) if isinstance(layer, Component) else layer
+
+
+@check("model", rests_on=("same_layers_again",))
+def check_fields_count(subject: Subject) -> None:
+    """Another value of a field gives other layers, in one of the examples at least."""
+    if subject.example:
+        return  # the first one speaks for all
+    examples = [subject] if subject.example is None else Examined(subject.cls).subjects()
+    for field in fields_of(subject.cls):
+        told = []
+        for each in examples:
+            for value in _others(field, getattr(each.make(), field.name)):
+                with contextlib.suppress(Exception):  # not every value goes with the others
+                    told.append(_layers(each, **{field.name: value}) != _layers(each))
+                    if told[-1]:
+                        break
+        expect(
+            any(told) or not told,
+            f"with {len(told)} other values of {field.name} its layers are the same",
+            "let build use the field, or leave it out",
+        )
+
+
+def _layers(subject: Subject, **fields: Any) -> list[Any]:
+    """What it builds, for every input and every way to end."""
+    return [
+        [_plain(layer) for layer in subject.make(**fields).build(shape, units, activation)]
+        for shape in subject.input_shapes
+        for _, _, units, activation in endings()
+    ]
+
+
+def _others(field: Field, value: Any) -> Iterator[Any]:
+    """Values to try: for a component, or a list of them, what is registered."""
+    if field.kind is None:
+        yield from other_values(field, value)
+    elif isinstance(value, (tuple, list)):
+        yield from ((*value, name) for name in registry().names(field.kind))
+    else:
+        yield from registry().names(field.kind)

@@ -27,7 +27,7 @@ def _all_variants(subject: Subject) -> Sequence[tuple[str, Subject]]:
     if "variants" not in subject.memory:
         found = [("", subject)]
         for field in fields_of(subject.cls):
-            for value in _others(field, getattr(subject.make(), field.name)):
+            for value in other_values(field, getattr(subject.make(), field.name)):
                 other = Subject(subject.cls, {**subject.fields, field.name: value}, subject.example)
                 if _works(other):
                     found.append((f"with {field.name}={value!r}, ", other))
@@ -49,7 +49,7 @@ def _works(subject: Subject) -> bool:
     return True
 
 
-def _others(field: Field, value: Any) -> Iterator[Any]:
+def other_values(field: Field, value: Any) -> Iterator[Any]:
     """Values to try, one after another."""
     if field.name in LEFT_OUT or field.kind is not None:
         return

@@ -66,7 +66,7 @@ class ByOutput(Loss):
 
     def reference(self, prediction: Any, target: Any) -> float:
         losses = {k: part.reference(prediction[k], target[k]) for k, part in self._parts.items()}  # type: ignore[attr-defined]
-        return sum(self.weights.get(k, 1.0) * loss for k, loss in losses.items())
+        return float(sum(self.weights.get(k, 1.0) * loss for k, loss in losses.items()))
 
     @property
     def parts(self) -> Mapping[str, Loss]:

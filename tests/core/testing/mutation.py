@@ -5,7 +5,10 @@ factor left out, arguments swapped, a statement dropped. The kit is then run ove
 until a check fails: the change is found. What is never changed is what says what is right: ``reference``, docstrings,
 what a component declares to the kit, error messages, and the limits of fields.
 
-    python tests/core/testing/mutation.py [NAME ...]    # kinds or components; all by default
+    python tests/core/testing/mutation.py [NAME ...]    # kinds or modules; all by default
+
+Each check of each component is run once first, to know which functions it runs: only those that run a changed one are
+run again, each time in a process of its own.
 """
 
 from __future__ import annotations
@@ -20,14 +23,13 @@ import time
 import types
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import chainrule as cr
 from chainrule.testing.kit import Check
-from chainrule.testing.running import checks_for, run
+from chainrule.testing.running import checks_for, reasons_of, run
 from chainrule.testing.subject import Examined
 
 KINDS = ("layer", "activation", "loss", "optimizer", "schedule", "initializer", "regularizer", "metric", "model")
@@ -40,6 +42,8 @@ OF_CLASSES_ALONE = (
 """Checks that run nothing of what is changed."""
 FIRST = ("formula_computed", "gradient_elsewhere", "gradient", "runs", "used_again")
 SECONDS = 30
+OF_REFERENCES = "_references"
+"""The module of which references consist."""
 PACKAGE = "chainrule_plugins"
 
 
@@ -54,7 +58,7 @@ class Mutant:
     function: str
     line: int
     what: str
-    tree: ast.Module = field(repr=False, compare=False)
+    code: types.CodeType = field(repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -181,30 +185,37 @@ def places(function: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
 
 def mutants_of(module: Any) -> Iterator[Mutant]:
     """Every change to a function of a module."""
-    source = inspect.getsource(module)
-    tree = ast.parse(source)
-    for path in _functions(tree):
-        function = path[-1]
-        qualified = ".".join(node.name for node in path)
-        for position, (parent, name, index) in enumerate(places(function)):
+    for path in _functions(ast.parse(inspect.getsource(module))):
+        function, qualified = path[-1], ".".join(node.name for node in path)
+        for parent, name, index in list(places(function)):
             held = getattr(parent, name)
             node = held if index is None else held[index]
-            for number, (what, _) in enumerate(changes(node)):
-                changed = copy.deepcopy(tree)
-                twin = next(f for p in _functions(changed) if ".".join(n.name for n in p) == qualified for f in [p[-1]])
-                parent_twin, name_twin, index_twin = list(places(twin))[position]
-                held_twin = getattr(parent_twin, name_twin)
-                node_twin = held_twin if index_twin is None else held_twin[index_twin]
-                after = list(changes(node_twin))[number][1]
-                if after is None:
-                    after = ast.Pass()
-                if index_twin is None:
-                    setattr(parent_twin, name_twin, after)
-                else:
-                    held_twin[index_twin] = after
-                yield Mutant(
-                    module.__name__, qualified, getattr(node, "lineno", 0), what, ast.fix_missing_locations(changed)
-                )
+            for what, after in changes(node):
+                _put(parent, name, index, ast.Pass() if after is None else after)
+                code = _compiled(path, module.__name__)
+                _put(parent, name, index, node)
+                yield Mutant(module.__name__, qualified, getattr(node, "lineno", 0), what, code)
+
+
+def _put(parent: ast.AST, name: str, index: int | None, node: ast.AST) -> None:
+    if index is None:
+        setattr(parent, name, node)
+    else:
+        getattr(parent, name)[index] = node
+
+
+def _compiled(path: tuple[Any, ...], module_name: str) -> types.CodeType:
+    """The function as it stands in the tree."""
+    function = copy.copy(path[-1])
+    function.decorator_list = []
+    body: Any = function
+    for owner in reversed(path[:-1]):  # in its class, for super()
+        body = ast.ClassDef(owner.name, bases=[], keywords=[], body=[body], decorator_list=[])
+    future = ast.ImportFrom("__future__", [ast.alias("annotations")], 0)
+    code: Any = compile(ast.fix_missing_locations(ast.Module([future, body], [])), module_name, "exec")
+    for node in path:
+        code = next(c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == node.name)
+    return code  # type: ignore[no-any-return]
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[Any, ...]]:
@@ -226,12 +237,9 @@ def _left_out(node: ast.FunctionDef) -> bool:
 
 def apply(mutant: Mutant) -> None:
     """Have the function do what the changed one does, in this process."""
-    code: Any = compile(mutant.tree, mutant.module, "exec")
-    module = sys.modules[mutant.module]
+    code, module = mutant.code, sys.modules[mutant.module]
     *classes, last = mutant.function.split(".")
     owner: Any = getattr(module, classes[0]) if classes else module
-    for name in (*classes, last):
-        code = next(c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == name)
     held = vars(owner)[last]
     target = held.fget if isinstance(held, property) else getattr(held, "__func__", held)
     target = getattr(target, "func", target)
@@ -242,23 +250,73 @@ def apply(mutant: Mutant) -> None:
         setattr(owner, last, types.FunctionType(code, vars(module), last, target.__defaults__))
 
 
-def found_by(mutant: Mutant, components: Sequence[tuple[Examined, Sequence[Check]]]) -> str | None:
-    """The first check that fails, run in a process of its own; None where none does."""
+@dataclass(frozen=True)
+class Trial:
+    """One check of one component, what it runs of the package, and how long it takes."""
+
+    name: str
+    check: Check
+    examined: Examined
+    runs: frozenset[tuple[str, str]]  # module and function
+    seconds: float
+
+    @property
+    def order(self) -> tuple[bool, float]:
+        """The likeliest to find something first, and of these the quickest."""
+        likely = self.check.name in FIRST or self.check.name.startswith("gradient")
+        return not likely, self.seconds
+
+
+def trials() -> list[Trial]:
+    """Every check of every component, run once as they are.
+
+    Raises:
+        CheckFailed: one fails already.
+    """
+    found = []
+    for entry in cr.registry():
+        if entry.kind in KINDS and entry.cls.__module__.startswith(PACKAGE):
+            examined = Examined(entry)
+            reasons = reasons_of(examined)
+            for check in checks_for(entry):
+                if check.name not in OF_CLASSES_ALONE and check.name not in reasons:
+                    runs, seconds = _profiled(check, examined)
+                    found.append(Trial(f"{examined.name}-{check.name}", check, examined, runs, seconds))
+    return sorted(found, key=lambda trial: trial.order)
+
+
+def _profiled(check: Check, examined: Examined) -> tuple[frozenset[tuple[str, str]], float]:
+    codes: dict[Any, str] = {}
+
+    def listen(frame: types.FrameType, event: str, argument: Any) -> None:
+        if event == "call" and frame.f_code not in codes:
+            codes[frame.f_code] = frame.f_globals.get("__name__", "")
+
+    start = time.perf_counter()
+    sys.setprofile(listen)
+    try:
+        run(check, examined)
+    finally:
+        sys.setprofile(None)
+    called = {(module, code.co_qualname.partition(".<locals>")[0]) for code, module in codes.items()}
+    return frozenset(name for name in called if name[0].startswith(PACKAGE)), time.perf_counter() - start
+
+
+def found_by(mutant: Mutant, known: Sequence[Trial]) -> str | None:
+    """The first trial that fails, of those that run what is changed, in a process of its own; None where none does."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        signal.alarm(SECONDS)
         answer = ""
         try:
             apply(mutant)
-            for examined, checks in components:
-                for check in checks:
-                    try:
-                        run(check, examined)
-                    except BaseException:
-                        answer = f"{examined.name}-{check.name}"
-                        raise
+            for trial in known:
+                if (mutant.module, mutant.function) in trial.runs:
+                    signal.alarm(SECONDS)  # which ends the process: a loop without end
+                    answer = trial.name
+                    run(trial.check, trial.examined)
+                    answer = ""
         except BaseException as error:
             answer = answer or f"cannot be made: {type(error).__name__}: {error}"
         os.write(writing, answer.encode()[:4000])
@@ -268,44 +326,6 @@ def found_by(mutant: Mutant, components: Sequence[tuple[Examined, Sequence[Check
         answer = pipe.read()
     _, status = os.waitpid(child, 0)
     return answer or (None if status == 0 else "time ran out")
-
-
-def users_of(module_name: str, function: str) -> list[str]:
-    """The components that may run a function, the nearest first: those of its class, of its module, and of all modules
-    that import its."""
-    entries = [entry for entry in cr.registry() if entry.kind in KINDS and entry.cls.__module__.startswith(PACKAGE)]
-    owner = function.split(".")[0]
-    of_class = [e for e in entries if any(c.__module__ == module_name and c.__name__ == owner for c in e.cls.__mro__)]
-    if of_class:
-        return [f"{e.kind}.{e.name}" for e in of_class]
-    reaching = _importers(module_name)
-    return [f"{e.kind}.{e.name}" for e in entries if {c.__module__ for c in e.cls.__mro__} & reaching]
-
-
-def _importers(module_name: str) -> set[str]:
-    """The modules of the package that import a module, directly or not, and itself."""
-    found = {module_name}
-    while True:
-        more = {
-            name
-            for name, module in sys.modules.items()
-            if name.startswith(PACKAGE)
-            and any(getattr(value, "__module__", None) in found for value in vars(module).values())
-        }
-        if more <= found:
-            return found
-        found |= more
-
-
-def prepared(names: Sequence[str]) -> list[tuple[Examined, Sequence[Check]]]:
-    """The components with the checks that are worth running, the likeliest first."""
-    found = []
-    for name in names:
-        examined = Examined(name)
-        checks = [check for check in checks_for(name) if check.name not in OF_CLASSES_ALONE]
-        checks.sort(key=lambda check: (check.name not in FIRST, not check.name.startswith("gradient")))
-        found.append((examined, checks))
-    return found
 
 
 @dataclass
@@ -330,36 +350,38 @@ def kind_of(module_name: str) -> str:
 def modules() -> list[Any]:
     """Those whose functions are changed."""
     parts = {f"{kind}{plural}" for kind in KINDS for plural in ("s", "es")} | {"losses"}
-    named = sorted(name for name in sys.modules if name.startswith(f"{PACKAGE}."))
+    named = sorted(name for name in sys.modules if name.startswith(f"{PACKAGE}.") and not name.endswith(OF_REFERENCES))
     return [sys.modules[name] for name in named if name.split(".")[1] in parts]
 
 
-def tallied(only: Sequence[str] = (), every: int = 1, budget: float = float("inf")) -> dict[str, Tally]:
+def tallied(
+    only: Sequence[str] = (),
+    every: int = 1,
+    budget: float = float("inf"),
+    tell: Callable[[Mutant], None] = lambda mutant: None,
+) -> dict[str, Tally]:
     """Make the changes, all or every so many, and see which of them the kit finds.
 
     Args:
-        only: kinds, components or modules to look at; all where there are none.
+        only: kinds or modules to look at; all where there are none.
         budget: seconds after which no more are tried.
+        tell: is told each that survives, as soon as it has.
     """
-    cr.registry()
+    known = trials()
     tallies: dict[str, Tally] = defaultdict(Tally)
-    memory: dict[tuple[str, ...], Any] = {}
     start = time.monotonic()
     for module in modules():
         kind = kind_of(module.__name__)
+        if only and not {kind, module.__name__} & set(only):
+            continue
         for number, mutant in enumerate(mutants_of(module)):
             if number % every or time.monotonic() - start > budget:
                 continue
-            names = users_of(mutant.module, mutant.function)
-            if only and not {kind, mutant.module, *names} & set(only):
-                continue
-            key = tuple(names)
-            if key not in memory:
-                memory[key] = prepared(names)
-            found = found_by(mutant, memory[key])
+            found = found_by(mutant, known)
             tally = tallies[kind]
             if found is None:
                 tally.survived.append(mutant)
+                tell(mutant)
             else:
                 tally.found += 1
                 tally.by[found.partition("-")[2] or found.partition(":")[0]] += 1
@@ -369,10 +391,7 @@ def tallied(only: Sequence[str] = (), every: int = 1, budget: float = float("inf
 def main(only: Sequence[str]) -> None:
     """Print what survives, and a table."""
     warnings.simplefilter("ignore")
-    tallies = tallied(only)
-    for kind, tally in tallies.items():
-        for mutant in tally.survived:
-            print(f"{kind} {Path(mutant.module.replace('.', '/')).name}:{mutant.line} {mutant.function}: {mutant.what}")
+    tallies = tallied(only, tell=lambda mutant: print(f"{mutant.line:4} {mutant.name}", flush=True))
     print(f"\n{'kind':12} {'changes':>8} {'found':>8} {'share':>7}   by")
     for kind, tally in tallies.items():
         total = tally.found + len(tally.survived)

@@ -22,7 +22,10 @@ from breaking import Breakages, Broken, assert_found, assert_right
 
 import chainrule as cr
 from chainrule.testing import CheckFailed, Outcome, check_component, checks_for, parametrize_with_checks
+from chainrule.testing.formulas import SIGNATURES
 from chainrule.testing.kit import CHECKS
+from chainrule.testing.running import reasons_of
+from chainrule.testing.subject import Examined
 
 breaks = Breakages()
 
@@ -235,6 +238,33 @@ def test_names_of_a_kinds_checks_are_unique(kind: str) -> None:
     names = [check.name for check in CHECKS if kind in check.kinds]
     assert len(names) == len(set(names))
     assert len(names) >= 8 + 3
+
+
+LEAST = {
+    "layer": 45, "activation": 36, "loss": 30, "optimizer": 25, "initializer": 18, "regularizer": 19, "schedule": 17,
+    "metric": 24, "callback": 19, "dataset": 19, "model": 14,
+}  # fmt: skip
+"""How many checks each kind has: to be raised where one is added, and lowered by nobody."""
+
+
+@pytest.mark.parametrize("kind", cr.KINDS)
+def test_no_check_gets_lost(kind: str) -> None:
+    assert len([check for check in CHECKS if kind in check.kinds]) >= LEAST[kind]
+
+
+def test_checks_rest_on_checks_that_there_are() -> None:
+    of_kind = {kind: {check.name for check in CHECKS if kind in check.kinds} for kind in cr.KINDS}
+    for check in CHECKS:
+        known = set.union(*(of_kind[kind] for kind in check.kinds))
+        assert {*check.rests_on} <= known - {check.name}, check.name
+
+
+@pytest.mark.parametrize(
+    "entry", [e for e in cr.registry() if e.kind in SIGNATURES], ids=lambda e: f"{e.kind}.{e.name}"
+)
+def test_every_built_in_component_of_these_kinds_has_its_formula(entry: Any) -> None:
+    assert callable(entry.cls.reference)
+    assert "formula_computed" not in reasons_of(Examined(entry))
 
 
 # ---- as people use it

@@ -353,6 +353,42 @@ class HandsOutItsOwn(Bands):
         return HandsOutItsOwn.cache
 
 
+@dataclass
+class Flowing(Bands):
+    """The same three bands, read batch by batch; seed is that of the points, 0 or more."""
+
+    def load(self) -> cr.Data:
+        data = super().load()
+
+        def stream(split: cr.Split) -> cr.Stream:
+            return cr.Stream(len(split.x), (2,), lambda size, rng: self.batches(split, size, rng))
+
+        train, validation = (stream(part) for part in (data.train, data.validation))
+        names, digest = data.class_names, f"bands {self.seed}"
+        return cr.Data(train, "multiclass", validation, class_names=names, source_digest=digest)
+
+    def batches(self, split: cr.Split, size: int, rng: np.random.Generator | None) -> Any:
+        order = self.order(len(split.x), rng)
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            yield split.x[rows], split.y[rows]
+
+    def order(self, n: int, rng: np.random.Generator | None) -> cr.Array:
+        return np.arange(n) if rng is None else rng.permutation(n)
+
+
+@breaks("stream_order", says="with other random numbers, the train stream gives its samples in the same order")
+class NeverShuffled(Flowing):
+    def order(self, n: int, rng: np.random.Generator | None) -> cr.Array:
+        return np.arange(n)
+
+
+@breaks("stream_order", says="the train stream does not give each of its 36 samples once")
+class WithReplacement(Flowing):
+    def order(self, n: int, rng: np.random.Generator | None) -> cr.Array:
+        return np.arange(n) if rng is None else rng.integers(n, size=n)
+
+
 # ---- models
 
 
@@ -388,6 +424,13 @@ class Cut(OneHidden):
     def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
         zero = {"initializer": "zeros", "bias": False}
         return [{**layer, **zero} for layer in super().build(input_shape, units, activation)]
+
+
+@breaks("fields_count", says="with 4 other values of width its layers are the same")
+class AlwaysSix(OneHidden):
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> list[Any]:
+        hidden = {"name": "dense", "units": 6, "activation": "tanh"}
+        return [hidden, {"name": "dense", "units": units, "activation": activation}]
 
 
 @breaks("same_layers_again", says="built twice, it gives 3 layers and then 4")
