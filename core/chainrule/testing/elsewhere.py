@@ -57,8 +57,9 @@ def check_same_in_another_process(subject: Subject) -> None:
     if here:
         for process in _other_processes():
             process.ask(subject)
-        for process in _other_processes():
-            _compare(here, process.answer())
+        answers = [process.answer() for process in _other_processes()]  # all are read, whatever the first one says
+        for there in answers:
+            _compare(here, there)
 
 
 def _compare(here: Mapping[str, Array], there: Any) -> None:
