@@ -121,9 +121,12 @@ def takes_mask(cls: type) -> bool:
 
 
 def masks(subject: Subject, shape: Shape, batch: int = BATCH) -> dict[str, Array]:
-    """Which steps count: of rows that end early, and of rows with steps missing in the middle. One counts in each."""
+    """Which steps count: of rows that end early, and of rows with steps missing anywhere, the first and the last among
+    them. One counts in each."""
     rng, steps = subject.rng(50 + batch), shape[0]
     lengths = rng.integers(1, steps + 1, size=(batch, 1))
     holes = rng.random((batch, steps)) < 0.6
     holes[np.arange(batch), rng.integers(steps, size=batch)] = True
+    if steps > 1:
+        holes[:1], holes[1:2] = np.arange(steps) > 0, np.arange(steps) < steps - 1
     return {"with rows that end early": np.arange(steps) < lengths, "with steps masked here and there": holes}

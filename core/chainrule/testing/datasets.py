@@ -111,7 +111,7 @@ def check_finite(subject: Subject) -> None:
 
 @check("dataset")
 def check_splits_disjoint(subject: Subject) -> None:
-    """No sample of the validation or test data is among those trained on, beyond what repeats itself in the data."""
+    """No sample of the validation or test data is in another split, beyond what repeats itself in the data."""
     splits = splits_of(subject)
     train = _rows(splits["train"])
     repeated = 1 - len(set(train)) / len(train)
@@ -122,10 +122,11 @@ def check_splits_disjoint(subject: Subject) -> None:
             shared = sum(row in seen for row in rows)
             expect(
                 shared <= (2 * repeated + 0.001) * len(rows),
-                f"{shared} of the {len(rows)} {name} samples are among the {len(train)} for training, of which "
-                f"{repeated:.1%} repeat another one",
+                f"{shared} of the {len(rows)} {name} samples are among those before them, the {len(train)} for training"
+                f"{' or those for validation' if name == 'test' else ''}, of which {repeated:.1%} repeat another one",
                 "split indices once, and take each sample into one part: chainrule.split_indices(n, fractions, seed)",
             )
+            seen |= set(rows)
 
 
 def _rows(arrays: Mapping[str, Array]) -> list[bytes]:
@@ -194,7 +195,7 @@ def check_draws_anew(subject: Subject) -> None:
 
 @check("dataset")
 def check_stream_order(subject: Subject) -> None:
-    """A stream gives each sample once in an epoch, in batches of any size, in an order drawn from its random numbers."""
+    """A stream gives each sample once in an epoch, in batches of any size, in an order that it draws."""
     for name, stream in loaded(subject).splits.items():
         if not isinstance(stream, Stream):
             continue

@@ -13,9 +13,9 @@ from chainrule.contract.kinds import Optimizer
 from chainrule.testing.subject import Subject
 
 SHAPE = (4, 3)
-SHAPES: Sequence[Shape] = (SHAPE, (6,), (2, 2, 3, 2), ())
-"""Of a weight, a bias, a filter, and a single number."""
-NAMES = {2: "0.dense.W", 1: "0.dense.b", 4: "0.conv2d.W", 0: "0.scale.factor"}
+SHAPES: Sequence[Shape] = (SHAPE, (6,), (2, 2, 3, 2), (), (3, 5), (2, 3, 4))
+"""Of a weight, a bias, a filter, a single number; of a weight that is wide, and of a filter of one axis."""
+NAMES = {2: "0.dense.W", 1: "0.dense.b", 3: "0.conv1d.W", 4: "0.conv2d.W", 0: "0.scale.factor"}
 
 
 class Problem:

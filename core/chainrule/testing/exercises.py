@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.contract.arrays import Array, Shape
+from chainrule.registry.making import spec_of
 from chainrule.testing.bench import Bench, inputs, masks
 from chainrule.testing.datasets import arrays_of
 from chainrule.testing.descents import Course, Descent, shapes_of
@@ -63,7 +64,7 @@ class OfLayer(Exercise):
         bench = self.bench
         bench.restore(self._start)
         bench.network.parameters.grad[...] = 0
-        mask = next((m for named, m in self._masks() if variant.endswith(named)), None)
+        mask = next((change("mask", m) for named, m in self._masks() if variant.endswith(named)), None)
         x = change("x", inputs(self._subject, self._shape, index=index, dtype=self._dtype))
         y = bench.forward(x, "at inference" not in variant, copy=False, mask=mask)
         kept = y.copy()
@@ -71,6 +72,11 @@ class OfLayer(Exercise):
         dx = bench.backward(change("dy", dy), copy=False).copy()
         gradients = {f"{name}.grad": gradient for name, gradient in bench.gradients().items()}
         return {"y": kept, "dx": dx, **gradients, **bench.buffers()}
+
+    def again(self, variant: str) -> None:
+        """Once more forwards and backwards, from where it stands."""
+        x = inputs(self._subject, self._shape, index=1, dtype=self._dtype)
+        self.bench.backward(self.bench.forward(x, "at inference" not in variant))
 
     def _masks(self) -> Iterator[tuple[str, Array]]:
         if self.bench.takes_mask:
@@ -193,13 +199,15 @@ class OfModel(Exercise):
         self.component = subject.make()
 
     def run(self, variant: str, index: int = 0, change: Change = as_it_is) -> dict[str, Array]:
-        return {
-            f"the parameters for input of shape {shape} and a {task} task": network_of(
-                self._subject, shape, task, loss, units, activation
-            ).parameters.theta.copy()
-            for shape in self._subject.input_shapes
-            for task, loss, units, activation in endings()
-        }
+        found = {}
+        for shape in self._subject.input_shapes:
+            for task, loss, units, activation in endings():
+                network = network_of(self._subject, shape, task, loss, units, activation)
+                where = f"for input of shape {shape} and a {task} task"
+                found[f"the parameters {where}"] = network.parameters.theta.copy()
+                named = repr([spec_of(layer) for layer in network.components]).encode()
+                found[f"the list of layers, as bytes, {where}"] = np.frombuffer(named, np.uint8)
+        return found
 
 
 class OfSchedule(Exercise):

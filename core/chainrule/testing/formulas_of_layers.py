@@ -49,7 +49,7 @@ def compare_at(subject: Subject, shape: Shape, fields: str) -> None:
 
 def _compare(bench: Bench, where: str, x: Array, training: bool, mask: Array | None) -> None:
     state = bench.state()
-    expected, buffers = _reference(bench, x.copy(), training, mask)
+    expected, buffers = reference_of(bench, x.copy(), training, mask)
     bench.restore(state)
     before = bench.buffers()
     y = bench.forward(x, training, mask=mask)
@@ -66,7 +66,7 @@ def _compare(bench: Bench, where: str, x: Array, training: bool, mask: Array | N
             require_formula(name, where, value, np.broadcast_to(buffers.get(name, before[name]), value.shape))
 
 
-def _reference(bench: Bench, x: Array, training: bool, mask: Array | None) -> tuple[Array, Mapping[str, Array]]:
+def reference_of(bench: Bench, x: Array, training: bool, mask: Array | None) -> tuple[Array, Mapping[str, Array]]:
     layer = bench.layer
     if layer.kind == "activation":
         given = layer.reference(x)  # type: ignore[union-attr]

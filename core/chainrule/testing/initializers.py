@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from chainrule.contract.arrays import Shape
 from chainrule.contract.kinds import Initializer
+from chainrule.errors import ChainruleError
 from chainrule.testing.arrays import distance, global_randomness
-from chainrule.testing.kit import check, expect
+from chainrule.testing.kit import CheckFailed, check, expect
 from chainrule.testing.subject import Subject
 
-SHAPES = ((6, 4), (4, 6), (5,), (3, 2, 4, 5))
-LARGE = ((200, 100), (100, 200), (3, 3, 20, 60))
+SHAPES: Sequence[Shape] = ((6, 4), (4, 6), (5,), (3, 2, 4, 5))
+MORE_SHAPES: Sequence[Shape] = ((), (1,), (1, 1), (2, 3, 4), (40, 30))
+"""Of a single number, a filter of one axis, and a larger weight."""
+LARGE = ((200, 100), (100, 200), (3, 3, 20, 60), (5, 40, 60))
 TOLERANCE = 0.04  # of a standard deviation; that of an estimate from as many numbers is below 0.01
 
 
@@ -25,6 +31,33 @@ def check_shape_and_dtype(subject: Subject) -> None:
             expect(w.shape == shape, f"{asked} shape {w.shape}", "draw with size=shape")
             expect(w.dtype == dtype, f"{asked} {w.dtype}", "end in .astype(dtype)")
             expect(bool(np.isfinite(w).all()), f"{asked} infinity or NaN", "look at the formula for this shape")
+
+
+@check("initializer", rests_on=("shape_and_dtype", "draws_anew"))
+def check_every_shape(subject: Subject) -> None:
+    """It gives arrays of any number of axes, or says in an error of its own which it takes."""
+    for shape in MORE_SHAPES:
+        try:
+            w, other = (subject.make()(shape, subject.rng(i), np.dtype("float32")) for i in (0, 1))
+        except ChainruleError:
+            continue
+        except Exception as error:
+            raise CheckFailed(
+                f"for shape {shape} it raises {type(error).__name__}: {error}",
+                "give an array of any shape, or raise a ShapeError that says which shapes it takes",
+            ) from None
+        expect(
+            w.shape == shape and w.dtype == np.float32 and bool(np.isfinite(w).all()),
+            f"for shape {shape} it gives {w.dtype} of shape {np.shape(w)}, with "
+            f"{np.count_nonzero(~np.isfinite(w))} numbers that are not finite",
+            "draw with size=shape, end in .astype(dtype)",
+        )
+        constant = bool((w == w.reshape(-1)[0]).all()) and w.size > 1
+        expect(
+            constant or w.size == 1 or bool((w != other).any()),
+            f"for shape {shape}, two streams of random numbers give the same",
+            "draw from the argument rng, each time anew",
+        )
 
 
 @check("initializer")

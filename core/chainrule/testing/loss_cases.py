@@ -31,6 +31,8 @@ class Form:
     batch: int = BATCH
     size: float = 1.0
     steps: Shape = ()
+    classes: int = 0  # of several, or outputs; as usual where 0
+    errors: bool = False  # for what depends on differences alone
 
 
 PLAIN = Form()
@@ -41,6 +43,9 @@ FORMS = (
     Form(" with one row", batch=1),
     Form(" with logits ten times as large", size=10.0),
     Form(" with a prediction for each of several steps", steps=(STEPS,)),
+    Form(" with one output", classes=1),
+    Form(" with twelve outputs", classes=12, size=0.3),
+    Form(" with errors a hundred times as large", size=100.0, errors=True),
     Form(" with soft targets for each of several steps", targets="soft", steps=(STEPS,)),
 )
 
@@ -80,12 +85,13 @@ def fuses(cls: type) -> bool:
     return cast(type[Loss], cls).fuses_with is not None
 
 
-def outputs_of(loss: Loss) -> dict[Task, tuple[int, str]]:
-    """For each task that the loss takes, how the network ends."""
+def outputs_of(loss: Loss, classes: int = 0) -> dict[Task, tuple[int, str]]:
+    """For each task that the loss takes, how the network ends; of several classes two at least."""
     found = {}
     for task in cast("tuple[Task, ...]", get_args(Task)):
         try:
-            found[task] = loss.output(task, CLASSES if task == "multiclass" else 2)
+            least, usual = (2, CLASSES) if task == "multiclass" else (1, 2)
+            found[task] = loss.output(task, max(classes, least) if classes else usual)
         except ConfigError:
             continue
     return found
@@ -96,7 +102,7 @@ def cases(
 ) -> Iterator[LossCase]:
     """One for each task that the loss takes; the same for the same index. No error lies close to a kink."""
     loss = subject.usable()
-    for task, (units, name) in outputs_of(loss).items():
+    for task, (units, name) in outputs_of(loss, form.classes).items():
         for sample in subject.usable().check_input_shapes or [(*form.steps, units)]:
             rng = subject.rng(index)
             batch = form.batch if logits is None else len(logits)
@@ -126,7 +132,7 @@ def all_cases(subject: Subject, index: int = 0, dtype: str = "float64") -> Seque
 def _all_cases(subject: Subject, index: int, dtype: str) -> Iterator[LossCase]:
     loss = subject.usable()
     for form in FORMS:
-        if form.steps and subject.usable().check_input_shapes:
+        if (form.steps or form.classes) and subject.usable().check_input_shapes:
             continue
         for case in cases(subject, index, dtype, form=form):
             if form.targets == "soft" and case.task == "regression":
@@ -135,7 +141,9 @@ def _all_cases(subject: Subject, index: int, dtype: str) -> Iterator[LossCase]:
                 continue
             if form.targets != "whole" and loss.target_shape(case.prediction.shape[1:]) is not None:
                 continue
-            if not form.steps or _takes(subject, case):
+            if form.errors and not (loss.of_differences and case.task == "regression"):
+                continue
+            if not (form.steps or form.classes) or _takes(subject, case):
                 yield case
 
 
@@ -144,7 +152,7 @@ def _takes(subject: Subject, case: LossCase) -> bool:
     One that has a formula must take what that takes."""
     loss = subject.usable()
     try:
-        if hasattr(subject.cls, "reference"):
+        if callable(getattr(subject.cls, "reference", None)):
             loss.reference(case.prediction.copy(), case.targets(loss))
         elif case.form.targets != "whole":
             return False

@@ -72,6 +72,22 @@ def check_builds(subject: Subject) -> None:
 
 
 @check("model")
+def check_other_endings(subject: Subject) -> None:
+    """It ends in one unit, and in many, where these are asked for."""
+    for shape in subject.input_shapes:
+        for units, activation, loss in ((1, "linear", "mse"), (7, "linear", "mse"), (40, "softmax", "mse")):
+            layers = subject.make().build(shape, units, activation)
+            network = Network(layers, shape, loss, dtype="float64", task="regression")
+            last = registry().name_of(cast(Component, network.layers[-1]))
+            expect(
+                network.output_shape[-1:] == (units,) and last == activation,
+                f"for input of shape {shape}, {units} units and {activation}, the network ends in shape "
+                f"{network.output_shape} and {last}",
+                "end the list in a layer with just the units and the activation that build is given",
+            )
+
+
+@check("model")
 def check_trains(subject: Subject) -> None:
     """A step of training gives a finite loss, and a gradient that reaches every parameter's layer."""
     for shape in subject.input_shapes:

@@ -135,7 +135,7 @@ def check_instances_apart(subject: Subject) -> None:
 def check_uses_scheduled_lr(subject: Subject) -> None:
     """The lr that update is given counts, and the field lr does not."""
     lr = float(subject.make().lr)
-    field_halved = descent(subject, **_with_rate(subject.make(), lr / 2)).go(STEPS, lr=lr)
+    field_halved = descent(subject, **with_rate(subject.make(), lr / 2)).go(STEPS, lr=lr)
     given = descent(subject).go(STEPS, lr=lr)
     given_halved = descent(subject).go(STEPS, lr=lr / 2)
     expect(
@@ -151,13 +151,13 @@ def check_uses_scheduled_lr(subject: Subject) -> None:
     )
 
 
-def _with_rate(optimizer: Optimizer, lr: float) -> dict[str, Any]:
+def with_rate(optimizer: Optimizer, lr: float) -> dict[str, Any]:
     """The fields by which its rate is another one: its own lr, or that of the optimizer that it is around."""
     fields = {field.name: field for field in fields_of(type(optimizer))}
     if "lr" in fields:
         return {"lr": lr}
     inner = {name: make("optimizer", getattr(optimizer, name)) for name in fields if fields[name].kind == "optimizer"}
-    return {name: {**spec_of(one), **_with_rate(one, lr)} for name, one in inner.items()}
+    return {name: {**spec_of(one), **with_rate(one, lr)} for name, one in inner.items()}
 
 
 @check("optimizer", rests_on=("uses_scheduled_lr",))

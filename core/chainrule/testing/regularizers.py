@@ -11,6 +11,7 @@ from chainrule.testing.numeric import ATTEMPTS, AgainstDifferences, not_smooth, 
 from chainrule.testing.subject import Subject
 
 SIZE = 12
+MANY = 1000
 
 
 def weights(subject: Subject, index: int = 0) -> Array:
@@ -54,6 +55,36 @@ def check_gradient(subject: Subject) -> None:
         if require_equal(compared, "derive add_gradient from the formula of penalty, with its factors", SIZE):
             return
     raise not_smooth()
+
+
+@check("regularizer", rests_on=("gradient",))
+def check_gradient_elsewhere(subject: Subject) -> None:
+    """The gradient is that of the penalty for many weights, large ones, a single one, and where weights are 0."""
+    for named, size, factor in (("many", MANY, 1.0), ("large", SIZE, 100.0), ("single", 1, 1.0)):
+        theta = away_from(subject.kinks, factor * subject.rng(3).normal(size=size))
+        _compare_slope(subject, theta, f"for {named} weights")
+    theta = weights(subject)
+    theta[::3] = 0
+    _compare_slope(subject, theta, "where every third weight is 0")
+
+
+def _compare_slope(subject: Subject, theta: Array, where: str) -> None:
+    """Along some directions the gradient lies between the slopes of either side."""
+    grad = np.zeros_like(theta)
+    subject.make().add_gradient(theta.copy(), grad)
+    middle, step = float(subject.make().penalty(theta.copy())), 1e-5
+    for index in range(4):
+        u = subject.rng(index).choice([-1.0, 1.0], size=theta.size)
+        before, after = (float(subject.make().penalty(theta + sign * step * u)) for sign in (-1, 1))
+        given = float(grad @ u)
+        low, high = sorted([(middle - before) / step, (after - middle) / step])
+        blurred = 1e-3 * float(np.abs(grad).sum()) + 1e-9 * abs(middle) + 1e-9
+        expect(
+            low - blurred <= given <= high + blurred,
+            f"{where}, the slope along a direction is {given:.6g} by add_gradient; to its sides it is {low:.6g} and "
+            f"{high:.6g}",
+            "derive add_gradient from the formula of penalty, for any number of weights; at a kink let it lie between",
+        )
 
 
 @check("regularizer")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 
+from chainrule.contract.fields import fields_of
 from chainrule.contract.kinds import Schedule
 from chainrule.testing.arrays import is_finite_number
 from chainrule.testing.kit import as_kept, check, expect
@@ -13,7 +15,7 @@ TOTALS = (1, 2, 10, 1000)
 EPOCHS = 20
 
 
-def _require_factors(subject: Subject, steps: Iterable[int], total: int) -> None:
+def _require_factors(subject: Subject, steps: Iterable[int], total: int, fields: str = "") -> None:
     schedule = subject.make()
     for step in steps:
         try:
@@ -22,12 +24,12 @@ def _require_factors(subject: Subject, steps: Iterable[int], total: int) -> None
             factor = f"{type(error).__name__}: {error}"
         expect(
             is_finite_number(factor),
-            f"at step {step} of {total} it gives {factor!r}",
+            f"{fields}at step {step} of {total} it gives {factor!r}",
             "return a finite number for every step from 0 on: min(step / max(total, 1), 1) is safe to compute with",
         )
         expect(
             factor >= 0,
-            f"at step {step} of {total} it gives {factor:.6g}, with which training would climb",
+            f"{fields}at step {step} of {total} it gives {factor:.6g}, with which training would climb",
             "let the factor be 0 or more: max(0, ...)",
         )
 
@@ -78,6 +80,40 @@ def check_repeatable(subject: Subject) -> None:
             f"asked in the order {steps}, at step {step} it gives {found:.6g}, and a new instance {expected:.6g}",
             "compute the factor from step and total, and keep nothing: it is asked several times for one step",
         )
+
+
+@check("schedule", rests_on=("repeatable",))
+def check_other_lengths(subject: Subject) -> None:
+    """It depends on the total that it is given with each step, not on an earlier one."""
+    asked = subject.make()
+    for step, total in ((0, 10), (7, 1000), (7, 10), (70, 100), (1000, 1000), (3, 10)):
+        found, expected = asked(step, total), subject.make()(step, total)
+        expect(
+            found == expected,
+            f"asked for trainings of other lengths in turn, at step {step} of {total} it gives {found:.6g}, and a new "
+            f"instance {expected:.6g}",
+            "compute the factor from step and total, and keep nothing: a training may be prolonged",
+        )
+
+
+@check("schedule", rests_on=("within_training", "beyond_the_end"))
+def check_long_after(subject: Subject) -> None:
+    """It is finite and 0 or more at each of many steps after the end, and with fields of 0 that it accepts."""
+    for each in (subject, *with_zeros(subject)):
+        fields = "" if each is subject else f"with {dict(each.fields)}, "
+        for total in (*TOTALS[:3], 100):
+            _require_factors(each, range(6 * total), total, fields)
+
+
+def with_zeros(subject: Subject) -> Iterator[Subject]:
+    """The example with one of its numbers at 0, where it accepts that."""
+    for field in fields_of(subject.cls):
+        value = getattr(subject.make(), field.name)
+        if type(value) in (int, float) and value:
+            zero = Subject(subject.cls, {**subject.fields, field.name: type(value)(0)}, subject.example)
+            with contextlib.suppress(Exception):  # what it refuses it need not take
+                zero.make()
+                yield zero
 
 
 @check("schedule", when=lambda cls: getattr(cls, "observe", None) is not Schedule.observe)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from chainrule.contract.arrays import Array, Shape
+from chainrule.contract.fields import fields_of
 from chainrule.contract.kinds import Layer
 from chainrule.errors import ChainruleError
 from chainrule.testing.arrays import close, distance
@@ -17,6 +18,8 @@ from chainrule.testing.kit import CheckFailed, check, expect
 from chainrule.testing.slopes import Place, require_slopes
 from chainrule.testing.subject import Subject
 
+TOKENS = 600
+"""More than a byte holds."""
 LONGEST = 64
 """Of the sequences that are tried."""
 SHAPES: tuple[Shape, ...] = ((), (1,), (4,), (1, 1), (4, 3), (1, 1, 1), (5, 4, 2), (2, 3, 2, 2))
@@ -90,6 +93,41 @@ def check_whole_numbers(subject: Subject) -> None:
                 f"backward gives {dx.dtype} of shape {dx.shape}, of which {np.count_nonzero(dx)} are not 0",
                 "return np.zeros(x.shape, dy.dtype): there is no gradient with respect to a whole number",
             )
+
+
+@check(
+    "layer",
+    when=lambda cls: getattr(cls, "input_dtype", None) is not Layer.input_dtype,
+    rests_on=("whole_numbers", "formula_computed", "gradient_elsewhere"),
+)
+def check_more_whole_numbers(subject: Subject) -> None:
+    """Where it takes more whole numbers than a byte holds, large ones are what they are."""
+    taken = subject.input_range
+    for field in fields_of(subject.cls) if taken is not None else ():
+        value = getattr(subject.make(), field.name)
+        if type(value) is not int or value != len(taken or ()):
+            continue
+        more = Subject(subject.cls, {**subject.fields, field.name: TOKENS}, subject.example)
+        if len(more.input_range or ()) == TOKENS:
+            for shape in subject.input_shapes:
+                where = f"with {field.name}={TOKENS}, "
+                if without_reference(subject.cls) is None:
+                    compare_at(more, shape, where)
+                require_slopes(more, shape, Place("in training", training=True), where)
+                _compare_alike(more, shape, where)
+
+
+def _compare_alike(subject: Subject, shape: Shape, where: str) -> None:
+    """Numbers that are 256 apart are given apart where neighbours are."""
+    bench, taken = Bench(subject, shape), np.asarray(subject.input_range)
+    for numbers in (taken[:-256], taken[-257:-256]):
+        first = np.resize(numbers, (BATCH, *shape))
+        y, next_to, beyond = (bench.forward(first + more, training=False).copy() for more in (0, 1, 256))
+        expect(
+            bool((y != beyond).any() or (y == next_to).all()),
+            f"{where}numbers that are 256 apart give the same",
+            "keep the numbers in int64, or in a dtype that holds the largest of them",
+        )
 
 
 @check(
