@@ -24,7 +24,7 @@ from study import BLUE, GREEN, arguments, interval, publish, runs
 import chainrule as cr
 from chainrule.comparison import GREY
 
-DATA = cr.make("dataset", "characters").load()
+DATA = cr.make("dataset", "text").load()
 NETWORKS = {
     "transformer": [],
     "gru": ["model=recurrent", "model.cell=gru", "model.units=[320]", "model.sequences=true"],

@@ -22,7 +22,7 @@ def everything(data: cr.Data) -> tuple[np.ndarray, np.ndarray]:
 def test_all_built_in_datasets_are_registered():
     built_in = {entry.name for entry in cr.registry() if entry.kind == "dataset" and entry.distribution == "chainrule"}
     assert built_in == {
-        "xor", "spirals", "moons", "circles", "adding", "copy", "digits", "mnist", "fashion_mnist", "characters", "csv",
+        "xor", "spirals", "moons", "circles", "adding", "copy", "digits", "mnist", "fashion_mnist", "text", "csv",
         "npz",
     }  # fmt: skip
 

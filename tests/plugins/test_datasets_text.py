@@ -1,4 +1,4 @@
-"""characters: windows over parts of a text that do not touch, from a file or from Python's help."""
+"""text: windows over parts of a text that do not touch, from a file or from Python's help."""
 
 import gzip
 import hashlib
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import chainrule as cr
-from chainrule_plugins.datasets import Characters
+from chainrule_plugins.datasets import Text
 
 POEM = "0123456789 " + "".join(f"{k} green bottles, hanging on the wall;\n" for k in range(200))
 
@@ -27,7 +27,7 @@ def said(data: cr.Data, ids: np.ndarray) -> str:
 
 
 def test_windows_are_the_text_and_what_comes_next(poem):
-    data = Characters(path=str(poem), length=7, validation_fraction=0.0, test_fraction=0.0).load()
+    data = Text(path=str(poem), length=7, validation_fraction=0.0, test_fraction=0.0).load()
     assert list(data.splits) == ["train"]
     assert list(data.token_names) == list(data.class_names) == sorted(set(POEM))
     assert (data.train.x.dtype, data.task) == (np.int64, "multiclass")
@@ -48,7 +48,7 @@ def test_parts_follow_one_another_and_share_no_character(tmp_path_factory, lengt
     text = POEM[:1000]
     path = tmp_path_factory.mktemp("text") / "poem.txt"
     path.write_text(text, encoding="utf-8")
-    data = Characters(str(path), length, stride, validation, test).load()
+    data = Text(str(path), length, stride, validation, test).load()
     cuts = {"train": (0, round(1000 * (1 - test) * (1 - validation)))}
     cuts["validation"] = (cuts["train"][1], round(1000 * (1 - test)))
     cuts["test"] = (cuts["validation"][1], 1000)
@@ -65,12 +65,12 @@ def test_parts_follow_one_another_and_share_no_character(tmp_path_factory, lengt
 def test_characters_that_are_not_trained_on_are_left_out_and_told(tmp_path):
     path = tmp_path / "end.txt"
     path.write_text("ab" * 50 + "aäbä" + "ba" * 50 + "öabab", encoding="utf-8")
-    data = Characters(path=str(path), length=4, validation_fraction=0.2, test_fraction=0.4).load()
+    data = Text(path=str(path), length=4, validation_fraction=0.2, test_fraction=0.4).load()
     assert list(data.token_names) == ["a", "b"]
     assert list(data.remarks) == [
         "3 characters for validation and testing are none of the training part, and are left out: 'ä', 'ö'"
     ]
-    plain = Characters(path=str(path), length=4, validation_fraction=0.0, test_fraction=0.0).load()
+    plain = Text(path=str(path), length=4, validation_fraction=0.0, test_fraction=0.0).load()
     assert list(plain.token_names) == ["a", "b", "ä", "ö"]
     assert list(plain.remarks) == []
 
@@ -79,7 +79,7 @@ def test_characters_that_are_not_trained_on_are_left_out_and_told(tmp_path):
 def test_a_file_may_be_compressed_or_come_from_windows(tmp_path, poem, content):
     path = tmp_path / "other"
     path.write_bytes(content)
-    assert Characters(path=str(path)).load().digest == Characters(path=str(poem)).load().digest
+    assert Text(path=str(path)).load().digest == Text(path=str(poem)).load().digest
 
 
 def test_fields_and_text_alone_decide(poem, tmp_path):
@@ -88,14 +88,14 @@ def test_fields_and_text_alone_decide(poem, tmp_path):
     copied.write_text(POEM, encoding="utf-8")
     other = tmp_path / "other.txt"
     other.write_text(POEM.replace("wall", "hall"), encoding="utf-8")
-    digests = [Characters(path=str(poem), **given).load().digest for given in fields]
-    assert len({*digests, Characters(path=str(other)).load().digest}) == 6
-    assert Characters(path=str(copied)).load().digest == digests[0]
+    digests = [Text(path=str(poem), **given).load().digest for given in fields]
+    assert len({*digests, Text(path=str(other)).load().digest}) == 6
+    assert Text(path=str(copied)).load().digest == digests[0]
 
 
 def test_without_a_path_it_is_what_pythons_help_says_once(capsys):
     """As ``help("assert")`` prints it; no paragraph comes twice."""
-    data = Characters(length=50, validation_fraction=0.0, test_fraction=0.0).load()
+    data = Text(length=50, validation_fraction=0.0, test_fraction=0.0).load()
     text = "".join(said(data, ids) for ids in data.train.x)
     help("assert")
     shown = capsys.readouterr().out.strip("\n").split("\n\n")
@@ -109,7 +109,7 @@ def test_without_a_path_it_is_what_pythons_help_says_once(capsys):
 
 
 def test_the_help_is_the_same_text_each_time():
-    first, second = (Characters().load() for _ in range(2))
+    first, second = (Text().load() for _ in range(2))
     assert first.digest == second.digest
     assert first.digest != hashlib.sha256(b"").hexdigest()
     assert {*first.splits} == {"train", "validation", "test"}
@@ -120,7 +120,7 @@ def test_a_python_without_its_help_is_told(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
     with pytest.raises(cr.DataError) as refused:
-        Characters().load()
+        Text().load()
     assert str(refused.value) == ("this Python comes without its help (pydoc_data): give dataset.path, a text of yours")
 
 
@@ -143,25 +143,25 @@ def test_a_file_that_is_no_text_to_learn_from_is_refused(tmp_path, content, fiel
     path = tmp_path / "text.txt"
     path.write_bytes(content)
     with pytest.raises(cr.DataError) as refused:
-        Characters(path=str(path), **{"length": 65, **fields}).load()
+        Text(path=str(path), **{"length": 65, **fields}).load()
     assert message.format(path=path) in str(refused.value)
 
 
 def test_a_path_that_leads_nowhere_is_told(tmp_path):
     with pytest.raises(cr.DataError, match=r"there is no file .*missing\.txt"):
-        Characters(path=str(tmp_path / "missing.txt")).load()
+        Text(path=str(tmp_path / "missing.txt")).load()
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"length": 0}, "length: got 0, must be at least 1 (Characters)"),
-        ({"stride": 0}, "stride: got 0, must be at least 1, or null for length (Characters)"),
-        ({"validation_fraction": 1}, "validation_fraction: got 1.0, must be at least 0 and less than 1 (Characters)"),
-        ({"test_fraction": -0.1}, "test_fraction: got -0.1, must be at least 0 and less than 1 (Characters)"),
+        ({"length": 0}, "length: got 0, must be at least 1 (Text)"),
+        ({"stride": 0}, "stride: got 0, must be at least 1, or null for length (Text)"),
+        ({"validation_fraction": 1}, "validation_fraction: got 1.0, must be at least 0 and less than 1 (Text)"),
+        ({"test_fraction": -0.1}, "test_fraction: got -0.1, must be at least 0 and less than 1 (Text)"),
     ],
 )
 def test_a_value_out_of_range_is_refused(fields, message):
     with pytest.raises(cr.FieldError) as refused:
-        Characters(**fields)
+        Text(**fields)
     assert str(refused.value) == message

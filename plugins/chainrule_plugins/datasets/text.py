@@ -17,7 +17,7 @@ NAMED = 10  # characters in a remark
 
 
 @dataclass
-class Characters(Dataset):
+class Text(Dataset):
     r"""A text, and of each character what comes next: English that is on every machine, or a text of your own.
 
     Without a path it is what Python's ``help()`` says of the language, some 400,000 characters; each paragraph once, as
@@ -47,7 +47,7 @@ class Characters(Dataset):
 
     Example:
         >>> import chainrule as cr
-        >>> data = cr.make("dataset", "characters", length=20).load()
+        >>> data = cr.make("dataset", "text", length=20).load()
         >>> "".join(data.token_names[k] for k in data.train.x[0])
         'The "assert" stateme'
         >>> "".join(data.token_names[k] for k in data.train.y[0])
