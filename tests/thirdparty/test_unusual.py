@@ -181,6 +181,48 @@ def test_a_training_with_all_of_them_goes_on_to_the_last_bit_wherever_it_was_cut
     assert "validation/balanced_accuracy" in done.stdout
 
 
+KILLED = """
+import os, signal, sys
+
+import chainrule as cr
+from chainrule.training.updates import Updates
+
+apply, folder, at = Updates.apply, sys.argv[1], int(sys.argv[2])
+
+
+def deadly(self, step, lr):
+    apply(self, step, lr)
+    if step == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+Updates.apply = deadly
+if sys.argv[3:] == ["resume"]:
+    cr.resume(folder)
+else:
+    told = ["dataset.class_weight=balanced", "tracking.checkpoint_seconds=0", "trainer.threads=1", "trainer.epochs=2"]
+    cr.train(["experiment=acme_digits", *told, "tracking.figures=false", f"hydra.run.dir={folder}"])
+"""
+SAME = """
+import chainrule as cr
+
+one, other = (cr.load_network(f"{name}/model/weights.safetensors").parameters.theta for name in ("whole", "killed"))
+print((one == other).all())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_a_run_of_them_that_is_killed_twice_ends_as_if_nothing_had_been(run: Run) -> None:
+    """With class weights, groups, an order and batches that callbacks make, and a schedule that observes."""
+    assert run("-W", "ignore", "-c", KILLED, "whole", "-1").returncode == 0
+    for at, more in ((20, []), (60, ["resume"])):
+        assert run("-W", "ignore", "-c", KILLED, "killed", str(at), *more).returncode == -9
+    ended = run("-W", "ignore", "-c", KILLED, "killed", "-1", "resume")
+    assert ended.returncode == 0, ended.stderr
+    assert run("-W", "ignore", "-c", SAME).stdout == "True\n"
+
+
 # ---- what the kit has no second computation of
 
 
