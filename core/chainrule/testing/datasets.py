@@ -122,7 +122,7 @@ def check_splits_disjoint(subject: Subject) -> None:
             shared = sum(row in seen for row in rows)
             expect(
                 shared <= (2 * repeated + 0.001) * len(rows),
-                f"{shared} of the {len(rows)} {name} samples are among those before them, the {len(train)} for training"
+                f"{shared} of the {len(rows)} {name} samples are among the {len(train)} for training"
                 f"{' or those for validation' if name == 'test' else ''}, of which {repeated:.1%} repeat another one",
                 "split indices once, and take each sample into one part: chainrule.split_indices(n, fractions, seed)",
             )
