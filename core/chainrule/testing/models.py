@@ -20,6 +20,7 @@ from chainrule.testing.subject import Examined, Subject, changed_fields
 from chainrule.testing.variants import other_values
 
 CLASSES = 3
+MANY = 40
 BATCH = 4
 
 
@@ -73,18 +74,19 @@ def check_builds(subject: Subject) -> None:
 
 @check("model")
 def check_other_endings(subject: Subject) -> None:
-    """It ends in one unit, and in many, where these are asked for."""
+    """It ends in few units, and in many, where these are asked for."""
     for shape in subject.input_shapes:
-        for units, activation, loss in ((1, "linear", "mse"), (7, "linear", "mse"), (40, "softmax", "mse")):
-            layers = subject.make().build(shape, units, activation)
-            network = Network(layers, shape, loss, dtype="float64", task="regression")
-            last = registry().name_of(cast(Component, network.layers[-1]))
-            expect(
-                network.output_shape[-1:] == (units,) and last == activation,
-                f"for input of shape {shape}, {units} units and {activation}, the network ends in shape "
-                f"{network.output_shape} and {last}",
-                "end the list in a layer with just the units and the activation that build is given",
-            )
+        for task, loss, _, _ in endings():
+            for classes in (2 if task == "multiclass" else 1, MANY):
+                units, activation = make("loss", loss).output(task, classes)
+                network = network_of(subject, shape, task, loss, units, activation)
+                last = registry().name_of(cast(Component, network.layers[-1]))
+                expect(
+                    network.output_shape[-1:] == (units,) and last == activation,
+                    f"for input of shape {shape}, {units} units and {activation}, the network ends in shape "
+                    f"{network.output_shape} and {last}",
+                    "end the list in a layer with just the units and the activation that build is given",
+                )
 
 
 @check("model")
