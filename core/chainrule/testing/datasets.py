@@ -195,7 +195,7 @@ def check_draws_anew(subject: Subject) -> None:
 
 @check("dataset")
 def check_stream_order(subject: Subject) -> None:
-    """A stream gives each sample once in an epoch, in batches of any size, in an order that it draws."""
+    """A stream gives each sample once in an epoch, in batches of any size, in an order from its random numbers."""
     for name, stream in loaded(subject).splits.items():
         if not isinstance(stream, Stream):
             continue
