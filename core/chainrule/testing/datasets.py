@@ -122,7 +122,7 @@ def check_splits_disjoint(subject: Subject) -> None:
             shared = sum(row in seen for row in rows)
             expect(
                 shared <= (2 * repeated + 0.001) * len(rows),
-                f"{shared} of the {len(rows)} {name} samples are among those before them, the {len(train)} for training"
+                f"{shared} of the {len(rows)} {name} samples are among the {len(train)} for training"
                 f"{' or those for validation' if name == 'test' else ''}, of which {repeated:.1%} repeat another one",
                 "split indices once, and take each sample into one part: chainrule.split_indices(n, fractions, seed)",
             )
@@ -195,7 +195,7 @@ def check_draws_anew(subject: Subject) -> None:
 
 @check("dataset")
 def check_stream_order(subject: Subject) -> None:
-    """A stream gives each sample once in an epoch, in batches of any size, in an order that it draws."""
+    """A stream gives each sample once in an epoch, in batches of any size, in an order from its random numbers."""
     for name, stream in loaded(subject).splits.items():
         if not isinstance(stream, Stream):
             continue

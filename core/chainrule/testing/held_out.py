@@ -36,7 +36,7 @@ def _reads_files(cls: type[Component]) -> bool:
     return cls.check_examples_in.__func__ is not Component.check_examples_in.__func__  # type: ignore[attr-defined]
 
 
-@check("dataset", rests_on=("loads", "splits_disjoint"))
+@check("dataset", rests_on=("loads", "splits_disjoint", "statistics_of_training_rows"))
 def check_scaled_by_training_rows(subject: Subject) -> None:
     """No column has mean 0 and deviation 1 over all rows, those that are held back among them."""
     splits = splits_of(subject)

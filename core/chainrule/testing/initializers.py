@@ -33,7 +33,7 @@ def check_shape_and_dtype(subject: Subject) -> None:
             expect(bool(np.isfinite(w).all()), f"{asked} infinity or NaN", "look at the formula for this shape")
 
 
-@check("initializer", rests_on=("shape_and_dtype", "draws_anew"))
+@check("initializer", rests_on=("shape_and_dtype", "draws_anew", "formula_computed"))
 def check_every_shape(subject: Subject) -> None:
     """It gives arrays of any number of axes, or says in an error of its own which it takes."""
     for shape in MORE_SHAPES:

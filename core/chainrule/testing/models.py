@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -16,12 +15,12 @@ from chainrule.errors import ChainruleError
 from chainrule.network.network import Network
 from chainrule.registry.making import make, spec_of
 from chainrule.registry.registry import registry
-from chainrule.testing.bench import NoLoss
 from chainrule.testing.kit import CheckFailed, check, expect
 from chainrule.testing.subject import Examined, Subject, changed_fields
 from chainrule.testing.variants import other_values
 
 CLASSES = 3
+MANY = 40
 BATCH = 4
 
 
@@ -75,19 +74,19 @@ def check_builds(subject: Subject) -> None:
 
 @check("model")
 def check_other_endings(subject: Subject) -> None:
-    """It ends in one unit, and in many, where these are asked for."""
+    """It ends in few units, and in many, where these are asked for."""
     for shape in subject.input_shapes:
-        activations = sorted({activation for *_, activation in endings()})
-        for units, activation in zip((1, 7, 40), itertools.cycle(activations)):
-            layers = subject.make().build(shape, units, activation)
-            network = Network(layers, shape, NoLoss(), dtype="float64", task="regression")
-            last = registry().name_of(cast(Component, network.layers[-1]))
-            expect(
-                network.output_shape[-1:] == (units,) and last == activation,
-                f"for input of shape {shape}, {units} units and {activation}, the network ends in shape "
-                f"{network.output_shape} and {last}",
-                "end the list in a layer with just the units and the activation that build is given",
-            )
+        for task, loss, _, _ in endings():
+            for classes in (2 if task == "multiclass" else 1, MANY):
+                units, activation = make("loss", loss).output(task, classes)
+                network = network_of(subject, shape, task, loss, units, activation)
+                last = registry().name_of(cast(Component, network.layers[-1]))
+                expect(
+                    network.output_shape[-1:] == (units,) and last == activation,
+                    f"for input of shape {shape}, {units} units and {activation}, the network ends in shape "
+                    f"{network.output_shape} and {last}",
+                    "end the list in a layer with just the units and the activation that build is given",
+                )
 
 
 @check("model")

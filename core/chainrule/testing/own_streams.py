@@ -30,7 +30,7 @@ def _unseeded(cls: type[Component]) -> bool:
     "initializer",
     "callback",
     when=_unseeded,
-    rests_on=("deterministic", "trains", "same_layers_again"),
+    rests_on=("deterministic", "draws_anew", "trains", "resumes"),
 )
 def check_own_stream(subject: Subject) -> None:
     """While it works it makes no generator of random numbers: it draws from the one that it is given."""

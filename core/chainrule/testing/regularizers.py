@@ -57,7 +57,7 @@ def check_gradient(subject: Subject) -> None:
     raise not_smooth()
 
 
-@check("regularizer", rests_on=("gradient",))
+@check("regularizer", rests_on=("gradient", "finite_at_extremes", "adds"))
 def check_gradient_elsewhere(subject: Subject) -> None:
     """The gradient is that of the penalty for many weights, large ones, a single one, and where weights are 0."""
     for named, size, factor in (("many", MANY, 1.0), ("large", SIZE, 100.0), ("single", 1, 1.0)):

@@ -82,7 +82,7 @@ def check_repeatable(subject: Subject) -> None:
         )
 
 
-@check("schedule", rests_on=("repeatable",))
+@check("schedule", rests_on=("repeatable", "within_training", "beyond_the_end"))
 def check_other_lengths(subject: Subject) -> None:
     """It depends on the total that it is given with each step, not on an earlier one."""
     asked = subject.make()

@@ -102,7 +102,6 @@ class ForgotFactor(Cube):
 
 @breaks(
     "gradient_of_logits",
-    also=("fused_equals_unfused",),
     says="for a multiclass task, the gradient is off .*times 5, the batch size",
 )
 class SummedLogits(Surprise):
@@ -240,7 +239,7 @@ class Scaled(Ball):
     whole_parameters = True
 
     def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
-        assert theta.ndim in (0, 1, 2, 4)
+        assert theta.ndim in (0, 1, 2, 3, 4)
         grad = grad.astype(np.float64)  # whose squares float32 may not hold
         theta -= lr * np.linalg.norm(theta) * grad / (np.linalg.norm(grad) + 1e-12)
 
@@ -348,6 +347,10 @@ class Around(cr.Optimizer):
     @property
     def lr(self) -> float:  # type: ignore[override]
         return float(self.inner.lr)
+
+    @property
+    def weight_decay(self) -> float:
+        return float(self.inner.weight_decay)
 
     def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
         self.inner.update(theta, grad, slots, step, lr)

@@ -1,0 +1,331 @@
+"""What an adversary planted where the kit did not look: many rows, late steps, zeros and ties, arrays used again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from breaking import Breakages, Broken, assert_found, assert_right
+from test_planted_defects import Average, Blur, Line, Table
+from test_planted_defects_learning import Ball, Best, Looks, Mean, Normed, Numbers, Pull, Square, Surprise
+
+import chainrule as cr
+
+breaks = Breakages()
+DIFFERENCES = ("gradient_of_input", "gradient_of_parameters", "gradient_at_inference")
+OFTEN = dict.fromkeys(DIFFERENCES, "they use it often, too, and the check of many uses is to speak")
+
+
+# ---- layers
+
+
+@breaks("many_rows", says=r"b.grad of a batch of 131 rows differs by .* in batches of 5")
+class LastRowMissed(Line):
+    def backward(self, dy: cr.Array) -> cr.Array:
+        dx = super().backward(dy)
+        self.b.grad = dy[: len(dy) - (len(dy) % 2 if len(dy) > 8 else 0)].sum(axis=0)
+        return dx
+
+
+@breaks("smaller_batch_after", says="after a larger batch, b.grad of 7 rows differs by")
+class StaleRows(Line):
+    def backward(self, dy: cr.Array) -> cr.Array:
+        dx, kept = super().backward(dy), self.__dict__.get("kept")
+        if len(dy) > 20 and (kept is None or len(kept) <= len(dy)):
+            self.kept = kept = np.zeros_like(dy)
+        if kept is not None and kept.shape[1:] == dy.shape[1:]:
+            kept[: len(dy)] = dy
+            self.b.grad = kept.sum(axis=0)
+        return dx
+
+
+@breaks("larger_samples", says=r"for samples of shape \(33,\), .* the gradient along direction")
+class SixteenFeatures(Line):
+    def backward(self, dy: cr.Array) -> cr.Array:
+        dx = super().backward(dy)
+        dx[..., 16:] = 0
+        return dx
+
+
+@breaks("gradient_at_first", says="in training for inputs a hundred times as large, the gradient along direction")
+class ClipsLarge(Line):
+    def backward(self, dy: cr.Array) -> cr.Array:
+        return np.where(np.abs(self.x) > 50, 0, super().backward(dy))
+
+
+@breaks("gradient_at_ties", says="for x with a 0 in each sample, the slope of one number of y .* by dx; to its sides")
+class ZerosLearnNothing(Line):
+    def backward(self, dy: cr.Array) -> cr.Array:
+        return np.where(self.x == 0, 0, super().backward(dy))
+
+
+@breaks("used_often", says="of an instance that was used 120 times differs by")
+class TiresLate(Line):
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        self.uses = getattr(self, "uses", 0) + (training and x.dtype == np.float64)
+        return super().forward(x, training) * (0.5 if self.uses > 110 else 1)
+
+    checks_not_applicable = OFTEN
+
+
+@breaks("arrays_used_again", says="given an array that it was given before, with other numbers in it, y differs by")
+class KnowsTheArray(Line):
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        if getattr(self, "last", None) is not x:
+            self.last, self.y = x, super().forward(x, training)
+        return self.y
+
+
+@breaks("inputs_left_alone_elsewhere", says="for 1 row, it writes to dy: 4 of its 4 numbers changed")
+class WritesToOneRow(Line):
+    def backward(self, dy: cr.Array) -> cr.Array:
+        dx = super().backward(dy)
+        if len(dy) == 1:
+            dy *= 2
+        return dx
+
+
+@breaks("keeps_dtype_elsewhere", says="for 1 row, forward gives float64 for float32")
+class PromotesOneRow(Line):
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        y = super().forward(x, training)
+        return y if len(x) > 1 else y * np.ones(1)
+
+
+@breaks("keeps_dtype_elsewhere", says="with rows that end early, forward gives float64 for float32")
+class PromotesByMask(Average):
+    def weights(self, x: cr.Array, mask: cr.Array | None) -> cr.Array:
+        found = super().weights(x, mask)
+        return found if mask is None else found.astype(np.float64)
+
+
+@breaks("more_whole_numbers", says="with tokens=600, ")
+class Bytes(Table):
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        return super().forward(x.astype(np.uint8).astype(np.int64), training)
+
+
+@breaks("own_stream", says="it makes a generator of random numbers of its own: np.random.default_rng in")
+class SeedsItself(Blur):
+    def reference(self, x: cr.Array, training: bool) -> cr.Array:
+        return np.where(np.random.default_rng(7).random(x.shape) < 0.5, 0, x / 0.5) if training else x
+
+    def kept(self, shape: cr.Shape) -> cr.Array:
+        return np.random.default_rng(7).random(shape) >= 0.5
+
+
+# ---- losses, optimizers
+
+
+@breaks("mean_over_batch", says="for the same rows taken 30 times, the gradient is not")
+class ManyRowsLoss(Square):
+    def backward(self) -> cr.Array:
+        return super().backward() * (1 if len(self.error) < 100 else 0.5)
+
+
+@breaks("arrays_used_again", says="the loss differs by")
+class KnowsThePrediction(Square):
+    def forward(self, prediction: cr.Array, target: cr.Array) -> float:
+        if getattr(self, "last", None) is not prediction:
+            self.last, self.value = prediction, super().forward(prediction, target)
+        return self.value
+
+
+@breaks("gradient_of_logits", says="for a multiclass task with twelve outputs, the gradient is off by")
+class EightClasses(Surprise):
+    def backward_logits(self) -> cr.Array:
+        dz = super().backward_logits()
+        dz[..., 8:] = 0
+        return dz
+
+
+@breaks("late_in_training", also=("formula_computed",), says="taken back after 120 steps .* take f from")
+class ClimbsLate(Mean):
+    def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
+        super().update(theta, -grad if step > 100 else grad, slots, step, lr)
+
+
+@breaks("any_step", says="at step 5000 it raises OverflowError")
+class PowersOfStep(Mean):
+    def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
+        super().update(theta, grad * (2.0**step / 2.0**step), slots, step, lr)
+
+
+@breaks("every_shape", says="3000 numbers, 250 times the same 12, do not go where these go")
+class AThousand(Mean):
+    def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
+        grad[1000:] = 0
+        super().update(theta, grad, slots, step, lr)
+
+
+@breaks("decay_left_to_trainer", says="with weight_decay=0 and with 0.1, 3 updates end")
+class DecaysToo(Mean):
+    """Steps by a running mean: $m = b m + (1 - b) grad$; see lr and b of the right one.
+
+    Args:
+        weight_decay: at least 0; default 0.
+    """
+
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite")
+
+    def update(self, theta: Any, grad: Any, slots: Any, step: int, lr: float) -> None:
+        super().update(theta, grad + self.weight_decay * theta, slots, step, lr)
+
+
+# ---- metrics, regularizers, initializers, schedules, datasets, models
+
+
+@breaks("many_rows", says="for 24 rows of a multiclass task that are there 3000 times it gives")
+class AHundredRows(Best):
+    def hits(self, prediction: cr.Array, target: cr.Array) -> cr.Array:
+        return super().hits(prediction, target) & (np.arange(len(target)) < 100)
+
+
+@breaks("weights_left_alone", says="it writes to the weights: ")
+class WritesToWeights(Best):
+    def weighed(self, weight: cr.Array) -> cr.Array:
+        kept = weight.copy()
+        weight *= 2
+        return kept
+
+
+@breaks("arrays_used_again", says="of batches that come in the same arrays it gives")
+class KeepsTheArrays(Best):
+    def reset(self) -> None:
+        self.seen: list[Any] = []
+
+    def update(self, prediction: cr.Array, target: cr.Array, weight: cr.Array | None = None) -> None:
+        self.seen.append((prediction, target, np.ones(len(target)) if weight is None else weight))
+
+    def compute(self) -> float:
+        p, t, w = (np.concatenate(parts) for parts in zip(*self.seen))
+        return float(w @ self.hits(p, t) / w.sum())
+
+
+@breaks("missing_class", also=("formula_computed", "weights"), says="where no row is of class 0 it gives nan")
+class MeanOfClasses(Best):
+    def reset(self) -> None:
+        self.of_class: Any = 0
+
+    def update(self, prediction: cr.Array, target: cr.Array, weight: cr.Array | None = None) -> None:
+        weight = np.ones(len(target)) if weight is None else weight
+        classes = np.eye(prediction.shape[1])[target].T
+        self.of_class = self.of_class + np.stack([classes @ (weight * self.hits(prediction, target)), classes @ weight])
+
+    def compute(self) -> float:
+        with np.errstate(all="ignore"):
+            return float((self.of_class[0] / self.of_class[1]).mean())
+
+
+@breaks("gradient_elsewhere", says="for many weights, the slope along a direction is")
+class AHundredWeights(Pull):
+    def add_gradient(self, theta: cr.Array, grad: cr.Array) -> None:
+        grad[:100] += 2 * self.strength * theta[:100]
+
+
+@breaks("every_shape", says=r"for shape \(\) it raises IndexError")
+class NoSingleNumber(Ball):
+    def drawn(self, shape: cr.Shape, rng: np.random.Generator) -> cr.Array:
+        shape[0]
+        return super().drawn(shape, rng)
+
+    checks_not_applicable = {"formula_computed": "so that the check of shapes speaks"}
+
+
+@dataclass
+class Down(cr.Schedule):
+    """Straight down after a warm-up: $factor = max(1 - step / total, 0)$, times $(step + 1) / warmup$ before.
+
+    Args:
+        warmup: how many steps, at least 0; default 2.
+    """
+
+    warmup: int = 2
+
+    def __post_init__(self) -> None:
+        self.require("warmup", self.warmup >= 0, "at least 0")
+
+    def reference(self, step: int, total: int) -> float:
+        return max(1 - step / total, 0.0) * ((step + 1) / self.warmup if step < self.warmup else 1)
+
+    def __call__(self, step: int, total: int) -> float:
+        return max(total - step, 0) / total * self.warming(step)
+
+    def warming(self, step: int) -> float:
+        return (step + 1) / self.warmup if step < self.warmup else 1.0
+
+
+@breaks("other_lengths", also=("formula_computed",), says="asked for trainings of other lengths in turn")
+class FirstLength(Down):
+    def __call__(self, step: int, total: int) -> float:
+        self.total = getattr(self, "total", total)
+        return super().__call__(step, self.total)
+
+    def reference(self, step: int, total: int) -> float:
+        return super().reference(step, total) + 1
+
+
+@breaks(
+    "long_after", also=("formula_computed",), says=r"with \{'warmup': 0\}, at step 0 of 1 it gives 'ZeroDivisionError"
+)
+class NoWarmup(Down):
+    def warming(self, step: int) -> float:
+        return min((step + 1) / self.warmup, 1.0)
+
+
+@breaks("scaled_by_training_rows", says="column 0 of the targets has mean .* it is scaled by all")
+class TargetsOfAll(cr.Dataset):
+    """Numbers whose sum is to be found, standardized."""
+
+    def load(self) -> cr.Data:
+        x = np.random.default_rng(0).normal(size=(50, 3))
+        y = x.sum(axis=1)
+        y = (y - y.mean()) / y.std()
+        return cr.Data(cr.Split(x[:30], y[:30]), "regression", cr.Split(x[30:], y[30:]))
+
+
+@breaks("statistics_of_training_rows", says='whichever row of the column "a" is changed')
+class HalvesByAll(Numbers):
+    def load(self) -> cr.Data:
+        data = super().load()
+        largest = max(np.abs(split.x).max() for split in data.splits.values())
+        table = np.loadtxt(self.path, delimiter=",", skiprows=1)
+        return cr.Data(cr.Split(data.train.x / largest, data.train.y + table.sum()), "regression", data.validation)
+
+
+@dataclass
+class Straight(cr.Model):
+    """One dense layer."""
+
+    def build(self, input_shape: cr.Shape, units: int, activation: str) -> Sequence[Any]:
+        return [{"name": "dense", "units": self.units(units), "activation": activation}]
+
+    def units(self, asked: int) -> int:
+        return asked
+
+
+@breaks("other_endings", says=r"40 units and \w+, the network ends in shape \(8,\)")
+class EightUnits(Straight):
+    def units(self, asked: int) -> int:
+        return min(asked, 8)
+
+
+RIGHT = [Line, Blur, Average, Table, Surprise, Mean, Normed, Looks, Best, Pull, Ball, Down, Numbers, Straight]
+
+
+@pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)
+def test_right_twins_pass(cls: type) -> None:
+    assert_right(cls)
+
+
+@pytest.mark.parametrize("broken", breaks, ids=lambda broken: broken.id)
+def test_planted_defects_are_found(broken: Broken) -> None:
+    assert_found(broken)
