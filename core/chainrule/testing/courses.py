@@ -113,6 +113,8 @@ def _has(cls: type[Component], name: str) -> bool:
 def check_decay_left_to_trainer(subject: Subject) -> None:
     """Its weight_decay is a number that the trainer reads; update does not decay."""
     with_decay = _decaying(subject.make(), DECAY)
+    if not with_decay:  # neither it nor the one within it has any
+        return
     told = subject.make(**with_decay)
     said = getattr(told, "weight_decay", None) if with_decay else DECAY
     expect(
