@@ -20,6 +20,8 @@ from chainrule.testing.subject import Subject
 from chainrule.testing.variants import variants
 
 DIRECTIONS = 3
+SEVERAL_AXES: tuple[Shape, ...] = ((3, 4),)
+"""Of what an activation is given within a network of sequences or images."""
 MEND = (
     "derive backward from the formula of forward, for all inputs, modes and fields; dy is the gradient of the loss, "
     "whose mean over the batch is in it already; with a field for which it is not the gradient on purpose, name "
@@ -55,7 +57,7 @@ class Place(NamedTuple):
 def check_gradient_elsewhere(subject: Subject) -> None:
     """The gradients are right for inputs ten times as large, single rows, masks, after training, and other fields."""
     for fields, each in variants(subject, "gradient_elsewhere"):
-        for shape in each.input_shapes:
+        for shape in (*each.input_shapes, *(SEVERAL_AXES if subject.kind == "activation" else ())):
             for place in _places(each, shape, plain=bool(fields)):
                 require_slopes(each, shape, place, fields)
 

@@ -15,6 +15,7 @@ from chainrule.testing.subject import Subject
 
 SIZES = (BATCH, 1, 7)
 MODES = (True, False)
+LARGE = 3000
 
 
 @check("layer", "activation", first=True)
@@ -146,6 +147,32 @@ def check_any_batch_size(subject: Subject) -> None:
                     "from that of a new instance",
                     "take the number of rows from x each time: the last batch of an epoch is smaller",
                 )
+
+
+@check("layer", "activation", rests_on=("any_batch_size", "gradient_at_inference", "rows_apart_at_inference"))
+def check_large_batch(subject: Subject) -> None:
+    """In a batch of thousands of rows, each is what it is in a small one, and gradients are the sum over all."""
+    for shape in subject.input_shapes:
+        bench, times = Bench(subject, shape), LARGE // BATCH
+        x = inputs(subject, shape)
+        y = bench.forward(x, training=False).copy()
+        dy = subject.rng(1).normal(size=y.shape)
+        found = []
+        for repeated in (1, times):
+            rows = [np.concatenate([array] * repeated) for array in (x, dy)]
+            y = bench.forward(rows[0], training=False).copy()
+            dx = bench.backward(rows[1]).copy()
+            gradients = {f"{name}.grad": gradient / repeated for name, gradient in bench.gradients().items()}
+            found.append({"forward": y, "backward": dx, **gradients})
+        for name, small in found[0].items():
+            large = found[1][name]
+            expected = np.concatenate([small] * times) if name in ("forward", "backward") else small
+            expect(
+                close(large, expected, 1e-8),
+                f"for {LARGE} rows, {BATCH} of them again and again, {name} is off by "
+                f"{distance(large, expected):.3g} from what these few give",
+                "where a batch is computed in parts, let every row be in one of them, and sums go over all",
+            )
 
 
 @check("layer", "activation")

@@ -241,7 +241,7 @@ def test_names_of_a_kinds_checks_are_unique(kind: str) -> None:
 
 
 LEAST = {
-    "layer": 45, "activation": 36, "loss": 30, "optimizer": 25, "initializer": 18, "regularizer": 19, "schedule": 17,
+    "layer": 46, "activation": 37, "loss": 30, "optimizer": 25, "initializer": 18, "regularizer": 19, "schedule": 17,
     "metric": 24, "callback": 19, "dataset": 19, "model": 14,
 }  # fmt: skip
 """How many checks each kind has: to be raised where one is added, and lowered by nobody."""
