@@ -44,10 +44,12 @@ What the kit cannot know, a component tells it, in class attributes without a ty
   other variants are worth it; ``check_examples_in(folder)``, a class method, for examples that need files;
 - ``check_input_shapes = ((8, 8, 3),)``: of a sample, for a layer or a model that does not take ``(4,)``;
 - ``check_kinks = (0.0,)``: where there is no derivative, so that differences stay away;
+- ``check_sizes = (1e20,)``: of inputs in float32 at which it is right as well, though squares leave its range there;
 - ``checks_not_applicable = {"keeps_dtype": "it computes in float64 on purpose"}``: with a reason, which is shown
   wherever the kit runs (pytest: as a skip).
 
-The last three may be properties instead, where they depend on fields: so an example has shapes of its own.
+Shapes, kinks and what does not apply may be properties instead, where they depend on fields: so an example has shapes
+of its own.
 
 Gradients are compared in float64 with differences, every number of ``dx`` and of every parameter, for a random ``dy``;
 a layer that draws random numbers draws the same ones each time. That holds a backward pass to its forward pass. What

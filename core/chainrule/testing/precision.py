@@ -8,9 +8,12 @@ $E[x^2] - E[x]^2$, is told by it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from chainrule.contract.arrays import Array
+from chainrule.testing.arrays import strictly
 from chainrule.testing.exercises import Change, Exercise, exercises
 from chainrule.testing.kit import check, expect
 from chainrule.testing.subject import Subject
@@ -21,6 +24,8 @@ LEAST = 1e-5  # of the largest number
 OFF_CENTRE = 1000.0
 DRAWS = 3
 CENTRED = ("x", "prediction", "target")
+LARGEST = float(np.finfo(np.float32).max)
+CLOSE = 1e-3
 
 
 @check(
@@ -84,5 +89,49 @@ def _moved(centre: float, then: str, draw: int = 0) -> Change:
         if draw:
             moved *= 1 + ROUNDING * np.random.default_rng([draw, len(name)]).uniform(-1, 1, moved.shape)
         return moved
+
+    return change
+
+
+@check(
+    "layer", "activation", "loss", "regularizer", when=lambda cls: bool(_sizes_of(cls)), rests_on=("float32_agrees",)
+)
+def check_right_at_sizes(subject: Subject) -> None:
+    """In float32 it is right at the sizes that it names in check_sizes, where what float64 gives has a place there."""
+    for size in _sizes_of(subject.cls):
+        for narrow, wide in zip(exercises(subject, "float32"), exercises(subject, "float64")):
+            for variant in narrow.variants:
+                where = f"{variant}{', ' if variant else ''}for inputs of size {size:g}"
+                with strictly(f"{where} in float32"):
+                    found = narrow.run(variant, change=_sized(size, variant, "float32"))
+                with np.errstate(all="ignore"):
+                    expected = wide.run(variant, change=_sized(size, variant, "float64"))
+                for name, array in found.items():
+                    right = expected[name]
+                    largest = float(np.abs(right).max(initial=0))
+                    if (array.dtype == np.float32 and largest > LARGEST) or not np.isfinite(largest):
+                        continue
+                    off = _off(array, right)
+                    expect(
+                        off <= CLOSE * largest,
+                        f"{where}, {name} in float32 is off by {off:.3g} from that in float64, whose largest number is "
+                        f"{largest:.3g}",
+                        "float32 ends at 3.4e38: divide by the largest number before squaring, or compute in float64",
+                    )
+
+
+def _sizes_of(cls: type) -> Sequence[float]:
+    sizes = getattr(cls, "check_sizes", ())
+    return sizes if isinstance(sizes, Sequence) else ()
+
+
+def _sized(size: float, variant: str, dtype: str) -> Change:
+    """Inputs so many times as large: of a loss its logits, and what is for a regression; probabilities as they are."""
+    scaled = ("x", "theta", "logits", *(("prediction", "target") if "regression" in variant else ()))
+
+    def change(name: str, array: Array) -> Array:
+        if name not in scaled or array.dtype.kind != "f":
+            return array
+        return (array.astype(np.float64) * size).clip(-LARGEST, LARGEST).astype(np.float32).astype(dtype)
 
     return change

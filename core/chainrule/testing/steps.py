@@ -149,7 +149,11 @@ def check_any_batch_size(subject: Subject) -> None:
                 )
 
 
-@check("layer", "activation", rests_on=("any_batch_size", "gradient_at_inference", "rows_apart_at_inference"))
+@check(
+    "layer",
+    "activation",
+    rests_on=("any_batch_size", "gradient_at_inference", "gradients_written", "rows_apart_at_inference"),
+)
 def check_large_batch(subject: Subject) -> None:
     """In a batch of thousands of rows, each is what it is in a small one, and gradients are the sum over all."""
     for shape in subject.input_shapes:
