@@ -101,7 +101,17 @@ def holds_text(key: str) -> bool:
         for known in entry.fields
         if field == (f"{entry.name}.{known.name}" if group in MANY else known.name)
     ]
-    return key in TEXT_AT_THE_TOP or (bool(annotations) and all(map(_holds_text, annotations)))
+    if not all(_holds_text(one) or _names_words(one) for one in annotations):
+        return False
+    return key in TEXT_AT_THE_TOP or any(map(_holds_text, annotations))
+
+
+def _names_words(annotation: Any) -> bool:
+    """Whether it is a choice among words, which are text as they stand, such as one component's ``target`` of another's
+    that may be any text."""
+    return typing.get_origin(annotation) is typing.Literal and all(
+        isinstance(x, str) for x in typing.get_args(annotation)
+    )
 
 
 def _holds_text(annotation: Any) -> bool:
