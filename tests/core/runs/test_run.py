@@ -490,7 +490,7 @@ def test_configs_of_ones_own(train, store, folder):
         }.items()
     )
     listed = train("--config-dir", str(own), "--help").out
-    assert "experiment: digits, mine, mnist, " in listed
+    assert "experiment: adding, digits, mine, mnist, " in listed
     groups = listed.partition("== Groups (group=option) ==")[2].partition("== Config")[0]
     assert "\nmodel: mlp, sequential\n  digits/modern\n  mine/narrow\n  mnist/classic, mnist/cnn, " in groups
     assert "model/" not in groups, "a folder is no group of its own"
