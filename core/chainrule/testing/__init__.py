@@ -55,7 +55,7 @@ Gradients are compared in float64 with differences, every number of ``dx`` and o
 a layer that draws random numbers draws the same ones each time. That holds a backward pass to its forward pass. What
 holds the forward pass, an update rule or a schedule to its formula is ``reference``, which an author may write: the
 formula of the docstring in a few lines of plain NumPy, slow and obvious, as independent of the code as can be.
-``formula_computed`` evaluates both, for the examples and for one other value of each field, and says where they part::
+A check of its own evaluates both, for the examples and for one other value of each field, and says where they part::
 
     def reference(self, x, training):
         return np.array([self.s.value * sample for sample in x])

@@ -492,7 +492,7 @@ def test_configs_of_ones_own(train, store, folder):
     listed = train("--config-dir", str(own), "--help").out
     assert "experiment: adding, digits, mine, mnist, " in listed
     groups = listed.partition("== Groups (group=option) ==")[2].partition("== Config")[0]
-    assert "\nmodel: mlp, sequential\n  digits/modern\n  mine/narrow\n  mnist/classic, mnist/cnn, " in groups
+    assert "\n  digits/modern\n  mine/narrow\n  mnist/autoencoder, mnist/classic, mnist/cnn, " in groups
     assert "model/" not in groups, "a folder is no group of its own"
 
 
