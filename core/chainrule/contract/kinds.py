@@ -47,6 +47,7 @@ class Component:
 
     kind: ClassVar[str]
     required: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # the methods that an author writes, with their arguments
+    _work: dict[str, Array]  # what ``work`` keeps, from its first use
     check_examples: ClassVar[Sequence[Mapping[str, Any]]] = ()
 
     @classmethod
@@ -103,7 +104,10 @@ class Component:
         larger array. What a component returns may be such an array: it is valid until the component's next
         ``forward`` (for a gradient: its next ``backward``).
         """
-        kept: dict[str, Array] = self.__dict__.setdefault("_work", {})
+        try:
+            kept = self._work
+        except AttributeError:  # its first
+            kept = self._work = {}
         array = kept.get(name)
         if array is not None and array.dtype == dtype:
             if array.shape == shape:

@@ -45,14 +45,14 @@ def gradient_check(
         raise FieldError(f"got {quoted(step)}, expected a number above 0, and 1 at most", key="step")
     twin = network.copy("float64")
     inputs, targets = twin.pair(x, y, weight=weight, mask=mask)
-    twin.loss_of(inputs, targets, training=True)  # each stream of random numbers exists from here on
+    twin.compute_loss(inputs, targets, training=True)  # each stream of random numbers exists from here on
     state, buffers = twin.random_state(), twin.snapshot().buffers
 
     def loss() -> float:
         twin.set_random_state(state)
         for buffer, value in zip(twin.buffers, buffers):
             buffer.value = value
-        return twin.loss_of(inputs, targets, training=True)
+        return twin.compute_loss(inputs, targets, training=True)
 
     loss()
     twin.parameters.grad[...] = 1  # shows up where a layer adds to its gradient, or forgets one

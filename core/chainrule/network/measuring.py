@@ -54,7 +54,7 @@ class Measured(Protocol):
 
     @property
     def prediction(self) -> Any: ...
-    def loss_of(self, x: Any, targets: Targets, training: bool) -> float: ...
+    def compute_loss(self, x: Any, targets: Targets, training: bool) -> float: ...
 
 
 def in_batches(x: Any, targets: Targets, batch_size: int = 256) -> Iterator[tuple[Any, Targets]]:
@@ -74,9 +74,8 @@ def measured(
         metric.reset()
     for x, targets in given:
         count = targets.weighs
-        total += network.loss_of(x, targets, training=False) * count
+        total += network.compute_loss(x, targets, training=False) * count
         weight += count
-        for metric in metrics:
-            tell(metric, network.prediction, targets)
+        tell(metrics, network.prediction, targets)
     named = {name_of(metric): metric.compute() for metric in metrics}
     return {"loss": total / weight, **named}

@@ -140,29 +140,20 @@ class Network(Kept):
 
     # ---- one step of learning
 
-    def compute_loss(
-        self, x: Any, target: Any, training: bool, weight: Array | None = None, mask: Array | None = None
-    ) -> float:
-        """The forward pass: the mean loss over one batch.
-
-        Args:
-            x: ``(batch, *input_shape)``, of the network's dtype.
-            target, weight, mask: the ``loss``, ``weight`` and ``mask`` of ``targets(y)``.
+    def compute_loss(self, x: Any, targets: Targets, training: bool) -> float:
+        """The forward pass: the mean loss over one batch; ``x`` and ``targets`` as ``pair`` gives them.
 
         Raises:
             ConfigError: the loss takes probabilities, and the output is none.
         """
-        return self._ending.forward(self._stack.forward(x, training, mask), target, weight)
-
-    def loss_of(self, x: Any, targets: Targets, training: bool) -> float:
-        """The same with the targets of ``pair``."""
-        return self.compute_loss(x, targets.loss, training, targets.weight, targets.mask)
+        return self._ending.forward(self._stack.forward(x, training, targets.mask), targets.loss, targets.weight)
 
     @property
     def prediction(self) -> Any:
         """What the output layer gives for the batch of the last ``compute_loss``, in the targets' units; valid until
         the next one."""
-        return self._in_units(self._ending.prediction)
+        prediction = self._ending.prediction
+        return prediction if self.target_scale is None else self.target_scale.in_units(prediction)
 
     def compute_gradient(self) -> None:
         """The backward pass: writes the gradient of the last ``compute_loss`` into ``parameters.grad``."""
@@ -179,7 +170,7 @@ class Network(Kept):
             weight, mask: as ``Split`` has them.
         """
         inputs, targets = self.pair(x, y, weight=weight, mask=mask)
-        loss = self.loss_of(inputs, targets, training=True)
+        loss = self.compute_loss(inputs, targets, training=True)
         self.compute_gradient()
         return loss, self.parameters.grad.copy()
 
@@ -197,10 +188,7 @@ class Network(Kept):
             given = rows_of(x, rows)
             y = self._stack.forward(given, training=False, mask=None if steps is None else steps[rows])
             each(lambda all_rows, some: np.copyto(all_rows[rows], some), result, self._ending.output(y))  # noqa: B023
-        return self._in_units(result)
-
-    def _in_units(self, output: Any) -> Any:
-        return output if self.target_scale is None else self.target_scale.in_units(output)
+        return result if self.target_scale is None else self.target_scale.in_units(result)
 
     def evaluate(
         self,

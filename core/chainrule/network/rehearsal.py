@@ -39,7 +39,7 @@ def rehearse(network: Network, x: Any, targets: Targets) -> None:
                 raise ContractError(
                     f"forward of {step.name} ({supplier(step.layer)}) gave{which} {found}, not {expected}"
                 )
-    loss = network.loss_of(x, targets, training=False)
+    loss = network.compute_loss(x, targets, training=False)
     if not isinstance(loss, numbers.Real):
         who = f"{registry().name_of(network.loss)} ({supplier(network.loss)})"
         raise ContractError(f"the loss {who} gave {quoted(loss)}, not a number")

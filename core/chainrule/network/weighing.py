@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -157,12 +157,21 @@ class Weighing:
         return ContractError(f"the loss {registry().name_of(self._loss)} {why}: give no weights and no such mask")
 
 
-def tell(metric: Metric, prediction: Any, targets: Targets) -> None:
-    """Have a metric take in a batch; it is one of ``weighable``. Of classes for each step, every step is a row; what
-    does not count is left out."""
+def tell(metrics: Iterable[Metric], prediction: Any, targets: Targets) -> None:
+    """Have metrics take in a batch; they are those of ``weighable``. Of classes for each step, every step is a row;
+    what does not count is left out."""
+    plain = targets.weight is None and not targets.per_step
+    for metric in metrics:
+        if plain:
+            metric.update(prediction, targets.metric)
+        else:
+            _tell(metric, prediction, targets)
+
+
+def _tell(metric: Metric, prediction: Any, targets: Targets) -> None:
     if isinstance(metric, OfOutput):
         own = {"metric": targets.metric[metric.output], "per_step": targets.per_step[metric.output]}
-        tell(metric.metric, prediction[metric.output], targets._replace(**own))
+        _tell(metric.metric, prediction[metric.output], targets._replace(**own))
         return
     target, weight = targets.metric, targets.weight
     if targets.per_step:

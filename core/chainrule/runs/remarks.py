@@ -154,5 +154,5 @@ def answers(data: Data, y: Array) -> Array:
 def _measured(metric: Metric, prediction: Array, targets: Targets) -> float:
     [metric] = weighable([fresh(metric)], targets)
     metric.reset()
-    tell(metric, prediction, targets)
+    tell([metric], prediction, targets)
     return float(metric.compute())

@@ -56,7 +56,7 @@ def chosen_threads(named: int | None, network: Network, data: Data, batch_size: 
         return first
 
     def step() -> None:
-        twin.loss_of(x, targets, training=True)
+        twin.compute_loss(x, targets, training=True)
         twin.compute_gradient()
 
     try:

@@ -28,12 +28,12 @@ class RunningEpoch:
 
     def add(self, loss: float, prediction: Any, targets: Targets) -> None:
         """Take in one batch: its mean loss, and what metrics are given."""
-        weight = targets.weighs
+        rows = len(one_of(prediction))
+        weight = rows if targets.weight is None else targets.weighs
         self._loss_sum += loss * weight
         self._weight += weight
-        self.seen += len(one_of(prediction))
-        for metric in self.metrics.values():
-            tell(metric, prediction, targets)
+        self.seen += rows
+        tell(self.metrics.values(), prediction, targets)
 
     def names(self) -> list[str]:
         """The loss and each metric."""

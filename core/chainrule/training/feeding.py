@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from chainrule.errors import ContractError, DataError
 from chainrule.network.measuring import in_batches
 from chainrule.network.network import Network
 from chainrule.network.targets import Targets, require_targets
-from chainrule.training.listeners import Listeners
+from chainrule.training.listeners import Changing, Listeners
 
 MEASURED = 256
 """Rows of a batch where nothing is learned from it."""
@@ -118,16 +118,16 @@ def feed_of(network: Network, given: Any, which: str, batch_size: int) -> Held |
 
 
 def changed(
-    batch: tuple[Any, Targets], trainer: Training, network: Network, listeners: Listeners, seed: int
+    batch: tuple[Any, Targets], trainer: Training, network: Network, changing: Sequence[Changing], seed: int
 ) -> tuple[Any, Targets]:
-    """A batch, as callbacks want it; metrics have the targets as they were.
+    """A batch, as the callbacks that change it want it; metrics have the targets as they were.
 
     Raises:
         ContractError: one gives something of another shape or dtype. DataError: numbers that the network or the loss
             does not take.
     """
     x, targets = batch
-    for change, callback, purpose in listeners.changing["on_batch"]:
+    for change, callback, purpose in changing:
         rng = stream(seed, purpose, trainer.step)
         found = change(trainer, each(_locked, x), each(_locked, targets.loss), rng)
         if found is None:

@@ -33,13 +33,13 @@ class Listeners:
     def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
         self._callbacks = callbacks
         self._logged = [pattern for callback in callbacks for pattern in callback.logs]
-        # The bound methods of those that write an event: silence costs nothing.
-        self._of: dict[str, list[Listener]] = {
+        self.of: dict[str, list[Listener]] = {
             event: [getattr(c, event) for c in callbacks if _writes(c, event)] for event in EVENTS
         }
+        """What is to be called at an event, in order: the methods of those that write it. Silence costs nothing."""
         # What is logged as an epoch ends is there for whoever monitors it.
         logging_first = sorted(callbacks, key=lambda callback: not callback.logs)
-        self._of["on_epoch_end"] = [c.on_epoch_end for c in logging_first if _writes(c, "on_epoch_end")]
+        self.of["on_epoch_end"] = [c.on_epoch_end for c in logging_first if _writes(c, "on_epoch_end")]
         names = [registry().name_of(callback) for callback in callbacks]
         self.changing = {
             event: [
@@ -51,10 +51,6 @@ class Listeners:
         }
         """Those that change what is learned from, by event."""
 
-    def of(self, event: str) -> list[Listener]:
-        """What is to be called at an event, in order."""
-        return self._of[event]
-
     def require_declared(self, name: str) -> None:
         """Refuse a name that no callback says it logs.
 
@@ -65,7 +61,7 @@ class Listeners:
             raise ContractError(f'a callback logs "{name}" and does not declare it: logs = ("{name}",) in its class')
 
     def tell(self, event: str, trainer: Training) -> None:
-        for listen in self._of[event]:
+        for listen in self.of[event]:
             listen(trainer)
 
     def tell_failed(self, trainer: Training, error: BaseException) -> None:

@@ -16,11 +16,10 @@ def penalty_of(regularizer: Regularizer | None, parameters: Parameters) -> float
     return sum(float(regularizer.penalty(theta)) for theta, _ in _seen_by(regularizer, parameters))
 
 
-def add_its_gradient(regularizer: Regularizer | None, parameters: Parameters) -> None:
+def add_its_gradient(regularizer: Regularizer, parameters: Parameters) -> None:
     """Add it to the gradient of the loss."""
-    if regularizer is not None:
-        for theta, grad in _seen_by(regularizer, parameters):
-            regularizer.add_gradient(theta, grad)
+    for theta, grad in _seen_by(regularizer, parameters):
+        regularizer.add_gradient(theta, grad)
 
 
 def _seen_by(regularizer: Regularizer, parameters: Parameters) -> Iterator[tuple[Array, Array]]:

@@ -41,20 +41,21 @@ class Steps:
         network = self.network
         if self._again is not None:
             self._again.begin()
-        self.batch_loss = network.loss_of(x, targets, training=True)
+        self.batch_loss = network.compute_loss(x, targets, training=True)
         self._running.add(self.batch_loss, network.prediction, targets)
         self._compute_gradient()
-        for listen in self._listeners.of("on_gradient"):
+        for listen in self._listeners.of["on_gradient"]:
             listen(cast(Training, self))
         self._updates.apply(self.step + 1, self.learning_rate)
         self.step += 1
-        for listen in self._listeners.of("on_batch_end"):
+        for listen in self._listeners.of["on_batch_end"]:
             listen(cast(Training, self))
 
     def _compute_gradient(self) -> None:
         """The gradient of the last forward pass, and of the penalty; that of frozen parameters is 0."""
         self.network.compute_gradient()
-        add_its_gradient(self.regularizer, self.network.parameters)
+        if self.regularizer is not None:
+            add_its_gradient(self.regularizer, self.network.parameters)
         for frozen in self._updates.frozen:
             frozen[...] = 0
 
@@ -62,7 +63,7 @@ class Steps:
         """Both of the running batch, at the present parameters, with the penalty in both; for an optimizer that looks
         again."""
         assert self.batch is not None, "there is no batch before the first step"
-        loss = self.network.loss_of(*self.batch, training=True)
+        loss = self.network.compute_loss(*self.batch, training=True)
         self._compute_gradient()
         return loss + penalty_of(self.regularizer, self.network.parameters)
 

@@ -201,7 +201,7 @@ class Trainer(Resumable, Logs, Steps):
         return self.history
 
     def _run_epoch(self, feed: Held | Streamed, held_out: Held | Streamed | None) -> None:
-        position = self._position
+        position, changing = self._position, self._listeners.changing["on_batch"]
         self.epoch += 1
         self._in_epoch = True
         begins = position.next_batch is None
@@ -214,7 +214,7 @@ class Trainer(Resumable, Logs, Steps):
             if index and self.stop_reason is not None:
                 break
             self.batch_index = index
-            self.batch = changed(batch, self, self.network, self._listeners, self.seed)
+            self.batch = changed(batch, self, self.network, changing, self.seed) if changing else batch
             self._run_step(*self.batch)
             position.next_batch = index + 1
             self.rest.begins()

@@ -8,6 +8,7 @@ to the last; of smaller ones there are so many that NumPy's calls cost more than
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -25,13 +26,14 @@ TINY = 1e-30
 
 
 class Block(NamedTuple):
-    """Views of the flat vectors that one ``update`` works on, the factor of its rate, and what it asks for beside."""
+    """An ``update`` that has what it asks for beside, the views of the flat vectors that it works on, and the factor of
+    its rate."""
 
+    update: Callable[..., None]
     theta: Array
     grad: Array
     slots: dict[str, Array]
     rate: float
-    asked: dict[str, Any]
 
 
 class Updates:
@@ -65,9 +67,7 @@ class Updates:
         """
         settings = settings_of(self.groups, self.optimizer, self._parameters)
         self.trained = [parameter for parameter, setting in self._in_order(settings) if setting.trained]
-        frozen = [parameter for parameter, setting in settings if not setting.trained]
-        self.frozen = [parameter.grad for parameter in frozen]
-        self._held = [parameter.value for parameter in frozen] if self.optimizer.whole_vector else []
+        self.frozen = [parameter.grad for parameter, setting in settings if not setting.trained]
         self._decays = list(self._decaying(settings))
         if self.optimizer.whole_vector:
             self._blocks = [self._vector(settings)]
@@ -80,11 +80,8 @@ class Updates:
         """Make update number ``step`` (from 1) from the gradient that stands in ``parameters.grad``."""
         for weights, strength in self._decays:
             weights *= 1 - lr * strength
-        before = [value.copy() for value in self._held]
-        for theta, grad, slots, rate, asked in self._blocks:
-            self.optimizer.update(theta, grad, slots, step, lr * rate, **asked)
-        for value, kept in zip(self._held, before):
-            value[...] = kept
+        for update, theta, grad, slots, rate in self._blocks:
+            update(theta, grad, slots, step, lr * rate)
         if self._flushes and step % FLUSH_EVERY == 0:
             self._flush_subnormals()
 
@@ -99,7 +96,7 @@ class Updates:
             for start in range(where.start, where.stop, BLOCK) if trained else ():
                 cut = slice(start, min(start + BLOCK, where.stop))
                 slots = {name: slot[cut] for name, slot in self.slots.items()}
-                yield Block(self._parameters.theta[cut], self._parameters.grad[cut], slots, rate, {})
+                yield Block(self.optimizer.update, self._parameters.theta[cut], self._parameters.grad[cut], slots, rate)
 
     def _in_order(self, settings: Sequence[tuple[Parameter, Setting]]) -> Iterator[tuple[Parameter, Setting]]:
         by_name = {parameter.name: setting for parameter, setting in settings}
@@ -108,7 +105,7 @@ class Updates:
     def _parameter(self, p: Parameter, setting: Setting) -> Block:
         slots = {name: slot[p.offset : p.offset + p.size].reshape(p.shape) for name, slot in self.slots.items()}
         told = {"name": p.name, "shape": p.shape, "decay": p.decay}
-        return Block(p.value, p.grad, slots, setting.rate, self.optimizer.asks_for(told))
+        return Block(self._asking(told), p.value, p.grad, slots, setting.rate)
 
     def _vector(self, settings: Sequence[tuple[Parameter, Setting]]) -> Block:
         if any(setting.rate != 1 for _, setting in settings):
@@ -116,8 +113,15 @@ class Updates:
                 f"{type(self.optimizer).__name__} moves all parameters as one vector, at one rate: give groups no lr",
                 key="groups",
             )
-        asked = self.optimizer.asks_for({"evaluate": self._evaluate})
-        return Block(self._parameters.theta, self._parameters.grad, self.slots, 1.0, asked)
+        update = self._asking({"evaluate": self._evaluate})
+        frozen = [parameter.value for parameter, setting in settings if not setting.trained]
+        if frozen:
+            update = _sparing(update, frozen)
+        return Block(update, self._parameters.theta, self._parameters.grad, self.slots, 1.0)
+
+    def _asking(self, known: Mapping[str, Any]) -> Callable[..., None]:
+        """The optimizer's ``update``, with what it asks for of all that is known."""
+        return partial(self.optimizer.update, **self.optimizer.asks_for(known))
 
     def _flush_subnormals(self) -> None:
         """Set what has all but vanished to zero.
@@ -129,6 +133,18 @@ class Updates:
             for start in range(0, slot.size, BLOCK):
                 block = slot[start : start + BLOCK]
                 block[np.abs(block) < TINY] = 0
+
+
+def _sparing(update: Callable[..., None], spared: Sequence[Array]) -> Callable[..., None]:
+    """The same, after which these parts of the vector are as they were."""
+
+    def update_the_rest(*given: Any) -> None:
+        before = [value.copy() for value in spared]
+        update(*given)
+        for value, kept in zip(spared, before):
+            value[...] = kept
+
+    return update_the_rest
 
 
 def _runs(settings: Sequence[tuple[Parameter, Setting]]) -> Iterator[tuple[Setting, slice]]:

@@ -91,7 +91,8 @@ class BinaryCrossEntropy(Loss):
         e = np.abs(logits, out=self.work("e", logits.shape, logits.dtype))
         np.negative(e, out=e)
         np.exp(e, out=e)
-        p: Array = np.where(logits >= 0, 1, e) / (1 + e)
+        p: Array = np.exp(np.minimum(logits, 0))
+        p /= 1 + e
         self.p = p
         losses: Array = np.maximum(logits, 0) - target * logits + np.log1p(e)
         self.losses = losses

@@ -21,8 +21,8 @@ class Mean(Metric):
     def gather(self, values: Array, weight: Array | None) -> None:
         """Take in values, ``(batch, *any)``, each as often as its row weighs."""
         if weight is None:
-            whole = values.dtype == bool
-            self.total += float(np.count_nonzero(values) if whole else values.sum(dtype=np.float64))
+            flags = values.dtype.kind == "b"
+            self.total += float(np.count_nonzero(values) if flags else values.sum(dtype=np.float64))
             self.count += values.size
             return
         counting = weight > 0

@@ -474,13 +474,14 @@ def test_no_layer_below_the_first_parameters_is_asked_to_go_back() -> None:
 
 def test_the_gradient_with_respect_to_the_input_is_right() -> None:
     net = network("tanh", dense(3, activation="sigmoid"), Gated(), Residual([dense(3)]), dense(4))
-    net.compute_loss(X, Y, training=True)
+    targets = net.targets(Y)
+    net.compute_loss(X, targets, training=True)
     dx = net._stack.backward(net.loss.backward()).copy()
     numeric = np.empty_like(X)
     for i in np.ndindex(X.shape):
         shifted = [X.copy(), X.copy()]
         shifted[0][i] += 1e-6
         shifted[1][i] -= 1e-6
-        up, down = (net.compute_loss(x, Y, training=True) for x in shifted)
+        up, down = (net.compute_loss(x, targets, training=True) for x in shifted)
         numeric[i] = (up - down) / 2e-6
     assert np.abs(dx - numeric).max() < 1e-8

@@ -8,7 +8,8 @@ what a component declares to the kit, error messages, and the limits of fields.
     python tests/core/testing/mutation.py [NAME ...]    # kinds or modules; all by default
 
 Each check of each component is run once first, to know which functions it runs: only those that run a changed one are
-run again, each time in a process of its own.
+run again, each time in a process of its own. What survives and changes nothing that anybody could see is listed in
+``equivalents/<kind>.toml`` with why; ``test_mutation.py`` (a soak) asks for the rest.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ import os
 import signal
 import sys
 import time
+import tomllib
 import types
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import chainrule as cr
@@ -63,6 +66,26 @@ class Mutant:
     @property
     def name(self) -> str:
         return f"{self.module.removeprefix(PACKAGE + '.')}.{self.function}: {self.what}"
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    """Changes to a function that change nothing, or nothing that a number could show; and why."""
+
+    function: str
+    changes: tuple[str, ...]
+    why: str
+
+    def has(self, mutant: Mutant) -> bool:
+        function, _, what = mutant.name.partition(": ")
+        return function == self.function and what in self.changes
+
+
+def equivalents(kind: str) -> list[Equivalent]:
+    """Those of the components of a kind."""
+    path = Path(__file__).parent / "equivalents" / f"{kind}.toml"
+    given = tomllib.loads(path.read_text(encoding="utf-8"))["same"] if path.exists() else []
+    return [Equivalent(one["function"], tuple(one["changes"]), one["why"]) for one in given]
 
 
 OPERATORS: dict[type, tuple[type, ...]] = {
@@ -330,14 +353,18 @@ def found_by(mutant: Mutant, known: Sequence[Trial]) -> str | None:
 
 @dataclass
 class Tally:
-    """What became of the changes to the components of one kind."""
+    """What became of the changes to the components of one kind: ``found`` by the kit, ``survived``, or ``same``, which
+    is to survive and to be listed as an equivalent."""
 
     found: int = 0
     survived: list[Mutant] = field(default_factory=list)
+    same: list[tuple[Mutant, Equivalent]] = field(default_factory=list)
+    listed_and_found: list[Mutant] = field(default_factory=list)
     by: Counter[str] = field(default_factory=Counter)
 
     @property
     def share(self) -> float:
+        """Found of those that change anything."""
         return self.found / max(self.found + len(self.survived), 1)
 
 
@@ -372,6 +399,7 @@ def tallied(
     start = time.monotonic()
     for module in modules():
         kind = kind_of(module.__name__)
+        listed = equivalents(kind)
         if only and not {kind, module.__name__} & set(only):
             continue
         for number, mutant in enumerate(mutants_of(module)):
@@ -379,11 +407,16 @@ def tallied(
                 continue
             found = found_by(mutant, known)
             tally = tallies[kind]
-            if found is None:
+            same = next((one for one in listed if one.has(mutant)), None)
+            if found is None and same is not None:
+                tally.same.append((mutant, same))
+            elif found is None:
                 tally.survived.append(mutant)
                 tell(mutant)
             else:
                 tally.found += 1
+                if same is not None:
+                    tally.listed_and_found.append(mutant)
                 tally.by[found.partition("-")[2] or found.partition(":")[0]] += 1
     return dict(tallies)
 
@@ -392,11 +425,15 @@ def main(only: Sequence[str]) -> None:
     """Print what survives, and a table."""
     warnings.simplefilter("ignore")
     tallies = tallied(only, tell=lambda mutant: print(f"{mutant.line:4} {mutant.name}", flush=True))
-    print(f"\n{'kind':12} {'changes':>8} {'found':>8} {'share':>7}   by")
+    for tally in tallies.values():
+        for mutant in tally.listed_and_found:
+            print(f"listed as equivalent, and found: {mutant.name}")
+    print(f"\n{'kind':12} {'changes':>8} {'found':>8} {'same':>6} {'survived':>9} {'share':>7}   by")
     for kind, tally in tallies.items():
-        total = tally.found + len(tally.survived)
+        same, survived = len(tally.same), len(tally.survived)
         by = ", ".join(f"{name} {count}" for name, count in tally.by.most_common(4))
-        print(f"{kind:12} {total:8} {tally.found:8} {tally.share:7.1%}   {by}")
+        total = tally.found + same + survived
+        print(f"{kind:12} {total:8} {tally.found:8} {same:6} {survived:9} {tally.share:7.1%}   {by}")
 
 
 if __name__ == "__main__":
