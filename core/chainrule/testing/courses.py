@@ -114,6 +114,11 @@ def check_decay_left_to_trainer(subject: Subject) -> None:
     """Its weight_decay is a number that the trainer reads; update does not decay."""
     with_decay = _decaying(subject.make(), DECAY)
     if not with_decay:  # neither it nor the one within it has any
+        expect(
+            not getattr(subject.make(), "weight_decay", 0),
+            f"its weight_decay is {getattr(subject.make(), 'weight_decay', 0)}, which no field says",
+            "say what the inner optimizer says, and 0 where that has none: getattr(self.inner, 'weight_decay', 0.0)",
+        )
         return
     told = subject.make(**with_decay)
     said = getattr(told, "weight_decay", None) if with_decay else DECAY

@@ -40,6 +40,8 @@ FORMS = (
     PLAIN,
     Form(" with soft targets", targets="soft"),
     Form(" without one of the classes", targets="missing"),
+    Form(" with a class that one row alone has", targets="single"),
+    Form(" with three rows, one of them alone in its class", batch=3, targets="single"),
     Form(" with one row", batch=1),
     Form(" with logits ten times as large", size=10.0),
     Form(" with a prediction for each of several steps", steps=(STEPS,)),
@@ -108,7 +110,10 @@ def cases(
             batch = form.batch if logits is None else len(logits)
             shape = (batch, *sample)
             asked = loss.target_shape(tuple(sample))
-            target = _target(task, rng, shape, form) if asked is None else _other(loss, rng, (batch, *asked), shape[-1])
+            if asked is None:
+                target = _target(task, rng, shape, form)
+            else:
+                target = _other(loss, rng, (batch, *asked), shape[-1], form)
             for _ in range(DRAWS):
                 z = form.size * rng.normal(size=shape) if logits is None else _by_column(logits, shape)
                 activation = make("activation", name)
@@ -137,9 +142,10 @@ def _all_cases(subject: Subject, index: int, dtype: str) -> Iterator[LossCase]:
         for case in cases(subject, index, dtype, form=form):
             if form.targets == "soft" and case.task == "regression":
                 continue
-            if form.targets == "missing" and case.task != "multiclass":
+            if form.targets in ("missing", "single") and case.task != "multiclass":
                 continue
-            if form.targets != "whole" and loss.target_shape(case.prediction.shape[1:]) is not None:
+            own = loss.target_shape(case.prediction.shape[1:]) is not None
+            if own and not (form.targets == "whole" or (form.targets == "single" and loss.target_dtype == "int64")):
                 continue
             if form.errors and not (loss.of_differences and case.task == "regression"):
                 continue
@@ -179,6 +185,8 @@ def _target(task: Task, rng: np.random.Generator, shape: Shape, form: Form) -> A
     if task == "multiclass":
         if form.targets == "soft":
             return rng.dirichlet(np.ones(shape[-1]), shape[:-1])
+        if form.targets == "single":
+            return np.eye(shape[-1])[_with_a_single_one(rows, shape[-1])]
         classes = shape[-1] - 1 if form.targets == "missing" else shape[-1]
         return np.eye(shape[-1])[rows % classes]
     if task == "binary":
@@ -187,6 +195,13 @@ def _target(task: Task, rng: np.random.Generator, shape: Shape, form: Form) -> A
     return rng.normal(size=shape)
 
 
-def _other(loss: Loss, rng: np.random.Generator, shape: Shape, classes: int) -> Array:
+def _with_a_single_one(rows: Array, classes: int) -> Array:
+    """The last class for the last row alone; of the others two rows in turn, as far as there are others."""
+    return np.where(rows == rows.max(), classes - 1, rows // 2 % max(classes - 1, 1))
+
+
+def _other(loss: Loss, rng: np.random.Generator, shape: Shape, classes: int, form: Form) -> Array:
     """Targets of a shape that the loss asks for: whole numbers below the number of outputs, or any numbers."""
+    if form.targets == "single":
+        return _with_a_single_one(np.arange(int(np.prod(shape))).reshape(shape), classes)
     return rng.integers(classes, size=shape) if loss.target_dtype == "int64" else rng.normal(size=shape)

@@ -105,11 +105,14 @@ def check_right_at_sizes(subject: Subject) -> None:
                 with strictly(f"{where} in float32"):
                     found = narrow.run(variant, change=_sized(size, variant, "float32"))
                 with np.errstate(all="ignore"):
+                    usual = {name: array.copy() for name, array in wide.run(variant).items()}
                     expected = wide.run(variant, change=_sized(size, variant, "float64"))
                 for name, array in found.items():
                     right = expected[name]
                     largest = float(np.abs(right).max(initial=0))
                     if (array.dtype == np.float32 and largest > LARGEST) or not np.isfinite(largest):
+                        continue
+                    if np.array_equal(right, usual[name]):  # the size does not reach it
                         continue
                     off = _off(array, right)
                     expect(

@@ -36,6 +36,7 @@ class MeanSquaredError(Loss):
 
     default_for = ("regression",)
     of_differences = True
+    check_sizes = (1e25,)
 
     def reference(self, prediction: Array, target: Array) -> float:
         return float(np.mean((prediction - target) ** 2))
@@ -81,6 +82,7 @@ class HalfSquaredError(Loss):
     """
 
     of_differences = True
+    check_sizes = (1e25,)
 
     def reference(self, prediction: Array, target: Array) -> float:
         return float(np.mean([0.5 * np.sum((p - t) ** 2) for p, t in zip(prediction, target)]))

@@ -55,6 +55,7 @@ class Focal(Loss):
     alpha: float | None = 0.25
 
     check_examples = ({}, {"gamma": 0.5, "alpha": None}, {"gamma": 0.0, "alpha": 0.75})
+    check_sizes = (1e38,)
 
     fuses_with = "sigmoid"
 

@@ -28,7 +28,7 @@ class Triplet(Loss):
     Backward:
         $C_{i,j} = \frac{1}{T}$ for each triplet above 0 with i and j, $\frac{-1}{T}$ for each with i and k, added up
         $S = C + C^T$
-        $du_i = 2 \sum_j S_{i,j} (u_i - u_j)$
+        $du_i = -2 \sum_j S_{i,j} u_j$, less what is along $u_i$, in which direction nothing changes:
         $dx = (du - u \, (u \cdot du)) / \|x\|$
 
     Shapes:
@@ -89,17 +89,13 @@ class Triplet(Loss):
         return self.dimensions, "linear"
 
     def target_shape(self, output_shape: Shape) -> Shape:
-        return output_shape[:-1]
+        return ()
 
     def forward(self, prediction: Array, target: Array) -> float:
-        # First by the largest number, so that no square leaves the dtype.
-        largest = np.abs(prediction).max(axis=1, keepdims=True)
-        largest[largest == 0] = 1
-        u = prediction / largest
-        length = np.sqrt(np.square(u).sum(axis=1, keepdims=True))
+        length = np.hypot.reduce(prediction, axis=1, keepdims=True)  # of which no square leaves the dtype
         length[length == 0] = 1
-        self.u = u = u / length
-        self.length = length * largest
+        self.length = length
+        self.u = u = prediction / length
         same = target[:, None] == target
         own = same & ~np.eye(len(u), dtype=bool)
         D = (2 - 2 * (u @ u.T)).astype(np.float64)
@@ -110,12 +106,13 @@ class Triplet(Loss):
     def _of_hardest(self, D: Array, own: Array, others: Array) -> tuple[float, Array]:
         """The mean over the hardest triplet of each sample, and its gradient with respect to ``D``."""
         i = np.flatnonzero(own.any(axis=1) & others.any(axis=1))
-        j, k = np.where(own, D, -1)[i].argmax(axis=1), np.where(others, D, 5)[i].argmin(axis=1)
+        T = max(len(i), 1)
+        j, k = np.where(own, D, -np.inf)[i].argmax(axis=1), np.where(others, D, np.inf)[i].argmin(axis=1)
         missed = D[i, j] - D[i, k] + self.margin
         C = np.zeros_like(D)
-        C[i, j] = np.where(missed > 0, 1 / max(len(i), 1), 0)
+        C[i, j] = (missed > 0) / T
         C[i, k] = -C[i, j]
-        return float(np.maximum(missed, 0).sum()) / max(len(i), 1), C
+        return float(np.maximum(missed, 0).sum()) / T, C
 
     def _of_all(self, D: Array, own: Array, others: Array) -> tuple[float, Array]:
         """The mean over all triplets, and its gradient with respect to ``D``.
@@ -137,7 +134,7 @@ class Triplet(Loss):
 
     def backward(self) -> Array:
         u, S = self.u, self.C + self.C.T
-        du = 2 * (S.sum(axis=1, keepdims=True) * u - S @ u)
+        du = -2 * (S @ u)
         dx: Array = du - u * (u * du).sum(axis=1, keepdims=True)
         dx /= self.length
         return dx

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -25,8 +24,6 @@ class Around(Optimizer):
     def __post_init__(self) -> None:
         with within("optimizer"):
             self.inner: Optimizer = dataclasses.replace(make("optimizer", self.optimizer))  # nobody else's
-        code = inspect.unwrap(type(self.inner).update).__code__
-        self.asks = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
     @property
     def lr(self) -> float:  # type: ignore[override]
@@ -43,5 +40,4 @@ class Around(Optimizer):
     def move(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float, **told: Any) -> None:
         """One update of the inner optimizer. ``told``: what it may ask for beside, as far as that is known."""
         inner_slots = {name: slots[f"inner.{name}"] for name in self.inner.slots}
-        asked = {name: value for name, value in told.items() if value is not None and name in self.asks}
-        self.inner.update(theta, grad, inner_slots, step, lr, **asked)
+        self.inner.update(theta, grad, inner_slots, step, lr, **self.inner.asks_for(told))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -52,7 +53,12 @@ class Lookahead(Around):
     alpha: float = 0.5
 
     own_slots = ("slow",)
-    check_examples = ({}, {"optimizer": {"name": "adam", "lr": 0.01}, "k": 3, "alpha": 0.8})
+    check_examples = (
+        {},
+        {"optimizer": {"name": "adam", "lr": 0.01}, "k": 3, "alpha": 0.8},
+        {"optimizer": {"name": "muon", "adamw_for": ["*.dense.W"]}, "k": 2},
+        {"optimizer": "lbfgs"},
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -67,15 +73,18 @@ class Lookahead(Around):
     def whole_vector(self) -> bool:  # type: ignore[override]
         return self.inner.whole_vector
 
-    def reference(self, theta: Array, gradient: Callable[[Array], Array], rates: Iterable[float]) -> Iterator[Array]:
+    def reference(
+        self, theta: Array, gradient: Callable[[Array], Array], rates: Iterable[float], name: str = ""
+    ) -> Iterator[Array]:
         inner: Any = self.inner
+        told = {"name": name} if "name" in inspect.signature(inner.reference).parameters else {}
         slow = theta
         shift = np.zeros(theta.shape)  # from the path of the optimizer alone, which does not know that it went back
 
         def shifted(at: Array) -> Array:
             return gradient(at + shift)
 
-        for step, alone in enumerate(inner.reference(theta, shifted, rates), start=1):
+        for step, alone in enumerate(inner.reference(theta, shifted, rates, **told), start=1):
             theta = alone + shift
             if step % self.k == 0:
                 slow = slow + self.alpha * (theta - slow)
@@ -98,7 +107,8 @@ class Lookahead(Around):
         slow = slots["slow"]
         if (step - 1) % self.k == 0:
             slow[...] = theta
-        self.move(theta, grad, slots, step, lr, name=name, shape=shape, decay=decay, evaluate=evaluate)
+        told = {"name": name, "shape": shape, "decay": decay, "evaluate": evaluate}
+        self.move(theta, grad, slots, step, lr, **{of: value for of, value in told.items() if value is not None})
         if step % self.k == 0:
             theta -= slow
             theta *= self.alpha

@@ -74,7 +74,7 @@ class LBFGS(Optimizer):
     c2: float = 0.9
 
     whole_vector = True
-    check_examples = ({}, {"memory": 2, "c2": 0.95})
+    check_examples = ({}, {"memory": 2, "c2": 0.95}, {"memory": 3, "evaluations": 2})
 
     def __post_init__(self) -> None:
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
@@ -155,7 +155,7 @@ class LBFGS(Optimizer):
         """Minus the inverse of the curvature times the gradient."""
         q, scratch = (self.work(name, grad.shape, grad.dtype) for name in ("q", "scratch"))
         q[...] = grad
-        steps = [(step - 1 - age) % self.memory for age in range(1, min(self.memory, step - 1) + 1)]  # newest first
+        steps = [(step - 1 - age) % self.memory for age in range(1, self.memory + 1)]  # newest first; zeros before
         pairs = [(slots[f"s{i}"], slots[f"y{i}"]) for i in steps]
         curved = [(s, y, sy) for s, y in pairs if (sy := dot(s, y)) > 0]
         alphas = []

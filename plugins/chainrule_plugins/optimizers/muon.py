@@ -76,7 +76,7 @@ class Muon(Optimizer):
     slots = ("m", "v")
     whole_parameters = True
 
-    check_examples = ({}, {"nesterov": False, "iterations": 3, "momentum": 0.5})
+    check_examples = ({}, {"nesterov": False, "iterations": 3, "momentum": 0.5}, {"adamw_for": ["*.dense.W"]})
 
     def __post_init__(self) -> None:
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
@@ -89,8 +89,10 @@ class Muon(Optimizer):
         self.require("adamw_eps", 0 < self.adamw_eps < math.inf, "above 0 and finite")
         self._adam = Adam(beta1=self.adamw_beta1, beta2=self.adamw_beta2, eps=self.adamw_eps)
 
-    def reference(self, theta: Array, gradient: Callable[[Array], Array], rates: Iterable[float]) -> Iterator[Array]:
-        if theta.ndim < 2:
+    def reference(
+        self, theta: Array, gradient: Callable[[Array], Array], rates: Iterable[float], name: str = ""
+    ) -> Iterator[Array]:
+        if theta.ndim < 2 or any(fnmatchcase(name, pattern) for pattern in self.adamw_for):
             yield from self._adam.reference(theta, gradient, [self.adamw_rate * lr for lr in rates])
             return
         B = np.zeros(theta.shape)
