@@ -268,7 +268,7 @@ class KeepsTheFirstRate(Mean):
         super().update(theta, grad, slots, step, rate)
 
 
-@breaks("later_rates", says="two more with lr=0 make theta infinite or NaN")
+@breaks("later_rates", also=("formula_computed",), says="two more with lr=0 make theta infinite or NaN")
 class DividesByTheRate(Mean):
     slots = ("m", "rate")
 
