@@ -185,7 +185,7 @@ KILLED = """
 import os, signal, sys
 
 import chainrule as cr
-from chainrule.training.updates import Updates
+from chainrule.network.updates import Updates
 
 apply, folder, at = Updates.apply, sys.argv[1], int(sys.argv[2])
 

@@ -6,7 +6,7 @@ layers in reverse, each applying the chain rule to its own function (Rumelhart, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,12 +42,13 @@ from chainrule.network.targets import (
     shaped,
     task_of,
 )
+from chainrule.network.traced import Traced
 from chainrule.network.weighing import steps_that_count, weighed
 from chainrule.registry.registry import registry
 from chainrule.words import quoted
 
 
-class Network(Kept):
+class Network(Kept, Traced):
     """A network and its loss.
 
     Args:
@@ -206,16 +207,6 @@ class Network(Kept):
         inputs, targets = self.pair(x, y, weight=weight, mask=mask)
         given = in_batches(inputs, targets, batch_size)
         return measured(self, given, targets, metrics_for(self.task, metrics))
-
-    def trace(self, x: Any) -> list[tuple[str, Any]]:
-        """What each step gives for ``x`` (a copy each), by name, without training."""
-        return [(step.name, each(np.copy, y)) for step, y in self.walk(self.inputs(x))]
-
-    def walk(self, x: Any, mask: Array | None = None) -> Iterator[tuple[Step, Any]]:
-        """Each step with what it gives, one after another, without training; ``x`` as ``inputs`` gives it."""
-        for step in self.steps:
-            x = step.pass_on(x, False, mask)
-            yield step, x
 
     # ---- what goes in
 

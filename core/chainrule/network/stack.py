@@ -106,7 +106,7 @@ class Stack:
                 shape = self._add(layer, f"{self._prefix}{position}.{registry().name_of(layer)}", shape, blueprint)
         if self.steps and self._fuses(self.steps[-1].layer):
             self.steps[-1] = replace(self.steps[-1], fused=True)
-        self._link()
+        self.link()
         return shape
 
     def _add(self, layer: Layer | Activation, name: str, shape: Any, blueprint: Blueprint) -> Any:
@@ -147,7 +147,7 @@ class Stack:
         entry = registry().entry_of(last)  # an unregistered class of the same name may compute something else
         return isinstance(last, Activation) and entry is not None and entry.name == self._fuses_with
 
-    def _link(self) -> None:
+    def link(self) -> None:
         """Look up what a pass calls, once."""
         computed = [step for step in self.steps if not step.fused]
         self._forward = [step.forward for step in computed]

@@ -16,6 +16,7 @@ from chainrule.contract.named import items
 from chainrule.contract.parameters import Snapshot
 from chainrule.errors import DataError
 from chainrule.network.network import Network
+from chainrule.network.updates import Updates
 from chainrule.registry.making import spec_of
 from chainrule.training.agreement import require_columns, require_like, require_same, understood
 from chainrule.training.checkpoint import read, write
@@ -26,7 +27,6 @@ from chainrule.training.learning_rate import LearningRate
 from chainrule.training.listeners import Listeners
 from chainrule.training.position import Position
 from chainrule.training.rest import Rest
-from chainrule.training.updates import Updates
 
 PARTS = ("optimizer", "schedule", "regularizer", "batch_size", "shuffle", "seed", "groups")
 FIXED = ("slots", "order", "step", "epochs")

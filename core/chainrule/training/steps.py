@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from chainrule.contract.kinds import Regularizer
+from chainrule.contract.kinds import Optimizer, Regularizer
 from chainrule.contract.parameters import Parameter
 from chainrule.contract.training import Training
 from chainrule.network.network import Network
+from chainrule.network.penalty import add_its_gradient, penalty_of
+from chainrule.network.step_trace import StepTrace
 from chainrule.network.targets import Targets
+from chainrule.network.updates import Updates
 from chainrule.training.again import Again
 from chainrule.training.epoch import RunningEpoch
 from chainrule.training.learning_rate import LearningRate
 from chainrule.training.listeners import Listeners
-from chainrule.training.penalty import add_its_gradient, penalty_of
 from chainrule.training.rest import Rest
-from chainrule.training.updates import Updates
 
 
 class Steps:
     """The part of a trainer that makes the steps."""
 
     network: Network
+    optimizer: Optimizer
+    groups: list[dict[str, Any]]
     regularizer: Regularizer | None
     batch: tuple[Any, Targets] | None
     batch_loss: float
@@ -66,6 +69,22 @@ class Steps:
         loss = self.network.compute_loss(*self.batch, training=True)
         self._compute_gradient()
         return loss + penalty_of(self.regularizer, self.network.parameters)
+
+    def trace_step(self, x: Any, y: Any, weight: Any = None, mask: Any = None) -> StepTrace:
+        """The step that this training would make now, were this its next batch, with every number of it; see
+        ``Network.trace_step``. Nothing moves, and callbacks hear nothing of it."""
+        return self.network.trace_step(
+            x,
+            y,
+            self.optimizer,
+            lr=self.learning_rate,
+            step=self.step + 1,
+            slots=self._updates.slots,
+            regularizer=self.regularizer,
+            groups=self.groups,
+            weight=weight,
+            mask=mask,
+        )
 
     @property
     def trained(self) -> Sequence[Parameter]:

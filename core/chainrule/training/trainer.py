@@ -22,8 +22,10 @@ from chainrule.errors import FieldError, within
 from chainrule.network.ending import usual_task
 from chainrule.network.measuring import inner, measured, metrics_for, renewed
 from chainrule.network.network import Network
+from chainrule.network.penalty import penalty_of
 from chainrule.network.rehearsal import rehearse
 from chainrule.network.targets import Targets
+from chainrule.network.updates import Updates
 from chainrule.network.weighing import name_of, weighable
 from chainrule.registry.making import make, own
 from chainrule.training.again import Again
@@ -33,12 +35,10 @@ from chainrule.training.history import History
 from chainrule.training.learning_rate import LearningRate
 from chainrule.training.listeners import Listeners
 from chainrule.training.logs import Logs
-from chainrule.training.penalty import penalty_of
 from chainrule.training.position import Position
 from chainrule.training.rest import Rest
 from chainrule.training.state import Resumable
 from chainrule.training.steps import Steps
-from chainrule.training.updates import Updates
 from chainrule.words import quoted
 
 

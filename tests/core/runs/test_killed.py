@@ -20,10 +20,10 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import chainrule as cr
+from chainrule.network.updates import Updates
 from chainrule.tracking.run import Run
 from chainrule.tracking.store import prepare_store
 from chainrule.tracking.tags import WEIGHTS_DIGEST
-from chainrule.training.updates import Updates
 
 TIMES = ("seconds", "examples_per_second")
 ALWAYS = ("trainer.threads=1", "tracking.figures=false", "callbacks=[]")

@@ -20,11 +20,11 @@ from environments import variables
 from mlflow.tracking import MlflowClient
 
 import chainrule as cr
+from chainrule.network.updates import Updates
 from chainrule.pictures import drawing
 from chainrule.process.liveness import process
 from chainrule.runs.resume import latest_cut
 from chainrule.tracking.tags import PROCESS, RESUMED, WEIGHTS_DIGEST
-from chainrule.training.updates import Updates
 
 TIMES = ("seconds", "examples_per_second")
 GIVEN = ("experiment=spirals", "trainer.epochs=3", "trainer.threads=1", "tracking.figures=false")

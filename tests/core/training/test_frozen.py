@@ -15,7 +15,7 @@ from stepwise import EachStep
 from trainings import NUMBERS, X, dense, numbers_of
 
 import chainrule as cr
-from chainrule.training import updates
+from chainrule.network import updates
 
 RNG = np.random.default_rng(4)
 OPTIMIZERS = [entry for entry in cr.registry() if entry.kind == "optimizer"]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.training import updates
-from chainrule.training.updates import Updates
+from chainrule.network import updates
+from chainrule.network.updates import Updates
 
 OPTIMIZERS = [entry for entry in cr.registry() if entry.kind == "optimizer"]
 IN_BLOCKS = [entry.name for entry in OPTIMIZERS if not cr.make("optimizer", entry.name).whole_vector]

@@ -18,7 +18,7 @@ from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Optimizer
 from chainrule.contract.parameters import Parameter, Parameters
 from chainrule.errors import ConfigError
-from chainrule.training.groups import Setting, checked_groups, settings_of
+from chainrule.network.groups import Setting, checked_groups, settings_of
 
 BLOCK = 262_144
 FLUSH_EVERY = 64

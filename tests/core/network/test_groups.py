@@ -13,9 +13,9 @@ import pytest
 from trainings import LABELS, NUMBERS, X, classifier, dense, numbers_of
 
 import chainrule as cr
+from chainrule.network import updates
+from chainrule.network.updates import Updates
 from chainrule.runs.result import WEIGHTS
-from chainrule.training import updates
-from chainrule.training.updates import Updates
 
 ENTRIES = [entry for entry in cr.registry() if entry.kind == "optimizer"]
 ELEMENTWISE = [entry for entry in ENTRIES if not entry.cls.whole_vector]  # type: ignore[attr-defined]
