@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.contract.arrays import Array, Shape
+from chainrule.contract.signatures import takes
 from chainrule.registry.making import spec_of
 from chainrule.testing.bench import Bench, inputs, masks
 from chainrule.testing.datasets import arrays_of
@@ -123,20 +124,23 @@ class OfOptimizer(Exercise):
 
 
 class OfMetric(Exercise):
-    """A metric: its value for each task."""
+    """A metric: its value for each task, and with weights, where it takes them."""
 
     def __init__(self, subject: Subject, dtype: str) -> None:
         self._subject, self._dtype = subject, dtype
         self.component = subject.make()
-        self.variants = tuple(f"for a {task} task" for task in self.component.tasks)
+        self._tasks = {f"for a {task} task": task for task in self.component.tasks}
+        if takes(self.component.update, "weight"):
+            self._tasks |= {f"for a {task} task with weights": task for task in self.component.tasks}
+        self.variants = tuple(self._tasks)
 
     def run(self, variant: str, index: int = 0, change: Change = as_it_is) -> dict[str, Array]:
-        task = variant.removeprefix("for a ").removesuffix(" task")
-        prediction, target = data(self._subject, task, index)  # type: ignore[arg-type]
+        prediction, target = data(self._subject, self._tasks[variant], index)
         prediction = prediction.astype(np.float32).astype(self._dtype)
         target = target if target.dtype.kind == "i" else target.astype(np.float32).astype(self._dtype)
+        weights = {"weight": np.arange(len(target)) % 3 + 1.0} if variant.endswith("weights") else {}
         self.component.reset()
-        self.component.update(change("prediction", prediction), change("target", target))
+        self.component.update(change("prediction", prediction), change("target", target), **weights)
         return {"the value": np.array(self.component.compute())}
 
 

@@ -94,7 +94,13 @@ def _moved(centre: float, then: str, draw: int = 0) -> Change:
 
 
 @check(
-    "layer", "activation", "loss", "regularizer", when=lambda cls: bool(_sizes_of(cls)), rests_on=("float32_agrees",)
+    "layer",
+    "activation",
+    "loss",
+    "metric",
+    "regularizer",
+    when=lambda cls: bool(_sizes_of(cls)),
+    rests_on=("float32_agrees",),
 )
 def check_right_at_sizes(subject: Subject) -> None:
     """In float32 it is right at the sizes that it names in check_sizes, where what float64 gives has a place there."""
@@ -126,7 +132,8 @@ def _sizes_of(cls: type) -> Sequence[float]:
 
 
 def _sized(size: float, variant: str, dtype: str) -> Change:
-    """Inputs so many times as large: of a loss its logits, and what is for a regression; probabilities as they are."""
+    """Inputs so many times as large: of a loss its logits, and what is for a regression; probabilities as they are, and
+    weights of samples."""
     scaled = ("x", "theta", "logits", *(("prediction", "target") if "regression" in variant else ()))
 
     def change(name: str, array: Array) -> Array:

@@ -115,13 +115,16 @@ NAMES = {
     "ceil": "floor", "argmax": "argmin", "argmin": "argmax", "add": "subtract", "subtract": "add",
     "multiply": "divide", "divide": "multiply", "exp": "expm1", "log1p": "log", "sqrt": "square",
 }  # fmt: skip
-COMMUTATIVE = ("max", "min", "maximum", "minimum", "add", "multiply", "hypot", "isclose", "array_equal")
+COMMUTATIVE = ("max", "min", "maximum", "minimum", "add", "multiply", "hypot", "isclose", "array_equal", "vdot")
+EVEN = ("abs", "fabs", "square")
+"""Which give the same of a difference taken the other way round."""
 UNCHANGED_ARGUMENTS = ("out", "casting", "strict", "optimize")
 """Of which a call is the same without, but for speed."""
 
 
-def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
-    """What one node can become, in words; None: it is left out."""
+def changes(node: ast.AST, parent: ast.AST | None = None) -> Iterator[tuple[str, ast.AST | None]]:
+    """What one node can become, in words, as a part of its parent; None: it is left out."""
+    even = isinstance(parent, ast.Call) and _called(parent) in EVEN
     text = ast.unparse(node).partition("\n")[0][:90] if isinstance(node, ast.stmt) else ""
     if isinstance(node, ast.BinOp):
         for operator in OPERATORS.get(type(node.op), ()):
@@ -129,7 +132,7 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
         if isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.Div)):
             yield _became(node, node.left)
             yield _became(node, node.right)
-        if isinstance(node.op, (ast.MatMult, ast.Sub, ast.Div, ast.Pow)):
+        if isinstance(node.op, (ast.MatMult, ast.Div, ast.Pow) if even else (ast.MatMult, ast.Sub, ast.Div, ast.Pow)):
             yield _became(node, ast.BinOp(node.right, node.op, node.left))
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Not)):
         yield _became(node, node.operand)
@@ -155,6 +158,7 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
         yield _became(node, node.orelse)
     elif isinstance(node, ast.Call):
         swappable = len(node.args) >= 2 and not any(isinstance(argument, ast.Starred) for argument in node.args)
+        swappable = swappable and not (even and _called(node) == "subtract")
         if swappable and _called(node) not in COMMUTATIVE and ast.dump(node.args[0]) != ast.dump(node.args[1]):
             swapped = [node.args[1], node.args[0], *node.args[2:]]
             yield _became(node, ast.Call(node.func, swapped, node.keywords))
@@ -213,7 +217,7 @@ def mutants_of(module: Any) -> Iterator[Mutant]:
         for parent, name, index in list(places(function)):
             held = getattr(parent, name)
             node = held if index is None else held[index]
-            for what, after in changes(node):
+            for what, after in changes(node, parent):
                 _put(parent, name, index, ast.Pass() if after is None else after)
                 code = _compiled(path, module.__name__)
                 _put(parent, name, index, node)

@@ -225,6 +225,97 @@ class MeanOfClasses(Best):
             return float((self.of_class[0] / self.of_class[1]).mean())
 
 
+@dataclass
+class MeanScore(cr.Metric):
+    r"""The true class's score: $value = sum w p_t / sum w$. NaN where nothing was seen, or where a score is NaN."""
+
+    tasks = ("multiclass",)
+
+    def reference(self, prediction: cr.Array, target: cr.Array) -> float:
+        return float(np.mean([p[t] for p, t in zip(prediction.reshape(target.size, -1), target.ravel())]))
+
+    def reset(self) -> None:
+        self.total, self.count = 0.0, 0.0
+
+    def update(self, prediction: cr.Array, target: cr.Array, weight: cr.Array | None = None) -> None:
+        scores = np.take_along_axis(prediction, target[..., None], -1)
+        scores = self.unless_nan(scores, prediction)
+        weight = np.ones(len(target)) if weight is None else weight
+        self.total += float(weight @ scores.reshape(len(scores), -1).sum(axis=1, dtype=float))
+        self.count += self.weighs(weight, scores)
+
+    def unless_nan(self, scores: cr.Array, prediction: cr.Array) -> cr.Array:
+        return np.where(np.isnan(prediction).any(axis=-1, keepdims=True), math.nan, scores)
+
+    def weighs(self, weight: cr.Array, scores: cr.Array) -> float:
+        return float(weight.sum()) * scores[0].size
+
+    def compute(self) -> float:
+        return self.total / self.count if self.count else math.nan
+
+
+@breaks("nothing_seen", says="where nothing was seen it raises ZeroDivisionError: ")
+class DividesByNothing(MeanScore):
+    def compute(self) -> float:
+        return self.total / self.count
+
+
+@breaks("nothing_seen", says="where nothing was seen it gives 0.0, and its docstring says NaN")
+class NothingIsZero(MeanScore):
+    def compute(self) -> float:
+        return self.total / max(self.count, 1)
+
+
+@breaks("nan_scores", says="for a multiclass task with a score of NaN in row 0 it gives")
+class OverlooksNaN(MeanScore):
+    def unless_nan(self, scores: cr.Array, prediction: cr.Array) -> cr.Array:
+        return np.nan_to_num(scores)
+
+
+@breaks("weights", says=r"with the weights \[0.0, 1.0, 2.0\], ... of rows of several steps it gives")
+class WeighsOneStep(MeanScore):
+    def weighs(self, weight: cr.Array, scores: cr.Array) -> float:
+        uniform = bool((weight == weight[0]).all())
+        return float(weight.sum()) * (scores[0].size if uniform else 1)
+
+
+@dataclass
+class MeanDistance(cr.Metric):
+    """How far off: $value = sum |p - t| / n$."""
+
+    tasks = ("regression", "binary")
+    goal = "min"
+    check_sizes = (8e37,)
+
+    def reference(self, prediction: cr.Array, target: cr.Array) -> float:
+        return float(np.mean([abs(p - t) for p, t in zip(prediction.flat, target.flat)]))
+
+    def reset(self) -> None:
+        self.total, self.count = 0.0, 0
+
+    def update(self, prediction: cr.Array, target: cr.Array) -> None:
+        self.total += self.summed(abs(prediction - target))
+        self.count += target.size
+
+    def summed(self, off: cr.Array) -> float:
+        return float(off.sum(dtype=np.float64))
+
+    def compute(self) -> float:
+        return self.total / self.count
+
+
+@breaks("right_at_sizes", says="for a regression task, for inputs of size 8e.37 in float32, NumPy warns: overflow")
+class SumsInItsDtype(MeanDistance):
+    def summed(self, off: cr.Array) -> float:
+        return float(off.sum())
+
+
+@breaks("formula_computed", says="for a binary task with smoothed targets, the value is")
+class TakesHalvesForOne(MeanDistance):
+    def update(self, prediction: cr.Array, target: cr.Array) -> None:
+        super().update(prediction, np.where(target == 0.5, 1.0, target))
+
+
 @breaks("gradient_elsewhere", says="for many weights, the slope along a direction is")
 class AHundredWeights(Pull):
     def add_gradient(self, theta: cr.Array, grad: cr.Array) -> None:
@@ -318,7 +409,24 @@ class EightUnits(Straight):
         return min(asked, 8)
 
 
-RIGHT = [Line, Blur, Average, Table, Surprise, Mean, Normed, Looks, Best, Pull, Ball, Down, Numbers, Straight]
+RIGHT = [
+    Line,
+    Blur,
+    Average,
+    Table,
+    Surprise,
+    Mean,
+    Normed,
+    Looks,
+    Best,
+    MeanScore,
+    MeanDistance,
+    Pull,
+    Ball,
+    Down,
+    Numbers,
+    Straight,
+]
 
 
 @pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)
