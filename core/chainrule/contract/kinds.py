@@ -464,13 +464,14 @@ class Schedule(Component):
 
         Args:
             step: the number of updates made so far: 0 for the first one.
-            total: the number of updates planned. ``step`` may go beyond it.
+            total: the number of updates planned, at least 1. ``step`` may go beyond it.
         """
         raise NotImplementedError
 
     def observe(self, metrics: Mapping[str, float]) -> None:
         """May look at what an epoch measured, by name, ``"validation/loss"``, once it has ended: a schedule that does
-        gives factors that depend on it, too."""
+        gives factors that depend on it, too. Where a field of it names what it looks at, and nothing of that name is
+        measured, it raises a ConfigError that says so."""
 
     def state(self) -> dict[str, Any]:
         """What it has gathered, as ``Callback.state``."""

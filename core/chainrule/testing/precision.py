@@ -25,6 +25,8 @@ OFF_CENTRE = 1000.0
 DRAWS = 3
 CENTRED = ("x", "prediction", "target")
 LARGEST = float(np.finfo(np.float32).max)
+SMALLEST = float(np.finfo(np.float32).smallest_normal)
+"""Below which it has fewer digits."""
 CLOSE = 1e-3
 
 
@@ -119,7 +121,7 @@ def check_right_at_sizes(subject: Subject) -> None:
                         continue
                     off = _off(array, right)
                     expect(
-                        off <= CLOSE * largest,
+                        off <= CLOSE * largest + SMALLEST,
                         f"{where}, {name} in float32 is off by {off:.3g} from that in float64, whose largest number is "
                         f"{largest:.3g}",
                         "float32 ends at 3.4e38: divide by the largest number before squaring, or compute in float64",

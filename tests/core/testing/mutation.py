@@ -17,6 +17,7 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
+import linecache
 import os
 import signal
 import sys
@@ -70,22 +71,29 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Equivalent:
-    """Changes to a function that change nothing, or nothing that a number could show; and why."""
+    """Changes to a function that change nothing, or nothing that a number could show; and why.
+
+    ``line``: the one line that is meant, where others hold the same change: ``"if self.growth == 1:"``.
+    """
 
     function: str
     changes: tuple[str, ...]
     why: str
+    line: str | None = None
 
     def has(self, mutant: Mutant) -> bool:
         function, _, what = mutant.name.partition(": ")
-        return function == self.function and what in self.changes
+        if function != self.function or what not in self.changes:
+            return False
+        source = linecache.getline(sys.modules[mutant.module].__file__ or "", mutant.line)
+        return self.line is None or source.strip() == self.line
 
 
 def equivalents(kind: str) -> list[Equivalent]:
     """Those of the components of a kind."""
     path = Path(__file__).parent / "equivalents" / f"{kind}.toml"
     given = tomllib.loads(path.read_text(encoding="utf-8"))["same"] if path.exists() else []
-    return [Equivalent(one["function"], tuple(one["changes"]), one["why"]) for one in given]
+    return [Equivalent(one["function"], tuple(one["changes"]), one["why"], one.get("line")) for one in given]
 
 
 OPERATORS: dict[type, tuple[type, ...]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -331,6 +331,13 @@ class NoSingleNumber(Ball):
     checks_not_applicable = {"formula_computed": "so that the check of shapes speaks"}
 
 
+@breaks("formula_computed", says=r"for shape \(3, 3\), w\[\d, \d\] is")
+class TurnsSquares(Ball):
+    def drawn(self, shape: cr.Shape, rng: np.random.Generator) -> cr.Array:
+        w = super().drawn(shape, rng)
+        return w.T if len({*shape}) == 1 else w
+
+
 @dataclass
 class Down(cr.Schedule):
     """Straight down after a warm-up: $factor = max(1 - step / total, 0)$, times $(step + 1) / warmup$ before.
@@ -370,6 +377,48 @@ class FirstLength(Down):
 class NoWarmup(Down):
     def warming(self, step: int) -> float:
         return min((step + 1) / self.warmup, 1.0)
+
+
+@dataclass
+class Watches(cr.Schedule):
+    """Halves where what it looks at gets no better: $factor = 2^{-n}$, n being how often it did not.
+
+    Args:
+        monitor: what it looks at; default "validation/loss".
+    """
+
+    monitor: str = "validation/loss"
+
+    def __post_init__(self) -> None:
+        self.least, self.bad = math.inf, 0
+
+    def reference(self, step: int, total: int) -> float:
+        return 0.5**self.bad
+
+    def __call__(self, step: int, total: int) -> float:
+        return 2.0**-self.bad
+
+    def observe(self, metrics: Mapping[str, float]) -> None:
+        self.require_measured(metrics)
+        self.bad += metrics[self.monitor] >= self.least
+        self.least = min(self.least, metrics[self.monitor])
+
+    def require_measured(self, metrics: Mapping[str, float]) -> None:
+        if self.monitor not in metrics:
+            raise cr.ConfigError(f'"{self.monitor}" is not measured', key="watches.monitor")
+
+
+@breaks("says_what_is_not_measured", says="of which nothing is measured, observe raises KeyError: 'validation/of_noth")
+class JustLooks(Watches):
+    def require_measured(self, metrics: Mapping[str, float]) -> None:
+        pass
+
+
+@breaks("says_what_is_not_measured", says="with monitor='validation/of_nothing' it says only: something is missing")
+class SaysLittle(Watches):
+    def require_measured(self, metrics: Mapping[str, float]) -> None:
+        if self.monitor not in metrics:
+            raise cr.ConfigError("something is missing")
 
 
 @breaks("scaled_by_training_rows", says="column 0 of the targets has mean .* it is scaled by all")
@@ -424,6 +473,7 @@ RIGHT = [
     Pull,
     Ball,
     Down,
+    Watches,
     Numbers,
     Straight,
 ]
