@@ -22,7 +22,7 @@ from chainrule.testing.descents import Course, Descent, shapes_of
 from chainrule.testing.initializers import SHAPES
 from chainrule.testing.loss_cases import all_cases
 from chainrule.testing.metrics import data
-from chainrule.testing.models import endings, network_of
+from chainrule.testing.models import endings, network_of, sample_shapes
 from chainrule.testing.regularizers import weights
 from chainrule.testing.schedules import TOTALS
 from chainrule.testing.subject import Subject
@@ -204,7 +204,7 @@ class OfModel(Exercise):
 
     def run(self, variant: str, index: int = 0, change: Change = as_it_is) -> dict[str, Array]:
         found = {}
-        for shape in self._subject.input_shapes:
+        for shape in sample_shapes(self._subject):
             for task, loss, units, activation in endings():
                 network = network_of(self._subject, shape, task, loss, units, activation)
                 where = f"for input of shape {shape} and a {task} task"

@@ -257,7 +257,7 @@ def check_weights(subject: Subject) -> None:
         _compare_weighed(subject, prediction, target, np.ones(ROWS, int))
         prediction, target = rows_of_steps(subject, task)
         if _takes_steps(subject, task, prediction, target):
-            _compare_weighed(subject, prediction, target, np.arange(len(target)) % 3, " of several steps")
+            _compare_weighed(subject, prediction, target, np.arange(len(target)) % 3, " of rows of several steps")
 
 
 def _takes_steps(subject: Subject, task: Task, prediction: Array, target: Array) -> bool:
@@ -282,7 +282,7 @@ def _compare_weighed(subject: Subject, prediction: Array, target: Array, times: 
         found = np.asarray(metric.compute())
         expect(
             close(found, expected),
-            f"with the weights {weight[:3].tolist()}, ... of rows{named} it gives {found.tolist()}, and "
+            f"with the weights {weight[:3].tolist()}, ...{named} it gives {found.tolist()}, and "
             f"{expected.tolist()} where each row stands there as often as it weighs",
             "multiply what each row adds to a sum, and what it adds to a count, by its weight; None means 1 for all",
         )

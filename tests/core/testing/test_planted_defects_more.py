@@ -458,6 +458,88 @@ class EightUnits(Straight):
         return min(asked, 8)
 
 
+@dataclass
+class Hidden(cr.Model):
+    """A hidden layer and, where rate is above 0, a dropout.
+
+    Of several outputs by name it ends in heads; width is at least 1, rate at least 0 and below 1.
+    """
+
+    width: int = 5
+    rate: float = 0.0
+
+    check_input_shapes = ((4,), (2, 3), {"a": (4,), "b": (2, 3)})
+
+    def __post_init__(self) -> None:
+        self.require("width", self.width >= 1, "at least 1")
+        self.require("rate", 0 <= self.rate < 1, "at least 0 and below 1")
+
+    def reference(self, input_shape: Any, units: Any, activation: Any) -> Sequence[Any]:
+        layers: list[Any] = ["join"] if isinstance(input_shape, Mapping) else ["flatten"]
+        layers += [{"name": "dense", "units": self.width, "activation": "relu"}]
+        layers += [{"name": "dropout", "rate": self.rate}] if self.rate else []
+        if isinstance(units, Mapping):
+            heads = {name: [{"name": "dense", "units": units[name], "activation": activation[name]}] for name in units}
+            return [*layers, {"name": "heads", "heads": heads}]
+        return [*layers, {"name": "dense", "units": units, "activation": activation}]
+
+    def build(self, input_shape: Any, units: Any, activation: Any) -> Sequence[Any]:
+        first = "join" if isinstance(input_shape, Mapping) else "flatten"
+        return [first, self.hidden(), *self.dropout(), self.end(units, activation)]
+
+    def hidden(self) -> Any:
+        return cr.make("layer", "dense", units=self.width, activation=cr.make("activation", "relu"))
+
+    def dropout(self) -> Sequence[Any]:
+        return [cr.make("layer", "dropout", rate=self.rate)] if self.rate else []
+
+    def end(self, units: Any, activation: Any) -> Any:
+        if not isinstance(units, Mapping):
+            return cr.make("layer", "dense", units=units, activation=activation)
+        return {"name": "heads", "heads": {name: [self.end(units[name], activation[name])] for name in units}}
+
+
+@breaks("formula_computed", says=r"component 5 of the network is \{'name': 'tanh'\}, and by its reference .*'relu'")
+class Tanh(Hidden):
+    def hidden(self) -> Any:
+        return {"name": "dense", "units": self.width, "activation": "tanh"}
+
+
+@breaks(
+    "formula_computed",
+    says=r"with rate=0.4, .* component 2 of the network is .*'rate': 0.2\}, .*reference.*'rate': 0.4",
+)
+class HalfTheRate(Hidden):
+    def dropout(self) -> Sequence[Any]:
+        return [{"name": "dropout", "rate": self.rate / 2}] if self.rate else []
+
+
+@breaks("formula_computed", says=r"component 2 of the network is .*'dropout', 'rate': 0.0.*by its reference .*'dense'")
+class ADropoutOfZero(Hidden):
+    def dropout(self) -> Sequence[Any]:
+        return [{"name": "dropout", "rate": self.rate}]
+
+
+@breaks("formula_computed", says=r"\{'binary': 1, .*'softmax'.*\}, .* of the network is .*'linear'.* by its reference")
+class HeadsOfNumbers(Hidden):
+    def end(self, units: Any, activation: Any) -> Any:
+        if not isinstance(units, Mapping):
+            return super().end(units, activation)
+        return {"name": "heads", "heads": {name: [{"name": "dense", "units": units[name]}] for name in units}}
+
+
+@breaks("formula_computed", says="its layers make no network, and its reference's do: ")
+class ForOneOutput(Hidden):
+    def end(self, units: Any, activation: Any) -> Any:
+        return {"name": "dense", "units": units, "activation": activation}
+
+
+@breaks("formula_computed", says="its reference lists no layers that make a network: .* it raises TypeError: ")
+class ListsNothing(Hidden):
+    def reference(self, input_shape: Any, units: Any, activation: Any) -> Any:
+        return None
+
+
 RIGHT = [
     Line,
     Blur,
@@ -476,6 +558,7 @@ RIGHT = [
     Watches,
     Numbers,
     Straight,
+    Hidden,
 ]
 
 
