@@ -42,6 +42,7 @@ class L1(Regularizer):
     strength: float = 1e-4
 
     check_kinks = (0.0,)
+    check_sizes = (1e38,)
 
     def __post_init__(self) -> None:
         self.require("strength", 0 <= self.strength < math.inf, "at least 0 and finite")
@@ -50,7 +51,8 @@ class L1(Regularizer):
         return self.strength * math.fsum(abs(w) for w in theta.ravel())
 
     def penalty(self, theta: Array) -> float:
-        total = float(np.abs(theta).sum())
+        with np.errstate(over="ignore"):  # the sum may leave float32, and does not leave float64, which is slower
+            total = float(np.abs(theta).sum())
         return self.strength * (total if math.isfinite(total) else float(np.abs(theta).sum(dtype=np.float64)))
 
     def add_gradient(self, theta: Array, grad: Array) -> None:
@@ -89,6 +91,8 @@ class L2(Regularizer):
     """
 
     strength: float = 1e-4
+
+    check_sizes = (1e20,)
 
     def __post_init__(self) -> None:
         self.require("strength", 0 <= self.strength < math.inf, "at least 0 and finite")

@@ -149,6 +149,13 @@ def test_sequential_adds_none_where_the_list_ends_in_it(output):
     assert len(made.parameters) == 1
 
 
+@pytest.mark.parametrize("as_layer", [False, True])
+def test_sequential_adds_no_heads_where_the_list_ends_in_some(as_layer):
+    heads = {"name": "heads", "heads": {"a": [{"name": "dense", "units": 2}], "b": ["tanh"]}}
+    layers = ["flatten", cr.make("layer", heads) if as_layer else heads]
+    assert Sequential(layers).build((5,), {"a": 2, "b": 5}, {"a": "linear", "b": "tanh"}) == layers
+
+
 def test_a_linear_output_need_not_name_its_activation():
     assert network(Sequential([{"name": "dense", "units": 1}]), (5,), 1, "linear", "mse").output_shape == (1,)
     assert len(Sequential([{"name": "dense", "units": 1}]).build((5,), 1, "linear")) == 1

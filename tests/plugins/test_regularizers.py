@@ -28,8 +28,7 @@ def test_penalties():
 
 def test_penalties_of_weights_whose_sum_float32_cannot_hold():
     theta = np.full(4, 2e38, "float32")
-    with np.errstate(over="ignore"):  # as in training
-        assert cr.make("regularizer", "l1", strength=0.1).penalty(theta) == pytest.approx(8e37)
+    assert cr.make("regularizer", "l1", strength=0.1).penalty(theta) == pytest.approx(8e37)
     assert cr.make("regularizer", "l2", strength=0.1).penalty(theta) == pytest.approx(8e75)
 
 

@@ -464,13 +464,14 @@ class Schedule(Component):
 
         Args:
             step: the number of updates made so far: 0 for the first one.
-            total: the number of updates planned. ``step`` may go beyond it.
+            total: the number of updates planned, at least 1. ``step`` may go beyond it.
         """
         raise NotImplementedError
 
     def observe(self, metrics: Mapping[str, float]) -> None:
         """May look at what an epoch measured, by name, ``"validation/loss"``, once it has ended: a schedule that does
-        gives factors that depend on it, too."""
+        gives factors that depend on it, too. Where a field of it names what it looks at, and nothing of that name is
+        measured, it raises a ConfigError that says so."""
 
     def state(self) -> dict[str, Any]:
         """What it has gathered, as ``Callback.state``."""
@@ -485,11 +486,11 @@ class Metric(Component):
     """A number that people read, gathered over batches of any cut.
 
     ``target`` holds integer classes of shape ``(batch,)`` for a multiclass task; otherwise numbers shaped as
-    ``prediction``, 0 or 1 for a binary task. Steps that a mask leaves out are left out before: of predictions
-    ``(batch, steps, units)`` those that count come as ``(n, units)``.
+    ``prediction``, 0 or 1 for a binary task, or between them where labels are smoothed. Steps that a mask leaves out
+    are left out before: of predictions ``(batch, steps, units)`` those that count come as ``(n, units)``.
 
-    A metric whose ``update`` has a third parameter, ``weight``, is given the weights of the samples, ``(batch,)``, or
-    None. One that has it not, and is a mean over samples, is weighed by its values for each sample alone.
+    A metric whose ``update`` has a third parameter, ``weight``, is given the weights of the samples, ``(batch,)``, all
+    above 0, or None. One that has it not, and is a mean over samples, is weighed by its values for each sample alone.
 
     Attributes:
         tasks: for which tasks it is meant.
@@ -512,11 +513,11 @@ class Metric(Component):
         raise NotImplementedError
 
     def update(self, prediction: Array, target: Array) -> None:
-        """Take in one batch. ``prediction`` is what the output layer gives: ``(batch, units)``."""
+        """Take in one batch, of at least one row. ``prediction`` is what the output layer gives: ``(batch, units)``."""
         raise NotImplementedError
 
     def compute(self) -> float | Array:
-        """The value over all that was gathered."""
+        """The value over all that was gathered. Nobody asks before there was a batch."""
         raise NotImplementedError
 
     def state(self) -> dict[str, Any]:

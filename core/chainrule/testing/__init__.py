@@ -60,7 +60,8 @@ A check of its own evaluates both, for the examples and for one other value of e
     def reference(self, x, training):
         return np.array([self.s.value * sample for sample in x])
 
-What each kind's ``reference`` is given, the check says where there is none: then it is not applicable.
+A model's ``reference`` lists its layers once more, as a config writes them. What each kind's ``reference`` is given,
+the check says where there is none: then it is not applicable.
 
 ``checks_for("layer.dense")`` lists the checks of a component, each with its name and a sentence on what it asks for.
 A check that rests on another one is not run where that fails: it would say the same again.

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.contract.arrays import Array, Shape
+from chainrule.contract.signatures import takes
 from chainrule.registry.making import spec_of
 from chainrule.testing.bench import Bench, inputs, masks
 from chainrule.testing.datasets import arrays_of
@@ -21,7 +22,7 @@ from chainrule.testing.descents import Course, Descent, shapes_of
 from chainrule.testing.initializers import SHAPES
 from chainrule.testing.loss_cases import all_cases
 from chainrule.testing.metrics import data
-from chainrule.testing.models import endings, network_of
+from chainrule.testing.models import endings, network_of, sample_shapes
 from chainrule.testing.regularizers import weights
 from chainrule.testing.schedules import TOTALS
 from chainrule.testing.subject import Subject
@@ -123,20 +124,23 @@ class OfOptimizer(Exercise):
 
 
 class OfMetric(Exercise):
-    """A metric: its value for each task."""
+    """A metric: its value for each task, and with weights, where it takes them."""
 
     def __init__(self, subject: Subject, dtype: str) -> None:
         self._subject, self._dtype = subject, dtype
         self.component = subject.make()
-        self.variants = tuple(f"for a {task} task" for task in self.component.tasks)
+        self._tasks = {f"for a {task} task": task for task in self.component.tasks}
+        if takes(self.component.update, "weight"):
+            self._tasks |= {f"for a {task} task with weights": task for task in self.component.tasks}
+        self.variants = tuple(self._tasks)
 
     def run(self, variant: str, index: int = 0, change: Change = as_it_is) -> dict[str, Array]:
-        task = variant.removeprefix("for a ").removesuffix(" task")
-        prediction, target = data(self._subject, task, index)  # type: ignore[arg-type]
+        prediction, target = data(self._subject, self._tasks[variant], index)
         prediction = prediction.astype(np.float32).astype(self._dtype)
         target = target if target.dtype.kind == "i" else target.astype(np.float32).astype(self._dtype)
+        weights = {"weight": np.arange(len(target)) % 3 + 1.0} if variant.endswith("weights") else {}
         self.component.reset()
-        self.component.update(change("prediction", prediction), change("target", target))
+        self.component.update(change("prediction", prediction), change("target", target), **weights)
         return {"the value": np.array(self.component.compute())}
 
 
@@ -200,7 +204,7 @@ class OfModel(Exercise):
 
     def run(self, variant: str, index: int = 0, change: Change = as_it_is) -> dict[str, Array]:
         found = {}
-        for shape in self._subject.input_shapes:
+        for shape in sample_shapes(self._subject):
             for task, loss, units, activation in endings():
                 network = network_of(self._subject, shape, task, loss, units, activation)
                 where = f"for input of shape {shape} and a {task} task"

@@ -13,7 +13,7 @@ from chainrule.errors import ChainruleError
 from chainrule.testing.exactness import require_formula
 from chainrule.testing.initializers import MORE_SHAPES, SHAPES
 from chainrule.testing.loss_cases import all_cases
-from chainrule.testing.metrics import rows_of_steps, sets_of_rows, value
+from chainrule.testing.metrics import more_rows, sets_of_rows, value
 from chainrule.testing.regularizers import weights
 from chainrule.testing.schedules import observing, with_zeros
 from chainrule.testing.subject import Subject
@@ -78,19 +78,18 @@ def of_schedule(subject: Subject, fields: str) -> None:
 
 
 def of_metric(subject: Subject, fields: str) -> None:
-    """For all rows at once: with ties, without one of the classes, where all is right; of several steps each, where the
-    formula can be computed for them."""
+    """For all rows at once: with ties, without one of the classes, where all is right; with smoothed targets, and of
+    several steps each, where the formula can be computed for them."""
     for task in subject.make().tasks:
         for named, prediction, target in sets_of_rows(subject, task):
             expected = subject.make().reference(prediction.copy(), target.copy())
             _compare_metric(subject, f"{fields}for a {task} task{named}", prediction, target, expected)
-        prediction, target = rows_of_steps(subject, task)
-        with contextlib.suppress(Exception):
-            expected = None
-            expected = subject.make().reference(prediction.copy(), target.copy())
-        if expected is not None:
-            where = f"{fields}for a {task} task with several steps"
-            _compare_metric(subject, where, prediction, target, expected)
+        for named, prediction, target in more_rows(subject, task):
+            with contextlib.suppress(Exception):
+                expected = None
+                expected = subject.make().reference(prediction.copy(), target.copy())
+            if expected is not None:
+                _compare_metric(subject, f"{fields}for a {task} task{named}", prediction, target, expected)
 
 
 def _compare_metric(subject: Subject, where: str, prediction: Array, target: Array, expected: Any) -> None:

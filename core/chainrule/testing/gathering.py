@@ -1,7 +1,9 @@
-"""Metrics of many rows, of arrays that are filled anew, and of a class that nothing is of."""
+"""Metrics of many rows and of none, of arrays that are filled anew, and of a class that nothing is of."""
 
 from __future__ import annotations
 
+import re
+import warnings
 from typing import Any, cast
 
 import numpy as np
@@ -10,13 +12,16 @@ from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Metric
 from chainrule.contract.signatures import takes
 from chainrule.testing.arrays import close, is_finite_number
-from chainrule.testing.kit import check, expect
+from chainrule.testing.kit import CheckFailed, check, expect
 from chainrule.testing.metrics import CLASSES, CUTS, ROWS, data, value
 from chainrule.testing.subject import Subject
 
 TIMES = 3000
 """So that counts leave the range of 16 bits."""
 EACH = 250
+NOTHING = r"(NaN|[Ee]mpty)\b[^.]* where nothing was seen"
+NO_SCORE = r"NaN\b[^.]* where a score is NaN"
+MEND_NOTHING = "return math.nan, or what the docstring says, where the count is 0; or leave that out of the docstring"
 
 
 @check("metric", rests_on=("any_cut",))
@@ -87,6 +92,49 @@ def check_weights_left_alone(subject: Subject) -> None:
             f"it writes to the weights: {changed} of {ROWS} changed",
             "compute in a new array: the loss and other metrics are given the same weights",
         )
+
+
+def _said(cls: type) -> str:
+    """Its docstring, and those of the classes that it shares things with, each in one line."""
+    own = cls.__mro__[: cls.__mro__.index(Metric)] if Metric in cls.__mro__ else (cls,)
+    return ". ".join(" ".join((base.__doc__ or "").split()) for base in own)
+
+
+@check("metric", when=lambda cls: bool(re.search(NOTHING, _said(cls))), rests_on=("value", "reset_forgets"))
+def check_nothing_seen(subject: Subject) -> None:
+    """What its docstring says that it gives, NaN or an empty array, it gives where nothing was seen."""
+    metric = subject.make()
+    metric.reset()
+    said = re.search(NOTHING, _said(subject.cls))
+    empty = said is not None and said[1] != "NaN"
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            found = np.asarray(metric.compute())
+    except ArithmeticError as error:
+        raise CheckFailed(f"where nothing was seen it raises {type(error).__name__}: {error}", MEND_NOTHING) from None
+    expect(
+        not found.size if empty else bool(np.isnan(found).all() and found.size),
+        f"where nothing was seen it gives {found.tolist()}, and its docstring says {'empty' if empty else 'NaN'}",
+        MEND_NOTHING,
+    )
+
+
+@check("metric", when=lambda cls: bool(re.search(NO_SCORE, _said(cls))), rests_on=("value",))
+def check_nan_scores(subject: Subject) -> None:
+    """Where a score is NaN it gives NaN, if its docstring says so."""
+    for task in subject.make().tasks:
+        prediction, target = data(subject, task)
+        for row in (0, ROWS - 1):
+            with_nan = prediction.copy()
+            with_nan[row, -1] = np.nan
+            with np.errstate(all="ignore"):
+                found = value(subject.make(), with_nan, target)
+            expect(
+                bool(np.isnan(found).all()),
+                f"for a {task} task with a score of NaN in row {row} it gives {found.tolist()}",
+                "return math.nan where np.isnan(scores).any(), or leave that out of the docstring",
+            )
 
 
 @check("metric", when=lambda cls: not getattr(cls, "array", False), rests_on=("value",))

@@ -14,8 +14,8 @@ from chainrule.testing.kit import CheckFailed, check, expect
 from chainrule.testing.subject import Subject
 
 SHAPES: Sequence[Shape] = ((6, 4), (4, 6), (5,), (3, 2, 4, 5))
-MORE_SHAPES: Sequence[Shape] = ((), (1,), (1, 1), (2, 3, 4), (40, 30))
-"""Of a single number, a filter of one axis, and a larger weight."""
+MORE_SHAPES: Sequence[Shape] = ((), (1,), (1, 1), (3, 3), (2, 3, 4), (40, 30))
+"""Of a single number, a square, a filter of one axis, and a larger weight."""
 LARGE = ((200, 100), (100, 200), (3, 3, 20, 60), (5, 40, 60))
 TOLERANCE = 0.04  # of a standard deviation; that of an estimate from as many numbers is below 0.01
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any, cast, get_args
 
@@ -53,6 +54,14 @@ def sets_of_rows(subject: Subject, task: Task) -> Iterator[tuple[str, Array, Arr
             yield " with two outputs", prediction.reshape(-1, 2), target.reshape(-1, 2)
         missing = np.where(target == target.reshape(-1)[0], 1 - target if task == "binary" else 0, target)
         yield " without one of the classes", prediction, missing
+
+
+def more_rows(subject: Subject, task: Task) -> Iterator[tuple[str, Array, Array]]:
+    """Rows that not every metric takes."""
+    if task == "binary":
+        prediction, target = data(subject, task)
+        yield " with smoothed targets", prediction, np.round(subject.rng(2).random(target.shape) * 4) / 4
+    yield " with several steps", *rows_of_steps(subject, task)
 
 
 def rows_of_steps(subject: Subject, task: Task) -> tuple[Array, Array]:
@@ -244,19 +253,26 @@ def check_weights(subject: Subject) -> None:
     """A row that weighs 2 is as one that is there twice, and one that weighs 0 as one that is not there."""
     for task in subject.make().tasks:
         prediction, target = data(subject, task)
-        weight = (np.arange(ROWS) % 3).astype(float)
-        times = weight.astype(int)
-        _compare_weighed(
-            subject, prediction, target, weight, prediction.repeat(times, axis=0), target.repeat(times, axis=0)
-        )
-        _compare_weighed(subject, prediction, target, np.ones(ROWS), prediction, target)
+        _compare_weighed(subject, prediction, target, np.arange(ROWS) % 3)
+        _compare_weighed(subject, prediction, target, np.ones(ROWS, int))
+        prediction, target = rows_of_steps(subject, task)
+        if _takes_steps(subject, task, prediction, target):
+            _compare_weighed(subject, prediction, target, np.arange(len(target)) % 3, " of rows of several steps")
 
 
-def _compare_weighed(
-    subject: Subject, prediction: Array, target: Array, weight: Array, rows: Array, target_of_rows: Array
-) -> None:
-    expected = value(subject.make(), rows, target_of_rows, (len(rows),))
-    for cut in CUTS[:2]:
+def _takes_steps(subject: Subject, task: Task, prediction: Array, target: Array) -> bool:
+    """Whether it is for samples of several steps. Classes for each of them come as rows, and not so: of these only what
+    has a formula for more."""
+    with contextlib.suppress(Exception):
+        value(subject.make(), prediction, target, (len(target),))
+        return task != "multiclass" or subject.make().reference(prediction.copy(), target.copy()) is not None
+    return False
+
+
+def _compare_weighed(subject: Subject, prediction: Array, target: Array, times: Array, named: str = "") -> None:
+    rows, weight = len(target), times.astype(float)
+    expected = value(subject.make(), prediction.repeat(times, axis=0), target.repeat(times, axis=0), (times.sum(),))
+    for cut in ((rows // 2, rows - rows // 2), (1, rows - 1)):
         metric: Any = subject.make()
         metric.reset()
         stop = 0
@@ -266,7 +282,7 @@ def _compare_weighed(
         found = np.asarray(metric.compute())
         expect(
             close(found, expected),
-            f"with the weights {weight[:3].tolist()}, ... it gives {found.tolist()}, and {expected.tolist()} where "
-            "each row stands there as often as it weighs",
+            f"with the weights {weight[:3].tolist()}, ...{named} it gives {found.tolist()}, and "
+            f"{expected.tolist()} where each row stands there as often as it weighs",
             "multiply what each row adds to a sum, and what it adds to a count, by its weight; None means 1 for all",
         )

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.fields import Field, fields_of
-from chainrule.contract.kinds import Component, Layer, Loss
+from chainrule.contract.kinds import Component, Loss
 from chainrule.errors import ChainruleError
 from chainrule.network.network import Network
+from chainrule.network.stack import whole_numbers_of
+from chainrule.network.targets import Whole
 from chainrule.registry.making import make, spec_of
 from chainrule.registry.registry import registry
 from chainrule.testing.kit import CheckFailed, check, expect
-from chainrule.testing.subject import Examined, Subject, changed_fields
+from chainrule.testing.subject import PLAIN_SHAPE, Examined, Subject, changed_fields
 from chainrule.testing.variants import other_values
 
 CLASSES = 3
@@ -33,17 +35,30 @@ def endings() -> Iterator[tuple[Task, str, int, str]]:
                 yield task, entry.name, units, activation
 
 
-def network_of(subject: Subject, shape: Shape, task: Task, loss: str, units: int, activation: str) -> Network:
+def sample_shapes(subject: Subject) -> Sequence[Any]:
+    """Those of the samples that its author declares, of several inputs by name as they are."""
+    return subject.make().check_input_shapes or (PLAIN_SHAPE,)
+
+
+def network_of(subject: Subject, shape: Any, task: Task, loss: str, units: int, activation: str) -> Network:
     layers = subject.make().build(shape, units, activation)
     return Network(layers, shape, loss, dtype="float64", task=task)
 
 
-def batch_for(network: Network, rng: np.random.Generator) -> tuple[Array, Array]:
+def batch_for(network: Network, rng: np.random.Generator) -> tuple[Any, Array]:
     """Inputs as the first layer takes them, and targets for the network's task: for each step where it gives steps."""
-    first = network.layers[0]
-    whole = first.input_range if isinstance(first, Layer) and first.input_dtype is not None else None
-    shape = (BATCH, *network.input_shape)
-    x = rng.normal(size=shape) if whole is None else rng.choice(np.asarray(whole), size=shape)
+    whole: Any = whole_numbers_of(network.steps)
+
+    def inputs(shape: Shape, whole: Whole | None) -> Array:
+        shape = (BATCH, *shape)
+        return rng.normal(size=shape) if whole is None else rng.choice(np.asarray(whole.there), size=shape)
+
+    shapes = network.input_shape
+    x: Any
+    if isinstance(shapes, Mapping):
+        x = {name: inputs(shape, (whole or {}).get(name)) for name, shape in shapes.items()}
+    else:
+        x = inputs(shapes, whole)
     *steps, units = network.output_shape
     if network.task == "multiclass":
         return x, np.resize(np.arange(CLASSES), (BATCH, *steps))
@@ -53,7 +68,7 @@ def batch_for(network: Network, rng: np.random.Generator) -> tuple[Array, Array]
 @check("model", first=True)
 def check_builds(subject: Subject) -> None:
     """Its layers make a network that ends in the units and the activation that the loss asks for."""
-    for shape in subject.input_shapes:
+    for shape in sample_shapes(subject):
         for task, loss, units, activation in endings():
             asked = f"for input of shape {shape}, {units} units and {activation}"
             try:
@@ -75,7 +90,7 @@ def check_builds(subject: Subject) -> None:
 @check("model")
 def check_other_endings(subject: Subject) -> None:
     """It ends in few units, and in many, where these are asked for."""
-    for shape in subject.input_shapes:
+    for shape in sample_shapes(subject):
         for task, loss, _, _ in endings():
             for classes in (2 if task == "multiclass" else 1, MANY):
                 units, activation = make("loss", loss).output(task, classes)
@@ -92,7 +107,7 @@ def check_other_endings(subject: Subject) -> None:
 @check("model")
 def check_trains(subject: Subject) -> None:
     """A step of training gives a finite loss, and a gradient that reaches every parameter's layer."""
-    for shape in subject.input_shapes:
+    for shape in sample_shapes(subject):
         for task, loss, units, activation in endings():
             network = network_of(subject, shape, task, loss, units, activation)
             value, grad = network.loss_and_gradient(*batch_for(network, subject.rng()))
@@ -111,7 +126,7 @@ def check_trains(subject: Subject) -> None:
 @check("model")
 def check_same_layers_again(subject: Subject) -> None:
     """Building twice gives equal layers, and leaves its fields as they were given."""
-    for shape in subject.input_shapes:
+    for shape in sample_shapes(subject):
         _, _, units, activation = next(endings())
         model = subject.make()
         before = spec_of(model)
@@ -158,7 +173,7 @@ def _layers(subject: Subject, **fields: Any) -> list[Any]:
     """What it builds, for every input and every way to end."""
     return [
         [_plain(layer) for layer in subject.make(**fields).build(shape, units, activation)]
-        for shape in subject.input_shapes
+        for shape in sample_shapes(subject)
         for _, _, units, activation in endings()
     ]
 

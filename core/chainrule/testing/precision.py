@@ -25,6 +25,8 @@ OFF_CENTRE = 1000.0
 DRAWS = 3
 CENTRED = ("x", "prediction", "target")
 LARGEST = float(np.finfo(np.float32).max)
+SMALLEST = float(np.finfo(np.float32).smallest_normal)
+"""Below which it has fewer digits."""
 CLOSE = 1e-3
 
 
@@ -94,7 +96,13 @@ def _moved(centre: float, then: str, draw: int = 0) -> Change:
 
 
 @check(
-    "layer", "activation", "loss", "regularizer", when=lambda cls: bool(_sizes_of(cls)), rests_on=("float32_agrees",)
+    "layer",
+    "activation",
+    "loss",
+    "metric",
+    "regularizer",
+    when=lambda cls: bool(_sizes_of(cls)),
+    rests_on=("float32_agrees",),
 )
 def check_right_at_sizes(subject: Subject) -> None:
     """In float32 it is right at the sizes that it names in check_sizes, where what float64 gives has a place there."""
@@ -116,7 +124,7 @@ def check_right_at_sizes(subject: Subject) -> None:
                         continue
                     off = _off(array, right)
                     expect(
-                        off <= CLOSE * largest,
+                        off <= CLOSE * largest + SMALLEST,
                         f"{where}, {name} in float32 is off by {off:.3g} from that in float64, whose largest number is "
                         f"{largest:.3g}",
                         "float32 ends at 3.4e38: divide by the largest number before squaring, or compute in float64",
@@ -129,7 +137,8 @@ def _sizes_of(cls: type) -> Sequence[float]:
 
 
 def _sized(size: float, variant: str, dtype: str) -> Change:
-    """Inputs so many times as large: of a loss its logits, and what is for a regression; probabilities as they are."""
+    """Inputs so many times as large: of a loss its logits, and what is for a regression; probabilities as they are, and
+    weights of samples."""
     scaled = ("x", "theta", "logits", *(("prediction", "target") if "regression" in variant else ()))
 
     def change(name: str, array: Array) -> Array:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from chainrule.contract.fields import fields_of
 from chainrule.contract.kinds import Schedule
+from chainrule.errors import ChainruleError
 from chainrule.testing.arrays import is_finite_number
-from chainrule.testing.kit import as_kept, check, expect
+from chainrule.testing.kit import CheckFailed, as_kept, check, expect
 from chainrule.testing.subject import Subject
 
 TOTALS = (1, 2, 10, 1000)
@@ -25,7 +26,7 @@ def _require_factors(subject: Subject, steps: Iterable[int], total: int, fields:
         expect(
             is_finite_number(factor),
             f"{fields}at step {step} of {total} it gives {factor!r}",
-            "return a finite number for every step from 0 on: min(step / max(total, 1), 1) is safe to compute with",
+            "return a finite number for every step from 0 on: min(step / total, 1) is safe to compute with",
         )
         expect(
             factor >= 0,
@@ -154,3 +155,28 @@ def check_observes(subject: Subject) -> None:
         f"what one instance observes changes the factor of another from {before:.6g} to {untold:.6g}",
         "keep what it gathers on self, not on the class",
     )
+
+
+@check("schedule", when=lambda cls: getattr(cls, "observe", None) is not Schedule.observe, rests_on=("observes",))
+def check_says_what_is_not_measured(subject: Subject) -> None:
+    """Where a field names what it looks at, and nothing of that name is measured, an error of chainrule's says so."""
+    measured, other = epoch_of(0), "validation/of_nothing"
+    mend = f"raise a ConfigError where what {{}} names is not among the metrics: '\"{other}\" is not measured'"
+    for field in fields_of(subject.cls):
+        named = getattr(subject.make(), field.name)
+        if not isinstance(named, str) or named not in measured:
+            continue
+        schedule = None
+        with contextlib.suppress(Exception):  # what it refuses at once it need not find later
+            schedule = subject.make(**{field.name: other})
+        try:
+            if schedule is not None:
+                schedule.observe(measured)
+        except ChainruleError as error:
+            expect(other in str(error), f"with {field.name}={other!r} it says only: {error}", mend.format(field.name))
+        except Exception as error:
+            raise CheckFailed(
+                f"with {field.name}={other!r}, of which nothing is measured, observe raises {type(error).__name__}: "
+                f"{error}",
+                mend.format(field.name),
+            ) from None

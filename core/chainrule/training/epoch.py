@@ -40,11 +40,11 @@ class RunningEpoch:
         return ["loss", *self.metrics]
 
     def values(self) -> dict[str, float]:
-        """The loss and each metric, by name: NaN before the first batch."""
-        if not self.seen:
+        """The loss and each metric, by name: NaN before the first batch of which anything counts."""
+        if not self._weight:
             return dict.fromkeys(self.names(), math.nan)
-        loss = self._loss_sum / self._weight if self._weight else math.nan
-        return {"loss": loss, **{name: _number(metric) for name, metric in self.metrics.items()}}
+        of_metrics = {name: _number(metric) for name, metric in self.metrics.items()}
+        return {"loss": self._loss_sum / self._weight, **of_metrics}
 
     def log(self, name: str, value: float) -> None:
         """Take in a value that a callback logs."""

@@ -111,6 +111,7 @@ class LeakyReLU(Activation):
     slope: float = 0.01
 
     check_kinks = (0.0,)
+    check_sizes = (1e-44,)
 
     def __post_init__(self) -> None:
         self.require("slope", 0 <= self.slope < 1, "at least 0 and less than 1")

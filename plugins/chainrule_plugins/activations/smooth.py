@@ -89,8 +89,9 @@ class ELU(Activation):
 
     alpha: float = 1.0
 
-    check_examples = ({}, {"alpha": 2.0})
+    check_examples = ({}, {"alpha": 2.0}, {"alpha": 0.25})
     check_kinks = (0.0,)
+    check_sizes = (1e-45,)
 
     def __post_init__(self) -> None:
         self.require("alpha", 0 < self.alpha < math.inf, "above 0 and finite")

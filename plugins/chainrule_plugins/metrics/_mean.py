@@ -19,15 +19,14 @@ class Mean(Metric):
         self.count = 0.0
 
     def gather(self, values: Array, weight: Array | None) -> None:
-        """Take in values, ``(batch, *any)``, each as often as its row weighs."""
+        """Take in values, ``(batch, *any)``, each as often as its row weighs, which is more than 0."""
         if weight is None:
             flags = values.dtype.kind == "b"
             self.total += float(np.count_nonzero(values) if flags else values.sum(dtype=np.float64))
             self.count += values.size
             return
-        counting = weight > 0
         by_row: Array = values.sum(axis=tuple(range(1, values.ndim)), dtype=np.float64)
-        self.total += float(weight[counting] @ by_row[counting])
+        self.total += float(weight @ by_row)
         self.count += float(weight.sum()) * math.prod(values.shape[1:])
 
     def compute(self) -> float:

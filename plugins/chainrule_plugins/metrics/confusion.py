@@ -17,6 +17,8 @@ class ConfusionMatrix(Metric):
     Value:
         $matrix_{j,k} = \sum_i [target_i = j] [\arg\max_l prediction_{i,l} = k]$
 
+    Empty where nothing was seen.
+
     Shapes:
         prediction: (batch, *steps, classes)
         target: (batch, *steps), integer classes
@@ -43,17 +45,17 @@ class ConfusionMatrix(Metric):
         return matrix
 
     def reset(self) -> None:
-        self.matrix: Array = np.zeros((0, 0), np.int64)  # the number of classes is known from the first batch on
+        self.matrix: Array | None = None  # the number of classes is known from the first batch on
 
     def update(self, prediction: Array, target: Array, weight: Array | None = None) -> None:
         shape = (prediction.shape[-1],) * 2
         cells = np.ravel_multi_index((target.ravel(), prediction.argmax(axis=-1).ravel()), shape)
         of_cells = None if weight is None else np.repeat(weight, math.prod(target.shape[1:]))
         counts = np.bincount(cells, of_cells, minlength=math.prod(shape)).reshape(shape)
-        self.matrix = self.matrix + counts if self.matrix.size else counts
+        self.matrix = counts if self.matrix is None else self.matrix + counts
 
     def compute(self) -> Array:
-        return self.matrix
+        return np.identity(0, np.int64) if self.matrix is None else self.matrix
 
 
 @dataclass
@@ -115,12 +117,12 @@ class F1(Metric):
         return sum(values) / len(values) if values else 0.0
 
     def reset(self) -> None:
-        self.counts: Array = np.zeros((2, 0))  # for each class: TP, and found and there together
+        self.counts: Array | None = None  # for each class: TP, and found and there together
 
     def update(self, prediction: Array, target: Array, weight: Array | None = None) -> None:
         columns = prediction.shape[-1]
         rows = target.size if target.ndim < prediction.ndim else target.size // columns
-        each = np.ones(rows) if weight is None else np.repeat(weight, rows // max(len(weight), 1))
+        each = np.ones(rows) if weight is None else np.repeat(weight, rows // len(weight))
         if target.ndim < prediction.ndim:
             guess, truth = prediction.argmax(axis=-1).ravel(), target.ravel()
             hits = np.bincount(truth, each * (guess == truth), columns)
@@ -129,11 +131,11 @@ class F1(Metric):
             found, there = (prediction > self.threshold).reshape(rows, columns), (target > 0.5).reshape(rows, columns)
             hits, both = each @ (found & there), each @ found + each @ there
         counts = np.stack([hits, both])
-        self.counts = self.counts + counts if self.counts.size else counts
+        self.counts = counts if self.counts is None else self.counts + counts
 
     def compute(self) -> float:
-        hits, both = self.counts
-        if not both.size:
+        if self.counts is None:
             return math.nan
+        hits, both = self.counts
         values = 2 * hits[both > 0] / both[both > 0]
         return float(values.mean()) if values.size else 0.0

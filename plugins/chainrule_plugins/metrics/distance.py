@@ -32,6 +32,7 @@ class MeanAbsoluteError(Mean):
 
     tasks = ("regression",)
     goal = "min"
+    check_sizes = (8e37,)
 
     def reference(self, prediction: Array, target: Array) -> float:
         return math.fsum(abs(p - t) for p, t in zip(prediction.flat, target.flat)) / target.size
@@ -64,6 +65,7 @@ class MeanSquaredError(Mean):
     tasks = ("regression",)
     default = False
     goal = "min"
+    check_sizes = (1e30,)
 
     def reference(self, prediction: Array, target: Array) -> float:
         return math.fsum((p - t) ** 2 for p, t in zip(prediction.flat, target.flat)) / target.size
@@ -99,6 +101,7 @@ class RSquared(Metric):
     """
 
     tasks = ("regression",)
+    check_sizes = (1e30,)
 
     def reference(self, prediction: Array, target: Array) -> float:
         explained = []
@@ -109,16 +112,13 @@ class RSquared(Metric):
 
     def reset(self) -> None:
         self.count = 0.0
-        self.first: Array = np.zeros(0)  # a target, around which all are summed: around 0 years would lose digits
-        self.sum = self.squares = self.errors = self.first
+        self.first: Array | None = None  # a target, around which all are summed: around 0 years would lose digits
+        self.sum = self.squares = self.errors = np.zeros(1)
 
     def update(self, prediction: Array, target: Array, weight: Array | None = None) -> None:
-        if not len(target):
-            return
         target, prediction = (array.reshape(len(array), -1).astype(np.float64) for array in (target, prediction))
-        if not self.sum.size:
-            self.first = target[0]
-            self.sum = self.squares = self.errors = np.zeros(target.shape[1])
+        if self.first is None:
+            self.first = next(iter(target))
         deviation, error = target - self.first, prediction - target
         if weight is None:
             self.count += len(target)
@@ -126,8 +126,6 @@ class RSquared(Metric):
             self.squares = self.squares + np.square(deviation).sum(axis=0)
             self.errors = self.errors + np.square(error).sum(axis=0)
             return
-        counting = weight > 0
-        weight, deviation, error = weight[counting], deviation[counting], error[counting]
         self.count += float(weight.sum())
         self.sum = self.sum + weight @ deviation
         self.squares = self.squares + weight @ np.square(deviation)
@@ -137,6 +135,6 @@ class RSquared(Metric):
         if not self.count:
             return math.nan
         variation = self.squares - np.square(self.sum) / self.count
-        alike = self.squares == 0
-        explained = np.where(alike, self.errors == 0, 1 - self.errors / np.where(alike, 1, variation))
-        return float(explained.mean())
+        wrong = (self.errors != 0).astype(np.float64)  # what is not explained, where all targets are equal
+        unexplained = np.divide(self.errors, variation, out=wrong, where=self.squares != 0)
+        return float((1 - unexplained).mean())

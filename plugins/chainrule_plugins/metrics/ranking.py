@@ -21,8 +21,8 @@ class RocAuc(Metric):
         $auc = (\sum_{i: yes} rank_i - P (P + 1) / 2) / (P N)$, where equal scores share the mean of their ranks
 
     Of several classes it is the mean over the classes, each asked for against all others (macro); one that all samples
-    or none are of is left out. Several outputs of yes or no are taken as such classes. NaN where that leaves none, or
-    where a score is NaN. All scores are kept until the end: it is exact.
+    or none are of is left out. Several outputs of yes or no are taken as such classes. NaN where that leaves none,
+    where nothing was seen, or where a score is NaN. All scores are kept until the end: it is exact.
 
     Shapes:
         prediction: (batch, *steps, classes) of classes, (batch, *outputs) of yes or no; scores of any size

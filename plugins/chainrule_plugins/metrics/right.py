@@ -132,7 +132,7 @@ class TopK(Mean):
         return right.count(True) / len(right)
 
     def update(self, prediction: Array, target: Array, weight: Array | None = None) -> None:
-        of_target = np.take_along_axis(prediction, target[..., None], axis=-1)
+        of_target = np.take_along_axis(prediction, target[..., None], -1)
         ahead = ~(prediction <= of_target)  # of NaN, which is not right, all scores are ahead
         before = np.arange(prediction.shape[-1]) < target[..., None]
         ahead |= (prediction == of_target) & before

@@ -55,7 +55,7 @@ class LogLoss(Mean):
     def update(self, prediction: Array, target: Array, weight: Array | None = None) -> None:
         least = float(np.finfo(prediction.dtype).smallest_normal)
         if target.ndim < prediction.ndim:
-            p = np.take_along_axis(prediction, target[..., None], axis=-1)[..., 0]
+            p = np.take_along_axis(prediction, target[..., None], -1)
             self.gather(-np.log(np.maximum(p, least, dtype=np.float64)), weight)
             return
         p = prediction.astype(np.float64)

@@ -69,6 +69,23 @@ class Recurrent(Model):
         self.require("tokens", self.tokens is None or self.tokens >= 1, "at least 1, or null")
         self.require("width", self.width >= 1, "at least 1")
 
+    def reference(self, input_shape: Shape, units: int, activation: str) -> list[Any]:
+        layers: list[Any] = []
+        if self.tokens is not None:
+            start = {"name": "normal", "std": 1.0}
+            layers += [{"name": "embedding", "tokens": self.tokens, "units": self.width, "initializer": start}]
+        elif len(input_shape) != 2:
+            layers += [{"name": "reshape", "shape": (input_shape[0], -1)}]
+        for size in self.units:
+            layers += [{"name": self.cell, "units": size, "sequences": True, "truncate": self.truncate}]
+            if self.dropout:
+                layers += [{"name": "dropout", "rate": self.dropout}]
+        if self.sequences:
+            return [*layers, {"name": "dense_per_step", "units": units, "activation": activation}]
+        last = max(i for i, layer in enumerate(layers) if layer["name"] == self.cell)
+        layers[last] = {**layers[last], "sequences": False}  # what it has seen at the end
+        return [*layers, {"name": "dense", "units": units, "activation": activation}]
+
     def build(self, input_shape: Shape, units: int, activation: str) -> list[Any]:
         layers = as_sequence(input_shape, self.tokens, self.width)
         for position, size in enumerate(self.units, start=1):
@@ -143,6 +160,35 @@ class Transformer(Model):
         self.require("heads", self.width % self.heads == 0, f"a divisor of the width, {self.width}")
         self.require("dropout", 0 <= self.dropout < 1, "at least 0 and less than 1")
         self.require("tokens", self.tokens is None or self.tokens >= 1, "at least 1, or null")
+
+    def reference(self, input_shape: Shape, units: int, activation: str) -> list[Any]:
+        layers: list[Any] = []
+        if len(input_shape) == 1:
+            tokens, start = units if self.tokens is None else self.tokens, {"name": "normal", "std": 1.0}
+            layers += [{"name": "embedding", "tokens": tokens, "units": self.width, "initializer": start}]
+        if len(input_shape) == 3:
+            layers += [{"name": "reshape", "shape": (input_shape[0], -1)}]
+        to_width = {"name": "dense_per_step", "units": self.width}
+        if len(input_shape) > 1:
+            layers += [to_width]
+        layers += [{"name": "positional_encoding", "learned": self.learned_positions}]
+        attention = {"name": "self_attention", "heads": self.heads, "causal": self.causal}
+        wide = {
+            **to_width,
+            "units": self.width * self.hidden,
+            "initializer": "he_normal",
+            "activation": self.activation,
+        }
+        end: list[Any] = [{"name": "dropout", "rate": self.dropout}] if self.dropout else []
+        layers += [
+            {"name": "residual", "layers": ["layer_norm", attention, *end]},
+            {"name": "residual", "layers": ["layer_norm", wide, to_width, *end]},
+        ] * self.blocks
+        layers += ["layer_norm"]
+        if not self.sequences:
+            layers += ["mean_over_steps"]
+        output = "dense_per_step" if self.sequences else "dense"
+        return [*layers, {"name": output, "units": units, "activation": activation}]
 
     def build(self, input_shape: Shape, units: int, activation: str) -> list[Any]:
         tokens = (self.tokens or units) if len(input_shape) == 1 else None

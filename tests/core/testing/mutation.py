@@ -18,6 +18,7 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
+import linecache
 import os
 import signal
 import sys
@@ -71,16 +72,23 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Known:
-    """Changes to a function that survive, and why: as they change nothing, or are ``beyond`` what is checked."""
+    """Changes to a function that survive, and why: as they change nothing, or are ``beyond`` what is checked.
+
+    ``line``: the one line that is meant, where others hold the same change: ``"if self.growth == 1:"``.
+    """
 
     function: str
     changes: tuple[str, ...]
     why: str
     beyond: bool
+    line: str | None = None
 
     def has(self, mutant: Mutant) -> bool:
         function, _, what = mutant.name.partition(": ")
-        return function == self.function and what in self.changes
+        if function != self.function or what not in self.changes:
+            return False
+        source = linecache.getline(sys.modules[mutant.module].__file__ or "", mutant.line)
+        return self.line is None or source.strip() == self.line
 
 
 def known_survivors(kind: str) -> list[Known]:
@@ -88,7 +96,7 @@ def known_survivors(kind: str) -> list[Known]:
     path = Path(__file__).parent / "equivalents" / f"{kind}.toml"
     given = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return [
-        Known(one["function"], tuple(one["changes"]), one["why"], how == "beyond")
+        Known(one["function"], tuple(one["changes"]), one["why"], how == "beyond", one.get("line"))
         for how, several in given.items()
         for one in several
     ]
@@ -122,12 +130,15 @@ NAMES = {
     "multiply": "divide", "divide": "multiply", "exp": "expm1", "log1p": "log", "sqrt": "square",
 }  # fmt: skip
 COMMUTATIVE = ("max", "min", "maximum", "minimum", "add", "multiply", "hypot", "isclose", "array_equal", "vdot")
+EVEN = ("abs", "fabs", "square")
+"""Which give the same of a difference taken the other way round."""
 UNCHANGED_ARGUMENTS = ("out", "casting", "strict", "optimize")
 """Of which a call is the same without, but for speed."""
 
 
-def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
-    """What one node can become, in words; None: it is left out."""
+def changes(node: ast.AST, parent: ast.AST | None = None) -> Iterator[tuple[str, ast.AST | None]]:
+    """What one node can become, in words, as a part of its parent; None: it is left out."""
+    even = isinstance(parent, ast.Call) and _called(parent) in EVEN
     text = ast.unparse(node).partition("\n")[0][:90] if isinstance(node, ast.stmt) else ""
     if isinstance(node, ast.BinOp):
         for operator in OPERATORS.get(type(node.op), ()):
@@ -135,7 +146,7 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
         if isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.Div)):
             yield _became(node, node.left)
             yield _became(node, node.right)
-        alike = ast.dump(node.left) == ast.dump(node.right)
+        alike = ast.dump(node.left) == ast.dump(node.right) or (even and isinstance(node.op, ast.Sub))
         if isinstance(node.op, (ast.MatMult, ast.Sub, ast.Div, ast.Pow)) and not alike:
             yield _became(node, ast.BinOp(node.right, node.op, node.left))
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Not)):
@@ -162,6 +173,7 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
         yield _became(node, node.orelse)
     elif isinstance(node, ast.Call):
         swappable = len(node.args) >= 2 and not any(isinstance(argument, ast.Starred) for argument in node.args)
+        swappable = swappable and not (even and _called(node) == "subtract")
         if swappable and not _commutative(node) and ast.dump(node.args[0]) != ast.dump(node.args[1]):
             swapped = [node.args[1], node.args[0], *node.args[2:]]
             yield _became(node, ast.Call(node.func, swapped, node.keywords))
@@ -229,7 +241,7 @@ def mutants_of(module: Any) -> Iterator[Mutant]:
         for parent, name, index in list(places(function)):
             held = getattr(parent, name)
             node = held if index is None else held[index]
-            for what, after in changes(node):
+            for what, after in changes(node, parent):
                 _put(parent, name, index, ast.Pass() if after is None else after)
                 code = _compiled(path, module.__name__)
                 _put(parent, name, index, node)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -225,6 +225,97 @@ class MeanOfClasses(Best):
             return float((self.of_class[0] / self.of_class[1]).mean())
 
 
+@dataclass
+class MeanScore(cr.Metric):
+    r"""The true class's score: $value = sum w p_t / sum w$. NaN where nothing was seen, or where a score is NaN."""
+
+    tasks = ("multiclass",)
+
+    def reference(self, prediction: cr.Array, target: cr.Array) -> float:
+        return float(np.mean([p[t] for p, t in zip(prediction.reshape(target.size, -1), target.ravel())]))
+
+    def reset(self) -> None:
+        self.total, self.count = 0.0, 0.0
+
+    def update(self, prediction: cr.Array, target: cr.Array, weight: cr.Array | None = None) -> None:
+        scores = np.take_along_axis(prediction, target[..., None], -1)
+        scores = self.unless_nan(scores, prediction)
+        weight = np.ones(len(target)) if weight is None else weight
+        self.total += float(weight @ scores.reshape(len(scores), -1).sum(axis=1, dtype=float))
+        self.count += self.weighs(weight, scores)
+
+    def unless_nan(self, scores: cr.Array, prediction: cr.Array) -> cr.Array:
+        return np.where(np.isnan(prediction).any(axis=-1, keepdims=True), math.nan, scores)
+
+    def weighs(self, weight: cr.Array, scores: cr.Array) -> float:
+        return float(weight.sum()) * scores[0].size
+
+    def compute(self) -> float:
+        return self.total / self.count if self.count else math.nan
+
+
+@breaks("nothing_seen", says="where nothing was seen it raises ZeroDivisionError: ")
+class DividesByNothing(MeanScore):
+    def compute(self) -> float:
+        return self.total / self.count
+
+
+@breaks("nothing_seen", says="where nothing was seen it gives 0.0, and its docstring says NaN")
+class NothingIsZero(MeanScore):
+    def compute(self) -> float:
+        return self.total / max(self.count, 1)
+
+
+@breaks("nan_scores", says="for a multiclass task with a score of NaN in row 0 it gives")
+class OverlooksNaN(MeanScore):
+    def unless_nan(self, scores: cr.Array, prediction: cr.Array) -> cr.Array:
+        return np.nan_to_num(scores)
+
+
+@breaks("weights", says=r"with the weights \[0.0, 1.0, 2.0\], ... of rows of several steps it gives")
+class WeighsOneStep(MeanScore):
+    def weighs(self, weight: cr.Array, scores: cr.Array) -> float:
+        uniform = bool((weight == weight[0]).all())
+        return float(weight.sum()) * (scores[0].size if uniform else 1)
+
+
+@dataclass
+class MeanDistance(cr.Metric):
+    """How far off: $value = sum |p - t| / n$."""
+
+    tasks = ("regression", "binary")
+    goal = "min"
+    check_sizes = (8e37,)
+
+    def reference(self, prediction: cr.Array, target: cr.Array) -> float:
+        return float(np.mean([abs(p - t) for p, t in zip(prediction.flat, target.flat)]))
+
+    def reset(self) -> None:
+        self.total, self.count = 0.0, 0
+
+    def update(self, prediction: cr.Array, target: cr.Array) -> None:
+        self.total += self.summed(abs(prediction - target))
+        self.count += target.size
+
+    def summed(self, off: cr.Array) -> float:
+        return float(off.sum(dtype=np.float64))
+
+    def compute(self) -> float:
+        return self.total / self.count
+
+
+@breaks("right_at_sizes", says="for a regression task, for inputs of size 8e.37 in float32, NumPy warns: overflow")
+class SumsInItsDtype(MeanDistance):
+    def summed(self, off: cr.Array) -> float:
+        return float(off.sum())
+
+
+@breaks("formula_computed", says="for a binary task with smoothed targets, the value is")
+class TakesHalvesForOne(MeanDistance):
+    def update(self, prediction: cr.Array, target: cr.Array) -> None:
+        super().update(prediction, np.where(target == 0.5, 1.0, target))
+
+
 @breaks("gradient_elsewhere", says="for many weights, the slope along a direction is")
 class AHundredWeights(Pull):
     def add_gradient(self, theta: cr.Array, grad: cr.Array) -> None:
@@ -238,6 +329,13 @@ class NoSingleNumber(Ball):
         return super().drawn(shape, rng)
 
     checks_not_applicable = {"formula_computed": "so that the check of shapes speaks"}
+
+
+@breaks("formula_computed", says=r"for shape \(3, 3\), w\[\d, \d\] is")
+class TurnsSquares(Ball):
+    def drawn(self, shape: cr.Shape, rng: np.random.Generator) -> cr.Array:
+        w = super().drawn(shape, rng)
+        return w.T if len({*shape}) == 1 else w
 
 
 @dataclass
@@ -281,6 +379,48 @@ class NoWarmup(Down):
         return min((step + 1) / self.warmup, 1.0)
 
 
+@dataclass
+class Watches(cr.Schedule):
+    """Halves where what it looks at gets no better: $factor = 2^{-n}$, n being how often it did not.
+
+    Args:
+        monitor: what it looks at; default "validation/loss".
+    """
+
+    monitor: str = "validation/loss"
+
+    def __post_init__(self) -> None:
+        self.least, self.bad = math.inf, 0
+
+    def reference(self, step: int, total: int) -> float:
+        return 0.5**self.bad
+
+    def __call__(self, step: int, total: int) -> float:
+        return 2.0**-self.bad
+
+    def observe(self, metrics: Mapping[str, float]) -> None:
+        self.require_measured(metrics)
+        self.bad += metrics[self.monitor] >= self.least
+        self.least = min(self.least, metrics[self.monitor])
+
+    def require_measured(self, metrics: Mapping[str, float]) -> None:
+        if self.monitor not in metrics:
+            raise cr.ConfigError(f'"{self.monitor}" is not measured', key="watches.monitor")
+
+
+@breaks("says_what_is_not_measured", says="of which nothing is measured, observe raises KeyError: 'validation/of_noth")
+class JustLooks(Watches):
+    def require_measured(self, metrics: Mapping[str, float]) -> None:
+        pass
+
+
+@breaks("says_what_is_not_measured", says="with monitor='validation/of_nothing' it says only: something is missing")
+class SaysLittle(Watches):
+    def require_measured(self, metrics: Mapping[str, float]) -> None:
+        if self.monitor not in metrics:
+            raise cr.ConfigError("something is missing")
+
+
 @breaks("scaled_by_training_rows", says="column 0 of the targets has mean .* it is scaled by all")
 class TargetsOfAll(cr.Dataset):
     """Numbers whose sum is to be found, standardized."""
@@ -318,7 +458,108 @@ class EightUnits(Straight):
         return min(asked, 8)
 
 
-RIGHT = [Line, Blur, Average, Table, Surprise, Mean, Normed, Looks, Best, Pull, Ball, Down, Numbers, Straight]
+@dataclass
+class Hidden(cr.Model):
+    """A hidden layer and, where rate is above 0, a dropout.
+
+    Of several outputs by name it ends in heads; width is at least 1, rate at least 0 and below 1.
+    """
+
+    width: int = 5
+    rate: float = 0.0
+
+    check_input_shapes = ((4,), (2, 3), {"a": (4,), "b": (2, 3)})
+
+    def __post_init__(self) -> None:
+        self.require("width", self.width >= 1, "at least 1")
+        self.require("rate", 0 <= self.rate < 1, "at least 0 and below 1")
+
+    def reference(self, input_shape: Any, units: Any, activation: Any) -> Sequence[Any]:
+        layers: list[Any] = ["join"] if isinstance(input_shape, Mapping) else ["flatten"]
+        layers += [{"name": "dense", "units": self.width, "activation": "relu"}]
+        layers += [{"name": "dropout", "rate": self.rate}] if self.rate else []
+        if isinstance(units, Mapping):
+            heads = {name: [{"name": "dense", "units": units[name], "activation": activation[name]}] for name in units}
+            return [*layers, {"name": "heads", "heads": heads}]
+        return [*layers, {"name": "dense", "units": units, "activation": activation}]
+
+    def build(self, input_shape: Any, units: Any, activation: Any) -> Sequence[Any]:
+        first = "join" if isinstance(input_shape, Mapping) else "flatten"
+        return [first, self.hidden(), *self.dropout(), self.end(units, activation)]
+
+    def hidden(self) -> Any:
+        return cr.make("layer", "dense", units=self.width, activation=cr.make("activation", "relu"))
+
+    def dropout(self) -> Sequence[Any]:
+        return [cr.make("layer", "dropout", rate=self.rate)] if self.rate else []
+
+    def end(self, units: Any, activation: Any) -> Any:
+        if not isinstance(units, Mapping):
+            return cr.make("layer", "dense", units=units, activation=activation)
+        return {"name": "heads", "heads": {name: [self.end(units[name], activation[name])] for name in units}}
+
+
+@breaks("formula_computed", says=r"component 5 of the network is \{'name': 'tanh'\}, and by its reference .*'relu'")
+class Tanh(Hidden):
+    def hidden(self) -> Any:
+        return {"name": "dense", "units": self.width, "activation": "tanh"}
+
+
+@breaks(
+    "formula_computed",
+    says=r"with rate=0.4, .* component 2 of the network is .*'rate': 0.2\}, .*reference.*'rate': 0.4",
+)
+class HalfTheRate(Hidden):
+    def dropout(self) -> Sequence[Any]:
+        return [{"name": "dropout", "rate": self.rate / 2}] if self.rate else []
+
+
+@breaks("formula_computed", says=r"component 2 of the network is .*'dropout', 'rate': 0.0.*by its reference .*'dense'")
+class ADropoutOfZero(Hidden):
+    def dropout(self) -> Sequence[Any]:
+        return [{"name": "dropout", "rate": self.rate}]
+
+
+@breaks("formula_computed", says=r"\{'binary': 1, .*'softmax'.*\}, .* of the network is .*'linear'.* by its reference")
+class HeadsOfNumbers(Hidden):
+    def end(self, units: Any, activation: Any) -> Any:
+        if not isinstance(units, Mapping):
+            return super().end(units, activation)
+        return {"name": "heads", "heads": {name: [{"name": "dense", "units": units[name]}] for name in units}}
+
+
+@breaks("formula_computed", says="its layers make no network, and its reference's do: ")
+class ForOneOutput(Hidden):
+    def end(self, units: Any, activation: Any) -> Any:
+        return {"name": "dense", "units": units, "activation": activation}
+
+
+@breaks("formula_computed", says="its reference lists no layers that make a network: .* it raises TypeError: ")
+class ListsNothing(Hidden):
+    def reference(self, input_shape: Any, units: Any, activation: Any) -> Any:
+        return None
+
+
+RIGHT = [
+    Line,
+    Blur,
+    Average,
+    Table,
+    Surprise,
+    Mean,
+    Normed,
+    Looks,
+    Best,
+    MeanScore,
+    MeanDistance,
+    Pull,
+    Ball,
+    Down,
+    Watches,
+    Numbers,
+    Straight,
+    Hidden,
+]
 
 
 @pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)

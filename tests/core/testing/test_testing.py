@@ -242,8 +242,8 @@ def test_names_of_a_kinds_checks_are_unique(kind: str) -> None:
 
 
 LEAST = {
-    "layer": 57, "activation": 45, "loss": 34, "optimizer": 29, "initializer": 21, "regularizer": 23, "schedule": 20,
-    "metric": 30, "callback": 20, "dataset": 20, "model": 15,
+    "layer": 57, "activation": 45, "loss": 34, "optimizer": 29, "initializer": 21, "regularizer": 23, "schedule": 21,
+    "metric": 33, "callback": 20, "dataset": 20, "model": 16,
 }  # fmt: skip
 """How many checks each kind has: to be raised where one is added, and lowered by nobody."""
 

@@ -77,6 +77,20 @@ def test_a_batch_of_which_nothing_counts_moves_nothing_and_is_told_to_no_metric(
     assert trainer.step == 3
 
 
+def test_no_metric_is_asked_before_anything_counted():
+    found: list[list[float]] = []
+
+    class Looks(cr.Callback):
+        def on_batch_end(self, trainer: cr.Training) -> None:
+            found.append([*trainer.running().values()])
+
+    weight = np.repeat([0.0, 1.0], [8, 14])
+    trainer = cr.Trainer(regressor(), "sgd", 8, shuffle=False, metrics=[SquaredOff()])  # whose mean would be 0 / 0
+    trainer.fit(cr.Split(X, NUMBERS, weight), 1, callbacks=[Looks()])
+    assert np.isnan(found[0]).all()
+    assert np.isfinite(found[1:]).all()
+
+
 def test_a_callback_sees_what_the_batch_weighs_and_which_steps_count():
     seen: list[Any] = []
 

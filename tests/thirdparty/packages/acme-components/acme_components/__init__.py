@@ -270,6 +270,10 @@ class Wide(chainrule.Model):
     def __post_init__(self):
         self.require("units", self.units >= 1, "at least 1")
 
+    def reference(self, input_shape, units, activation):
+        sizes, activations = (self.units, units), (self.activation, activation)
+        return ["flatten", *({"name": "dense", "units": n, "activation": a} for n, a in zip(sizes, activations))]
+
     def build(self, input_shape, units, activation):
         hidden = {"name": "dense", "units": self.units, "activation": self.activation}
         return ["flatten", hidden, {"name": "dense", "units": units, "activation": activation}]
