@@ -115,7 +115,10 @@ NAMES = {
     "ceil": "floor", "argmax": "argmin", "argmin": "argmax", "add": "subtract", "subtract": "add",
     "multiply": "divide", "divide": "multiply", "exp": "expm1", "log1p": "log", "sqrt": "square",
 }  # fmt: skip
-COMMUTATIVE = ("max", "min", "maximum", "minimum", "add", "multiply", "hypot", "isclose", "array_equal")
+COMMUTATIVE = (
+    "max", "min", "maximum", "minimum", "add", "multiply", "hypot", "isclose", "array_equal", "equal", "not_equal",
+    "vdot", "swapaxes", "feature_products", "sample_products",
+)  # fmt: skip
 UNCHANGED_ARGUMENTS = ("out", "casting", "strict", "optimize")
 """Of which a call is the same without, but for speed."""
 
@@ -207,9 +210,10 @@ def places(function: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
 
 
 def mutants_of(module: Any) -> Iterator[Mutant]:
-    """Every change to a function of a module."""
+    """Every change to a function of a module. Of several that read alike, the second one ends in ``(2)``."""
     for path in _functions(ast.parse(inspect.getsource(module))):
         function, qualified = path[-1], ".".join(node.name for node in path)
+        alike: Counter[str] = Counter()
         for parent, name, index in list(places(function)):
             held = getattr(parent, name)
             node = held if index is None else held[index]
@@ -217,7 +221,9 @@ def mutants_of(module: Any) -> Iterator[Mutant]:
                 _put(parent, name, index, ast.Pass() if after is None else after)
                 code = _compiled(path, module.__name__)
                 _put(parent, name, index, node)
-                yield Mutant(module.__name__, qualified, getattr(node, "lineno", 0), what, code)
+                alike[what] += 1
+                numbered = what if alike[what] == 1 else f"{what} ({alike[what]})"
+                yield Mutant(module.__name__, qualified, getattr(node, "lineno", 0), numbered, code)
 
 
 def _put(parent: ast.AST, name: str, index: int | None, node: ast.AST) -> None:
