@@ -222,7 +222,8 @@ def check_other_shapes(subject: Subject) -> None:
 def _take_other_inputs(subject: Subject, given: Mapping[str, Shape]) -> None:
     """The same of a layer of several inputs by name: it refuses one, and other names, or works with them."""
     first = next(iter(given))
-    for shapes in (*SHAPES, {"other": (3,)}, {**given, "other": (3,)}, {first: given[first]}):
+    others: list[Any] = [*SHAPES, {"other": (3,)}, {**given, "other": (3,)}, {first: given[first]}]
+    for shapes in others:
         try:
             network = Network([subject.make()], shapes, NoLoss(), dtype="float64", task="regression")
         except ConfigError:
