@@ -50,7 +50,7 @@ class MaxPool2d(Layer):
     stride: int | None = None
 
     check_examples = ({}, {"size": 3, "stride": 1})
-    check_input_shapes = ((6, 6, 2), (4, 5))
+    check_input_shapes = ((6, 6, 2), (4, 5), (5, 4))
 
     def __post_init__(self) -> None:
         self.require("size", self.size >= 1, "at least 1")
