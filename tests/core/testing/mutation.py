@@ -382,6 +382,7 @@ def kind_of(module_name: str) -> str:
 
 def modules() -> list[Any]:
     """Those whose functions are changed."""
+    cr.registry()  # which imports them
     parts = {f"{kind}{plural}" for kind in KINDS for plural in ("s", "es")} | {"losses"}
     named = sorted(name for name in sys.modules if name.startswith(f"{PACKAGE}.") and not name.endswith(OF_REFERENCES))
     return [sys.modules[name] for name in named if name.split(".")[1] in parts]
