@@ -44,7 +44,10 @@ What the kit cannot know, a component tells it, in class attributes without a ty
   other variants are worth it; ``check_examples_in(folder)``, a class method, for examples that need files;
 - ``check_input_shapes = ((8, 8, 3),)``: of a sample, for a layer or a model that does not take ``(4,)``;
 - ``check_kinks = (0.0,)``: where there is no derivative, so that differences stay away;
-- ``check_sizes = (1e20,)``: of inputs in float32 at which it is right as well, though squares leave its range there;
+- ``check_sizes = (1e20,)``: of inputs in float32, all or every other one, at which it is right as well, though squares
+  leave its range there;
+- ``check_constants = (54321.098,)``: numbers such that in float32 it is right where inputs are equal to one of them,
+  though their mean is not, once it is rounded;
 - ``checks_not_applicable = {"keeps_dtype": "it computes in float64 on purpose"}``: with a reason, which is shown
   wherever the kit runs (pytest: as a skip).
 
@@ -61,7 +64,13 @@ A check of its own evaluates both, for the examples and for one other value of e
         return np.array([self.s.value * sample for sample in x])
 
 A model's ``reference`` lists its layers once more, as a config writes them. What each kind's ``reference`` is given,
-the check says where there is none: then it is not applicable.
+the check says where there is none: then it is not applicable. A gradient may on purpose not be that of what forward
+computes, as it takes some of it as given: then the reference of a layer or an activation may keep that in ``given``, a
+dict, and a check of its own holds backward to the reference in which it stays as it is::
+
+    def reference(self, z, given=None):  # a = round(z), through which the gradient passes as it is
+        rest = np.round(z) - z
+        return z + (rest if given is None else given.setdefault("rest", rest))
 
 ``checks_for("layer.dense")`` lists the checks of a component, each with its name and a sentence on what it asks for.
 A check that rests on another one is not run where that fails: it would say the same again.
@@ -73,11 +82,13 @@ from chainrule.testing import (  # noqa: F401 (importing them takes their checks
     again,
     backward,
     callbacks,
+    constants,
     courses,
     datasets,
     declared,
     elsewhere,
     everywhere,
+    far_larger,
     formulas,
     gathering,
     held_out,

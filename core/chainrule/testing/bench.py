@@ -109,6 +109,8 @@ def inputs(
     taken = subject.input_range
     if taken is None:
         return away_from(subject.kinks, size * rng.normal(size=(batch, *shape))).astype(dtype)
+    if size > 1:  # of whole numbers there are no larger ones: the smaller half of them
+        taken = taken[: (len(taken) + 1) // 2]
     x = np.asarray(taken)[rng.integers(len(taken), size=(batch, *shape))]
     first = x.reshape(-1)[:4]
     first[...] = (taken[-1], taken[0], taken[-1], taken[-1])[: len(first)]

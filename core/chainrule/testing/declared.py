@@ -13,6 +13,7 @@ import numpy as np
 from chainrule.contract.arrays import Array, Shape
 from chainrule.contract.fields import fields_of
 from chainrule.contract.kinds import Initializer
+from chainrule.registry.making import own
 from chainrule.testing.bench import Bench
 from chainrule.testing.kit import check, expect
 from chainrule.testing.subject import Subject
@@ -22,6 +23,8 @@ SPARED = ("b", "bias", "shift", "beta")
 """Names of parameters that never decay: a bias of 0 is no simpler than another one."""
 STARTS = (0.375, 0.625)
 FIRST = r"(\w+) is (-?\d+(?:\.\d+)?) at first"
+
+WHETHER = r"(\w+): whether there is an? (\w+)\b"
 
 
 @dataclass
@@ -75,6 +78,40 @@ def check_starts_as_documented(subject: Subject) -> None:
                         f"{name} is {item.value.reshape(-1)[0]:g} at first, and the docstring says {said[name]:g}",
                         "make the two agree",
                     )
+
+
+@check("layer", "activation", when=lambda cls: bool(re.search(WHETHER, _text(cls))))
+def check_there_as_documented(subject: Subject) -> None:
+    """A parameter is there where the docstring says so: "bias: whether there is a b"."""
+    for fields, each in variants(subject, "there_as_documented"):
+        for field, name in re.findall(WHETHER, _text(subject.cls)):
+            said = getattr(each.make(), field, None)
+            for shape in each.input_shapes if isinstance(said, bool) else ():
+                bench = Bench(each, shape)
+                there = any(bench.own_name(parameter) == name for parameter in bench.network.parameters)
+                expect(
+                    there == said,
+                    f"{fields}{field} is {said}, and there is {'a' if there else 'no'} parameter {name}",
+                    f"declare it in build just where self.{field} is true",
+                )
+
+
+@check("layer", when=lambda cls: any(field.kind == "activation" and not field.nested for field in fields_of(cls)))
+def check_activation_applied(subject: Subject) -> None:
+    """An activation that a field names is a part of the network: applied, tagged and saved with it."""
+    for fields, each in variants(subject, "activation_applied"):
+        for field in fields_of(each.cls):
+            given = getattr(each.make(), field.name)
+            if field.kind != "activation" or field.nested or given is None:
+                continue
+            wanted = type(own("activation", given))
+            for shape in each.input_shapes:
+                held = [type(component) for component in Bench(each, shape).network.components]
+                expect(
+                    wanted in held,
+                    f"{fields}{field.name} is {given!r}, and the network has none",
+                    f"make it in build: self.child({field.name!r}, self.{field.name})",
+                )
 
 
 @check("layer", "activation", when=lambda cls: any(field.kind == "initializer" for field in fields_of(cls)))

@@ -57,16 +57,28 @@ class PackedLayer(Layer):
             raise ShapeError(f"takes {dict(self.shapes)}, as one array of shape {packed_shape(self.shapes)}")
         self.layer: Any = self.__dict__.get("layer") or fresh(self.inner)
         self.layer.__dict__["_lent_scope"] = self.__dict__["_lent_scope"]
+        blueprint = self.__dict__["_lent_scope"]._blueprint
+        whole = blueprint.whole
         self.outputs = self.layer.build(self.shapes or input_shape)
+        blueprint.whole = whole  # what is in it may take whole numbers: it is given some
         return packed_shape(self.outputs)
 
+    def _taken_apart(self, x: Array) -> Any:
+        """Inputs by name, and whole numbers where the layer takes such."""
+        parts = unpacked(x, self.shapes or None)
+        dtypes, ranges = self.layer.input_dtype, self.layer.input_range
+        for name in dtypes if isinstance(dtypes, Mapping) else ():
+            if dtypes[name] is not None:
+                parts[name] = np.asarray(ranges[name])[np.floor(7 * parts[name]).astype(np.int64) % len(ranges[name])]
+        return parts
+
     def reference(self, x: Array, training: bool, **mask: Any) -> Any:
-        given = self.layer.reference(unpacked(x, self.shapes or None), training, **mask)
+        given = self.layer.reference(self._taken_apart(x), training, **mask)
         y, buffers = given if isinstance(given, tuple) else (given, {})
         return packed(y), buffers
 
     def forward(self, x: Array, training: bool, **mask: Any) -> Array:
-        return packed(self.layer.forward(unpacked(x, self.shapes or None), training, **mask))
+        return packed(self.layer.forward(self._taken_apart(x), training, **mask))
 
     def backward(self, dy: Array) -> Array:
         return packed(self.layer.backward(unpacked(dy, self.outputs)))

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.contract.arrays import Array, Shape
+from chainrule.contract.signatures import takes
 from chainrule.network.differences import derivative
 from chainrule.testing.bench import BATCH, Bench, inputs, masks
+from chainrule.testing.formulas_of_layers import reference_of
 from chainrule.testing.kit import check
 from chainrule.testing.numeric import ATTEMPTS, STEP, AgainstDifferences, not_smooth, require_equal
 from chainrule.testing.subject import Subject
@@ -39,6 +41,8 @@ class Place(NamedTuple):
     trained: bool = False
     mask: str = ""
     moved: bool = True  # from what the parameters are at first
+    centre: float = 0.0  # of the inputs
+    given: bool = False  # whether it is that of the reference, with what this takes as given
 
 
 @check(
@@ -67,7 +71,7 @@ def require_slopes(
 ) -> None:
     """Let the gradients at one place be right; and, where it must be ``smooth``, let differences be had there. One that
     is none on purpose, as its author says, is not looked at."""
-    if "gradient_elsewhere" in subject.not_applicable:
+    if "gradient_elsewhere" in subject.not_applicable and not place.given:
         return
     for attempt in range(attempts):
         if require_equal(_compared(subject, shape, place, attempt, fields), MEND, place.batch):
@@ -96,6 +100,8 @@ def _compared(subject: Subject, shape: Shape, place: Place, attempt: int, fields
         for index in (7, 8):
             bench.backward(rng.normal(size=bench.forward(inputs(subject, shape, index=index)).shape))
     x = inputs(subject, shape, place.batch, attempt, size=place.size)
+    if place.centre:
+        x += place.centre
     mask = masks(subject, shape, place.batch)[place.mask] if place.mask else None
     theta = bench.network.parameters.theta
     bench.forward(x, place.training, mask=mask)  # each stream of random numbers exists from here on
@@ -107,6 +113,15 @@ def _compared(subject: Subject, shape: Shape, place: Place, attempt: int, fields
     dx = bench.backward(dy).copy()
     grad = bench.network.parameters.grad.copy()
 
+    held: dict[Any, Any] = {}
+
+    def result(x: Array) -> Array:
+        if not place.given:
+            return bench.forward(x, place.training, mask=mask)
+        return reference_of(bench, x, place.training, mask, held)[0]
+
+    bench.restore(state)
+    result(x)  # what is taken as given is so from here on
     given, numeric, functions = [], [], []
     for _ in range(DIRECTIONS):
         u, v = rng.uniform(-1, 1, size=x.shape), rng.uniform(-1, 1, size=theta.shape)
@@ -118,7 +133,7 @@ def _compared(subject: Subject, shape: Shape, place: Place, attempt: int, fields
             bench.restore(state)
             theta[...] = start + along[0] * v
             moved = x if subject.input_range is not None else x + along[0] * u
-            return float(np.vdot(dy, bench.forward(moved, place.training, mask=mask)))
+            return float(np.vdot(dy, result(moved)))
 
         given.append(float(np.vdot(dx, u) + np.vdot(grad, v)))
         numeric.append(derivative(function, along, 0, STEP))
@@ -129,6 +144,26 @@ def _compared(subject: Subject, shape: Shape, place: Place, attempt: int, fields
         np.array(numeric),
         *_together(functions),
     )
+
+
+def takes_given(cls: type) -> bool:
+    """Whether its reference says what its gradient takes as given."""
+    reference = getattr(cls, "reference", None)
+    return callable(reference) and takes(reference, "given")
+
+
+@check(
+    "layer",
+    "activation",
+    when=takes_given,
+    rests_on=("formula_computed", "gradients_written", "deterministic", "randomness_continues"),
+)
+def check_gradient_with_given(subject: Subject) -> None:
+    """The gradients are those of its reference, in which what this keeps in ``given`` does not change."""
+    for fields, each in variants(subject, "gradient_with_given"):
+        for shape in each.input_shapes:
+            for place in _places(each, shape, plain=True):
+                require_slopes(each, shape, place._replace(given=True), f"{fields}with what is given, ")
 
 
 def _together(functions: list[tuple[Any, Array]]) -> tuple[Any, Array]:

@@ -80,13 +80,26 @@ class Subject:
         return component
 
     def _gives_names(self, component: Any) -> bool:
-        if "gives names" not in self.memory:
-            self.memory["gives names"] = False
+        return isinstance(self._built[1], Mapping)
+
+    @property
+    def built(self) -> Any:
+        """An instance of a layer that is built, where it can be."""
+        return self._built[0]
+
+    @property
+    def _built(self) -> tuple[Any, Any]:
+        """The same, and the shape of what it gives."""
+        if "built" not in self.memory:
+            component, given = self.make(), None
             with contextlib.suppress(Exception):  # whether it can be built is found by a check
-                shape = self.make().check_input_shapes or (PLAIN_SHAPE,)
-                stack = Stack([self.make()], Blueprint(0, np.dtype("float64")))
-                self.memory["gives names"] = isinstance(stack.build(shape[0]), Mapping)
-        return bool(self.memory["gives names"])
+                shape = component.check_input_shapes or (PLAIN_SHAPE,)
+                stack = Stack([component], Blueprint(0, np.dtype("float64")))
+                given = stack.build(shape[0])
+                component = stack.given[0]
+            self.memory["built"] = component, given
+        known: tuple[Any, Any] = self.memory["built"]
+        return known
 
     @property
     def not_applicable(self) -> dict[str, str]:
@@ -99,8 +112,8 @@ class Subject:
 
     @property
     def input_range(self) -> Sequence[int] | None:
-        """The whole numbers that a layer takes, where it takes whole numbers."""
-        component = self.make()
+        """The whole numbers that a layer takes, where it, or what is in it, takes whole numbers."""
+        component = self.built if self.kind == "layer" else self.make()
         taken = getattr(component, "input_dtype", None)
         if taken is None or isinstance(taken, Mapping):
             return None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from chainrule.contract.arrays import Array, Shape
 from chainrule.contract.fields import fields_of
 from chainrule.contract.kinds import Layer
-from chainrule.errors import ChainruleError
+from chainrule.contract.named import each
+from chainrule.errors import ChainruleError, ConfigError
+from chainrule.network.network import Network
 from chainrule.testing.arrays import close, distance
-from chainrule.testing.bench import BATCH, Bench, inputs, masks, takes_mask
+from chainrule.testing.bench import BATCH, Bench, NoLoss, inputs, masks, takes_mask
 from chainrule.testing.formulas import without_reference
 from chainrule.testing.formulas_of_layers import compare_at
 from chainrule.testing.kit import CheckFailed, check, expect
@@ -75,7 +78,13 @@ def _compare_masked(subject: Subject, shape: Shape, training: bool, mask: Array,
 @check("layer", when=lambda cls: getattr(cls, "input_dtype", None) is not Layer.input_dtype)
 def check_whole_numbers(subject: Subject) -> None:
     """A layer that takes whole numbers says which, takes all of them, and gives a dx of zeros."""
-    layer = subject.make()
+    layer = subject.built
+    if isinstance(layer.input_dtype, Mapping):
+        expect(
+            any(dtype is not None for dtype in layer.input_dtype.values()),
+            f"input_dtype is {layer.input_dtype!r}, by which no input is of whole numbers",
+            "let it be None where it takes none: a layer that takes some must stand first",
+        )
     if layer.input_dtype is None or isinstance(layer.input_dtype, Mapping):
         return
     expect(layer.input_dtype == "int64", f"input_dtype is {layer.input_dtype!r}", 'write input_dtype = "int64"')
@@ -181,7 +190,7 @@ def check_other_shapes(subject: Subject) -> None:
     for shape in _other_shapes(subject):
         try:
             bench = Bench(subject, shape)
-        except ChainruleError:
+        except ConfigError:
             continue
         except Exception as error:
             raise CheckFailed(
@@ -205,6 +214,34 @@ def check_other_shapes(subject: Subject) -> None:
             )
             if without_reference(subject.cls) is None:
                 compare_at(subject, shape, "")
+    for given in subject.make().check_input_shapes:
+        if isinstance(given, Mapping):
+            _take_other_inputs(subject, given)
+
+
+def _take_other_inputs(subject: Subject, given: Mapping[str, Shape]) -> None:
+    """The same of a layer of several inputs by name: it refuses one, and other names, or works with them."""
+    first = next(iter(given))
+    others: list[Any] = [*SHAPES, {"other": (3,)}, {**given, "other": (3,)}, {first: given[first]}]
+    for shapes in others:
+        try:
+            network = Network([subject.make()], shapes, NoLoss(), dtype="float64", task="regression")
+        except ConfigError:
+            continue
+        except Exception as error:
+            raise CheckFailed(f"built for {shapes}, it raises {type(error).__name__}: {error}", REFUSED) from None
+        layer: Any = network.layers[0]
+        if subject.input_range is not None or isinstance(layer.input_dtype, Mapping):
+            continue
+        x = each(lambda shape: subject.rng().normal(size=(BATCH, *shape)), shapes)
+        try:
+            dy = each(np.ones_like, layer.forward(x, training=True))
+            layer.backward(dy)
+            getattr(layer, "backward_parameters", layer.backward)(dy)
+        except Exception as error:
+            raise CheckFailed(
+                f"it was built for {shapes}, and then raises {type(error).__name__}: {error}", REFUSED
+            ) from None
 
 
 def _other_shapes(subject: Subject) -> Iterator[Shape]:
@@ -212,5 +249,5 @@ def _other_shapes(subject: Subject) -> Iterator[Shape]:
     yield from SHAPES
     for shape in subject.input_shapes:
         for axis, size in enumerate(shape):
-            for other in range(1, min(size, 4) + 2):
+            for other in (*range(1, min(size, 4) + 2), 2 * size):
                 yield (*shape[:axis], other, *shape[axis + 1 :])

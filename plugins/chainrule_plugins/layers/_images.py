@@ -54,8 +54,6 @@ class Sliding:
     @property
     def padding(self) -> tuple[int, int]:
         """How many zeros stand before the axis, and how many behind it, where an odd one goes."""
-        if self.zeros == "valid":
-            return 0, 0
         if self.zeros == "causal":
             return self.reach - 1, 0
         total = max((self.places - 1) * self.stride + self.reach - self.length, 0)
@@ -63,22 +61,15 @@ class Sliding:
 
     @property
     def places(self) -> int:
-        """The number of places of the window: 0 where it does not fit."""
+        """The number of places of the window: 0 or less where it does not fit."""
         if self.zeros != "valid":
             return -(-self.length // self.stride)
-        return max((self.length - self.reach) // self.stride + 1, 0)
+        return (self.length - self.reach) // self.stride + 1
 
     @property
     def inside(self) -> slice:
         """Where the image lies in the padded axis."""
         return slice(self.padding[0], self.padding[0] + self.length)
-
-    @property
-    def tiles(self) -> bool:
-        """Whether each pixel of the axis lies under the window once and only once."""
-        return (
-            self.stride == self.size and self.length % self.size == 0 and self.dilation == 1 and self.zeros == "valid"
-        )
 
     def under(self, offset: int) -> slice:
         """The pixels of the padded axis that lie under element ``offset`` of the window: one for each place."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,17 @@ def with_zeros(x: Array, axis: int, reach: int, stride: int, padding: str) -> Ar
         total = max((int(np.ceil(length / stride)) - 1) * stride + reach - length, 0)
         before, after = total // 2, total - total // 2
     return np.pad(x, [(before, after) if i == axis else (0, 0) for i in range(x.ndim)])
+
+
+def before_step(
+    t: int, states: Sequence[Array], counts: Array, truncate: int | None, given: dict[Any, Any] | None
+) -> Sequence[Array]:
+    """The states of a recurrent layer before step t, of which its gradient takes those as given from which no gradient
+    flows back: before each piece of ``truncate`` steps that count, from the last one on."""
+    if truncate is None or given is None:
+        return states
+    begins = [[counts[n, t] and counts[n, t:].sum() % truncate == 0] for n in range(len(counts))]
+    return [np.where(begins, given.setdefault((t, k), state), state) for k, state in enumerate(states)]
 
 
 def reference_of(

@@ -23,7 +23,7 @@ class SelfAttention(Layer):
         $k = x W_k$
         $v = x W_v + b_v$
         $s_{i,j} = q_i \, k_j^T$, and $-\infty$ where step i is not to see step j, in each head
-        $a_{i,j} = e^{s_{i,j}} / \sum_l e^{s_{i,l}}$, and $0$ where i sees nothing at all
+        $a_{i,j} = e^{s_{i,j}} / \sum_l e^{s_{i,l}}$, and $0$ where none is to be seen
         $o_i = \sum_j a_{i,j} \, v_j$
         $y = o W_o + b_o$, the heads of o side by side
 
@@ -89,13 +89,14 @@ class SelfAttention(Layer):
         self.require("units", self.units is None or self.units >= 1, "at least 1, or null")
 
     def reference(self, x: Array, training: bool, mask: Array | None = None) -> Array:
-        found = np.zeros((*x.shape[:2], self.heads, self.size))
+        size = x.shape[2] // self.heads if self.units is None else self.units
+        found = np.zeros((*x.shape[:2], self.heads, size))
         for n, i, head in np.ndindex(*found.shape[:3]):
             seen = [j for j in range(x.shape[1]) if (mask is None or mask[n, j]) and (j <= i or not self.causal)]
-            columns = slice(head * self.size, (head + 1) * self.size)
+            columns = slice(head * size, (head + 1) * size)
             W_q, W_k, W_v = (W.value[:, columns] for W in self.W)
             b_q, b_v = (b.value[columns] for b in self.b) if self.bias else (0, 0)
-            fits = np.array([(x[n, i] @ W_q + b_q) @ (x[n, j] @ W_k) / np.sqrt(self.size) for j in seen])
+            fits = np.array([(x[n, i] @ W_q + b_q) @ (x[n, j] @ W_k) / np.sqrt(size) for j in seen])
             for j, weight in zip(seen, np.exp(fits - fits.max(initial=-np.inf))):
                 found[n, i, head] += weight * (x[n, j] @ W_v + b_v)
             if seen:
@@ -136,10 +137,10 @@ class SelfAttention(Layer):
         keys = rows[1].reshape(batch, steps, -1)
         counts = np.ones((1, steps, 1), x.dtype) if mask is None else mask[:, :, None].astype(x.dtype)
         self.share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        keys -= np.matmul(self.share.swapaxes(1, 2), keys)
+        keys -= np.matmul(self.share.mT, keys)
         self.q, self.k, self.v = self._by_head(rows, batch)
         a = self.work("a", (batch, self.heads, steps, steps), x.dtype)
-        self.a = np.matmul(self.q, self.k.swapaxes(-1, -2), out=a)
+        self.a = np.matmul(self.q, self.k.mT, out=a)
         if self.unseen is not None:
             a += self.unseen
         if mask is not None:
@@ -173,12 +174,12 @@ class SelfAttention(Layer):
         d_o = self._by_head(d_o, batch)
         self.dqkv = self.work("dqkv", (3, *self.o.shape), dy.dtype)
         dq, dk, dv = self._by_head(self.dqkv, batch)
-        np.matmul(self.a.swapaxes(-1, -2), d_o, out=dv)
-        ds = np.matmul(d_o, self.v.swapaxes(-1, -2), out=self.work("ds", self.a.shape, dy.dtype))
+        np.matmul(self.a.mT, d_o, out=dv)
+        ds = np.matmul(d_o, self.v.mT, out=self.work("ds", self.a.shape, dy.dtype))
         ds -= np.einsum("bhij,bhij->bhi", self.a, ds)[..., None]
         ds *= self.a
         np.matmul(ds, self.k, out=dq)
-        np.matmul(ds.swapaxes(-1, -2), self.q, out=dk)
+        np.matmul(ds.mT, self.q, out=dk)
         self.dqkv[0] /= math.sqrt(self.size)
         d_keys = self.dqkv[1].reshape(batch, -1, self.dqkv.shape[-1])
         d_keys -= self.share * d_keys.sum(axis=1, keepdims=True)

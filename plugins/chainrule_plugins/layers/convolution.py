@@ -90,8 +90,8 @@ class Conv2d(Layer):
     bias: bool = True
 
     check_examples = (
-        {"filters": 3, "kernel": 2},
-        {"filters": 2, "padding": "same", "stride": 2, "activation": "tanh"},
+        {"filters": 3, "kernel": 2, "stride": 2},
+        {"filters": 2, "padding": "same", "activation": "tanh"},
         {"filters": 2, "kernel": (1, 2), "dilation": 3, "bias": False},
     )
     check_input_shapes = ((5, 4, 2), (4, 5))
@@ -124,7 +124,7 @@ class Conv2d(Layer):
             for length, size in zip((height, width), self._kernel_sizes())
         )
         self.window = Window(down, across, channels)
-        if min(self.window.places) == 0:
+        if min(self.window.places) < 1:
             raise ShapeError(
                 f"the kernel reaches over {down.reach} by {across.reach} pixels, and the image has only {height} by "
                 f'{width}: take a smaller kernel or dilation, or padding "same"'
@@ -220,8 +220,8 @@ class Conv1d(Layer):
     bias: bool = True
 
     check_examples = (
-        {"filters": 3, "kernel": 2},
-        {"filters": 2, "padding": "same", "stride": 2, "activation": "tanh"},
+        {"filters": 3, "kernel": 2, "stride": 2},
+        {"filters": 2, "padding": "same", "activation": "tanh"},
         {"filters": 2, "padding": "causal", "dilation": 2, "bias": False},
     )
     check_input_shapes = ((7, 2), (5,))
@@ -247,7 +247,7 @@ class Conv1d(Layer):
             )
         self.length, channels = input_shape if len(input_shape) == 2 else (*input_shape, 1)
         along = Sliding(self.length, self.kernel, self.stride, self.dilation, self.padding)
-        if along.places == 0:
+        if along.places < 1:
             raise ShapeError(
                 f"the kernel reaches over {along.reach} steps, and the sequence has only {self.length}: take a smaller "
                 'kernel or dilation, or padding "same" or "causal"'

@@ -80,8 +80,8 @@ class DepthwiseConv2d(Layer):
     bias: bool = True
 
     check_examples = (
-        {"kernel": 2},
-        {"multiplier": 2, "padding": "same", "stride": 2, "activation": "tanh"},
+        {"kernel": 2, "stride": 2},
+        {"multiplier": 2, "padding": "same", "activation": "tanh"},
         {"multiplier": 3, "kernel": (1, 2), "dilation": 3, "bias": False},
     )
     check_input_shapes = ((5, 4, 2), (4, 5))
@@ -115,7 +115,7 @@ class DepthwiseConv2d(Layer):
         )
         # As if x had a copy of each channel for each of its filters, and each copy a single one.
         self.window = Window(down, across, channels * self.multiplier)
-        if min(self.window.places) == 0:
+        if min(self.window.places) < 1:
             raise ShapeError(
                 f"the kernel reaches over {down.reach} by {across.reach} pixels, and the image has only {height} by "
                 f'{width}: take a smaller kernel or dilation, or padding "same"'
@@ -133,7 +133,7 @@ class DepthwiseConv2d(Layer):
         y = self.work("y", (len(x), *self.window.places, self.window.channels), x.dtype)
         _sum_under(self.window, self.x, self._filters(self.W.value), y)
         if self.b is not None:
-            rows = y.reshape(len(x), y.shape[1], -1)
+            rows = y.reshape(-1, y.shape[2] * y.shape[3])
             rows += np.tile(self.b.value, y.shape[2])
         return y
 
@@ -189,7 +189,7 @@ def _sum_under(window: Window, x: Array, W: Array, y: Array) -> None:
     runs, filters = _runs(each, x), np.tile(W, each.across.places)
     for images in chunks(y, runs[0, 0, 0].size):
         sums = np.einsum("uvnir,uvr->nir", runs[:, :, images], filters)
-        y[images] = sums.reshape(*sums.shape[:2], -1, window.channels)[:, :, : s * (y.shape[2] - 1) + 1 : s]
+        y[images] = sums.reshape(*sums.shape[:2], -1, window.channels)[:, :, ::s]
 
 
 def _products_under(window: Window, x: Array, dy: Array, dW: Array) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule import Array
 from chainrule_plugins.layers._recurrent import Recurrent, squash
+from chainrule_plugins.layers._references import before_step
 
 
 @dataclass
@@ -89,11 +90,12 @@ class LSTM(Recurrent):
         super().__post_init__()
         self.require("forget_bias", math.isfinite(self.forget_bias), "a finite number")
 
-    def reference(self, x: Array, training: bool, mask: Array | None = None) -> Array:
+    def reference(self, x: Array, training: bool, mask: Array | None = None, given: Any = None) -> Array:
         counts = np.ones(x.shape[:2], bool) if mask is None else mask
         h = c = np.zeros((len(x), self.units))
         seen = []
         for t in range(x.shape[1]):
+            h, c = before_step(t, [h, c], counts, self.truncate, given)
             z = [x[:, t] @ W.value + h @ U.value for W, U in zip(self.W, self.U)]
             if self.bias:
                 z = [part + b.value for part, b in zip(z, self.b)]
@@ -197,13 +199,14 @@ class GRU(Recurrent):
 
     gates = ("u", "r", "g")
 
-    def reference(self, x: Array, training: bool, mask: Array | None = None) -> Array:
+    def reference(self, x: Array, training: bool, mask: Array | None = None, given: Any = None) -> Array:
         (W_u, W_r, W_g), (U_u, U_r, U_g) = ([p.value for p in matrices] for matrices in (self.W, self.U))
         b_u, b_r, b_g = (b.value for b in self.b) if self.bias else (0, 0, 0)
         counts = np.ones(x.shape[:2], bool) if mask is None else mask
         h = np.zeros((len(x), self.units))
         seen = []
         for t in range(x.shape[1]):
+            [h] = before_step(t, [h], counts, self.truncate, given)
             u = 1 / (1 + np.exp(-(x[:, t] @ W_u + h @ U_u + b_u)))
             r = 1 / (1 + np.exp(-(x[:, t] @ W_r + h @ U_r + b_r)))
             g = np.tanh(x[:, t] @ W_g + (r * h) @ U_g + b_g)

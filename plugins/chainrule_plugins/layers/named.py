@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Activation, Array, ConfigError, Layer, Shape, ShapeError
+from chainrule import Activation, Array, Layer, Shape, ShapeError
 from chainrule_plugins.layers._references import reference_of
 
 
@@ -48,7 +48,11 @@ class Join(Layer):
 
     towers: Mapping[str, Sequence[str | Mapping[str, Any] | Layer | Activation]] = field(default_factory=dict)
 
-    check_examples = ({}, {"towers": {"a": ({"name": "dense", "units": 2, "activation": "tanh"}, "dropout")}})
+    check_examples = (
+        {},
+        {"towers": {"a": ({"name": "dense", "units": 2, "activation": "tanh"}, "dropout")}},
+        {"towers": {"b": ({"name": "embedding", "tokens": 5, "units": 2}, "flatten")}},
+    )
     check_input_shapes = ({"a": (3,), "b": (2, 2)},)
 
     def reference(self, x: Any, training: bool, mask: Array | None = None) -> tuple[Array, dict[str, Array]]:
@@ -165,11 +169,7 @@ class Heads(Layer):
 
     def build(self, input_shape: Shape) -> Any:
         self.stacks = self.child("heads", self.heads)
-        shapes = {name: stack.build(input_shape) for name, stack in self.stacks.items()}
-        for name, stack in self.stacks.items():
-            if stack.steps and getattr(stack.steps[0].layer, "input_dtype", None) is not None:
-                raise ConfigError(f'the head "{name}" begins with a layer of whole numbers: put that before the heads')
-        return shapes
+        return {name: stack.build(input_shape) for name, stack in self.stacks.items()}
 
     def forward(self, x: Array, training: bool, mask: Array | None = None) -> Any:
         return {name: stack.forward(x, training, mask) for name, stack in self.stacks.items()}

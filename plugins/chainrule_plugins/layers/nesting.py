@@ -57,18 +57,16 @@ class Residual(Layer):
 
     def reference(self, x: Array, training: bool, mask: Array | None = None) -> tuple[Array, dict[str, Array]]:
         y, buffers = reference_of(self.f, "layers", x, training, mask)
-        if self.s is None:
-            return y + x, buffers
         shortcut, more = reference_of(self.s, "shortcut", x, training, mask)
         return y + shortcut, {**buffers, **more}
 
     def build(self, input_shape: Shape) -> Shape:
         self.f = self.child("layers", self.layers)
-        self.s = self.child("shortcut", self.shortcut) if self.shortcut else None
+        self.s = self.child("shortcut", self.shortcut)  # an empty one hands x on
         output_shape: Shape = self.f.build(input_shape)
-        beside = self.s.build(input_shape) if self.s is not None else input_shape
+        beside = self.s.build(input_shape)
         if beside != output_shape:
-            what = "its shortcut" if self.s is not None else "without a shortcut its input keeps"
+            what = "its shortcut" if self.shortcut else "without a shortcut its input keeps"
             raise ShapeError(
                 f"residual adds what its layers give, of shape {output_shape}, to another shape: {what} {beside}; take "
                 "layers, or layers of a shortcut, that give the same"
@@ -77,18 +75,17 @@ class Residual(Layer):
 
     def forward(self, x: Array, training: bool, mask: Array | None = None) -> Array:
         changed: Array = self.f.forward(x, training, mask)
-        beside = self.s.forward(x, training, mask) if self.s is not None else x
+        beside: Array = self.s.forward(x, training, mask)
         return np.add(changed, beside, out=self.work("y", changed.shape, changed.dtype))
 
     def backward(self, dy: Array) -> Array:
         dx: Array = self.f.backward(dy)
-        beside = self.s.backward(dy) if self.s is not None else dy
+        beside: Array = self.s.backward(dy)
         return np.add(dx, beside, out=self.work("dx", dx.shape, dy.dtype))
 
     def backward_parameters(self, dy: Array) -> None:
         self.f.backward_parameters(dy)
-        if self.s is not None:
-            self.s.backward_parameters(dy)
+        self.s.backward_parameters(dy)
 
 
 @dataclass
@@ -139,6 +136,12 @@ class Branches(Layer):
         {"branches": (({"name": "dense", "units": 4, "activation": "tanh"}, "dropout"), ("batch_norm",), ())},
         {"branches": (({"name": "dense", "units": 3},), ("tanh",)), "merge": "concatenate"},
         {"branches": (({"name": "dense", "units": 2},), ({"name": "dense", "units": 2},)), "merge": "mean"},
+        {"branches": (("flatten",), ()), "merge": "concatenate"},
+        {"branches": (("tanh",),)},
+        {
+            "branches": tuple(({"name": "embedding", "tokens": n, "units": n - 2}, "tanh") for n in (5, 4)),
+            "merge": "concatenate",
+        },
     )
 
     def __post_init__(self) -> None:

@@ -132,5 +132,5 @@ class MeanOverSteps(Layer):
     def backward(self, dy: Array) -> Array:
         shape = (len(dy), self.share.shape[-1], dy.shape[-1])
         dx = self.work("dx", shape, dy.dtype)
-        np.multiply(self.share.swapaxes(1, 2), dy[:, None], out=dx)
+        np.multiply(self.share.mT, dy[:, None], out=dx)
         return dx

@@ -50,7 +50,7 @@ class MaxPool2d(Layer):
     stride: int | None = None
 
     check_examples = ({}, {"size": 3, "stride": 1})
-    check_input_shapes = ((5, 4, 2), (4, 5))
+    check_input_shapes = ((6, 6, 2), (4, 5), (5, 4))
 
     def __post_init__(self) -> None:
         self.require("size", self.size >= 1, "at least 1")
@@ -68,6 +68,8 @@ class MaxPool2d(Layer):
         self.image = height, width, channels = image_shape("max_pool2d", input_shape)
         stride = self.size if self.stride is None else self.stride
         self.down, self.across = pooling_windows(height, width, self.size, stride)
+        # Whether each pixel lies under the window once and only once.
+        self.tiled = stride == self.size and height % self.size == 0 and width % self.size == 0
         return (self.down.places, self.across.places, channels)
 
     def forward(self, x: Array, training: bool) -> Array:
@@ -87,12 +89,11 @@ class MaxPool2d(Layer):
 
     def backward(self, dy: Array) -> Array:
         dx = self.work("dx", (len(dy), *self.image), dy.dtype)
-        tiled = self.down.tiles and self.across.tiles
-        if not tiled:
+        if not self.tiled:
             dx[...] = 0
         for k, pixels in enumerate(pixels_under(dx, self.down, self.across)):
             chosen = np.equal(self.chosen, k, out=self.work("is_chosen", dy.shape, np.bool_))
-            if tiled:  # nothing to add up
+            if self.tiled:  # nothing to add up
                 np.multiply(dy, chosen, out=pixels)
             else:
                 pixels += dy * chosen

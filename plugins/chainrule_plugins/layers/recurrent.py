@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from chainrule import Array
 from chainrule_plugins.layers._recurrent import Recurrent
+from chainrule_plugins.layers._references import before_step
 
 
 @dataclass
@@ -65,23 +67,24 @@ class SimpleRNN(Recurrent):
         array([[0.1797]], dtype=float32)
     """
 
-    def reference(self, x: Array, training: bool, mask: Array | None = None) -> Array:
+    def reference(self, x: Array, training: bool, mask: Array | None = None, given: Any = None) -> Array:
         W, U, b = self.W[0].value, self.U[0].value, self.b[0].value if self.bias else 0
         counts = np.ones(x.shape[:2], bool) if mask is None else mask
         h = np.zeros((len(x), self.units))
         seen = []
         for t in range(x.shape[1]):
+            [h] = before_step(t, [h], counts, self.truncate, given)
             h = np.where(counts[:, t, None], np.tanh(x[:, t] @ W + h @ U + b), h)
             seen.append(h)
         return np.stack(seen, axis=1) if self.sequences else h
 
     def step(self, t: int, given: Array, V: Array) -> None:
-        [h] = self.carried
-        np.tanh(np.dot(given, V[0]), out=h[t + 1])
+        [h], [V] = self.carried, V
+        np.tanh(np.dot(given, V), out=h[t + 1])
 
     def step_back(self, t: int, dz: Array, U_T: Array, d_states: Sequence[Array]) -> None:
-        [h], [dh] = self.carried, d_states
-        np.multiply(h[t + 1], h[t + 1], out=dz[0])
-        np.subtract(1, dz[0], out=dz[0])
-        dz[0] *= dh
-        np.dot(dz[0], U_T[0], out=dh)
+        [h], [dh], [dz], [U_T] = self.carried, d_states, dz, U_T
+        np.multiply(h[t + 1], h[t + 1], out=dz)
+        np.subtract(1, dz, out=dz)
+        dz *= dh
+        np.dot(dz, U_T, out=dh)

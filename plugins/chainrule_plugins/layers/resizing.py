@@ -80,7 +80,8 @@ class Upsample2d(Layer):
     def backward(self, dy: Array) -> Array:
         height, width, channels = self.image
         # First over the rows of a block, which are long runs of neighbours in memory.
-        rows = dy.reshape(len(dy), height, self.f, -1).sum(axis=2).reshape(len(dy), height, width, self.g, channels)
+        rows = dy.reshape(-1, self.f, width * self.g * channels).sum(axis=1)
+        rows = rows.reshape(-1, height, width, self.g, channels)
         dx = self.work("dx", (len(dy), *self.image), dy.dtype)
         dx[...] = rows[..., 0, :]
         for v in range(1, self.g):

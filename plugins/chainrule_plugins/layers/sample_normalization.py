@@ -53,6 +53,7 @@ class RMSNorm(Layer):
     eps: float = 1e-6
 
     check_input_shapes = ((4,), (3, 2, 4))
+    check_sizes = (1e20, 8e37)
 
     def __post_init__(self) -> None:
         self.require("eps", 0 < self.eps < math.inf, "above 0 and finite")
@@ -72,7 +73,8 @@ class RMSNorm(Layer):
 
     def forward(self, x: Array, training: bool) -> Array:
         y, self.x_hat = (self.work(name, x.shape, x.dtype) for name in ("y", "x_hat"))
-        mean_square = np.square(x, out=y).mean(axis=-1, keepdims=True)
+        with np.errstate(over="ignore"):  # it is seen below
+            mean_square = np.square(x, out=y).mean(axis=-1, keepdims=True)
         self.rms = np.sqrt(mean_square + self.eps)
         if not all_finite(mean_square):
             self.rms = large_rms(x, -1, self.eps)
@@ -137,6 +139,8 @@ class GroupNorm(Layer):
 
     check_examples = ({"groups": 2}, {"groups": 1}, {"groups": 4, "eps": 0.1})
     check_input_shapes = ((4,), (3, 2, 4))
+    check_sizes = (1e20, 8e37)
+    check_constants = (54321.098,)
 
     def __post_init__(self) -> None:
         self.require("groups", self.groups >= 1, "at least 1")
@@ -168,9 +172,10 @@ class GroupNorm(Layer):
 
     def forward(self, x: Array, training: bool) -> Array:
         y, self.x_hat = (self.work(name, self._by_place(x).shape, x.dtype) for name in ("y", "x_hat"))
-        mean = self._group_means(sample_sums(self._by_place(x)))
-        centered = np.subtract(self._by_place(x), self._each_channel(mean), out=self.x_hat)
-        var = self._group_means(sample_products(centered, centered))
+        with np.errstate(over="ignore", invalid="ignore"):  # it is seen below
+            mean = self._group_means(sample_sums(self._by_place(x)))
+            centered = np.subtract(self._by_place(x), self._each_channel(mean), out=self.x_hat)
+            var = self._group_means(sample_products(centered, centered))
         self.std = np.sqrt(var + self.eps)
         if is_far(mean, self.std):
             centered -= self._each_channel(self._group_means(sample_sums(centered)))

@@ -129,7 +129,10 @@ NAMES = {
     "ceil": "floor", "argmax": "argmin", "argmin": "argmax", "add": "subtract", "subtract": "add",
     "multiply": "divide", "divide": "multiply", "exp": "expm1", "log1p": "log", "sqrt": "square",
 }  # fmt: skip
-COMMUTATIVE = ("max", "min", "maximum", "minimum", "add", "multiply", "hypot", "isclose", "array_equal", "vdot")
+COMMUTATIVE = (
+    "max", "min", "maximum", "minimum", "add", "multiply", "hypot", "isclose", "array_equal", "equal", "not_equal",
+    "vdot", "swapaxes", "feature_products", "sample_products",
+)  # fmt: skip
 EVEN = ("abs", "fabs", "square")
 """Which give the same of a difference taken the other way round."""
 UNCHANGED_ARGUMENTS = ("out", "casting", "strict", "optimize")
@@ -235,9 +238,10 @@ def places(function: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
 
 
 def mutants_of(module: Any) -> Iterator[Mutant]:
-    """Every change to a function of a module."""
+    """Every change to a function of a module. Of several that read alike, the second one ends in ``(2)``."""
     for path in _functions(ast.parse(inspect.getsource(module))):
         function, qualified = path[-1], ".".join(node.name for node in path)
+        alike: Counter[str] = Counter()
         for parent, name, index in list(places(function)):
             held = getattr(parent, name)
             node = held if index is None else held[index]
@@ -245,7 +249,9 @@ def mutants_of(module: Any) -> Iterator[Mutant]:
                 _put(parent, name, index, ast.Pass() if after is None else after)
                 code = _compiled(path, module.__name__)
                 _put(parent, name, index, node)
-                yield Mutant(module.__name__, qualified, getattr(node, "lineno", 0), what, code)
+                alike[what] += 1
+                numbered = what if alike[what] == 1 else f"{what} ({alike[what]})"
+                yield Mutant(module.__name__, qualified, getattr(node, "lineno", 0), numbered, code)
 
 
 def _put(parent: ast.AST, name: str, index: int | None, node: ast.AST) -> None:
@@ -405,6 +411,7 @@ def kind_of(module_name: str) -> str:
 
 def modules() -> list[Any]:
     """Those whose functions are changed."""
+    cr.registry()  # which imports them
     parts = {f"{kind}{plural}" for kind in KINDS for plural in ("s", "es")} | {"losses"}
     named = sorted(name for name in sys.modules if name.startswith(f"{PACKAGE}.") and not name.endswith(OF_REFERENCES))
     return [sys.modules[name] for name in named if name.split(".")[1] in parts]

@@ -391,7 +391,7 @@ class Average(cr.Layer):
         return dy[:, None] * self.counts
 
 
-@breaks("sequences_of_any_length", says=r"for sequences of 6 steps, .*by its reference")
+@breaks("sequences_of_any_length", also=("other_shapes",), says=r"for sequences of 6 steps, .*by its reference")
 class LastPlaceShared(Average):
     def place(self, steps: int) -> int:
         return min(steps, self.longest - 1) - 1 if steps > 4 else steps - 1
