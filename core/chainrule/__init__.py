@@ -57,6 +57,7 @@ from chainrule.training.trainer import Trainer
 
 if _typing.TYPE_CHECKING:
     from chainrule.comparison import Comparison, compare
+    from chainrule.explanation import Explanation, explain
     from chainrule.runs.reproduce import Reproduction, reproduce
     from chainrule.runs.result import Result, load_run
     from chainrule.runs.resume import resume
@@ -68,6 +69,8 @@ if _typing.TYPE_CHECKING:
 _LATER = {
     "Comparison": "chainrule.comparison",
     "compare": "chainrule.comparison",
+    "Explanation": "chainrule.explanation",
+    "explain": "chainrule.explanation",
     "Reproduction": "chainrule.runs.reproduce",
     "reproduce": "chainrule.runs.reproduce",
     "resume": "chainrule.runs.resume",
@@ -86,13 +89,13 @@ def __getattr__(name: str) -> _typing.Any:
         return own_version()
     if name in _LATER:
         return getattr(_importlib.import_module(_LATER[name]), name)
-    if name in ("comparison", "testing"):  # public modules, which need not be imported by themselves
+    if name in ("comparison", "explanation", "testing"):  # public modules, which need not be imported by themselves
         return _importlib.import_module(f"chainrule.{name}")
     raise AttributeError(f"module 'chainrule' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__", "comparison", "testing"])
+    return sorted([*__all__, "__version__", "comparison", "explanation", "testing"])
 
 
 __all__ = [
@@ -110,6 +113,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "Entry",
+    "Explanation",
     "FieldError",
     "Goal",
     "History",
@@ -145,6 +149,7 @@ __all__ = [
     "UnsafeConfig",
     "compare",
     "did_you_mean",
+    "explain",
     "goal_of",
     "gradient_check",
     "hookimpl",

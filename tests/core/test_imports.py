@@ -24,7 +24,8 @@ FILES = sorted(path for path in CORE.rglob("*.py") if path.parent != CORE or not
 GROUND = {"errors", "redaction", "words"}
 ARROWS: dict[str, set[str]] = {
     "commands": {"runs", "testing", "comparison", "config", "tracking", "registry", "process", "contract"},
-    "runs": {"config", "training", "tracking", "pictures", "network", "registry", "process", "contract"},
+    "runs": {"explanation", "config", "training", "tracking", "pictures", "network", "registry", "process", "contract"},
+    "explanation": {"network", "registry", "contract"},
     "testing": {"config", "training", "network", "registry", "process", "contract"},
     "comparison": {"tracking", "pictures", "registry", "contract"},
     "config": {"registry", "process", "contract"},

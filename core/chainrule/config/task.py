@@ -73,6 +73,7 @@ class TaskFunction:
                 Ended(hydra.job.num, differs, failed=_why(explained(error)), trace=traceback.format_exc())
             )
         if self._mailbox is None:
+            _remove_if_empty(folder, Path(hydra.runtime.cwd))
             return result
         return self._mailbox.tell(Ended(hydra.job.num, differs, folder=str(folder), **dataclasses.asdict(result)))
 
@@ -100,7 +101,7 @@ def _require(config: dict[Any, Any], hydra: Any) -> None:
 
 
 def _remove_if_empty(folder: Path, here: Path) -> None:
-    """Hydra makes a job's folder, and those above it, before the job begins; one that failed at once leaves none."""
+    """Hydra makes a job's folder, and those above it, before the job begins; one that wrote nothing leaves none."""
     with contextlib.suppress(OSError):
         for place in (folder, *folder.parents):
             if here.is_relative_to(place) or not (place == folder or place.is_relative_to(here)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import numbers
 import os
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,17 @@ def require_count(name: str, given: Any, least: int = 1) -> int:
     if isinstance(given, bool) or not isinstance(given, numbers.Integral) or given < least:
         raise FieldError(f"got {quoted(given)}, expected a whole number, {least} or more", key=name)
     return int(given)
+
+
+def require_rate(name: str, given: Any) -> float:
+    """A number, 0 or more, and finite.
+
+    Raises:
+        FieldError: it is none.
+    """
+    if isinstance(given, bool) or not isinstance(given, numbers.Real) or not 0 <= float(given) < math.inf:
+        raise FieldError(f"got {quoted(given)}, expected a number, 0 or more, and finite", key=name)
+    return float(given)
 
 
 def require_list(name: str, given: Any, expected: str = "a list") -> Sequence[Any]:

@@ -103,20 +103,24 @@ class Data:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "task", plain(self.task))
+        for name, given in {"train": self.train, **self.splits}.items():
+            if not isinstance(given, Stream):
+                object.__setattr__(self, name, Split.of(name, given))
         for output, task in items(self.task):
             self._check_task(output, task)
         for name, split in self.splits.items():
             if isinstance(split, Stream):
                 self._check_stream(name, split)
                 continue
-            split = Split.of(name, split)
-            object.__setattr__(self, name, split)
             for what, array in [*(("data", array) for array in split.arrays), *split.weighing.items()]:
                 kinds = "iuf" if what == "data" else "biuf"
                 if not (isinstance(array, np.ndarray) and array.dtype.kind in kinds and array.ndim):
                     given = getattr(array, "dtype", type(array).__name__)
                     raise DataError(f"the {name} {what} must be arrays of real numbers, got {given}")
                 require_as_many(name, split.arrays[0], array, "targets" if what == "data" else f"rows of the {what}")
+            if {*dict(items(split.y))} != {*dict(items(self.task))}:
+                tasks = "one for each of several outputs" if isinstance(self.task, Mapping) else f"{self.task} alone"
+                raise DataError(f"the {name} targets have other names than the tasks, which are {tasks}")
             shape = each(lambda x: tuple(x.shape[1:]), split.x)
             if shape != self.input_shape:
                 raise DataError(f"the {name} data has inputs of shape {shape}, not {self.input_shape}")
@@ -148,7 +152,7 @@ class Data:
         if not isinstance(task, str) or task not in get_args(Task):
             raise DataError(f"there is no task {as_written(task)}{of}: take binary, multiclass or regression")
         targets: Any = self.train.target_shape if isinstance(self.train, Stream) else self.train[1]
-        if output and {*targets} != {*self.task}:
+        if output and not (isinstance(targets, Mapping) and {*targets} == {*self.task}):
             raise DataError(f"targets must be a mapping with an array for each of {', '.join(self.task)}")
         names = self._class_names(output)
         try:

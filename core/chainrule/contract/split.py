@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,10 @@ class Split(tuple[Any, Any]):
 
     def first(self, n: int) -> Split:
         """Its first samples."""
-        some = slice(n)
+        return self.at(slice(n))
+
+    def at(self, some: slice | Sequence[int]) -> Split:
+        """Its samples at these positions."""
         weight, mask = (None if given is None else given[some] for given in (self.weight, self.mask))
         return Split(rows_of(self.x, some), rows_of(self.y, some), weight, mask)
 

@@ -60,7 +60,8 @@ class StepTrace:
         x, target: the batch, as the network and its loss take it.
         operations: in the order in which they work, those within a layer before that layer.
         prediction: what the output gives, in the targets' units.
-        loss: the mean over the batch; ``penalty``: of the regularizer, beside it.
+        loss: the mean over the batch; ``loss_rows``: of each row, where the loss says it; ``penalty``: of the
+            regularizer, beside it.
         d_prediction: the gradient that the loss hands back: with respect to the prediction, or to the logits, where the
             loss takes the last activation over.
         parameters: what became of each, by name.
@@ -74,9 +75,10 @@ class StepTrace:
     prediction: Any
     loss_of: Loss
     loss: float
+    loss_rows: Array | None
     penalty: float
     d_prediction: Any
-    optimizer: Optimizer
+    optimizer: Optimizer | None
     parameters: Mapping[str, Moved]
     learning_rate: float
     step: int

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from chainrule.contract.arguments import require_count
+from chainrule.contract.arguments import real_numbers, require_count, require_rate
 from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Loss, Optimizer, Regularizer
 from chainrule.contract.named import each
 from chainrule.contract.parameters import Buffer, Parameter, Parameters
-from chainrule.errors import within
+from chainrule.errors import FieldError, within
 from chainrule.network.differences import derivative
 from chainrule.network.ending import Ending, FusedEnding
 from chainrule.network.penalty import add_its_gradient, penalty_of
@@ -27,6 +27,7 @@ from chainrule.network.step_trace import Moved, StepTrace
 from chainrule.network.targets import Targets
 from chainrule.network.updates import Updates
 from chainrule.registry.making import own
+from chainrule.words import quoted
 
 
 class Traced:
@@ -53,7 +54,7 @@ class Traced:
         self,
         x: Any,
         y: Any,
-        optimizer: Any,
+        optimizer: Any = None,
         lr: float | None = None,
         step: int = 1,
         slots: Mapping[str, Array] | None = None,
@@ -66,7 +67,8 @@ class Traced:
 
         Args:
             x, y: a batch, as for ``loss_and_gradient``; ``weight`` and ``mask`` as ``Split`` has them.
-            optimizer: an ``Optimizer``, its name, or ``{name: ..., ...}``; so for the regularizer.
+            optimizer: an ``Optimizer``, its name, or ``{name: ..., ...}``; so for the regularizer. None: nothing is
+                moved, and the step ends with the gradients.
             lr: the learning rate of this step; by default the optimizer's.
             step: the number of the update, from 1.
             slots: what the optimizer has gathered, as flat vectors by name, such as those of a trainer; zeros at first.
@@ -84,10 +86,11 @@ class Traced:
         """
         twin: Any = self.copy()
         with within("optimizer"):
-            made: Optimizer = own("optimizer", optimizer)
+            made: Optimizer | None = None if optimizer is None else own("optimizer", optimizer)
         with within("regularizer"):
             penalizes: Regularizer | None = None if regularizer is None else own("regularizer", regularizer)
-        number, rate = require_count("step", step), float(made.lr if lr is None else lr)
+        number = require_count("step", step)
+        rate = 0.0 if made is None else require_rate("lr", made.lr if lr is None else lr)
         inputs, targets = twin.pair(x, y, weight=weight, mask=mask)
         parameters = twin.parameters
         loss_of = functools.partial(_loss_again, twin, self.random_state(), twin.snapshot().buffers, inputs, targets)
@@ -99,11 +102,12 @@ class Traced:
                 add_its_gradient(penalizes, parameters)
             return loss + penalty_of(penalizes, parameters)
 
-        updates = Updates(made, parameters, groups, evaluate)
-        for name, slot in (slots or {}).items():
-            updates.slots[name][...] = slot
+        updates = None if made is None else Updates(made, parameters, groups, evaluate)
+        if updates is not None and slots is not None:
+            _take_up(slots, updates)
         recorder = Recorder(twin._stack)
         loss = loss_of()
+        rows = twin.loss.rows().copy() if type(twin.loss).rows is not Loss.rows else None
         prediction = each(np.copy, twin.prediction)
         d_prediction = each(np.copy, twin._ending.backward())
         twin._stack.backward(each(np.copy, d_prediction))
@@ -113,10 +117,11 @@ class Traced:
         if penalizes is not None:
             add_its_gradient(penalizes, parameters)
         before = {parameter.name: _numbers(parameter, updates) for parameter in parameters}
-        for frozen in updates.frozen:
-            frozen[...] = 0
         penalty = penalty_of(penalizes, parameters)
-        updates.apply(number, rate)
+        if updates is not None:
+            for frozen in updates.frozen:
+                frozen[...] = 0
+            updates.apply(number, rate)
         after = {parameter.name: _numbers(parameter, updates) for parameter in parameters}
         return StepTrace(
             x=inputs,
@@ -125,6 +130,7 @@ class Traced:
             prediction=prediction,
             loss_of=twin.loss,
             loss=loss,
+            loss_rows=rows,
             penalty=penalty,
             d_prediction=d_prediction,
             optimizer=made,
@@ -143,6 +149,21 @@ class Traced:
         def inputs(self, x: Any) -> Any: ...
         def copy(self, dtype: str | None = None) -> Self: ...
         def random_state(self) -> dict[str, Any]: ...
+
+
+def _take_up(slots: Any, updates: Updates) -> None:
+    """Go on with what an optimizer has gathered.
+
+    Raises:
+        FieldError: these are not its slots.
+    """
+    own = {name: slot.shape for name, slot in updates.slots.items()}
+    given = {name: np.shape(slot) for name, slot in slots.items()} if isinstance(slots, Mapping) else None
+    if given != own:
+        expected = f"flat vectors of {quoted(own)}" if own else "none, as the optimizer has none"
+        raise FieldError(f"got {quoted(given if given is not None else slots)}, expected {expected}", key="slots")
+    for name, slot in slots.items():
+        updates.slots[name][...] = real_numbers("slots", slot)
 
 
 def _loss_again(
@@ -169,9 +190,10 @@ class Numbers(NamedTuple):
     slots: dict[str, Array]
 
 
-def _numbers(parameter: Parameter, updates: Updates) -> Numbers:
+def _numbers(parameter: Parameter, updates: Updates | None) -> Numbers:
     where = slice(parameter.offset, parameter.offset + parameter.size)
-    slots = {name: slot[where].reshape(parameter.shape).copy() for name, slot in updates.slots.items()}
+    gathered = {} if updates is None else updates.slots
+    slots = {name: slot[where].reshape(parameter.shape).copy() for name, slot in gathered.items()}
     return Numbers(parameter.value.copy(), parameter.grad.copy(), slots)
 
 

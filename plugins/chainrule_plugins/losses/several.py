@@ -53,7 +53,8 @@ class ByOutput(Loss):
     check_examples = ({"losses": {"a": "mse", "b": "mae"}, "weights": {"b": 0.3}},)
 
     def __post_init__(self) -> None:
-        self.require("losses", len(self.losses) >= 1, "a mapping of at least one output to its loss")
+        named = len(self.losses) >= 1 and all(isinstance(name, str) for name in self.losses)
+        self.require("losses", named, "a mapping of at least one output, by name, to its loss")
         right = all(
             name in self.losses and isinstance(w, (int, float)) and not isinstance(w, bool) and 0 <= w < math.inf
             for name, w in self.weights.items()

@@ -1,0 +1,121 @@
+"""A step of learning, explained: in tables, in a notebook, by the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.explanation.documented import LATEX, formulas, typeset
+
+X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+Y = np.array([0, 1, 1, 0])
+
+
+def network() -> cr.Network:
+    layers = [
+        {"name": "dense", "units": 3, "activation": "tanh"},
+        {"name": "dense", "units": 1, "activation": "sigmoid"},
+    ]
+    return cr.Network(layers, (2,), "binary_cross_entropy", seed=1)
+
+
+def test_the_tables_hold_the_formulas_and_the_numbers() -> None:
+    explanation = cr.explain(network(), X, Y, {"name": "sgd", "lr": 0.5}, title="XOR")
+    text, step = str(explanation), explanation.step
+    assert text.startswith("XOR\n")
+    assert "$y = x W + b$" in text
+    assert f"loss {step.loss:.6g}\n" in text
+    assert f"loss after the step {step.loss_after:.6g}: a change of {step.change:+.6g}" in text
+    value, grad = step.parameters["0.dense.W"].value[1, 2], step.parameters["0.dense.W"].grad[1, 2]
+    [row] = [line.split() for line in text.splitlines() if re.match(r"\s*0\.dense\.W +\[1, 2\]", line)]
+    assert row[3:5] == [f"{value:.4g}", f"{grad:.4g}"]
+    assert float(row[5]) == pytest.approx(float(grad), rel=1e-3)
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_without_an_optimizer_nothing_moves() -> None:
+    explanation = cr.explain(network(), X, Y)
+    assert explanation.step.change == explanation.step.promised == 0
+    assert not any(moved.update.any() for moved in explanation.step.parameters.values())
+    assert "UPDATE by no optimizer: the gradients alone" in explanation.text()
+    assert explanation.page().startswith("<!DOCTYPE html>")
+
+
+def test_what_is_no_network_is_refused() -> None:
+    with pytest.raises(cr.ConfigError, match="expected a Network"):
+        cr.explain("xor", X, Y, "sgd")  # type: ignore[arg-type]
+
+
+def test_a_notebook_shows_the_page_in_a_frame_of_its_own() -> None:
+    shown = cr.explain(network(), X, Y, "sgd", title='a "step"')._repr_html_()
+    assert shown.startswith('<iframe title="a &quot;step&quot;"')
+    assert "<script" not in shown  # it is quoted
+    assert "&lt;script" in shown
+
+
+def test_the_page_says_which_folder_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(cr.ConfigError, match="there is no folder"):
+        cr.explain(network(), X, Y, "sgd").save(tmp_path / "no" / "page.html")
+
+
+@pytest.mark.parametrize("entry", list(cr.registry()), ids=lambda entry: f"{entry.kind}.{entry.name}")
+def test_every_formula_of_a_component_is_typeset(entry: cr.Entry) -> None:
+    component = object.__new__(entry.cls)
+    for lines in formulas(component).values():
+        for line in lines:
+            html = typeset(line)
+            assert html.count("<math") == len(LATEX.findall(line))
+            assert "$" not in html
+            assert "<code>" not in html
+
+
+def test_what_cannot_be_typeset_stays_as_it_was_written() -> None:
+    assert typeset(r"of $\left( x$ & more") == r"of <code>\left( x</code> &amp; more"
+
+
+def test_an_experiment_is_explained_in_one_command(program_in: Callable[..., Any], tmp_path: Path) -> None:
+    done = program_in("explain", "experiment=xor", "--out", "xor.html", folder=tmp_path)
+    assert (done.status, done.out) == (0, f"page     {tmp_path / 'xor.html'}\n"), done.err
+    page = (tmp_path / "xor.html").read_text(encoding="utf-8")
+    assert 60_000 < len(page) < 1_000_000
+    assert not re.search(r"""(src|href)=["']https?:""", page)
+    assert [path.name for path in tmp_path.iterdir()] == ["xor.html"]
+    text = program_in("explain", "experiment=xor", "optimizer=sgd", "--text", "--examples", "1,2", folder=tmp_path).out
+    assert "UPDATE by sgd" in text
+    assert "x (2, 2)" in text
+
+
+def test_a_run_is_explained_with_its_trained_weights(program_in: Callable[..., Any], tmp_path: Path) -> None:
+    trained = program_in("train", "experiment=xor", "trainer.epochs=30", folder=tmp_path)
+    assert trained.status == 0, trained.err
+    [run_id] = re.findall(r"\b[0-9a-f]{32}\b", trained.out)[:1]
+    text = program_in("explain", run_id, "--text", folder=tmp_path).out
+    weights = next((tmp_path / "outputs").rglob("weights.safetensors"))
+    value = cr.load_network(weights).parameters["0.dense.W"].value[0, 0]
+    [row] = [line.split() for line in text.splitlines() if re.match(r"\s*0\.dense\.W +\[0, 0\]", line)]
+    assert row[3] == f"{value:.4g}"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (("experiment=xor", "--examples", "some"), '--examples: got "some", expected a number or positions'),
+        (("experiment=xor", "--examples", "0,9"), "examples: got [9], expected positions from 0 to 3"),
+        (("experiment=xor", "--split", "best"), 'split: got "best", expected one of train, validation, test'),
+        (("nosuchrun",), "there is no store"),
+        (("experiment=xor", "optimizer=addam"), "adam"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(
+    program_in: Callable[..., Any], tmp_path: Path, given: tuple[str, ...], says: str
+) -> None:
+    done = program_in("explain", *given, folder=tmp_path)
+    assert done.status == 2
+    assert says in done.err
+    assert len(done.err.splitlines()) <= 2
