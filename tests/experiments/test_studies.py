@@ -22,16 +22,17 @@ ROOM = REPOSITORY / "experiments"
 RESULTS = ROOM / "results"
 QUESTIONS = sorted(path.stem for path in ROOM.glob("*.py") if path.name != "study.py")
 STUDIES = sorted({*QUESTIONS} - {"speed"})  # which records no runs: see test_speed.py
-SWEEPS = {"optimizers": 4 * 5, "activations": 11 * 6, "regularization": 26, "sequences": 9 * 2}
+SWEEPS = {"optimizers": 4 * 5, "activations": 11 * 6, "regularization": 26, "sequences": 9 * 2, "rows": 3 * 3}
 """The studies that try settings before they show the best, and how many."""
-RUNS = {"adam": 30 + 8, "published": 2 * 7 + 2, "xor_width": 1}
+RUNS = {"adam": 30 + 8, "published": 2 * 7 + 2, "text": 2 * 3, "xor_width": 1}
 RUNS |= {study: 2 * settings for study, settings in SWEEPS.items()}
 """Of two seeds, where it is not two for each row: adam tries its rates from one, published has one of
-convolutions.
+convolutions, text counts in its other rows.
 """
-NEED_MNIST = {"initializers", "mnist", *RUNS} - {"xor_width", "sequences"}
+NEED_MNIST = {"initializers", "mnist", *RUNS} - {"xor_width", "sequences", "text"}
 QUICK = {study: ["trainer.epochs=1"] for study in STUDIES} | {"xor_width": ["--epochs", "9"]}
 QUICK["sequences"].append("dataset.samples=100")
+QUICK["text"].append("dataset.stride=2000")
 for study in NEED_MNIST:
     QUICK[study].append("dataset.train_size=300")
 LAST = {"optimizers": ["launcher=parallel"]}
