@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from environments import OFFLINE, environment, variables
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OWN = ("chainrule", "chainrule_plugins", "peers")

@@ -73,7 +73,7 @@ def blocks(path: Path) -> list[Block]:
 BLOCKS = blocks(README)
 FIRST, CHECKS, *OTHERS = BLOCKS
 SECTIONS = list(dict.fromkeys(block.section for block in OTHERS))
-SLOW = {"Sweep and compare", "Sweep on all cores, search"}
+SLOW = {*SECTIONS} - {"Install and train", "Train"}
 
 
 class Reader:
@@ -280,7 +280,14 @@ ON_RUNS = ("chainrule runs", "chainrule resume", "chainrule runs rename RUN NAME
 NOT_ALONE = (SERVE, LONG, COMPARE, RAY, REPRODUCE, SENT, ANEW, *ON_RUNS)
 
 
-@pytest.mark.parametrize("command", [c for c in commands("chainrule ", TEXTS) if c not in NOT_ALONE])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, marks=pytest.mark.slow if command == "chainrule check" else ())
+        for command in commands("chainrule ", TEXTS)
+        if command not in NOT_ALONE
+    ],
+)
 def test_a_command_in_a_sentence_runs(program: Callable[..., Any], command: str) -> None:
     done = program(*(EXAMPLES.get(word, word) for word in shlex.split(command)[1:]))
     assert done.status == 0, done.err

@@ -4,6 +4,8 @@ import pytest
 
 from chainrule.config.nodes import config_folder
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENTS = sorted(path.stem for path in config_folder().glob("experiment/*.yaml"))
 ON_MNIST = [name for name in EXPERIMENTS if name.startswith("mnist")]
 SHORT = ("trainer.epochs=2", "callbacks=[nan_guard]")

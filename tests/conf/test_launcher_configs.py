@@ -10,6 +10,8 @@ from omegaconf import OmegaConf
 from chainrule.config.nodes import config_folder, store_nodes
 from chainrule.tracking.tags import flattened
 
+pytestmark = pytest.mark.slow
+
 CONF = config_folder()
 EXPERIMENTS = sorted(path.stem for path in CONF.glob("experiment/*.yaml"))
 LAUNCHERS = {

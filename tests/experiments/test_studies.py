@@ -37,7 +37,7 @@ for study in NEED_MNIST:
     QUICK[study].append("dataset.train_size=300")
 LAST = {"optimizers": ["launcher=parallel"]}
 """Overrides may stand on both sides of options; each sweep starts workers of its own, which take seconds."""
-TAKES_LONG = NEED_MNIST | {"sequences"}
+TAKES_LONG = NEED_MNIST | {"sequences", "text", "spirals", "digits"}
 SLOW = [pytest.param(study, marks=pytest.mark.slow if study in TAKES_LONG else ()) for study in STUDIES]
 PAGE = {line.split(" | ")[0].strip("| `"): line for line in (ROOM / "README.md").read_text("utf-8").splitlines()}
 

@@ -10,6 +10,8 @@ import pytest
 from chainrule.commands.main import COMMANDS
 from chainrule.config.loader import SafeLoader
 
+pytestmark = pytest.mark.slow
+
 COMPLETE = """
 eval "$(chainrule -sc install=bash)"
 COMP_LINE="$1" COMP_POINT=${#1} COMP_WORDS=($1)

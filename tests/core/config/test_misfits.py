@@ -5,6 +5,8 @@ from omegaconf import OmegaConf
 
 import chainrule as cr
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("tracking=none", "trainer.epochs=1", "hydra.sweep.dir=swept")
 MINE = """# @package _global_
 defaults: [override /schedule: cosine]

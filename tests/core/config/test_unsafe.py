@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from chainrule.config import command_line, files, loader, unsafe
 from chainrule.errors import UnsafeConfig
 
+pytestmark = pytest.mark.slow
+
 MARK = "mark.log"
 TRAIN = ("train", "--config-dir", "conf", "tracking=none", "tracking.figures=false", "trainer.epochs=1")
 

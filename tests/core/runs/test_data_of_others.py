@@ -12,6 +12,8 @@ import pytest
 from environments import variables
 from mlflow.tracking import MlflowClient
 
+pytestmark = pytest.mark.slow
+
 PLUGIN = '''
 from dataclasses import dataclass
 

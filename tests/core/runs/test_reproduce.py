@@ -16,6 +16,8 @@ from chainrule.process.threads import cores
 from chainrule.runs.changes import changes, threads_of
 from chainrule.tracking.store import prepare_store
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("tracking.figures=false", "callbacks=[nan_guard]")
 SHORT = ("trainer.epochs=3", *QUICK)
 

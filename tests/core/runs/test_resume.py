@@ -26,6 +26,8 @@ from chainrule.process.liveness import process
 from chainrule.runs.resume import latest_cut
 from chainrule.tracking.tags import PROCESS, RESUMED, WEIGHTS_DIGEST
 
+pytestmark = pytest.mark.slow
+
 TIMES = ("seconds", "examples_per_second")
 GIVEN = ("experiment=spirals", "trainer.epochs=3", "trainer.threads=1", "tracking.figures=false")
 AT = 60  # updates: in the second of three epochs

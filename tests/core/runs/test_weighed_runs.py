@@ -15,6 +15,8 @@ import chainrule as cr
 from chainrule.runs.remarks import remarks_on, standing_of
 from chainrule.runs.result import WEIGHTS
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(1)
 STILL = "trainer.groups=[{parameters: '*', trainable: false}]"
 
