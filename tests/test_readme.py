@@ -354,6 +354,13 @@ def test_an_experiment_of_ones_own_is_written_as_conf_readme_says(program: Calla
 # ---- links and names
 
 
+def test_the_tutorial_derives_every_number_of_a_step() -> None:
+    names: dict[str, Any] = {}
+    for block in blocks(REPOSITORY / "experiments" / "backpropagation.md"):
+        exec(compile(block.text, block.section, "exec"), names)
+    assert {"delta1", "delta2", "dW1", "promised", "history"} <= {*names}
+
+
 def targets(path: Path) -> list[str]:
     return re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))
 

@@ -16,7 +16,10 @@ from chainrule.tracking import environment, store, uris
 from chainrule.tracking.tags import TAG_LENGTH, capped
 
 # MLflow's own models use a loader strategy that SQLAlchemy 2.1 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
+]
 SECRET = "hunter2-is-a-secret"
 TEXTS = """
 postgresql://me:HIDE@host/runs
