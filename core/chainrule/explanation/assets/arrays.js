@@ -4,7 +4,8 @@ const TYPES = { f4: Float32Array, f8: Float64Array, i8: BigInt64Array };
 
 export function decoded(packed) {
   if (packed === null || packed === undefined) return null;
-  const bytes = Uint8Array.from(atob(packed.data), (c) => c.charCodeAt(0));
+  const text = atob(packed.data), bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   const raw = new TYPES[packed.type](bytes.buffer);
   const values = packed.type === "i8" ? Float64Array.from(raw, Number) : raw;
   return { shape: packed.shape, values };

@@ -21,6 +21,13 @@ export function modelOf(data) {
     for (const slot of Object.values(parameter.slots)) for (const when of ["before", "after"]) lazily(slot, when, slot[when], array);
   }
   lazily(data.batch, "target", data.batch.target, array);
+  // Those that are not looked at yet are decoded while nothing else is to be done, so that a step does not wait for it.
+  let next = 0;
+  const ahead = (deadline) => {
+    while (next < arrays.length && deadline.timeRemaining() > 4) array(next++);
+    if (next < arrays.length) requestIdleCallback(ahead);
+  };
+  globalThis.requestIdleCallback?.(ahead);
   const outer = data.operations.filter((operation) => !operation.inside);
   const beside = (operation, by) => {
     const among = operation.inside ? data.operations.filter((o) => o.inside === operation.inside) : outer;

@@ -15,9 +15,11 @@ function told(model, place) {
   if (place.parameter) return ofParameter(model, place);
   const operation = model.operation(place.operation);
   const how = operation.structure.how;
+  if (!operation.x || !operation.y) return null;
   if (place.array === "x") return cameFrom(model, operation, place.index);
   if (place.array === "dy") return wentTo(model, operation, place.index);
   if (how === "reshaped") return { rule: "the same number, in another place", terms: [{ factors: [at(place.array === "y" ? "x" : "dy", place.operation, place.index)] }] };
+  if (how === "product" && place.array !== "y" && !operation.dy) return null;
   if (how === "product") return place.array === "y" ? forward(model, operation, place.index) : backward(model, operation, place.index);
   if (how === "elementwise") return elementwise(model, operation, place);
   return null;
@@ -52,7 +54,7 @@ function ofParameter(model, place) {
   if (place.array === "after") return { rule: "what it was, plus the update", terms: [{ factors: [of(place.parameter, "value", place.index)] }, { factors: [of(place.parameter, "update", place.index)] }] };
   if (place.array !== "grad") return null;
   const operation = model.data.operations.find((o) => o.structure.how === "product" && (o.structure.weights === place.parameter || o.structure.bias === place.parameter));
-  if (!operation || !operation.dy || !parameter.plain) return null;
+  if (!operation || !operation.x || !operation.dy || !parameter.plain) return null;
   const inner = operation.x.shape[operation.x.shape.length - 1], outer = operation.y.shape[operation.y.shape.length - 1];
   const count = operation.y.values.length / outer;
   if (operation.structure.bias === place.parameter) {
