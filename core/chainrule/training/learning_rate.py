@@ -23,7 +23,7 @@ class LearningRate:
         """The rate of the update that follows ``step`` others, of ``total`` that are planned."""
         if self._given is not None and self._given[0] == step:
             return self._given[1]
-        return self._lr * self._factor(step, total)
+        return self._lr if self._schedule is None else self._lr * self._factor(step, total)
 
     def set(self, rate: float, step: int, total: int) -> None:
         """Make ``rate`` that of the next update, and change what the schedule multiplies accordingly.

@@ -47,11 +47,12 @@ class Steps:
         self.batch_loss = network.compute_loss(x, targets, training=True)
         self._running.add(self.batch_loss, network.prediction, targets)
         self._compute_gradient()
-        for listen in self._listeners.of["on_gradient"]:
+        of = self._listeners.of
+        for listen in of["on_gradient"]:
             listen(cast(Training, self))
         self._updates.apply(self.step + 1, self.learning_rate)
         self.step += 1
-        for listen in self._listeners.of["on_batch_end"]:
+        for listen in of["on_batch_end"]:
             listen(cast(Training, self))
 
     def _compute_gradient(self) -> None:
