@@ -170,3 +170,18 @@ def test_the_scale_is_that_of_the_training_targets_of_a_regression_that_wants_on
     assert cr.Data(train, "regression").target_scale is None
     assert whole.train.y.tolist() == [10, 20, 30, 20]
     assert data(standardize_targets=True).target_scale is None
+
+
+@pytest.mark.parametrize(
+    ("train", "task", "says"),
+    [
+        ((np.zeros((2, 1)), {"a": np.zeros(2)}), "regression", "targets have other names than the tasks"),
+        ((np.zeros((2, 1)), np.zeros(2)), {"a": "regression"}, "targets must be a mapping with an array for each of a"),
+        ({1: 2}, "binary", "train"),
+        (None, "binary", "train"),
+        ("", "regression", "train"),
+    ],
+)
+def test_what_is_no_pair_of_arrays_for_the_tasks_is_refused(train: Any, task: Any, says: str) -> None:
+    with pytest.raises(cr.ChainruleError, match=says):
+        cr.Data(train=train, task=task, class_names=("a", "b") if task == "binary" else ())
