@@ -101,7 +101,7 @@ CALLS: list[tuple[Callable[..., Any], tuple[str, ...]]] = [
     (lambda network: cr.gradient_check(network, X, Y), ("network",)),
     (lambda x=X, y=Y, optimizer="sgd", **given: network().trace_step(x, y, optimizer, **given),
      ("x", "y", "optimizer", "lr", "step", "slots", "regularizer", "groups", "weight", "mask")),
-    (lambda x=X, y=Y, **given: cr.explain(network(), x, y, "sgd", **given), ("x", "y", "names", "title")),
+    (lambda x=X, y=Y, **given: cr.explain(network(), x, y, "sgd", **given), ("x", "y", "class_names", "title")),
     (lambda kind="layer", given="dropout": cr.make(kind, given), ("kind", "given")),
     (lambda component: cr.spec_of(component), ("component",)),
     (lambda name: cr.goal_of(name), ("name",)),

@@ -8,7 +8,7 @@ import re
 import textwrap
 from typing import Any
 
-SHOWN = ("Forward", "Backward", "Update", "Penalty", "Gradient", "Factor")
+SHOWN = ("Forward", "Backward", "Update", "Penalty", "Gradient")
 """The parts of a docstring that hold formulas."""
 METHODS = ("forward", "forward_logits", "backward", "backward_logits", "update", "penalty", "add_gradient")
 LATEX = re.compile(r"\$([^$]+)\$")

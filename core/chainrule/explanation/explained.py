@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chainrule.contract.arguments import require_path
+from chainrule.contract.arguments import require_list, require_path
 from chainrule.errors import FieldError
 from chainrule.explanation.page import page_of
 from chainrule.explanation.shown import Shown
@@ -56,7 +56,7 @@ def explain(
     y: Any,
     optimizer: Any = None,
     title: str = "One step of learning",
-    names: Mapping[str, Sequence[str]] | None = None,
+    class_names: Sequence[str] = (),
     **more: Any,
 ) -> Explanation:
     """One step of learning on a batch, to be looked at: ``print`` it, ``save`` it as a page, or show it in a notebook.
@@ -64,7 +64,7 @@ def explain(
     Args:
         x, y, optimizer: as for ``Network.trace_step``; so what is given ``more``: ``lr``, ``step``, ``slots``, ...
             A few examples tell as much as many, and are easier to look at.
-        names: what ``"classes"`` are called, in their order.
+        class_names: what the classes are called, in their order.
 
     Raises:
         ConfigError, DataError: what was given does not fit the network.
@@ -79,6 +79,5 @@ def explain(
     """
     if not isinstance(network, Network):
         raise FieldError(f"got {quoted(network)}, expected a Network", key="network")
-    if names is not None and not isinstance(names, Mapping):
-        raise FieldError(f"got {quoted(names)}, expected a mapping such as {{'classes': [...]}}", key="names")
-    return Explanation(network, network.trace_step(x, y, optimizer, **more), str(title), names or {})
+    require_list("class_names", class_names)
+    return Explanation(network, network.trace_step(x, y, optimizer, **more), str(title), class_names)

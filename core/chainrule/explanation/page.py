@@ -40,7 +40,7 @@ def page_of(shown: Shown) -> str:
 
 def data_of(shown: Shown) -> dict[str, Any]:
     """All that the page shows, as plain values; arrays by number in ``"arrays"``, each once."""
-    step, kept = shown.step, Kept()
+    step, kept = shown.step, Arrays()
     boxes = {name: o.name for o in reversed(step.operations) for name in o.parameters}
     size = len(step.x if isinstance(step.x, np.ndarray) else next(iter(step.x.values())))
     data: dict[str, Any] = {
@@ -48,7 +48,7 @@ def data_of(shown: Shown) -> dict[str, Any]:
             "shape": quoted(shown.network.input_shape),
             "size": size,
             "target": kept.add(step.target),
-            "labels": _labels(step.target, shown.names.get("classes", ()), size),
+            "labels": _labels(step.target, shown.class_names, size),
         },
         "operations": [_operation(operation, shown, kept) for operation in step.operations],
         "loss": {
@@ -63,6 +63,7 @@ def data_of(shown: Shown) -> dict[str, Any]:
         "optimizer": None
         if step.optimizer is None
         else {**_documented(step.optimizer), "rate": step.learning_rate, "step": step.step},
+        "regularizer": None if step.regularizer is None else _documented(step.regularizer),
         "parameters": {name: _parameter(name, shown, boxes.get(name)) for name in step.parameters},
     }
     # The small before the large, values before gradients: so that what does not find room is the least of it.
@@ -79,7 +80,7 @@ def data_of(shown: Shown) -> dict[str, Any]:
     return {**data, "arrays": kept.arrays}
 
 
-class Kept:
+class Arrays:
     """The arrays of a page: each as base64 of its numbers, with shape and type, and each once."""
 
     def __init__(self) -> None:
@@ -103,7 +104,7 @@ class Kept:
         return self._known[key]
 
 
-def _operation(operation: Operation, shown: Shown, kept: Kept) -> dict[str, Any]:
+def _operation(operation: Operation, shown: Shown, kept: Arrays) -> dict[str, Any]:
     structure = structure_of(operation, shown.step.parameters)
     shape = operation.y.shape[1:] if isinstance(operation.y, np.ndarray) else "several"
     count = sum(moved.value.size for name, moved in shown.step.parameters.items() if name in operation.parameters)

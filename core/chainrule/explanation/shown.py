@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import islice
 
@@ -20,10 +20,10 @@ SECONDS = 3.0
 
 
 class Shown:
-    """A step with what it is called. ``names``: what ``"classes"`` are called."""
+    """A step with what it and its classes are called."""
 
-    def __init__(self, network: Network, step: StepTrace, title: str, names: Mapping[str, Sequence[str]]) -> None:
-        self.network, self.step, self.title, self.names = network, step, title, names
+    def __init__(self, network: Network, step: StepTrace, title: str, class_names: Sequence[str]) -> None:
+        self.network, self.step, self.title, self.class_names = network, step, title, class_names
 
     @cached_property
     def estimates(self) -> dict[str, tuple[list[int], Array]]:

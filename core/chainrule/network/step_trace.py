@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.contract.arrays import Array
-from chainrule.contract.kinds import Activation, Layer, Loss, Optimizer
+from chainrule.contract.kinds import Activation, Layer, Loss, Optimizer, Regularizer
 from chainrule.errors import UnknownName, did_you_mean
 
 
@@ -79,6 +79,7 @@ class StepTrace:
     penalty: float
     d_prediction: Any
     optimizer: Optimizer | None
+    regularizer: Regularizer | None
     parameters: Mapping[str, Moved]
     learning_rate: float
     step: int
@@ -112,7 +113,7 @@ class StepTrace:
 
         Args:
             parameter: its name.
-            entries: positions in the flattened parameter; all of them by default, with two or more passes for each.
+            entries: positions in the flattened parameter; all of them by default, with four passes for each.
             step: by how much each number is moved, to either side.
 
         Returns:

@@ -100,6 +100,8 @@ class Traced:
             twin.compute_gradient()
             if penalizes is not None:
                 add_its_gradient(penalizes, parameters)
+            for frozen in updates.frozen if updates is not None else ():
+                frozen[...] = 0
             return loss + penalty_of(penalizes, parameters)
 
         updates = None if made is None else Updates(made, parameters, groups, evaluate)
@@ -134,6 +136,7 @@ class Traced:
             penalty=penalty,
             d_prediction=d_prediction,
             optimizer=made,
+            regularizer=penalizes,
             parameters={name: _moved(name, before[name], after[name]) for name in before},
             learning_rate=rate,
             step=number,

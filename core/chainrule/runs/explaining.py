@@ -13,6 +13,7 @@ from chainrule.explanation import Explanation, explain
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
 from chainrule.runs.building import build_network, build_trainer, load_data
+from chainrule.runs.folder import recorded_config
 from chainrule.runs.result import WEIGHTS
 from chainrule.tracking.reading import read_run
 
@@ -35,14 +36,12 @@ def explain_run(
         TrackingError: there is no such run or store, or its weights or its config are not there.
         UnknownName: it needs a component that is not installed.
     """
-    from omegaconf import OmegaConf
-
     require_text("run_id", run_id, "the id of a run, as Result.run_id has it")
     record = read_run(run_id, uri, needs=WEIGHTS)
     file = record.folder / "config.yaml"
     if not file.is_file():
         raise TrackingError(f"the run {run_id} has no config.yaml, which says what it was trained on")
-    config: Any = OmegaConf.to_container(OmegaConf.load(file))
+    config = recorded_config(file)
     _, data = load_data(config)
     title = f"{record.name}: one more step of learning"
     return _explained(config, data, load_network(record.folder / WEIGHTS), examples, split, title)
@@ -68,8 +67,8 @@ def explain_experiment(
     def first_step(job: Any) -> Explanation:
         _, data = load_data(job.config)
         _, network = build_network(job.config, data)
-        name = job.config.get("experiment_name") or job.config["tracking"].get("experiment") or "an experiment"
-        return _explained(job.config, data, network, examples, split, f"{name}: the first step of learning")
+        title = f"{job.config['name']}: the first step of learning"
+        return _explained(job.config, data, network, examples, split, title)
 
     explained: Explanation = run_once(overrides, first_step, config_dir)
     return explained
@@ -97,7 +96,7 @@ def _explained(
         part.y,
         trainer.optimizer,
         title=title,
-        names={"classes": data.class_names or ()},
+        class_names=() if isinstance(data.class_names, Mapping) else data.class_names,
         lr=trainer.learning_rate,
         regularizer=trainer.regularizer,
         groups=trainer.groups,

@@ -7,9 +7,11 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chainrule.config.nodes import TrackingOptions, TrainerOptions
 from chainrule.errors import DataError
 from chainrule.network.network import Network
 from chainrule.pictures.page import save
@@ -91,3 +93,14 @@ def keep_text(folder: Path, name: str, text: str) -> None:
 def keep_figure(folder: Path, name: str, figure: Any) -> None:
     """Draw a callback's figure among those of the run."""
     save(lambda: figure, folder / "figures" / f"{name}.png")
+
+
+def recorded_config(file: Path) -> dict[str, Any]:
+    """The composed config of a run, as it was recorded; with the defaults of options that the record is older than."""
+    from omegaconf import OmegaConf
+
+    config: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(file))  # type: ignore[assignment]
+    config.setdefault("objective", None)
+    config["tracking"] = {**asdict(TrackingOptions()), **config["tracking"]}
+    config["trainer"] = {**asdict(TrainerOptions()), **config["trainer"]}
+    return config

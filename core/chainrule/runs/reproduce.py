@@ -9,18 +9,18 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from chainrule.config.nodes import TrackingOptions, TrainerOptions
 from chainrule.contract.arguments import require_text
 from chainrule.errors import TrackingError
 from chainrule.process.threads import blas, blas_threads, cores
 from chainrule.registry.provenance import require_installed
 from chainrule.runs.building import load_data
 from chainrule.runs.changes import changes, threads_of
+from chainrule.runs.folder import recorded_config
 from chainrule.runs.identity import weights_digest
 from chainrule.runs.result import Result
 from chainrule.runs.run import run
@@ -141,17 +141,11 @@ def _finished(client: Any, run_id: str) -> Any:
 
 def _config(client: Any, run: Any) -> dict[str, Any]:
     """The composed config of a run; it is to be tracked nowhere now, and to draw nothing."""
-    from omegaconf import OmegaConf
-
     if missing := missing_file(client, run, "config.yaml"):
         raise TrackingError(missing)
-    loaded = OmegaConf.load(client.download_artifacts(run.run_id, "config.yaml"))
-    config: dict[str, Any] = OmegaConf.to_container(loaded)  # type: ignore[assignment]
+    config = recorded_config(Path(client.download_artifacts(run.run_id, "config.yaml")))
     changed = {"enabled": False, "reuse": False, "figures": False, "run_name": run.run_name}
-    # A record may be older than an option.
-    config.setdefault("objective", None)
-    config["tracking"] = {**asdict(TrackingOptions()), **config["tracking"], **changed}
-    config["trainer"] = {**asdict(TrainerOptions()), **config["trainer"]}
+    config["tracking"] |= changed
     return config
 
 

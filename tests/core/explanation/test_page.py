@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from browsing import chromium
+from playwright.sync_api import Page
 
 import chainrule as cr
 from chainrule.explanation.page import data_of
@@ -21,7 +21,6 @@ pytestmark = pytest.mark.slow
 
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 Y = np.array([0, 1, 1, 0])
-CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 
 
 UNNAMED = """
@@ -46,19 +45,14 @@ def images() -> cr.Explanation:
     network = cr.Network(layers, (24, 24), "categorical_cross_entropy", seed=2)
     rng = np.random.default_rng(0)
     x, y = rng.random((5, 24, 24)), np.array([3, 1, 4, 1, 5])
-    names = {"classes": [f"digit {k}" for k in range(10)]}
-    return cr.explain(network, x, y, "momentum", title="images", names=names, regularizer="l2")
+    names = [f"digit {k}" for k in range(10)]
+    return cr.explain(network, x, y, "momentum", title="images", class_names=names, regularizer="l2")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.skip("needs chromium, which no PATH leads to (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -192,6 +186,7 @@ def test_boxes_of_the_map_lead_to_their_step_and_layers_within_layers_are_marked
     assert page.locator("#stage h2").inner_text() == "Forward 2.residual.layers.0.dense, within 2.residual"
     page.locator('#graph a[data-box="loss"]').click()
     assert "penalty" in page.locator("#stage").inner_text()
+    assert page.locator('h3:text-is("l2")').count() == 1
     assert page.locator('#graph a[aria-current="step"]').get_attribute("data-box") == "loss"
 
 

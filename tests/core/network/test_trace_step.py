@@ -122,6 +122,16 @@ def test_a_step_late_in_a_training_has_its_slots_rate_penalty_and_groups() -> No
     assert np.allclose(step.estimate("2.dense.W"), step.parameters["2.dense.W"].grad.ravel(), rtol=1e-7, atol=1e-10)
 
 
+def test_an_optimizer_that_looks_again_sees_nothing_of_what_is_frozen() -> None:
+    frozen = [{"parameters": "0.*", "trainable": False}]
+    net = network(dense(3), dense(1), loss="mse")
+    y = 50.0 * Y[:, None]  # so that the first step is cut short by the length of the gradient
+    step = net.trace_step(X, y, "lbfgs", groups=frozen)
+    cr.Trainer(net, "lbfgs", batch_size=4, shuffle=False, groups=frozen).fit((X, y), 1)
+    for parameter in net.parameters:
+        assert np.array_equal(step.parameters[parameter.name].after, parameter.value)
+
+
 def test_layers_within_layers_are_seen_and_gradients_go_from_one_to_the_next() -> None:
     step = network(*BRANCHING).trace_step(X, Y, "sgd")
     inside = {operation.name: operation.inside for operation in step.operations}

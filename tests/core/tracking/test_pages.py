@@ -5,46 +5,32 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import chromium
 from environments import variables
 from matplotlib.image import imread
 from mlflow.tracking import MlflowClient
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from serving import free_port, served
 
 from chainrule.comparison.looking import latest_runs
 
 pytestmark = pytest.mark.slow
 
-# Without a sandbox, which root may not use, and without what would call outside.
-CHROMIUM = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 SECONDS = 1000
 
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.skip("needs chromium, which no PATH leads to (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 2400, "height": 1600})
         page.set_default_timeout(60 * SECONDS)
         yield page
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -143,6 +143,7 @@ const views = {
       element("p", { class: "quiet" }, [loss.description]),
       ...documented(loss, ["Forward"], ["forward", "forward_logits"]),
       element("p", {}, [element("strong", { id: "loss" }, [`loss ${shown(loss.value, 6)}`]), loss.penalty ? `, and the penalty ${shown(loss.penalty, 6)}` : ""]),
+      ...(data.regularizer ? [element("h3", {}, [data.regularizer.name]), ...documented(data.regularizer, ["Penalty", "Gradient"], ["penalty", "add_gradient"])] : []),
       element("div", { class: "arrays" }, [
         ...(data.batch.target ? [ofBatch(data.batch.target, state.example, { title: "target" })] : []),
         ...rowsOf,
