@@ -53,7 +53,7 @@ class OneCycle(Schedule):
         return float(np.interp(step / max(total, 1), corners, factors))
 
     def __call__(self, step: int, total: int) -> float:
-        p = min(step / total, 1.0)
+        p = min(step / max(total, 1), 1.0)
         half = self.cycle / 2
         if p < self.cycle:
             return self.start + (1 - self.start) * (1 - abs(p - half) / half)
