@@ -58,6 +58,7 @@ from chainrule.training.trainer import Trainer
 if _typing.TYPE_CHECKING:
     from chainrule.comparison import Comparison, compare
     from chainrule.explanation import Explanation, explain
+    from chainrule.film import Film
     from chainrule.runs.reproduce import Reproduction, reproduce
     from chainrule.runs.result import Result, load_run
     from chainrule.runs.resume import resume
@@ -71,6 +72,7 @@ _LATER = {
     "compare": "chainrule.comparison",
     "Explanation": "chainrule.explanation",
     "explain": "chainrule.explanation",
+    "Film": "chainrule.film",
     "Reproduction": "chainrule.runs.reproduce",
     "reproduce": "chainrule.runs.reproduce",
     "resume": "chainrule.runs.resume",
@@ -115,6 +117,7 @@ __all__ = [
     "Entry",
     "Explanation",
     "FieldError",
+    "Film",
     "Goal",
     "History",
     "Initializer",

@@ -10,13 +10,17 @@ from chainrule.errors import FieldError
 from chainrule.process.signals import ended_by_signals
 
 NAME = "explain"
+FILE = ".safetensors"
 
 
 def add(commands: Any) -> None:
     """Its options."""
-    parser = commands.add_parser(NAME, help="one step of learning with every number of it, as a page for a browser")
+    parser = commands.add_parser(NAME, help="every number of a step, and of a filmed training, as a page for a browser")
     parser.add_argument(
-        "what", metavar="RUN", nargs="*", help="a run's id; or overrides as for train, experiment=spirals optimizer=sgd"
+        "what",
+        metavar="RUN",
+        nargs="*",
+        help="a run's id; or overrides as for train, experiment=spirals optimizer=sgd; or a file and overrides",
     )
     parser.add_argument("--examples", default="8", metavar="N|I,J,...", help="how many, or which ones (default: 8)")
     parser.add_argument("--split", default="train", metavar="SPLIT", help="train, validation or test (default: train)")
@@ -30,12 +34,15 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Explain a run, or the first step of an experiment."""
-    from chainrule.runs.explaining import explain_experiment, explain_run
+    from chainrule.runs.explaining import explain_experiment, explain_file, explain_run
 
     examples = _examples(options.examples)
     with ended_by_signals():
-        if len(options.what) == 1 and "=" not in options.what[0]:
-            explanation = explain_run(options.what[0], options.uri, examples, options.split)
+        first, *more = options.what or [""]
+        if first.endswith(FILE):
+            explanation = explain_file(first, more, options.config_dir, examples, options.split)
+        elif first and not more and "=" not in first:
+            explanation = explain_run(first, options.uri, examples, options.split)
         else:
             explanation = explain_experiment(options.what, options.config_dir, examples, options.split)
         if options.text:

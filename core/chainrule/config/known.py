@@ -9,7 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 def keys_at_the_top() -> set[str]:
     """What may stand before ``=`` or a dot: groups, and the keys beside them."""
-    return {"name", "seed", "dtype", "objective", *groups()}
+    return {"name", "seed", "dtype", "objective", "explain", *groups()}
 
 
 def options_of_group(group: str) -> list[str]:

@@ -12,6 +12,7 @@ from chainrule.words import as_written, with_article
 
 NEEDED = ("trainer", "tracking")
 TEXTS = ("dtype", "objective")
+FLAGS = ("explain",)
 
 
 def refuse_shapes(config: Mapping[str, Any], resolved: bool = False) -> None:
@@ -44,6 +45,9 @@ def refuse_shapes(config: Mapping[str, Any], resolved: bool = False) -> None:
     for key in TEXTS:
         if isinstance(config.get(key), (Mapping, list, bool)):
             raise FieldError(f"got {as_written(config[key])}, expected text", key=key)
+    for key in FLAGS:
+        if not isinstance(config.get(key, False), bool) and not _open(config[key], resolved):
+            raise FieldError(f"got {as_written(config[key])}, expected true or false", key=key)
 
 
 def _open(value: Any, resolved: bool) -> bool:

@@ -22,7 +22,7 @@ from chainrule.errors import ConfigError, FieldError, UnknownName, did_you_mean
 from chainrule.registry.registry import registry
 
 OPTIONS = {"trainer": TrainerOptions, "tracking": TrackingOptions}
-READ = (*GROUPS.values(), *OPTIONS, "name", "seed", "dtype", "objective", "hydra")
+READ = (*GROUPS.values(), *OPTIONS, "name", "seed", "dtype", "objective", "explain", "hydra")
 NAME_BYTES = 255  # that file systems take
 PLAIN_NAME = re.compile(r"(?!\.+$)[^/\\\x00-\x1f]+")
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.contract.arguments import require_list, require_path
+from chainrule.diagnosis import Finding, diagnose
 from chainrule.errors import FieldError
 from chainrule.explanation.page import page_of
 from chainrule.explanation.shown import Shown
 from chainrule.explanation.tables import tables_of
+from chainrule.film import Film
 from chainrule.network.network import Network
 from chainrule.words import quoted
 
@@ -57,6 +59,8 @@ def explain(
     optimizer: Any = None,
     title: str = "One step of learning",
     class_names: Sequence[str] = (),
+    film: Film | None = None,
+    findings: Sequence[Finding] | None = None,
     **more: Any,
 ) -> Explanation:
     """One step of learning on a batch, to be looked at: ``print`` it, ``save`` it as a page, or show it in a notebook.
@@ -65,6 +69,8 @@ def explain(
         x, y, optimizer: as for ``Network.trace_step``; so what is given ``more``: ``lr``, ``step``, ``slots``, ...
             A few examples tell as much as many, and are easier to look at.
         class_names: what the classes are called, in their order.
+        film: of the training that the network went through, which the page shows beside the step.
+        findings: what that training suffers from; by default, as ``diagnose`` tells from the film.
 
     Raises:
         ConfigError, DataError: what was given does not fit the network.
@@ -80,4 +86,7 @@ def explain(
     if not isinstance(network, Network):
         raise FieldError(f"got {quoted(network)}, expected a Network", key="network")
     require_list("class_names", class_names)
-    return Explanation(network, network.trace_step(x, y, optimizer, **more), str(title), class_names)
+    if film is not None and not isinstance(film, Film):
+        raise FieldError(f"got {quoted(film)}, expected a Film", key="film")
+    told = [] if film is None else diagnose(film) if findings is None else list(findings)
+    return Explanation(network, network.trace_step(x, y, optimizer, **more), str(title), class_names, film, told)

@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 
 from chainrule.contract.arrays import Array
+from chainrule.explanation.arrays import Arrays
 from chainrule.explanation.documented import description, formulas, sources, typeset
 from chainrule.explanation.shown import Shown
 from chainrule.explanation.structure import structure_of
+from chainrule.explanation.training import training_of
 from chainrule.network.step_trace import Operation
 from chainrule.registry.registry import registry
 from chainrule.words import quoted
 
-MODULES = ("arrays", "dom", "graph", "heat", "main", "model", "sums")
-NUMBERS = 880_000
-"""In one page, some 4.7 MB. What is left out is said there."""
+ASSETS = files("chainrule.explanation").joinpath("assets")
+MODULES = sorted(file.name.removesuffix(".js") for file in ASSETS.iterdir() if file.name.endswith(".js"))
 MANY = 20_000
 """Numbers of a parameter up to which the optimizer's slots are shown."""
 
@@ -65,7 +66,10 @@ def data_of(shown: Shown) -> dict[str, Any]:
         else {**_documented(step.optimizer), "rate": step.learning_rate, "step": step.step},
         "regularizer": None if step.regularizer is None else _documented(step.regularizer),
         "parameters": {name: _parameter(name, shown, boxes.get(name)) for name in step.parameters},
+        "training": None,
     }
+    if shown.film is not None:
+        data["training"] = training_of(shown.film, shown.findings, shown.network, shown.class_names, kept)
     # The small before the large, values before gradients: so that what does not find room is the least of it.
     parameters = sorted(step.parameters.values(), key=lambda moved: moved.value.size)
     for array in ("value", "grad", "update", "after"):
@@ -78,30 +82,6 @@ def data_of(shown: Shown) -> dict[str, Any]:
             slot: pair for slot, pair in pairs.items() if None not in pair.values()
         }
     return {**data, "arrays": kept.arrays}
-
-
-class Arrays:
-    """The arrays of a page: each as base64 of its numbers, with shape and type, and each once."""
-
-    def __init__(self) -> None:
-        self.arrays: list[dict[str, Any]] = []
-        self._numbers = 0
-        self._known: dict[tuple[Any, ...], int] = {}
-
-    def add(self, array: Any) -> int | None:
-        """Its number; None of what is none, of several by name, and of what finds no room."""
-        if not isinstance(array, np.ndarray):
-            return None
-        kind = {"f": array.dtype.str[1:], "i": "i8", "u": "i8", "b": "i8"}[array.dtype.kind]
-        raw = np.ascontiguousarray(array, np.dtype(f"<{kind}")).tobytes()
-        key = (array.shape, kind, raw)
-        if key not in self._known:
-            if self._numbers + len(raw) // 4 > NUMBERS:
-                return None
-            self._numbers += len(raw) // 4
-            self._known[key] = len(self.arrays)
-            self.arrays.append({"shape": list(array.shape), "type": kind, "data": _base64(raw)})
-        return self._known[key]
 
 
 def _operation(operation: Operation, shown: Shown, kept: Arrays) -> dict[str, Any]:
@@ -170,7 +150,7 @@ def _labels(target: Any, classes: Any, size: int) -> list[str]:
 
 
 def _asset(name: str) -> str:
-    return files("chainrule.explanation").joinpath("assets", name).read_text(encoding="utf-8")
+    return ASSETS.joinpath(name).read_text(encoding="utf-8")
 
 
 def _base64(raw: bytes) -> str:

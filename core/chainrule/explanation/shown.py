@@ -10,6 +10,8 @@ from itertools import islice
 import numpy as np
 
 from chainrule.contract.arrays import Array
+from chainrule.diagnosis import Finding
+from chainrule.film import Film
 from chainrule.network.network import Network
 from chainrule.network.step_trace import StepTrace
 
@@ -20,10 +22,19 @@ SECONDS = 3.0
 
 
 class Shown:
-    """A step with what it and its classes are called."""
+    """A step with what it and its classes are called, and the film of the training before it, where there is one."""
 
-    def __init__(self, network: Network, step: StepTrace, title: str, class_names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        step: StepTrace,
+        title: str,
+        class_names: Sequence[str],
+        film: Film | None = None,
+        findings: Sequence[Finding] = (),
+    ) -> None:
         self.network, self.step, self.title, self.class_names = network, step, title, class_names
+        self.film, self.findings = film, findings
 
     @cached_property
     def estimates(self) -> dict[str, tuple[list[int], Array]]:

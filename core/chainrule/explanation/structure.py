@@ -7,12 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.contract.arrays import Array
-from chainrule.contract.kinds import Activation
-from chainrule.network.step_trace import Moved, Operation
-
-CLOSE = 1e-4
-"""By how much, of the largest number, float32 may round a sum."""
+from chainrule.network.step_trace import Moved, Operation, close
 
 
 def structure_of(operation: Operation, parameters: Mapping[str, Moved]) -> dict[str, Any]:
@@ -24,7 +19,7 @@ def structure_of(operation: Operation, parameters: Mapping[str, Moved]) -> dict[
         ``{"how": "elementwise", "slope": array}`` where each number of ``dx`` is one of ``dy`` times a slope;
         ``{"how": "other"}`` else.
     """
-    x, y, dy, dx = operation.x, operation.y, operation.dy, operation.dx
+    x, y = operation.x, operation.y
     if not all(isinstance(array, np.ndarray) for array in (x, y)):
         return {"how": "other"}
     own = [parameters[name] for name in operation.parameters if name in parameters]
@@ -32,17 +27,10 @@ def structure_of(operation: Operation, parameters: Mapping[str, Moved]) -> dict[
         if weights.value.shape == (x.shape[-1], y.shape[-1]):
             for bias in (*(one for one in own if one.value.shape == y.shape[-1:]), None):
                 product = x @ weights.value + (0 if bias is None else bias.value)
-                if product.shape == y.shape and _close(product, y):
+                if product.shape == y.shape and close(product, y):
                     return {"how": "product", "weights": weights.name, "bias": None if bias is None else bias.name}
     if x.size == y.size and np.array_equal(x.ravel(), y.ravel()):
         return {"how": "reshaped"}
-    if isinstance(operation.layer, Activation) and not own and x.shape == y.shape:
-        operation.layer.forward(x)
-        slope = operation.layer.backward(np.ones_like(y)).copy()
-        if dy is None or _close(slope * dy, dx):
-            return {"how": "elementwise", "slope": slope}
+    if operation.slope is not None:
+        return {"how": "elementwise", "slope": operation.slope}
     return {"how": "other"}
-
-
-def _close(a: Array, b: Array) -> bool:
-    return bool(np.abs(a - b).max(initial=0) <= CLOSE * max(float(np.abs(b).max(initial=0)), 1e-30))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,14 @@ import numpy as np
 from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Activation, Layer, Loss, Optimizer, Regularizer
 from chainrule.errors import UnknownName, did_you_mean
+
+CLOSE = 1e-4
+"""By how much, of the largest number, float32 may round a sum."""
+
+
+def close(a: Array, b: Array) -> bool:
+    """Whether they are equal but for rounding."""
+    return bool(np.abs(a - b).max(initial=0) <= CLOSE * max(float(np.abs(b).max(initial=0)), 1e-30))
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,29 @@ class Operation:
     dx: Any
     parameters: tuple[str, ...]
     fused: bool = False
+
+    @cached_property
+    def slope(self) -> Array | None:
+        """Of an activation that makes each number of ``y`` from one of ``x``: by how much that number changes with it,
+        of the shape of ``y``. None of all others."""
+        layer, x, y = self.layer, self.x, self.y
+        if not isinstance(layer, Activation) or self.parameters or np.shape(x) != np.shape(y):
+            return None
+        layer.forward(x)
+        slope: Array = layer.backward(np.ones_like(y)).copy()
+        # What depends on several numbers of x, a softmax, shows in what it makes of gradients that differ.
+        dy = np.cos(np.arange(y.size, dtype=y.dtype)).reshape(y.shape)
+        layer.forward(x)
+        return slope if close(slope * dy, layer.backward(dy.copy())) else None
+
+    @cached_property
+    def steepest(self) -> float:
+        """The largest slope that such an activation has from -6 to 6."""
+        assert self.slope is not None, f"{self.name} is not elementwise"
+        grid = np.linspace(-6, 6, 241, dtype=self.y.dtype).reshape(-1, 1)
+        self.layer.forward(np.broadcast_to(grid, (len(grid), self.y.shape[-1])).copy())  # type: ignore[call-arg]
+        slopes = self.layer.backward(np.ones((len(grid), self.y.shape[-1]), self.y.dtype))
+        return float(np.abs(slopes).max())
 
 
 @dataclass(frozen=True)

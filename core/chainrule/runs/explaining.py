@@ -1,30 +1,46 @@
-"""The step that a run, or an experiment before it is trained, makes on some examples of its data."""
+"""The step that a run, or an experiment before it is trained, makes on some examples of its data; and how its training
+went, where that was filmed."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from chainrule.contract.arguments import require_text
+from chainrule.contract.arguments import require_path, require_text
 from chainrule.contract.data import Data
-from chainrule.contract.split import Split
-from chainrule.errors import ConfigError, FieldError, TrackingError
+from chainrule.contract.split import Split, Stream
+from chainrule.diagnosis import diagnose
+from chainrule.errors import ChainruleError, ConfigError, FieldError, TrackingError
 from chainrule.explanation import Explanation, explain
+from chainrule.film import Film
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
 from chainrule.runs.building import build_network, build_trainer, load_data
-from chainrule.runs.folder import recorded_config
+from chainrule.runs.folder import recorded_config, recorded_overrides
 from chainrule.runs.result import WEIGHTS
 from chainrule.tracking.reading import read_run
+from chainrule.tracking.written import CONFIG
+from chainrule.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from chainrule.config.jobs import Job
+
+log = logging.getLogger(__name__)
 
 SPLITS = ("train", "validation", "test")
+PAGE = "explanation.html"
+FILM = "explanation/film.safetensors"
+"""Below a run's folder, and its artifacts."""
+EXAMPLES = 8
 
 
 def explain_run(
-    run_id: str, uri: str | None = None, examples: Sequence[int] | int = 8, split: str = "train"
+    run_id: str, uri: str | None = None, examples: Sequence[int] | int = EXAMPLES, split: str = "train"
 ) -> Explanation:
-    """The step that a recorded run's network would make next, as the first update of its optimizer: what that had
-    gathered is not kept with a run that has ended.
+    """The step that a recorded run's network would make next. Of one that was trained with ``explain=true``, it goes on
+    with what its optimizer had gathered, and the training is shown too; else it is its optimizer's first.
 
     Args:
         run_id: as ``Result.run_id`` and MLflow's pages give it.
@@ -38,19 +54,45 @@ def explain_run(
     """
     require_text("run_id", run_id, "the id of a run, as Result.run_id has it")
     record = read_run(run_id, uri, needs=WEIGHTS)
-    file = record.folder / "config.yaml"
-    if not file.is_file():
-        raise TrackingError(f"the run {run_id} has no config.yaml, which says what it was trained on")
-    config = recorded_config(file)
-    _, data = load_data(config)
-    title = f"{record.name}: one more step of learning"
-    return _explained(config, data, load_network(record.folder / WEIGHTS), examples, split, title)
+    if not (record.folder / CONFIG).is_file():
+        raise TrackingError(f"the run {run_id} has no {CONFIG}, which says what it was trained on")
+    return _of_folder(record.folder, record.folder / WEIGHTS, record.name, examples, split)
+
+
+def explain_file(
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    config_dir: str | None = None,
+    examples: Sequence[int] | int = EXAMPLES,
+    split: str = "train",
+) -> Explanation:
+    """The step that a network in a file would make next, on the data that overrides name; without any, on what the
+    run was trained on in whose folder the file lies.
+
+    Args:
+        path: as ``Network.save`` wrote it.
+        overrides, config_dir: as ``train`` takes them.
+        examples, split: as for ``explain_run``.
+
+    Raises:
+        ConfigError: no data is named, or it does not fit the network. DataError: the file holds no network.
+    """
+    file = require_path("path", path)
+    network = load_network(file)
+    if overrides:
+        return _composed(overrides, config_dir, examples, split, lambda config, data: (network, file.name))
+    folder = next((folder for folder in file.absolute().parents[:2] if (folder / CONFIG).is_file()), None)
+    if folder is None:
+        raise ConfigError(
+            f"{file} says nothing of the data that the network is for: name it too, such as dataset=digits"
+        )
+    return _of_folder(folder, file, folder.name, examples, split)
 
 
 def explain_experiment(
     overrides: Sequence[str] = (),
     config_dir: str | None = None,
-    examples: Sequence[int] | int = 8,
+    examples: Sequence[int] | int = EXAMPLES,
     split: str = "train",
 ) -> Explanation:
     """The first step of an experiment: ``explain_experiment(["experiment=spirals", "optimizer=sgd"])``.
@@ -62,34 +104,69 @@ def explain_experiment(
     Raises:
         ConfigError: the config is wrong; the message names the key and what would be right.
     """
+
+    def untrained(config: Mapping[str, Any], data: Data) -> tuple[Network, str]:
+        return build_network(config, data)[1], f"{config['name']}, before its training"
+
+    return _composed(overrides, config_dir, examples, split, untrained)
+
+
+def keep_explanation(film: Film, job: Job, data: Data, trainer: Trainer) -> None:
+    """Put the page of a training, and its film, into the folder of its run; where that cannot be, it is said."""
+    if not film.frames:
+        return
+    try:
+        (job.folder / FILM).parent.mkdir(parents=True, exist_ok=True)
+        film.save(job.folder / FILM)
+        title = f"{job.config['name']}: how it learned"
+        page = _explained(job.config, data, trainer.network, EXAMPLES, "train", title, film, job.overrides)
+        page.save(job.folder / PAGE)
+    except (OSError, ChainruleError) as error:
+        log.warning("The page of this training cannot be made: %s", error)
+
+
+def _composed(
+    overrides: Sequence[str],
+    config_dir: str | None,
+    examples: Sequence[int] | int,
+    split: str,
+    network_for: Any,
+) -> Explanation:
     from chainrule.config.command_line import run_once
 
     def first_step(job: Any) -> Explanation:
         _, data = load_data(job.config)
-        _, network = build_network(job.config, data)
-        title = f"{job.config['name']}: the first step of learning"
-        return _explained(job.config, data, network, examples, split, title)
+        network, named = network_for(job.config, data)
+        return _explained(job.config, data, network, examples, split, f"{named}: one step of learning")
 
     explained: Explanation = run_once(overrides, first_step, config_dir)
     return explained
 
 
+def _of_folder(folder: Path, weights: Path, name: str, examples: Sequence[int] | int, split: str) -> Explanation:
+    """Of the folder of a run, or a copy of its artifacts."""
+    config = recorded_config(folder / CONFIG)
+    _, data = load_data(config)
+    film = Film.load(folder / FILM) if (folder / FILM).is_file() else None
+    title = f"{name}: how it learned" if film is not None else f"{name}: one more step of learning"
+    network = load_network(weights)
+    return _explained(config, data, network, examples, split, title, film, recorded_overrides(folder))
+
+
 def _explained(
-    config: Mapping[str, Any], data: Data, network: Network, examples: Sequence[int] | int, split: str, title: str
+    config: Mapping[str, Any],
+    data: Data,
+    network: Network,
+    examples: Sequence[int] | int,
+    split: str,
+    title: str,
+    film: Film | None = None,
+    overrides: Sequence[str] = (),
 ) -> Explanation:
-    if split not in SPLITS:
-        raise FieldError(f'got "{split}", expected one of {", ".join(SPLITS)}', key="split")
-    samples = getattr(data, split)
-    if not isinstance(samples, Split):
-        there = [name for name in SPLITS if isinstance(getattr(data, name), Split)]
-        why = "is read batch by batch" if samples is not None else "is not there"
-        raise ConfigError(f"the {split} split {why}: take {' or '.join(there) or 'other data'}", key="split")
-    chosen = list(range(min(examples, samples.rows))) if isinstance(examples, int) else list(examples)
-    wrong = [position for position in chosen if not 0 <= position < samples.rows]
-    if wrong or not chosen:
-        raise FieldError(f"got {wrong or examples}, expected positions from 0 to {samples.rows - 1}", key="examples")
-    part = samples.at(chosen)
+    part = _part(data, examples, split)
     trainer = build_trainer(config, network)
+    goes_on = {} if film is None else {"slots": film.slots, "step": film.step + 1} if film.slots else {}
+    rates = [] if film is None else [frame.learning_rate for frame in film.frames if frame.learning_rate]
     return explain(
         network,
         part.x,
@@ -97,9 +174,34 @@ def _explained(
         trainer.optimizer,
         title=title,
         class_names=() if isinstance(data.class_names, Mapping) else data.class_names,
-        lr=trainer.learning_rate,
+        film=film,
+        findings=[] if film is None else diagnose(film, config, overrides),
+        lr=rates[-1] if rates else trainer.learning_rate,
         regularizer=trainer.regularizer,
         groups=trainer.groups,
         weight=part.weight,
         mask=part.mask,
+        **goes_on,
     )
+
+
+def _part(data: Data, examples: Sequence[int] | int, split: str) -> Split:
+    """The examples that are shown.
+
+    Raises:
+        ConfigError: there are none such.
+    """
+    if split not in SPLITS:
+        raise FieldError(f'got "{split}", expected one of {", ".join(SPLITS)}', key="split")
+    samples: Split | Stream | None = getattr(data, split)
+    if samples is None:
+        there = " or ".join(name for name in SPLITS if getattr(data, name) is not None)
+        raise ConfigError(f"the {split} split is not there: take {there}", key="split")
+    if not isinstance(samples, Split):
+        most = examples if isinstance(examples, int) else max(examples, default=0) + 1
+        samples = samples.first(most)  # of a stream
+    chosen = list(range(min(examples, samples.rows))) if isinstance(examples, int) else list(examples)
+    wrong = [position for position in chosen if not 0 <= position < samples.rows]
+    if wrong or not chosen:
+        raise FieldError(f"got {wrong or examples}, expected positions from 0 to {samples.rows - 1}", key="examples")
+    return samples.at(chosen)

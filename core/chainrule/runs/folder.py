@@ -95,12 +95,21 @@ def keep_figure(folder: Path, name: str, figure: Any) -> None:
     save(lambda: figure, folder / "figures" / f"{name}.png")
 
 
+def recorded_overrides(folder: Path) -> list[str]:
+    """Those of the command that made a run; none where they were not recorded."""
+    from omegaconf import OmegaConf
+
+    file = folder / OVERRIDES
+    return [str(one) for one in OmegaConf.to_container(OmegaConf.load(file)) or ()] if file.is_file() else []
+
+
 def recorded_config(file: Path) -> dict[str, Any]:
     """The composed config of a run, as it was recorded; with the defaults of options that the record is older than."""
     from omegaconf import OmegaConf
 
     config: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(file))  # type: ignore[assignment]
     config.setdefault("objective", None)
+    config.setdefault("explain", False)
     config["tracking"] = {**asdict(TrackingOptions()), **config["tracking"]}
     config["trainer"] = {**asdict(TrainerOptions()), **config["trainer"]}
     return config

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from chainrule.runs.explaining import PAGE
 from chainrule.runs.measured import Report, in_line, in_short, judged_by
 from chainrule.runs.result import WEIGHTS, Result
 from chainrule.runs.run import run
@@ -51,5 +52,8 @@ def report_on(result: Result) -> None:
         print(f"note     {remark}")
     print(f"time     {result.seconds:.1f} s{', of an equal run that had finished' if result.reused else ''}")
     print(f"files    {relative(result.folder)}")
+    page = result.folder / PAGE
+    if page.is_file():
+        print(f"page     {relative(page)}")
     if result.link:
         print(f"MLflow   {result.link}")

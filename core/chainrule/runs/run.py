@@ -17,6 +17,7 @@ from chainrule.contract.data import Data
 from chainrule.contract.kinds import Callback, Component
 from chainrule.contract.training import Training
 from chainrule.errors import DataError, ResumeError
+from chainrule.film import Film
 from chainrule.network.loading import load_network
 from chainrule.pictures.drawing import draw_all
 from chainrule.process.claims import claimed, is_claimed
@@ -31,6 +32,7 @@ from chainrule.runs.building import (
 )
 from chainrule.runs.checkpointing import Checkpointing
 from chainrule.runs.cut import Cut, how_to_resume, run_in
+from chainrule.runs.explaining import keep_explanation
 from chainrule.runs.folder import config_there_first, keep_figure, keep_model, keep_text
 from chainrule.runs.identity import describe, run_name, weights_digest
 from chainrule.runs.measured import Report
@@ -105,6 +107,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
 
     threads = config["trainer"]["threads"] if cut is None else cut.threads
     checkpoints = Checkpoints(job.folder / CHECKPOINTS)
+    filming = [Film(data.train, data.validation)] if config["explain"] else []
     with blas_threads(chosen_threads(threads, network, data, trainer.batch_size)):
         tags = describe(job, data, used)
         if cut is not None:
@@ -134,7 +137,8 @@ def run(job: Job, cut: Cut | None = None) -> Result:
                     trainer.keep_figure = functools.partial(keep_figure, job.folder)
                 trainer.keep_text = functools.partial(keep_text, job.folder)
                 epochs = planned_epochs(config, data, trainer)
-                history = trainer.fit(data.train, epochs, data.validation, [saving, *callbacks, EpochLog(tracked)])
+                listening = [saving, *callbacks, EpochLog(tracked), *filming]
+                history = trainer.fit(data.train, epochs, data.validation, listening)
                 metrics, arrays = final_metrics(trainer, data)
                 tracked.summary(metrics, step=trainer.epoch)
                 tracked.tag(WEIGHTS_DIGEST, weights_digest(network))
@@ -151,6 +155,8 @@ def run(job: Job, cut: Cut | None = None) -> Result:
             finally:  # of a run that fails or is interrupted, what there is
                 checkpoints.wait()
                 keep_model(network, job.folder)
+                for film in filming:
+                    keep_explanation(film, job, data, trainer)
                 tracked.artifacts(job.folder, before)
 
     took = time.perf_counter() - start

@@ -33,7 +33,7 @@ PROGRAM = "mlflow.source.name"
 OF_THE_CALL = ("mlflow.source.type", PROGRAM, "mlflow.user")  # how the program was called, and by whom
 KIND = "chainrule.kind"  # of what is no run of a training, "comparison" for one
 COMPONENT, NONFINITE, REUSED, VERSION = "component.", "nonfinite.", "sweep.", ".version"
-UNRECORDED = ("objective", "tracking")
+UNRECORDED = ("objective", "explain", "tracking")
 """Keys of a config that are no params of its run: they change nothing in it."""
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Optimizer, Regularizer
 from chainrule.contract.parameters import Parameter
 from chainrule.contract.training import Training
@@ -86,6 +87,11 @@ class Steps:
             weight=weight,
             mask=mask,
         )
+
+    @property
+    def slots(self) -> Mapping[str, Array]:
+        """What the optimizer has gathered, as flat vectors by name: the training's own."""
+        return self._updates.slots
 
     @property
     def trained(self) -> Sequence[Parameter]:

@@ -1,6 +1,6 @@
 // Arrays as the page carries them: base64 of the machine's numbers, with a shape.
 
-const TYPES = { f4: Float32Array, f8: Float64Array, i8: BigInt64Array };
+const TYPES = { f4: Float32Array, f8: Float64Array, i8: BigInt64Array, u1: Uint8Array };
 
 export function decoded(packed) {
   if (packed === null || packed === undefined) return null;

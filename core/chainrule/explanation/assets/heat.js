@@ -6,12 +6,12 @@ import { element } from "dom";
 const SMALL = 420;
 
 // place: how a cell is called in words; choose(index) is told which number of the array was chosen.
-export function matrix(array, { title, height, width, offset = 0, chosen = null, choose, rowName = "", columnName = "" }) {
+export function matrix(array, { title, height, width, offset = 0, chosen = null, choose, rowName = "", columnName = "", picture: asPicture = false, most: across = 560 }) {
   const cells = height * width;
   const most = largest(array.values.subarray(offset, offset + cells));
-  const body = cells <= SMALL
+  const body = cells <= SMALL && !asPicture
     ? table(array, height, width, offset, most, chosen, choose, title, rowName, columnName)
-    : picture(array, height, width, offset, most, chosen, choose, title);
+    : picture(array, height, width, offset, most, chosen, choose, title, across);
   return element("div", { class: "array" }, [element("h3", {}, [title]), body]);
 }
 
@@ -30,8 +30,8 @@ function table(array, height, width, offset, most, chosen, choose, title, rowNam
   return element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title }, [element("table", {}, [element("tbody", {}, [head, ...lines])])]);
 }
 
-function picture(array, height, width, offset, most, chosen, choose, title) {
-  const size = Math.max(1, Math.min(10, Math.floor(560 / Math.max(width, height))));
+function picture(array, height, width, offset, most, chosen, choose, title, across) {
+  const size = Math.max(1, Math.min(10, Math.floor(across / Math.max(width, height))));
   const canvas = element("canvas", { width, height, tabindex: 0, role: "img", style: `width:${width * size}px;height:${height * size}px` });
   const context = canvas.getContext("2d");
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
