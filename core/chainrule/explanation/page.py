@@ -15,7 +15,7 @@ from chainrule.contract.arrays import Array
 from chainrule.explanation.arrays import Arrays
 from chainrule.explanation.documented import description, formulas, sources, typeset
 from chainrule.explanation.shown import Shown
-from chainrule.explanation.structure import structure_of
+from chainrule.explanation.structure import explains
 from chainrule.explanation.training import training_of
 from chainrule.network.step_trace import Operation
 from chainrule.registry.registry import registry
@@ -85,7 +85,7 @@ def data_of(shown: Shown) -> dict[str, Any]:
 
 
 def _operation(operation: Operation, shown: Shown, kept: Arrays) -> dict[str, Any]:
-    structure = structure_of(operation, shown.step.parameters)
+    structure = shown.structures[operation.name]
     shape = operation.y.shape[1:] if isinstance(operation.y, np.ndarray) else "several"
     count = sum(moved.value.size for name, moved in shown.step.parameters.items() if name in operation.parameters)
     return {
@@ -96,7 +96,7 @@ def _operation(operation: Operation, shown: Shown, kept: Arrays) -> dict[str, An
         "shape": quoted(shape),
         "count": f"{count:,}" if count else "",
         "parameters": list(operation.parameters),
-        "structure": {**structure, "slope": kept.add(structure.get("slope"))},
+        "structure": {**structure, **{name: kept.add(structure.get(name)) for name in ("slope", "slopes")}},
         **{name: kept.add(getattr(operation, name)) for name in ("x", "y", "dy", "dx")},
     }
 
@@ -107,7 +107,7 @@ def _parameter(name: str, shown: Shown, box: str | None) -> dict[str, Any]:
     return {
         "box": box,
         "size": f"{moved.value.size:,}",
-        "plain": _plain(shown, name),
+        "plain": any(explains(o, shown.structures[o.name], moved) for o in shown.step.operations),
         "scale": float(np.abs(moved.grad).max(initial=0)),
         "estimates": [[at, float(moved.grad.flat[at]), float(value)] for at, value in zip(chosen, estimated)],
     }
@@ -121,21 +121,6 @@ def _documented(component: Any) -> dict[str, Any]:
         "formulas": written,
         "sources": sources(component),
     }
-
-
-def _plain(shown: Shown, name: str) -> bool:
-    """Whether its gradient is that of the loss through one layer alone: no penalty, and no other layer shares it."""
-    moved, step = shown.step.parameters[name], shown.step
-    for operation in step.operations:
-        x, dy = operation.x, operation.dy
-        if name in operation.parameters and isinstance(x, np.ndarray) and isinstance(dy, np.ndarray):
-            flat_x, flat_dy = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
-            if len(flat_x) != len(flat_dy):
-                continue
-            for product in (flat_x.T @ flat_dy, flat_dy.sum(axis=0)):
-                if product.shape == moved.grad.shape and np.allclose(product, moved.grad, rtol=1e-3, atol=1e-6):
-                    return True
-    return False
 
 
 def _rows(rows: Array | None) -> list[float] | None:

@@ -6,11 +6,13 @@ import time
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.diagnosis import Finding
+from chainrule.explanation.structure import structure_of
 from chainrule.film import Film
 from chainrule.network.network import Network
 from chainrule.network.step_trace import StepTrace
@@ -35,6 +37,11 @@ class Shown:
     ) -> None:
         self.network, self.step, self.title, self.class_names = network, step, title, class_names
         self.film, self.findings = film, findings
+
+    @cached_property
+    def structures(self) -> dict[str, dict[str, Any]]:
+        """How the numbers of each operation were made, by its name: see ``structure_of``."""
+        return {o.name: structure_of(o, self.step.parameters) for o in self.step.operations}
 
     @cached_property
     def estimates(self) -> dict[str, tuple[list[int], Array]]:

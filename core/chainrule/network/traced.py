@@ -118,6 +118,7 @@ class Traced:
         recorder.stop()
         if penalizes is not None:
             add_its_gradient(penalizes, parameters)
+        theta = parameters.theta.copy()
         before = {parameter.name: _numbers(parameter, updates) for parameter in parameters}
         penalty = penalty_of(penalizes, parameters)
         if updates is not None:
@@ -125,6 +126,8 @@ class Traced:
                 frozen[...] = 0
             updates.apply(number, rate)
         after = {parameter.name: _numbers(parameter, updates) for parameter in parameters}
+        loss_after, penalty_after = loss_of(), penalty_of(penalizes, parameters)
+        parameters.theta[:] = theta  # so that the layers that are handed out are those that made the numbers
         return StepTrace(
             x=inputs,
             target=targets.loss,
@@ -140,8 +143,8 @@ class Traced:
             parameters={name: _moved(name, before[name], after[name]) for name in before},
             learning_rate=rate,
             step=number,
-            loss_after=loss_of(),
-            penalty_after=penalty_of(penalizes, parameters),
+            loss_after=loss_after,
+            penalty_after=penalty_after,
             _estimate=functools.partial(
                 _differences, self.copy("float64"), self.random_state(), (x, y, weight, mask), penalizes
             ),

@@ -83,7 +83,7 @@ callbacks=[progress,{name:early_stopping,patience:3}]
 +optimizr.lr=5
     optimizr: there is no group or key "optimizr". Did you mean "optimizer"?
 +bogus=1
-    bogus: there is no group or key "bogus". Known: callbacks, dataset, dtype, experiment, explain, hparams_search, launcher,
+    bogus: there is no group or key "bogus". Known: callbacks, dataset, dtype, experiment, explain,
 +lr=5
     lr: there is no group or key "lr". Did you mean "optimizer.lr"?
 epochs=5

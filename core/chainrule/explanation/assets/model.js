@@ -14,7 +14,7 @@ export function modelOf(data) {
   const array = (number) => (number === null || number === undefined ? null : (arrays[number] ??= decoded(data.arrays[number])));
   for (const operation of data.operations) {
     for (const name of ARRAYS) lazily(operation, name, operation[name], array);
-    lazily(operation, "slope", operation.structure.slope, array);
+    for (const name of ["slope", "slopes"]) lazily(operation, name, operation.structure[name], array);
   }
   for (const parameter of Object.values(data.parameters)) {
     for (const name of OF_PARAMETERS) lazily(parameter, name, parameter[name], array);

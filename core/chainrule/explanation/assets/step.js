@@ -6,7 +6,7 @@ import { element, markup } from "dom";
 import { markBox } from "graph";
 import { matrix, ofBatch, ofParameter } from "heat";
 import { momentsOf } from "model";
-import { madeOf } from "sums";
+import { madeOf, productOf, together } from "sums";
 
 export function stepView(model) {
   const { data } = model, moments = momentsOf(data);
@@ -33,7 +33,7 @@ export function stepView(model) {
   }
   // To where a number stands, and to it.
   const visit = (place) => {
-    const phase = place.parameter ? "update" : ["dx", "dy", "slope"].includes(place.array) ? "backward" : "forward";
+    const phase = place.parameter ? "update" : ["dx", "dy", "slope", "slopes"].includes(place.array) ? "backward" : "forward";
     const found = moments.findIndex((m) => m.phase === phase && (place.parameter ? m.parameter === place.parameter : m.operation.name === place.operation));
     state.moment = found < 0 ? state.moment : found;
     if (!place.parameter) {
@@ -107,14 +107,16 @@ function number(view) {
     parts.push(element("p", {}, [made.rule]));
     const button = (factor) => element("button", { onclick: () => choose.visit(factor), title: `${factor.array} of ${factor.parameter ?? factor.operation}, number ${factor.index}` }, [shown(model.valueAt(factor), 5)]);
     const many = made.terms.length > 40;
-    const sized = made.terms.map((term) => ({ term, product: term.factors.reduce((total, factor) => total * model.valueAt(factor), 1) }));
+    const sized = made.terms.map((term) => ({ term, product: productOf(model, term) }));
     const listed = many ? [...sized].sort((a, b) => Math.abs(b.product) - Math.abs(a.product)).slice(0, 40) : sized;
-    const line = listed.flatMap(({ term }, i) => [i ? " + " : "", ...(term.of ? [`${term.of}(`] : []), ...term.factors.flatMap((factor, k) => [k ? " · " : "", button(factor)]), ...(term.of ? [")"] : [])]);
+    const between = made.largest || made.exact === false ? ", " : " + ";
+    const line = listed.flatMap(({ term }, i) => [i ? between : "", ...(term.of ? [`${term.of}(`] : []), ...term.factors.flatMap((factor, k) => [k ? " · " : "", button(factor)]), ...(term.share ? [` · ${shown(term.share)}`] : []), ...(term.of && made.terms.length === 1 ? [")"] : [])]);
+    if (made.terms.length > 1 && made.terms[0].of) line.push(")");
     parts.push(element("div", { class: "sum" }, line));
     if (made.exact !== false && made.terms.length) {
-      const sum = sized.reduce((total, { product }) => total + product, 0);
+      const sum = together(made, sized.map(({ product }) => product));
       const others = many ? `, the 40 largest of ${made.terms.length} terms are shown` : "";
-      parts.push(element("p", { class: "quiet", id: "sum", "data-sum": sum }, [`together ${shown(sum, 8)}${others}`]));
+      parts.push(element("p", { class: "quiet", id: "sum", "data-sum": sum }, [`${made.largest ? "the largest" : "together"} ${shown(sum, 8)}${others}`]));
     }
   }
   return element("section", { class: "number", "aria-label": "the number that was chosen" }, parts);
@@ -156,7 +158,7 @@ const views = {
       heading("Backward", "backward", `${operation.name}${operation.inside ? `, within ${operation.inside}` : ""}`),
       ...through,
       number(view),
-      arraysOf(view, operation, operation.structure.how === "elementwise" && operation.dy ? ["dy", "slope", "dx"] : ["dy", "dx"]),
+      arraysOf(view, operation, operation.dy && operation.slope ? ["dy", "slope", "dx"] : ["dy", "dx"]),
       element("div", { class: "arrays" }, parameters.map((name) => parameterArray(view, name, "grad"))),
     ];
   },
