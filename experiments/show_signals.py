@@ -2,10 +2,10 @@
 
 Networks of 30 hidden layers of 200 units, before any training. A batch of standard normal numbers goes in; the gradient
 of the loss comes back. A layer of n units multiplies the variance of its activations by $n Var(w)$ and by what the
-activation leaves of it; a gradient, on its way down, in the same manner. What each layer multiplies by 0.7 has lost a
-factor of some 40,000 after 30 layers; so Glorot and Bengio (2010) chose $Var(w) = 1/n$ for layers of n units, and He et al.
-(2015), for ReLU, which leaves half of it, $2/n$. The study `initializers.py` measures the same with images, and then
-lets such networks learn.
+activation leaves of it; a gradient, on its way down, in the same manner. What each layer multiplies by 0.7 has lost
+a factor of 40,000 after 30 layers; so Glorot and Bengio (2010) chose $Var(w) = 1/n$ for layers of n units, and He et
+al. (2015), for ReLU, which leaves half of it, $2/n$. The study `initializers.py` measures the same with images, and
+then lets such networks learn.
 
     python experiments/show_signals.py
 """
