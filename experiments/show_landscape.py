@@ -75,7 +75,8 @@ def initial(network: cr.Network) -> cr.Network:
 def random_direction(network: cr.Network, rng: np.random.Generator) -> cr.Array:
     r"""As long as the weights are, filter by filter: $d_{i,j} = g_{i,j} \|theta_{i,j}\| / \|g_{i,j}\|$ for filter j of
     layer i, where g is normal. A filter is what one unit, or channel, sums up with: the last axis of a weight is that
-    of the units. Biases and scales, on which no decay acts, stay: their direction is 0."""
+    of the units (of a depthwise convolution, that of its multiplier). Biases and scales, on which no decay acts, stay:
+    their direction is 0."""
     direction = np.zeros_like(network.parameters.theta)
     for parameter in network.parameters:
         if parameter.decay:

@@ -12,8 +12,8 @@ from chainrule.words import number
 
 MEASURED = ("train/", "validation/")
 """What the names begin with of what each epoch has, and be it NaN."""
-
 LOSSES = ("train/loss", "validation/loss")
+"""What a notebook draws of it."""
 
 
 class History(dict[str, list[float]]):
