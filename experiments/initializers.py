@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from signals import signals, theory
 from study import BLUE, GREEN, ORANGE, PURPLE, VERMILLION, arguments, percent, publish, runs, shown
 
 import chainrule as cr
@@ -103,57 +104,23 @@ def main() -> None:
 def publish_signals(folder: Path, images: cr.Array, labels: cr.Array) -> None:
     """What each initializer lets through, as a table and a figure of their own."""
     measured, rows = {}, []
+    mean_square = float(np.mean(images**2))
     for activation, (name, initializer) in itertools.product(ACTIVATIONS, INITIALIZERS.items()):
-        networks = [signals(initializer, activation, images, labels, seed) for seed in range(NETWORKS)]
+        networks = [signals(deep(initializer, activation, seed), images, labels) for seed in range(NETWORKS)]
         sizes, gradients = np.exp(np.log(networks).mean(axis=0))  # geometric means
         measured[activation, name] = sizes, gradients
-        expected = theory(initializer, activation, images)
-        ratios = [sizes[-1] / sizes[0], expected[0], gradients[0] / gradients[-1], expected[1]]
+        expected, factors = theory(initializer, activation, images[0].size, WIDTH, HIDDEN, mean_square)
+        ratios = [sizes[-1] / sizes[0], expected[-1] / expected[0]]
+        ratios += [gradients[0] / gradients[-1], math.sqrt(math.prod(factors[:-1]))]
         rows.append([activation, name, *(f"{ratio:.2g}" for ratio in ratios)])
     publish(folder, "initializers_signals", SIGNAL_COLUMNS, rows, signal_figure(measured), SIGNAL_NOTE)
 
 
-def signals(initializer: Any, activation: str, images: cr.Array, labels: cr.Array, seed: int) -> list[list[float]]:
-    """Of each hidden layer, the standard deviation of its activations $a$, and of the gradient $dz$ before them."""
+def deep(initializer: Any, activation: str, seed: int) -> cr.Network:
     hidden = {"name": "dense", "units": WIDTH, "activation": activation, "initializer": initializer}
     output = {"name": "dense", "units": 10, "activation": "softmax"}
     loss = "categorical_cross_entropy"
-    network = cr.Network(["flatten", *[hidden] * HIDDEN, output], (28, 28), loss, seed, "float64")
-    sizes = [float(a.std()) for name, a in network.trace(images) if name.endswith(activation)]
-
-    network.loss_and_gradient(images, labels)
-    dy = network.loss.backward_logits()
-    gradients = []
-    for layer in reversed(network.layers[:-1]):  # the softmax is part of the loss
-        dy = layer.backward(dy)
-        if isinstance(layer, cr.Activation):
-            gradients.append(float(dy.std()))
-    return [sizes, gradients[::-1]]
-
-
-def theory(initializer: Any, activation: str, images: cr.Array) -> tuple[float, float]:
-    r"""The ratios of last to first activations, and of first to last gradients, were the layers infinitely wide.
-
-    There $z$ is normal. Its variance is $q_{l+1} = n \, Var(w) \, E[f(z_l)^2]$; on the way down, that of a gradient
-    is multiplied by $n \, Var(w) \, E[f'(z_l)^2]$. For ReLU both are $n \, Var(w) / 2$ times what they were: He et al.
-    (2015), section 2.2. For any $f$: Poole et al. (2016), "Exponential expressivity in deep neural networks through
-    transient chaos"; Schoenholz et al. (2017), "Deep information propagation".
-    """
-    f = cr.make("activation", activation)
-    points, weights = np.polynomial.hermite_e.hermegauss(100)
-    weights /= weights.sum()
-    made = cr.make("initializer", initializer)
-    (_, first), (_, std) = made.moments((images[0].size, WIDTH)), made.moments((WIDTH, WIDTH))
-    q = first**2 * np.mean(np.sum(images**2, axis=(1, 2)))
-    sizes, factors = [], []
-    for _ in range(HIDDEN):
-        z = np.sqrt(q) * points[:, None]
-        a = f.forward(z)[:, 0].copy()
-        slope = f.backward(np.ones_like(z))[:, 0]
-        sizes.append(math.sqrt(weights @ a**2 - (weights @ a) ** 2))
-        factors.append(WIDTH * std**2 * (weights @ slope**2))
-        q = WIDTH * std**2 * (weights @ a**2)
-    return sizes[-1] / sizes[0], math.sqrt(math.prod(factors[:-1]))
+    return cr.Network(["flatten", *[hidden] * HIDDEN, output], (28, 28), loss, seed, "float64")
 
 
 def signal_figure(measured: dict[tuple[str, str], tuple[cr.Array, cr.Array]]) -> Figure:

@@ -1,4 +1,4 @@
-"""What the studies share: their command line, their runs, and where their results go."""
+"""What studies and figures share: their command line, their runs, and where their results go."""
 
 from __future__ import annotations
 
@@ -61,6 +61,15 @@ def arguments(question: str, seeds: int, epochs: int | None = None) -> argparse.
         if getattr(options, name) < 1:
             parser.error(f"--{name} must be at least 1")
     return options
+
+
+def figure_arguments(shows: str, takes_overrides: bool = False) -> argparse.Namespace:
+    """Of a figure, which is from one seed: ``--results`` and, where it trains a network, overrides for that."""
+    parser = argparse.ArgumentParser(description=shows)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where table and figure go")
+    if takes_overrides:
+        parser.add_argument("overrides", nargs="*", help="as chainrule train takes them")
+    return parser.parse_intermixed_args()
 
 
 def runs(study: str, seeds: int, overrides: Sequence[str]) -> list[cr.Result]:

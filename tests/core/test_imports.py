@@ -21,7 +21,7 @@ FILES = sorted(path for path in CORE.rglob("*.py") if path.parent != CORE or not
 
 # What each room may import, beside the ground on which all stand. Where the same room stands on both sides of the
 # arrow, its own modules import one another. It is drawn in core/README.md.
-GROUND = {"errors", "redaction", "words"}
+GROUND = {"errors", "markup", "redaction", "words"}
 ARROWS: dict[str, set[str]] = {
     "commands": {"runs", "testing", "comparison", "config", "tracking", "registry", "process", "contract"},
     "runs": {

@@ -52,12 +52,37 @@ def test_a_mistake_is_told_in_two_lines(cell: Cell) -> None:
     cell("del __import__('os').environ['CHAINRULE_DEBUG']")
 
 
+MADE = {
+    "Network": "network",
+    "History": "cr.History.of({'train/loss': [0.5, 0.25], 'validation/loss': [0.75, 0.5]}, 2)",
+    "Result": "cr.Result('a < b', None, {'test/loss': 0.25}, network, cr.History(), Path('out'), 1.0, None, None)",
+    "Comparison": "Comparison('all', 'loss', 'loss', (), cr.Goal.MIN, (), (), (), (group,), (), 0)",
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_a_network_and_a_run_gave_is_shown_as_tables(cell: Cell, name: str) -> None:
+    cell(
+        "from pathlib import Path\n"
+        "from chainrule.comparison import Comparison, Group, StoredRun, summary\n"
+        "run = StoredRun('abc', '1', 'FINISHED', 0, '0', {}, {'loss': 0.25}, {}, None)\n"
+        "group = Group({}, (run, run), (0.25, 0.5), summary((0.25, 0.5)), (), (), {})"
+    )
+    (shown,) = cell(MADE[name])
+    assert {"text/plain", "text/html"} <= {*shown["data"]}
+    html = shown["data"]["text/html"]
+    assert html.startswith("<table><caption")
+    assert ("<svg" in html) == (name == "History")
+    assert "a < b" not in html
+
+
 @pytest.mark.slow
 def test_a_run_warns_of_nothing_and_an_interrupted_one_leaves_the_kernel_usable(cell: Cell) -> None:
     (shown,) = cell("cr.train(['trainer.epochs=2', 'callbacks=[]', 'tracking.figures=false'])")
     assert re.match(
         r"<Result xor: test/loss \S+, test/binary_accuracy \S+; 2 epochs, run ", shown["data"]["text/plain"]
     )
+    assert "<dt>MLflow</dt><dd>chainrule ui " in shown["data"]["text/html"]
     cell(
         "class Interrupt(cr.Callback):\n"
         "    def on_epoch_end(self, trainer):\n"

@@ -20,7 +20,9 @@ import chainrule as cr
 REPOSITORY = Path(__file__).parents[2]
 ROOM = REPOSITORY / "experiments"
 RESULTS = ROOM / "results"
-QUESTIONS = sorted(path.stem for path in ROOM.glob("*.py") if path.name != "study.py")
+SHARED = {"study", "signals"}
+FIGURES = sorted(path.stem for path in ROOM.glob("show_*.py"))  # see test_figures.py
+QUESTIONS = sorted({path.stem for path in ROOM.glob("*.py")} - SHARED - {*FIGURES})
 STUDIES = sorted({*QUESTIONS} - {"speed"})  # which records no runs: see test_speed.py
 SWEEPS = {"optimizers": 4 * 5, "activations": 11 * 6, "regularization": 26, "sequences": 9 * 2, "rows": 3 * 3}
 """The studies that try settings before they show the best, and how many."""
@@ -201,9 +203,11 @@ def test_what_is_held_against_the_published_networks_is_what_their_experiments_s
         assert settings.endswith(f"batch {trainer['batch_size']}, {trainer['epochs']} epochs")
 
 
-def test_every_result_is_of_a_study_and_every_figure_is_a_picture() -> None:
+def test_every_result_is_of_a_study_or_a_figure_and_every_figure_is_a_picture() -> None:
     stems = {path.stem for path in RESULTS.iterdir()}
-    assert set(QUESTIONS) <= stems
-    assert [stem for stem in stems if not f"{stem}_".startswith(tuple(f"{name}_" for name in QUESTIONS))] == []
+    assert {*QUESTIONS, *FIGURES} <= stems
+    assert [
+        stem for stem in stems if not f"{stem}_".startswith(tuple(f"{name}_" for name in [*QUESTIONS, *FIGURES]))
+    ] == []
     for path in RESULTS.glob("*.png"):
         assert imread(path).std() > 0.05, f"{path.name} is blank"

@@ -1,4 +1,4 @@
-"""A comparison as a table on a terminal, as Markdown, LaTeX, CSV and JSON."""
+"""A comparison as a table on a terminal and in a notebook, as Markdown, LaTeX, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from chainrule.comparison.groups import Comparison, Group
 from chainrule.comparison.wording import findings, group_name, heading, headings, settings
+from chainrule.markup import html_points, html_table
 from chainrule.words import number
 
 ESCAPED = str.maketrans(
@@ -44,6 +45,17 @@ def show(comparison: Comparison) -> None:
     for line in findings(comparison):
         said.add_row("-", Text(line))
     console.print(said)
+
+
+def html(comparison: Comparison) -> str:
+    """The same, for a notebook."""
+    names = headings(comparison.by)
+    rows = [_cells(comparison, group) for group in comparison.groups]
+    shown = html_table(heading(comparison), [*names, *_titles(comparison)], rows, named_by=len(names))
+    return shown + html_points(findings(comparison))
+
+
+Comparison._repr_html_ = html
 
 
 def markdown(comparison: Comparison) -> str:

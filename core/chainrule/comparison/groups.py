@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from chainrule.comparison.inference import Paired, Summary, corrected, outliers, paired, summary
 from chainrule.comparison.runs import Found, StoredRun
@@ -79,6 +80,8 @@ class Comparison:
     pairs: tuple[Paired | None, ...]
     others: int
     no_run: tuple[int, tuple[str, ...]] = (0, ())
+    _repr_html_: ClassVar[Callable[[Any], str]]
+    """For a notebook: ``formats.html``, which its module puts here, as it stands on this class."""
 
     def __repr__(self) -> str:
         groups = listed([repr(group) for group in self.groups], 3)

@@ -30,7 +30,7 @@ from chainrule.network.ending import TASKS, ending_of, require_parts, tasks_of, 
 from chainrule.network.keeping import Kept
 from chainrule.network.measuring import in_batches, measured, metrics_for
 from chainrule.network.stack import Stack, Step, whole_numbers_of
-from chainrule.network.summary import described, summary_of
+from chainrule.network.summary import described, html_of, summary_of
 from chainrule.network.targets import (
     Targets,
     as_inputs,
@@ -273,6 +273,9 @@ class Network(Kept, Traced):
     def summary(self) -> str:
         """A table: each layer, the shape of its output, and its number of parameters."""
         return summary_of(self.input_shape, self.steps, self.loss, self.dtype.name, self.target_scale)
+
+    def _repr_html_(self) -> str:
+        return html_of(self.input_shape, self.steps, self.loss, self.dtype.name, self.target_scale)
 
     def __repr__(self) -> str:
         return f"<Network {described(self.input_shape, self.steps, self.loss, self.dtype.name)}>"

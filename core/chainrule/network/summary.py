@@ -1,4 +1,4 @@
-"""A network as a table for people, and as a line."""
+"""A network as a table for people, in text and in a notebook, and as a line."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from chainrule.contract.arrays import Shape
 from chainrule.contract.data import TargetScale
 from chainrule.contract.kinds import Loss
+from chainrule.markup import html_table
 from chainrule.network.stack import Step
 from chainrule.registry.registry import registry
 from chainrule.words import listed, number
+
+HEADINGS = ("layer", "output", "parameters")
 
 
 class Text(str):
@@ -32,18 +35,32 @@ def summary_of(input_shape: Shape, steps: Sequence[Step], loss: Loss, dtype: str
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("layer")
-    table.add_column("output", justify="right")
-    table.add_column("parameters", justify="right")
-    table.add_row("input", str(input_shape), "")
-    for step in steps:
-        table.add_row(step.name, str(step.shape), f"{_size(step):,}" if step.parameters else "")
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in HEADINGS:
+        shown.add_column(heading, justify="left" if heading == HEADINGS[0] else "right")
+    for row in _rows(input_shape, steps):
+        shown.add_row(*row)
     out = io.StringIO()
     # In a notebook rich would show the table itself, and write nothing.
-    Console(file=out, width=100, force_terminal=False, force_jupyter=False, color_system=None).print(table)
+    Console(file=out, width=100, force_terminal=False, force_jupyter=False, color_system=None).print(shown)
     lines = [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
-    return Text("\n".join([*lines, _total(steps, loss, dtype), *([_standardized(scale)] if scale else [])]))
+    return Text("\n".join([*lines, *_below(steps, loss, dtype, scale)]))
+
+
+def html_of(input_shape: Shape, steps: Sequence[Step], loss: Loss, dtype: str, scale: TargetScale | None) -> str:
+    """The same for a notebook."""
+    total = ("total", "", f"{_sum(steps):,}")
+    caption = "; ".join(_below(steps, loss, dtype, scale))
+    return html_table(f"Network: {caption}", HEADINGS, _rows(input_shape, steps), total=total)
+
+
+def _rows(input_shape: Shape, steps: Sequence[Step]) -> list[tuple[str, str, str]]:
+    sizes = [f"{_size(step):,}" if step.parameters else "" for step in steps]
+    return [("input", str(input_shape), ""), *((step.name, str(step.shape), size) for step, size in zip(steps, sizes))]
+
+
+def _below(steps: Sequence[Step], loss: Loss, dtype: str, scale: TargetScale | None) -> list[str]:
+    return [_total(steps, loss, dtype), *([_standardized(scale)] if scale else [])]
 
 
 def _standardized(scale: TargetScale) -> str:
@@ -53,7 +70,11 @@ def _standardized(scale: TargetScale) -> str:
 
 def _total(steps: Sequence[Step], loss: Loss, dtype: str) -> str:
     fused = f" (fused with {loss.fuses_with})" if steps[-1].fused else ""
-    return f"{sum(map(_size, steps)):,} parameters, {dtype}, loss {registry().name_of(loss)}{fused}"
+    return f"{_sum(steps):,} parameters, {dtype}, loss {registry().name_of(loss)}{fused}"
+
+
+def _sum(steps: Sequence[Step]) -> int:
+    return sum(map(_size, steps))
 
 
 def _size(step: Step) -> int:

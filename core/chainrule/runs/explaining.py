@@ -19,7 +19,7 @@ from chainrule.network.loading import load_network
 from chainrule.network.network import Network
 from chainrule.runs.building import build_network, build_trainer, load_data
 from chainrule.runs.folder import recorded_config, recorded_overrides
-from chainrule.runs.result import WEIGHTS
+from chainrule.runs.result import PAGE, WEIGHTS
 from chainrule.tracking.reading import read_run
 from chainrule.tracking.written import CONFIG
 from chainrule.training.trainer import Trainer
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SPLITS = ("train", "validation", "test")
-PAGE = "explanation.html"
 FILM = "explanation/film.safetensors"
 """Below a run's folder, and its artifacts."""
 EXAMPLES = 8

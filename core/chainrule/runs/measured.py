@@ -38,7 +38,7 @@ class Report:
         from rich.table import Table
 
         table = Table(title=abridged(self.name, SHOWN), title_style="bold", title_justify="left")
-        headings, *rows = self._rows()
+        headings, *rows = self.rows()
         for heading in headings:
             table.add_column(heading, justify="right" if heading else "left")
         for row in rows:
@@ -47,14 +47,14 @@ class Report:
 
     def markdown(self) -> str:
         """By what it is judged, and the same table."""
-        headings, *rows = self._rows()
+        headings, *rows = self.rows()
         lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         if self.judged is None:
             return table
         return f"**{judged_by(self.judged, self.objective)}: {number(self.metrics[self.judged])}**\n\n{table}"
 
-    def _rows(self) -> list[list[str]]:
+    def rows(self) -> list[list[str]]:
         """The headings, then a row for each metric."""
         columns = [split for split in SPLITS if any(name.startswith(f"{split}/") for name in self.metrics)]
         best = any(name.startswith("best/") for name in self.metrics)

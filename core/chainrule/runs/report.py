@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from chainrule.runs.explaining import PAGE
-from chainrule.runs.measured import Report, in_line, in_short, judged_by
+from chainrule.runs.measured import in_line, in_short
 from chainrule.runs.result import WEIGHTS, Result
 from chainrule.runs.run import run
 from chainrule.tracking.written import files_in, written
-from chainrule.words import number, relative
+from chainrule.words import relative
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Done, Job
@@ -30,7 +29,7 @@ def run_and_report(job: Job) -> dict[str, float] | Done:
             sys.stderr.write(f"{note}\n")
         raise
     if job.sweep is not None:
-        report = Report(result.name, result.metrics, result.objective)
+        report = result.report
         took = "reused" if result.reused else f"{result.seconds:.1f} s"
         named = job.config["tracking"]["run_name"]
         name = in_short([named] if named else job.differs) or result.name
@@ -42,18 +41,6 @@ def run_and_report(job: Job) -> dict[str, float] | Done:
 
 def report_on(result: Result) -> None:
     """Print it."""
-    report = Report(result.name, result.metrics, result.objective)
-    report.table()
-    if report.judged is not None:
-        print(f"judged   by {judged_by(report.judged, report.objective)}: {number(result.metrics[report.judged])}")
-    if result.stopped:
-        print(f"stopped  {result.stopped}")
-    for remark in result.remarks:
-        print(f"note     {remark}")
-    print(f"time     {result.seconds:.1f} s{', of an equal run that had finished' if result.reused else ''}")
-    print(f"files    {relative(result.folder)}")
-    page = result.folder / PAGE
-    if page.is_file():
-        print(f"page     {relative(page)}")
-    if result.link:
-        print(f"MLflow   {result.link}")
+    result.report.table()
+    for word, text in result.told():
+        print(f"{word:8} {text}")

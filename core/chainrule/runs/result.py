@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from chainrule.contract.arguments import require_text
+from chainrule.markup import html_facts, html_table
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
+from chainrule.runs.measured import Report, judged_by
 from chainrule.tracking.reading import read_run
 from chainrule.training.history import History
-from chainrule.words import number, relative
+from chainrule.words import SHOWN, abridged, number, relative
 
 WEIGHTS = "model/weights.safetensors"
+PAGE = "explanation.html"
 """Below a run's folder, and its artifacts."""
 
 
@@ -46,6 +50,31 @@ class Result:
         values = ", ".join(f"{name} {number(self.metrics[name])}" for name in told)
         run = f"run {self.run_id}" if self.run_id else "not recorded"
         return f"<Result {self.name}: {values}; {self.history.epochs} epochs, {run}, {relative(self.folder)}>"
+
+    def _repr_html_(self) -> str:
+        headings, *rows = self.report.rows()
+        run = ("run", self.run_id or "not recorded")
+        return html_table(abridged(self.name, SHOWN), headings, rows) + html_facts([run, *self.told()])
+
+    @property
+    def report(self) -> Report:
+        """Its metrics, for people."""
+        return Report(self.name, self.metrics, self.objective)
+
+    def told(self) -> Iterator[tuple[str, str]]:
+        """What there is to say beside its metrics, each with a word for what it is."""
+        judged = self.report.judged
+        if judged is not None:
+            yield "judged", f"by {judged_by(judged, self.objective)}: {number(self.metrics[judged])}"
+        if self.stopped:
+            yield "stopped", self.stopped
+        yield from (("note", remark) for remark in self.remarks)
+        yield "time", f"{self.seconds:.1f} s{', of an equal run that had finished' if self.reused else ''}"
+        yield "files", relative(self.folder)
+        if (self.folder / PAGE).is_file():
+            yield "page", relative(self.folder / PAGE)
+        if self.link:
+            yield "MLflow", self.link
 
 
 def load_run(run_id: str, uri: str | None = None) -> Result:

@@ -16,6 +16,7 @@ import numpy as np
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Callback, Component
 from chainrule.contract.training import Training
+from chainrule.diagnosis import diagnose
 from chainrule.errors import DataError, ResumeError
 from chainrule.film import Film
 from chainrule.network.loading import load_network
@@ -143,6 +144,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
                 tracked.summary(metrics, step=trainer.epoch)
                 tracked.tag(WEIGHTS_DIGEST, weights_digest(network))
                 remarks = remarks_on(trainer, data, metrics)
+                remarks += [str(finding) for film in filming for finding in diagnose(film, config, job.overrides)]
                 if remarks:
                     tracked.tag(REMARKS, "\n".join(remarks))
                 tracked.tag(NOTE, note(job, metrics, tracked.run_id))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from chainrule.markup import html_table
 from chainrule.registry.goals import goal_of
+from chainrule.training.sketch import sketch
 from chainrule.words import number
 
 MEASURED = ("train/", "validation/")
 """What the names begin with of what each epoch has, and be it NaN."""
+LOSSES = ("train/loss", "validation/loss")
+"""What a notebook draws of it."""
 
 
 class History(dict[str, list[float]]):
@@ -31,13 +35,22 @@ class History(dict[str, list[float]]):
 
     def __repr__(self) -> str:
         """A row for each name: its first and last value, and the best one with its epoch."""
-        rows = [(f"{self.epochs} epochs", "first", "last", "best (epoch)")]
-        for name, column in self.items():
-            best = best_epoch(self, name) if name.startswith(("train/", "validation/")) else None
-            rows.append((name, number(column[0]), number(column[-1]), f"{number(best[0])} ({best[1]})" if best else ""))
+        rows = self._rows()
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines = (f"{row[0]:{widths[0]}}" + "".join(f"  {x:>{w}}" for x, w in zip(row[1:], widths[1:])) for row in rows)
         return "\n".join(line.rstrip() for line in lines)
+
+    def _repr_html_(self) -> str:
+        """The same rows, and the losses as curves."""
+        (epochs, *headings), *rows = self._rows()
+        return html_table(epochs, ["", *headings], rows) + sketch({name: self[name] for name in LOSSES if name in self})
+
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        rows = [(f"{self.epochs} epochs", "first", "last", "best (epoch)")]
+        for name, column in self.items():
+            best = best_epoch(self, name) if name.startswith(MEASURED) else None
+            rows.append((name, number(column[0]), number(column[-1]), f"{number(best[0])} ({best[1]})" if best else ""))
+        return rows
 
     def append(self, values: Mapping[str, float]) -> None:
         """Take in the values of one epoch."""

@@ -117,7 +117,7 @@ def test_its_parameters_are_the_config_flattened(bare):
     _, run, files = bare
     config = yaml.safe_load((files / "config.yaml").read_text())
     assert config["optimizer"]["lr"] == 0.05
-    flat = flattened({key: value for key, value in config.items() if key not in ("tracking", "objective")})
+    flat = flattened({key: value for key, value in config.items() if key not in ("tracking", "objective", "explain")})
     assert run.data.params == {key: str(value) for key, value in flat.items()}
     assert run.data.params.items() >= {"optimizer.name": "adam", "optimizer.lr": "0.05", "seed": "0"}.items()
 
