@@ -25,7 +25,7 @@ Y = np.array([0, 1, 1, 0])
 
 UNNAMED = """
 [...document.querySelectorAll("button, canvas, input, select, a")]
-  .filter((e) => !(e.getAttribute("aria-label") || e.innerText || e.labels?.length)).length
+  .filter((e) => !(e.ariaHidden || e.getAttribute("aria-label") || e.innerText || e.labels?.length)).length
 """
 
 
@@ -49,6 +49,23 @@ def images() -> cr.Explanation:
     return cr.explain(network, x, y, "momentum", title="images", class_names=names, regularizer="l2")
 
 
+def windows() -> cr.Explanation:
+    """Convolutions, pooling, norms, dropout and a softmax in the middle."""
+    layers = [
+        {"name": "conv2d", "filters": 3, "padding": "same", "activation": "tanh"},
+        "max_pool2d",
+        {"name": "conv2d", "filters": 2, "stride": 2},
+        "flatten",
+        "layer_norm",
+        {"name": "dropout", "rate": 0.4},
+        dense(4, "softmax"),
+        dense(3, "softmax"),
+    ]
+    network = cr.Network(layers, (9, 8, 2), "categorical_cross_entropy", seed=2)
+    x = np.random.default_rng(0).normal(size=(3, 9, 8, 2))
+    return cr.explain(network, x, np.array([2, 0, 1]), "sgd", title="windows")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with chromium() as browser:
@@ -66,7 +83,7 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
 
     def open_(explanation: cr.Explanation) -> Page:
         page.goto(explanation.save(tmp_path / "page.html").as_uri())
-        page.wait_for_selector("#stage h2")
+        page.wait_for_selector("#stage h2, #training h2")
         return page  # type: ignore[no-any-return]
 
     yield open_
@@ -123,6 +140,34 @@ PLACES = (
     + [{"array": "grad", "parameter": "0.dense.W", "index": 5}, {"array": "grad", "parameter": "1.dense.b", "index": 0}]
     + [{"array": "after", "parameter": "1.dense.W", "index": 2}, {"array": "dy", "operation": "0.dense", "index": 1}]
 )
+
+
+IN_WINDOWS = (
+    [{"array": "y", "operation": "0.conv2d", "index": i} for i in (0, 100, 431)]
+    + [{"array": "y", "operation": "1.max_pool2d", "index": 17}, {"array": "dx", "operation": "2.conv2d", "index": 50}]
+    + [
+        {"array": "dx", "operation": "4.layer_norm", "index": 3},
+        {"array": "dx", "operation": "6.dense.softmax", "index": 5},
+    ]
+    + [{"array": "dx", "operation": "5.dropout", "index": 2}, {"array": "y", "operation": "5.dropout", "index": 2}]
+    + [
+        {"array": "grad", "parameter": "0.conv2d.W", "index": 37},
+        {"array": "grad", "parameter": "2.conv2d.b", "index": 1},
+    ]
+)
+
+
+@pytest.mark.parametrize("place", IN_WINDOWS, ids=lambda place: f"{place['array']}-{list(place.values())[1]}")
+def test_sums_over_windows_and_of_what_depends_on_all_numbers_add_up(opened: Any, place: Any) -> None:
+    explanation = windows()
+    page, step = opened(explanation), explanation.step
+    page.evaluate("place => { location.hash = `v=step&m=0&e=0&n=${encodeURIComponent(JSON.stringify(place))}` }", place)
+    page.wait_for_selector("#sum")
+    owner = step.parameters[place["parameter"]] if "parameter" in place else step.operation(place["operation"])
+    value = float(getattr(owner, place["array"]).ravel()[place["index"]])
+    assert np.isclose(float(page.locator("#sum").get_attribute("data-sum") or "nan"), value, rtol=1e-4, atol=1e-6)
+    page.locator(".number .sum button").first.click()
+    assert page.locator(".number strong").count() == 1
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place['array']}-{place['index']}")
@@ -200,7 +245,7 @@ def test_a_phone_has_no_more_than_its_width_and_buttons_have_names(opened: Any) 
 
 
 def test_what_finds_no_room_is_left_out_and_said(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chainrule.explanation.page.NUMBERS", 40_000)
+    monkeypatch.setattr("chainrule.explanation.arrays.NUMBERS", 40_000)
     explanation = images()
     assert sum(parameter["update"] is None for parameter in data_of(explanation)["parameters"].values()) >= 1
     page = opened(explanation)
@@ -237,3 +282,97 @@ def test_a_third_partys_components_explain_themselves(opened: Any) -> None:
     assert "return 2 * z" in stage.locator("pre").first.text_content()
     page.locator("#moment").fill("8")
     assert np.allclose(numbers(page, "slope of 1.Doubled"), 2)
+
+
+# ---- the training
+
+
+def spirals(lr: float = 0.01, epochs: int = 12) -> cr.Explanation:
+    rng = np.random.default_rng(0)
+    turn, arm = rng.random(150), rng.integers(0, 3, 150)
+    angle = 5 * turn + 2 * np.pi * arm / 3
+    x = np.stack([turn * np.cos(angle), turn * np.sin(angle)], axis=1)
+    network = cr.Network([dense(24, "relu"), dense(16, "relu"), dense(3, "softmax")], (2,), "categorical_cross_entropy")
+    film = cr.Film((x[:100], arm[:100]), (x[100:], arm[100:]))
+    cr.Trainer(network, {"name": "adam", "lr": lr}, 16).fit(
+        (x[:100], arm[:100]), epochs, (x[100:], arm[100:]), callbacks=[film]
+    )
+    return cr.explain(network, x[:4], arm[:4], "adam", class_names=["a", "b", "c <"], film=film)
+
+
+def test_every_frame_of_a_training_shows_its_numbers(opened: Any) -> None:
+    explanation = spirals()
+    page, film = opened(explanation), explanation.film
+    page.locator("#tab-training").click()
+    assert page.locator("#stage").is_hidden()
+    slider = page.locator("#frame")
+    assert slider.get_attribute("max") == str(len(film.frames) - 1) == slider.input_value()
+    for i in (0, 3, len(film.frames) - 1):
+        slider.fill(str(i))
+        frame = film.frames[i]
+        assert page.locator("#where").inner_text().startswith(f"{frame.epoch} of 12, learning rate 0.01, loss ")
+        for name, unit in frame.units.items():
+            cells = page.locator(f'#training tr[data-step="{name}"] td').all_inner_texts()
+            assert float(cells[1]) == pytest.approx(unit.output, rel=1e-3)
+            if unit.dead is not None:
+                assert cells[3] == f"{int((unit.dead == 1).sum())} of {len(unit.dead)}"
+        for name, weight in frame.weights.items():
+            row = page.locator(f'#training tr:has(button:text-is("{name}")) td').all_inner_texts()
+            told = [float(text) for text in row[1:4]]
+            assert told == pytest.approx([weight.value, weight.gradient, weight.update], rel=1e-3)
+            assert row[4] == "of 0" if weight.value == 0 else float(row[4]) == pytest.approx(weight.ratio, rel=0.06)
+    wrong = int((film.frames[-1].prediction.argmax(axis=1) != film.seen.y).sum())
+    assert page.locator("#examples-summary").inner_text().startswith(f"{wrong} of 50 examples of the validation data")
+    page.locator("#which").select_option("all")
+    card = page.locator(".cards li:visible").first.inner_text()
+    label = film.seen.y[0]
+    assert f"example 0: {['a', 'b', 'c <'][label]}" in card
+    shares = sorted(film.frames[-1].prediction[0], reverse=True)
+    assert [float(text) for text in re.findall(r"([\d.]+) %", card)] == [round(100 * float(s), 1) for s in shares]
+
+
+def test_a_training_plays_and_its_address_can_be_copied(opened: Any) -> None:
+    page = opened(spirals())
+    page.locator("#tab-training").click()
+    page.locator("#frame").fill("2")
+    page.locator('#training button:text-is("1.dense.W")').click()
+    assert page.locator("#weight h3").first.inner_text() == "Numbers of 1.dense.W"
+    address = page.url
+    page.goto("about:blank")
+    page.goto(address)
+    assert page.locator("#tab-training").get_attribute("aria-selected") == "true"
+    assert page.locator("#frame").input_value() == "2"
+    assert page.locator("#weight h3").first.inner_text() == "Numbers of 1.dense.W"
+    page.locator("#play").click()
+    page.wait_for_function("document.getElementById('frame').value === '4'")
+    page.locator("#play").click()
+    at = page.locator("#frame").input_value()
+    page.wait_for_timeout(600)
+    assert page.locator("#frame").input_value() == at
+    page.locator('#graph a[data-box="0.dense"]').click()
+    assert page.locator("#weight h3").first.inner_text() == "Numbers of 0.dense.W"
+    page.locator("#tab-step").press("ArrowRight")
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate(UNNAMED) == 0
+
+
+def test_what_is_wrong_with_a_training_stands_beside_it(opened: Any) -> None:
+    explanation = spirals(lr=3.0)
+    assert explanation.findings[0].kind == "learning_rate_too_high"
+    page = opened(explanation)
+    page.locator("#tab-training").click()
+    told = page.locator("#findings").inner_text()
+    assert explanation.findings[0].what in told
+    assert explanation.findings[0].threshold in told
+    page.locator("#findings button").first.click()
+    assert page.locator("#where").inner_text().startswith(f"{explanation.findings[0].epoch} of 12")
+    healthy = opened(spirals())
+    healthy.locator("#tab-training").click()
+    assert "Nothing stands out" in healthy.locator("#findings").inner_text()
+
+
+def test_without_a_film_the_page_says_how_to_have_one(opened: Any) -> None:
+    page = opened(xor())
+    page.locator("#tab-training").click()
+    assert "explain=true" in page.locator("#training").inner_text()

@@ -108,7 +108,7 @@ export function trainingView(model) {
     const head = element("tr", {}, ["parameter", "numbers", "size", "gradient", "update", "update / size"].map((text) => element("th", { scope: "col" }, [text])));
     const detail = element("div", { class: "arrays", id: "weight" });
     const counts = Object.fromEntries(names.map((name) => [name, get(all.weights[name].counts)]));
-    const shares = (weight) => numbers(weight.update).map((update, i) => update / Number(weight.value[i]));
+    const shares = (weight) => numbers(weight.update).map((update, i) => (Number(weight.value[i]) ? update / Number(weight.value[i]) : NaN));
     return {
       place: element("section", {}, [
         element("h2", {}, ["How the weights move"]),
@@ -120,7 +120,7 @@ export function trainingView(model) {
         names.forEach((name, row) => {
           const weight = all.weights[name], cells = rows[row].querySelectorAll("td");
           rows[row].classList.toggle("current", name === chosen.weight);
-          [weight.size.toLocaleString("en"), ...[weight.value, weight.gradient, weight.update].map((values) => shown(Number(values[i]))), shown(shares(weight)[i], 2)].forEach((text, k) => { cells[k].textContent = text; });
+          [weight.size.toLocaleString("en"), ...[weight.value, weight.gradient, weight.update].map((values) => shown(Number(values[i]))), Number.isNaN(shares(weight)[i]) ? "of 0" : shown(shares(weight)[i], 2)].forEach((text, k) => { cells[k].textContent = text; });
         });
         const name = chosen.weight;
         if (!name) return detail.replaceChildren();
