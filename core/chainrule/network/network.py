@@ -27,6 +27,7 @@ from chainrule.contract.split import Split
 from chainrule.errors import ConfigError, FieldError, within
 from chainrule.network.blueprint import Blueprint
 from chainrule.network.ending import TASKS, ending_of, require_parts, tasks_of, usual_task
+from chainrule.network.graph import Exported
 from chainrule.network.keeping import Kept
 from chainrule.network.measuring import in_batches, measured, metrics_for
 from chainrule.network.stack import Stack, Step, whole_numbers_of
@@ -48,7 +49,7 @@ from chainrule.registry.registry import registry
 from chainrule.words import quoted
 
 
-class Network(Kept, Traced):
+class Network(Kept, Traced, Exported):
     """A network and its loss.
 
     Args:
