@@ -13,13 +13,17 @@ import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.explanation.documented import description, formulas, sources, typeset
+from chainrule.explanation.forward import forward_of
 from chainrule.explanation.shown import Shown
 from chainrule.explanation.structure import structure_of
 from chainrule.network.step_trace import Operation
 from chainrule.registry.registry import registry
 from chainrule.words import quoted
 
-MODULES = ("arrays", "dom", "graph", "heat", "main", "model", "sums")
+MODULES = (
+    "arrays", "dom", "graph", "heat", "main", "model", "sums",
+    "tensors", "windows", "recurrent", "operators", "forward", "try",
+)  # fmt: skip
 NUMBERS = 880_000
 """In one page, some 4.7 MB. What is left out is said there."""
 MANY = 20_000
@@ -41,9 +45,11 @@ def page_of(shown: Shown) -> str:
 def data_of(shown: Shown) -> dict[str, Any]:
     """All that the page shows, as plain values; arrays by number in ``"arrays"``, each once."""
     step, kept = shown.step, Arrays()
+    forward = forward_of(shown, kept.add)  # first, as without all of its arrays there is no prediction
     boxes = {name: o.name for o in reversed(step.operations) for name in o.parameters}
     size = len(step.x if isinstance(step.x, np.ndarray) else next(iter(step.x.values())))
     data: dict[str, Any] = {
+        "forward": forward,
         "batch": {
             "shape": quoted(shown.network.input_shape),
             "size": size,

@@ -25,7 +25,7 @@ class Exported:
     target_scale: TargetScale | None
     loss: Loss
     _stack: Stack
-    _whole: Any
+    whole_numbers: Any
 
     def to_graph(self) -> Graph:
         """What ``predict`` computes without a mask, as operators of ONNX: the last activation is among them although
@@ -43,7 +43,7 @@ class Exported:
             (['MatMul', 'Add', 'Tanh'], ['0.dense.W', '0.dense.b'], {'y': '0.dense.tanh/Tanh'})
         """
         graph = Graph(self.dtype)
-        whole = dict(items(self._whole))
+        whole = dict(items(self.whole_numbers))
         for name, shape in items(self.input_shape, "x"):
             of_whole = whole.get(name if isinstance(self.input_shape, dict) else "")
             graph.input(name, shape, None if of_whole is None else of_whole.dtype)

@@ -1,0 +1,41 @@
+// The forward pass in the page: the graph that a network gave, computed operator by operator.
+
+import { OPERATORS } from "operators";
+import { tensor } from "tensors";
+
+// What the page was given, with its arrays decoded: array(number) gives one. Parameters are copies, to be changed.
+export function graphOf(forward, array) {
+  const decoded = (named) => Object.fromEntries(Object.entries(named).map(([name, number]) => [name, wide(array(number))]));
+  return { ...forward, constants: decoded(forward.constants), parameters: decoded(forward.parameters) };
+}
+
+// In float64, so that a sum is as exact as NumPy's, in whatever order its terms are added.
+function wide(given) {
+  return tensor(given.shape, Float64Array.from(given.values));
+}
+
+// The first operator that this page has not, in words; null where it can compute them all.
+export function cannot(graph) {
+  for (const { op_type: name, attributes, step } of graph.nodes) {
+    if (!OPERATORS[name]) return `${step} is made of an operator, ${name}, that this page does not know`;
+    const strange = Object.keys(attributes).find((attribute) => !(OPERATORS[name].attributes ?? []).includes(attribute));
+    if (strange) return `${step} has an operator, ${name}, whose attribute ${strange} this page does not know`;
+  }
+  return null;
+}
+
+// The value of every name, for these inputs by name.
+export function computed(graph, inputs) {
+  const values = { ...graph.constants, ...graph.parameters, ...inputs };
+  for (const { op_type: name, inputs: given, outputs, attributes, step } of graph.nodes) {
+    if (!given.every((one) => one === "" || values[one])) continue;  // of a loss whose targets are not there
+    let made;
+    try {
+      made = OPERATORS[name].of(given.map((one) => (one === "" ? null : values[one])), attributes);
+    } catch (error) {
+      throw new Error(`${step}, ${name}: ${error.message}`);
+    }
+    outputs.forEach((output, k) => { values[output] = Array.isArray(made) ? made[k] : made; });
+  }
+  return values;
+}
