@@ -17,7 +17,7 @@ from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Loss, Optimizer, Regularizer
 from chainrule.contract.named import each
 from chainrule.contract.parameters import Buffer, Parameter, Parameters
-from chainrule.errors import FieldError, within
+from chainrule.errors import ConfigError, FieldError, within
 from chainrule.network.differences import derivative
 from chainrule.network.ending import Ending, FusedEnding
 from chainrule.network.penalty import add_its_gradient, penalty_of
@@ -109,7 +109,7 @@ class Traced:
             _take_up(slots, updates)
         recorder = Recorder(twin._stack)
         loss = loss_of()
-        rows = twin.loss.rows().copy() if type(twin.loss).rows is not Loss.rows else None
+        rows = _rows_of(twin.loss)
         prediction = each(np.copy, twin.prediction)
         d_prediction = each(np.copy, twin._ending.backward())
         twin._stack.backward(each(np.copy, d_prediction))
@@ -179,6 +179,16 @@ def _loss_again(
         buffer.value = value
     loss: float = network.compute_loss(inputs, targets, training=True)
     return loss
+
+
+def _rows_of(loss: Loss) -> Array | None:
+    """The losses of which it gave the mean; None of one that does not say them, or is no mean of such."""
+    if type(loss).rows is Loss.rows:
+        return None
+    try:
+        return loss.rows().copy()
+    except ConfigError:
+        return None
 
 
 def _moved(name: str, before: Numbers, after: Numbers) -> Moved:
