@@ -385,7 +385,7 @@ class Loss(Component):
         the way, and then need not be a second time."""
         return None
 
-    def to_onnx(self, graph: Graph, prediction: str, target: str) -> str:
+    def to_onnx(self, graph: Graph, prediction: Any, target: Any) -> str:
         """May say the same loss as ``forward`` as operators of ONNX (opset 20), as ``Layer.to_onnx`` does a layer.
 
         The mean absolute error::
@@ -397,7 +397,7 @@ class Loss(Component):
             graph: what the operators are added to.
             prediction: the name of what the last activation gives, ``(batch, *output)``.
             target: the name of the targets, shaped as the prediction: classes are one-hot here, for every loss. Of a
-                loss that writes ``target_shape`` they are as it says.
+                loss that writes ``target_shape`` they are as it says. Of several outputs both are mappings of names.
 
         Returns:
             The name of the mean loss, a single number.

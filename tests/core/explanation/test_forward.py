@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,24 +13,23 @@ from networks import around, network_and_batch
 from playwright.sync_api import Page
 
 import chainrule as cr
-from chainrule.contract.named import each, items
-from chainrule.explanation.page import Arrays, data_of
+from chainrule.contract.named import each
+from chainrule.explanation.forward import forward_of
+from chainrule.explanation.page import Arrays
 
 COMPUTED = """
-async ([forward, arrays, batch]) => {
+async ([forward, arrays]) => {
+  if (forward.cannot) return forward.cannot;
   const { cannot, computed, graphOf } = await import("forward"), { decoded } = await import("arrays");
   const graph = graphOf(forward, (number) => decoded(arrays[number])), why = cannot(graph);
   if (why) return why;
-  const inputs = Object.fromEntries(Object.entries(batch).map(([name, number]) => {
-    const { shape, values } = decoded(arrays[number]);
-    return [name, { shape, values: Float64Array.from(values) }];
-  }));
-  const values = computed(graph, inputs);
+  const values = computed(graph, { ...graph.batch, ...graph.targets });
   const told = ({ shape, values }) => ({ shape, values: Array.from(values) });
-  return Object.fromEntries(Object.entries(graph.outputs).map(([name, value]) => [name, told(values[value])]));
+  const outputs = Object.entries(graph.outputs).map(([name, value]) => [name, told(values[value])]);
+  return { outputs: Object.fromEntries(outputs), loss: graph.loss && values[graph.loss].values[0] };
 }
 """
-"""What the page's own modules make of a graph."""
+"""What the page's own modules make of a graph and its batch."""
 
 
 @pytest.fixture(scope="module")
@@ -44,38 +42,63 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         yield page
 
 
-def in_the_page(page: Page, network: cr.Network, x: Any) -> Any:
-    """The prediction that the page computes: an array, of several outputs by name; or why it cannot."""
-    kept, graph = Arrays(), network.to_graph()
-    forward = {
-        "nodes": [vars(node) for node in graph.nodes],
-        "constants": {name: kept.add(array) for name, array in graph.constants.items()},
-        "parameters": {name: kept.add(np.array(one.value)) for name, one in graph.parameters.items()},
-        "outputs": graph.outputs,
-    }
-    batch = {name: kept.add(np.asarray(array)) for name, array in items(x, "x")}
-    told = page.evaluate(COMPUTED, [forward, kept.arrays, batch])
+def in_the_page(page: Page, network: cr.Network, x: Any, y: Any = None) -> Any:
+    """The prediction and the loss that the page computes, or why it cannot."""
+    kept, y = Arrays(), network.predict(x) if y is None else y
+    forward = forward_of(cr.Explanation(network, network.trace_step(x, y), "", ()), kept.add)
+    told = page.evaluate(COMPUTED, [forward, kept.arrays])
     if isinstance(told, str):
         return told
-    found = {name: np.array(y["values"]).reshape(y["shape"]) for name, y in told.items()}
-    return found if isinstance(network.output_shape, dict) else found["y"]
+    found = {name: np.array(y["values"]).reshape(y["shape"]) for name, y in told["outputs"].items()}
+    return found if isinstance(network.output_shape, dict) else found["y"], told["loss"]
 
 
-def require_same(page: Page, network: cr.Network, x: Any, called: str = "") -> None:
-    found, expected = in_the_page(page, network, network.inputs(x)), network.predict(x)
+def require_same(page: Page, network: cr.Network, x: Any, y: Any = None, called: str = "") -> None:
+    found, expected = in_the_page(page, network, x, y), network.predict(x)
     assert not isinstance(found, str), (called, found)
 
-    def compare(y: Any, wanted: Any) -> None:
-        assert y.shape == wanted.shape, called
-        assert np.abs(y - wanted).max() <= 1e-5 * max(1, np.abs(wanted).max()), called
+    def compare(computed: Any, wanted: Any) -> None:
+        assert computed.shape == wanted.shape, called
+        assert np.abs(computed - wanted).max() <= 1e-5 * max(1, np.abs(wanted).max()), called
 
-    each(compare, found, expected)
+    each(compare, found[0], expected)
+    if y is not None and found[1] is not None:
+        assert found[1] == pytest.approx(network.evaluate(x, y)["loss"], rel=1e-5, abs=1e-6), called
+
+
+def built_in(kind: str) -> set[str]:
+    return {entry.name for entry in cr.registry() if entry.kind == kind and entry.distribution == "chainrule"}
 
 
 @pytest.mark.parametrize("kind", ["activation", "layer"])
 def test_every_built_in_component_is_computed_as_in_numpy(page: Page, kind: str) -> None:
     seen = set()
     for called, network, x in around(kind):
-        require_same(page, network, x, called)
+        require_same(page, network, x, called=called)
         seen.add(called.partition("-")[0].partition(".")[2])
-    assert seen == {entry.name for entry in cr.registry() if entry.kind == kind and entry.distribution == "chainrule"}
+    assert seen == built_in(kind)
+
+
+def test_every_built_in_loss_is_computed_as_in_numpy_and_the_others_say_so(page: Page) -> None:
+    rng, computed = np.random.default_rng(0), set()
+    for name in sorted(built_in("loss") - {"by_output"}):
+        for fields in cr.registry().get("loss", name).cls.check_examples or ({},):
+            columns = len(fields["quantile"]) if isinstance(fields.get("quantile"), list) else 3
+            for task in ("binary", "multiclass", "regression"):
+                loss = {"name": name, **fields}
+                try:
+                    units, activation = cr.make("loss", loss).output(task, columns)
+                except cr.ConfigError:
+                    continue
+                layers = [{"name": "dense", "units": units, "activation": activation}]
+                network = cr.Network(layers, (4,), loss, task=task, seed=1)
+                x = rng.standard_normal((5, 4))
+                y = (
+                    rng.standard_normal((5, columns))
+                    if task == "regression"
+                    else rng.integers(0, 2 if task == "binary" else 3, 5)
+                )
+                require_same(page, network, x, y, f"{name} {fields} {task}")
+                if in_the_page(page, network, x, y)[1] is not None:
+                    computed.add(name)
+    assert built_in("loss") - computed == {"by_output", "triplet"}  # of which one is below, and one has no to_onnx

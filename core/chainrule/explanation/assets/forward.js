@@ -5,8 +5,11 @@ import { tensor } from "tensors";
 
 // What the page was given, with its arrays decoded: array(number) gives one. Parameters are copies, to be changed.
 export function graphOf(forward, array) {
-  const decoded = (named) => Object.fromEntries(Object.entries(named).map(([name, number]) => [name, wide(array(number))]));
-  return { ...forward, constants: decoded(forward.constants), parameters: decoded(forward.parameters) };
+  const graph = { ...forward };
+  for (const part of ["constants", "parameters", "batch", "targets", "predictions"]) {
+    graph[part] = Object.fromEntries(Object.entries(forward[part]).map(([name, number]) => [name, wide(array(number))]));
+  }
+  return graph;
 }
 
 // In float64, so that a sum is as exact as NumPy's, in whatever order its terms are added.
