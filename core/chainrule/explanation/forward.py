@@ -58,7 +58,7 @@ def forward_of(shown: Shown, add: Add) -> dict[str, Any]:
         "noLoss": no_loss,
         "targets": {} if loss is None else {name: add(array) for name, array in _targets(shown).items()},
         "classes": [str(name) for name in shown.class_names],
-        "tasks": dict(items(network.task, "y")),
+        "tasks": dict(items(shown.step.task, "y")),
     }
 
 

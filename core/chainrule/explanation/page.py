@@ -22,7 +22,8 @@ from chainrule.words import quoted
 
 MODULES = (
     "arrays", "dom", "graph", "heat", "main", "model", "sums",
-    "tensors", "windows", "recurrent", "operators", "forward", "try",
+    "tensors", "windows", "recurrent", "operators", "forward",
+    "try", "point", "pad", "numbers", "prediction", "weights",
 )  # fmt: skip
 NUMBERS = 880_000
 """In one page, some 4.7 MB. What is left out is said there."""
@@ -36,7 +37,7 @@ def page_of(shown: Shown) -> str:
     return Template(_asset("page.html")).substitute(
         title=html.escape(shown.title),
         summary=html.escape(repr(shown.network).strip("<>")),
-        style=_asset("page.css"),
+        style=_asset("page.css") + _asset("try.css"),
         modules=json.dumps({"imports": modules}),
         data=json.dumps(data_of(shown), allow_nan=True).replace("</", "<\\/"),
     )

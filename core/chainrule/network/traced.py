@@ -140,6 +140,7 @@ class Traced:
             parameters={name: _moved(name, before[name], after[name]) for name in before},
             learning_rate=rate,
             step=number,
+            task=twin.task,
             weighed=weight is not None or mask is not None,
             loss_after=loss_of(),
             penalty_after=penalty_of(penalizes, parameters),

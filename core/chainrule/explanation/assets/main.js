@@ -6,6 +6,7 @@ import { drawGraph, markBox } from "graph";
 import { matrix, ofBatch, ofParameter } from "heat";
 import { modelOf, momentsOf } from "model";
 import { madeOf } from "sums";
+import { tryIt } from "try";
 
 export function start() {
   const data = JSON.parse(document.getElementById("data").textContent);
@@ -56,6 +57,8 @@ export function start() {
     state.example = Math.min(data.batch.size - 1, Math.max(0, Number(given.get("e")) || 0));
     try { state.place = JSON.parse(given.get("n")); } catch { state.place = null; }
   };
+  const trial = document.getElementById("try");
+  trial.addEventListener("toggle", () => tryIt(trial.querySelector("section"), model), { once: true });
   read();
   show();
   addEventListener("hashchange", () => { read(); show(); });

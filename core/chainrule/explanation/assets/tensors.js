@@ -89,6 +89,25 @@ export function byRow(x, axis, f) {
   return transposed(rows, order);
 }
 
+// out += a b, of matrices (n, k) and (k, m). Four rows of b at a time: so each sum is fetched and stored once for them.
+export function addProduct(a, b, out, n, k, m) {
+  for (let i = 0; i < n; i++) {
+    const row = i * m;
+    let l = 0;
+    for (; l + 3 < k; l += 4) {
+      const at = i * k + l, from = l * m, a0 = a[at], a1 = a[at + 1], a2 = a[at + 2], a3 = a[at + 3];
+      for (let j = 0; j < m; j++) out[row + j] += a0 * b[from + j] + a1 * b[from + m + j] + a2 * b[from + 2 * m + j] + a3 * b[from + 3 * m + j];
+    }
+    for (; l < k; l++) {
+      const factor = a[i * k + l], from = l * m;
+      for (let j = 0; j < m; j++) out[row + j] += factor * b[from + j];
+    }
+  }
+}
+
+// The numbers of the matrix at place p, of (..., rows, columns).
+export const matrixAt = (values, p, size) => values.subarray(p * size, (p + 1) * size);
+
 // (..., n, k) times (..., k, m)
 export function product(a, b) {
   const [n, k] = a.shape.slice(-2), m = b.shape[b.shape.length - 1];
@@ -97,13 +116,7 @@ export function product(a, b) {
   const left = stretched(a, [...outer, n, k]).values, right = stretched(b, [...outer, k, m]).values;
   const y = tensor([...outer, n, m]);
   for (let p = 0; p < sizeOf(outer); p++) {
-    for (let i = 0; i < n; i++) {
-      const row = (p * n + i) * m;
-      for (let l = 0; l < k; l++) {
-        const factor = left[(p * n + i) * k + l], from = (p * k + l) * m;
-        for (let j = 0; j < m; j++) y.values[row + j] += factor * right[from + j];
-      }
-    }
+    addProduct(matrixAt(left, p, n * k), matrixAt(right, p, k * m), matrixAt(y.values, p, n * m), n, k, m);
   }
   return y;
 }

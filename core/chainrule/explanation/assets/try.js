@@ -1,1 +1,111 @@
-export function tryIt(place, model) {}
+// The network tried out: an input that is changed by hand, what each step makes of it, weights that are changed by hand.
+
+import { shown } from "arrays";
+import { element } from "dom";
+import { cannot, computed, graphOf } from "forward";
+import { ofBatch } from "heat";
+import { numberEditor } from "numbers";
+import { isImage, normalised, padEditor } from "pad";
+import { pointEditor } from "point";
+import { predictionOf } from "prediction";
+import { tensor } from "tensors";
+import { weightsOf } from "weights";
+
+const AGREES = 1e-3;
+
+export function tryIt(place, model) {
+  const { forward } = model.data;
+  const graph = forward.cannot ? null : graphOf(forward, model.array), why = forward.cannot ?? cannot(graph);
+  place.classList.add("try");
+  if (why) {
+    place.replaceChildren(element("h2", {}, ["Try it"]), element("p", { class: "cannot" }, [`This network cannot be computed in the page: ${why}.`]));
+    return;
+  }
+  const apart = difference(graph);
+  if (!(apart <= AGREES)) {
+    const words = `of the batch's prediction the page and NumPy are ${shown(apart, 3)} apart, so that to_onnx of a component says another function than its forward`;
+    place.replaceChildren(element("h2", {}, ["Try it"]), element("p", { class: "cannot" }, [`This network cannot be computed in the page: ${words}.`]));
+    return;
+  }
+  const inputs = Object.fromEntries(Object.entries(graph.inputs).map(([name, { shape }]) => [name, tensor([1, ...shape])]));
+  const example = element("select", { id: "try-example" }, Array.from({ length: model.data.batch.size }, (_, i) => element("option", { value: i }, [model.data.batch.labels[i] ? `${i}: ${model.data.batch.labels[i]}` : String(i)])));
+  const prediction = element("div", { class: "prediction", role: "status", "aria-live": "polite", "aria-label": "the prediction" });
+  const steps = element("div", { class: "arrays" }), unfolded = element("details", {}, [element("summary", {}, ["What each step gives"]), steps]);
+  const weights = weightsOf(graph, model, () => soon(true));
+
+  // Once for a picture of the screen, however often something changes meanwhile.
+  let waiting = null;
+  const soon = (changed) => {
+    if (waiting === null) requestAnimationFrame(() => { const all = waiting; waiting = null; show(all); });
+    waiting = waiting || changed;
+  };
+  function show(weightsChanged) {
+    const values = computed(graph, inputs);
+    prediction.replaceChildren(...Object.entries(graph.outputs).map(([name, value]) => predictionOf(values[value], { title: Object.keys(graph.outputs).length > 1 ? name : null, task: graph.tasks[name], classes: graph.classes })));
+    if (unfolded.open) steps.replaceChildren(...stepsOf(graph, values));
+    if (weightsChanged) for (const editor of editors) editor.redraw?.();
+  }
+  unfolded.addEventListener("toggle", () => soon(false));
+
+  const editors = Object.entries(graph.inputs).map(([name, input]) => editorOf(name, input, graph, inputs[name], () => soon(false), model));
+  const start = () => {
+    for (const [name, { shape, values }] of Object.entries(graph.batch)) {
+      const size = values.length / shape[0], at = Number(example.value) * size;
+      inputs[name].values.set(values.subarray(at, at + size));
+    }
+    for (const editor of editors) editor.taken();
+    soon(false);
+  };
+  example.addEventListener("change", start);
+  place.replaceChildren(
+    element("h2", {}, ["Try it"]),
+    element("p", { class: "quiet" }, ["The network at work in this page, as it predicts: change the input, or a weight. ", element("span", { id: "agreement", "data-difference": apart }, [`For the batch NumPy's prediction and this one are at most ${apart.toExponential(0)} apart.`])]),
+    element("div", { class: "steps" }, [element("label", { for: "try-example" }, ["start from example"]), example, element("button", { onclick: start }, ["as it is"])]),
+    element("div", { class: "columns" }, [...editors.map((editor) => editor.place), prediction]),
+    unfolded,
+    weights,
+  );
+  start();
+  hook(graph);
+}
+
+// By how much the page's prediction of the batch and NumPy's are apart, of the largest number.
+function difference(graph) {
+  const values = computed(graph, graph.batch);
+  let apart = 0;
+  for (const [name, { values: expected }] of Object.entries(graph.predictions)) {
+    const found = values[graph.outputs[name]].values, largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+    if (found.length !== expected.length) return Infinity;
+    expected.forEach((value, k) => { if (found[k] !== value) apart = Math.max(apart, Math.abs(found[k] - value) / largest); });
+  }
+  return apart;
+}
+
+function editorOf(name, input, graph, x, changed, model) {
+  const single = Object.keys(graph.inputs).length === 1, batch = graph.batch[name];
+  const given = { name: single ? "the input" : name, input, x, changed, graph, batch, labels: model.data.batch.labels };
+  if (!input.whole && input.shape.length === 1 && input.shape[0] === 2 && single) return pointEditor(given);
+  if (!input.whole && isImage(input.shape, batch.values)) return padEditor(given);
+  return numberEditor(given);
+}
+
+function stepsOf(graph, values) {
+  return Object.entries(graph.values).flatMap(([step, value]) => {
+    const named = typeof value === "string" ? { [step]: value } : Object.fromEntries(Object.entries(value).map(([name, one]) => [`${step}, ${name}`, one]));
+    return Object.entries(named).map(([title, one]) => ofBatch(values[one], 0, { title: `y of ${title}` }));
+  });
+}
+
+// For programs, such as tests: predict(numbers) of one sample as one flat list, or by name of several inputs, gives the
+// prediction likewise; normalised(pixels, height, width, to, across) makes of a drawing what the network is given.
+function hook(graph) {
+  window.chainrule = {
+    predict(given) {
+      const named = Array.isArray(given) || ArrayBuffer.isView(given) ? { [Object.keys(graph.inputs)[0]]: given } : given;
+      const inputs = Object.fromEntries(Object.entries(named).map(([name, numbers]) => [name, tensor([1, ...graph.inputs[name].shape], Float64Array.from(numbers))]));
+      const values = computed(graph, inputs), found = Object.entries(graph.outputs).map(([name, value]) => [name, Array.from(values[value].values)]);
+      return found.length > 1 ? Object.fromEntries(found) : found[0][1];
+    },
+    normalised: (pixels, height, width, to = height, across = width) => Array.from(normalised(Float64Array.from(pixels), height, width, to, across)),
+  };
+}

@@ -1,7 +1,7 @@
 // What slides over images, (batch, channels, height, width), and over sequences, (batch, channels, length), which are
 // images of one row: convolution, its transpose, pooling.
 
-import { tensor } from "tensors";
+import { addProduct, matrixAt, tensor } from "tensors";
 
 // The sizes of a window on two axes.
 function sized(x, kernel, { strides, dilations, pads }) {
@@ -36,22 +36,24 @@ function elements(of, visit) {
   for (let u = 0; u < of.kernel[0]; u++) for (let v = 0; v < of.kernel[1]; v++) visit(u, v);
 }
 
-// y[n, f, i, j] = b[f] + sum of x[n, c, s i + d u, s j + d v] W[f, c, u, v]
+// y[n, f, i, j] = b[f] + sum of x[n, c, s i + d u, s j + d v] W[f, c, u, v], as a matrix product (im2col): of the filters
+// of a group, and the pixels under each element of the kernel, a row for each element and a column for each place.
 export function convolution([x, W, b], attributes) {
-  const of = sized(x, W.shape.slice(2), attributes), [batch, channels] = x.shape, [filters, each] = W.shape;
-  const pixels = of.image[0] * of.image[1], places = of.places[0] * of.places[1], group = filters / (attributes.group ?? 1);
-  const y = tensor([batch, filters, ...of.shape(of.places)]), step = of.stride[1];
-  for (let n = 0; n < batch; n++) for (let f = 0; f < filters; f++) {
-    const out = y.values.subarray((n * filters + f) * places, (n * filters + f + 1) * places);
-    if (b) out.fill(b.values[f]);
-    for (let c = 0; c < each; c++) {
-      const channel = n * channels + Math.floor(f / group) * each + c, image = x.values.subarray(channel * pixels, (channel + 1) * pixels);
-      let at = (f * each + c) * of.kernel[0] * of.kernel[1];
+  const of = sized(x, W.shape.slice(2), attributes), [batch] = x.shape, [filters, channels] = W.shape, groups = attributes.group ?? 1;
+  const pixels = of.image[0] * of.image[1], places = of.places[0] * of.places[1], step = of.stride[1];
+  const under = channels * of.kernel[0] * of.kernel[1], X = new Float64Array(under * places), y = tensor([batch, filters, ...of.shape(of.places)]);
+  if (b) for (let k = 0; k < batch * filters; k++) matrixAt(y.values, k, places).fill(b.values[k % filters]);
+  for (let g = 0; g < batch * groups; g++) {
+    let row = 0;
+    for (let c = 0; c < channels; c++) {
+      const image = matrixAt(x.values, g * channels + c, pixels);
       elements(of, (u, v) => {
-        const w = W.values[at++];
-        rowsUnder(of, u, v, (from, to, count) => { for (let j = 0; j < count; j++) out[to + j] += w * image[from + j * step]; });
+        rowsUnder(of, u, v, (from, to, count) => { for (let j = 0; j < count; j++) X[row + to + j] = image[from + j * step]; });
+        row += places;
       });
     }
+    const own = filters / groups;
+    addProduct(matrixAt(W.values, g % groups, own * under), X, matrixAt(y.values, g, own * places), own, under, places);
   }
   return y;
 }
