@@ -55,8 +55,8 @@ class Graph:
         >>> graph.add("Mul", graph.add("Sigmoid", x), 2.0)
         'Mul'
         >>> [(node.op_type, node.inputs, node.outputs) for node in graph.nodes]
-        [('Sigmoid', ('x',), ('Sigmoid',)), ('Mul', ('Sigmoid', 'constant'), ('Mul',))]
-        >>> graph.constants["constant"]
+        [('Sigmoid', ('x',), ('Sigmoid',)), ('Mul', ('Sigmoid', 'Constant'), ('Mul',))]
+        >>> graph.constants["Constant"]
         array(2., dtype=float32)
     """
 
@@ -99,7 +99,7 @@ class Graph:
     def constant(self, value: Any) -> str:
         """The name of an array or number that never changes. A Python number with a point takes the network's dtype,
         a whole one int64; an array keeps its own."""
-        name = self._new("constant")
+        name = self._new("Constant")
         self.constants[name] = np.asarray(value, self.dtype if isinstance(value, float) else None)
         return name
 

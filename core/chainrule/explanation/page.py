@@ -22,7 +22,7 @@ from chainrule.words import quoted
 
 MODULES = (
     "arrays", "dom", "graph", "heat", "main", "model", "sums",
-    "tensors", "windows", "recurrent", "operators", "forward",
+    "tensors", "windows", "recurrence", "operators", "forward",
     "try", "point", "pad", "numbers", "prediction", "weights",
 )  # fmt: skip
 NUMBERS = 880_000

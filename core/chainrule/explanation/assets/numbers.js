@@ -24,9 +24,12 @@ export function numberEditor({ name, input, x, changed }) {
     });
     return field;
   });
-  const rows = Array.from({ length: count / width }, (_, i) => element("tr", {}, fields.slice(i * width, (i + 1) * width).map((field) => element("td", {}, [field]))));
+  const row = (i) => element("tr", {}, fields.slice(i * width, (i + 1) * width).map((field) => element("td", {}, [field])));
+  const body = input.shape.length < 2
+    ? element("div", { class: "fields" }, fields)
+    : element("div", { class: "scroll" }, [element("table", {}, [element("tbody", {}, Array.from({ length: count / width }, (_, i) => row(i)))])]);
   const range = input.whole ? [element("p", { class: "quiet" }, [`whole numbers from ${input.whole[0]} to ${input.whole[1]}`])] : [];
-  const place = element("div", { class: "editor" }, [head, ...range, element("div", { class: "scroll" }, [element("table", {}, [element("tbody", {}, rows)])])]);
+  const place = element("div", { class: "editor" }, [head, ...range, body]);
   const taken = () => fields.forEach((field, k) => { field.value = input.whole ? x.values[k] : Number(x.values[k].toPrecision(6)); field.removeAttribute("aria-invalid"); });
   return { place, taken };
 }

@@ -1,7 +1,7 @@
 // The operators of ONNX (opset 20) that this page computes: for each, what it makes of its inputs, and which attributes
 // it minds. An input that is left out is null.
 
-import { gru, lstm, sigmoid, simple } from "recurrent";
+import { gru, lstm, sigmoid, simple } from "recurrence";
 import { both, byRow, counted, each, laidOut, product, reduced, sizeOf, stretched, stridesOf, tensor, together, transposed } from "tensors";
 import { convolution, pooling, transposedConvolution } from "windows";
 

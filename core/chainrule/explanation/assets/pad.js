@@ -54,7 +54,7 @@ export function padEditor({ name, input, x, changed }) {
   const [height, width] = input.shape, tall = Math.round(PAD * height / Math.max(height, width)), wide = Math.round(PAD * width / Math.max(height, width));
   const pad = element("canvas", { width: wide, height: tall, tabindex: 0, role: "application", "aria-roledescription": "drawing pad", class: "pad", "aria-label": `draw ${name} here; with the keyboard: arrow keys move the pen, the space bar sets it down and lifts it` });
   const small = element("canvas", { width, height, role: "img", "aria-label": "what the network sees", class: "seen", style: `width:${width * 4}px;height:${height * 4}px` });
-  const pen = pad.getContext("2d", { willReadFrequently: true }), told = element("p", { class: "quiet", "aria-live": "polite" });
+  const [pen, screen] = [pad, small].map((canvas) => canvas.getContext("2d", { willReadFrequently: true })), told = element("p", { class: "quiet", "aria-live": "polite" });
   let at = [wide / 2, tall / 2], down = false;
   const line = LINE * Math.max(wide, tall);
 
@@ -78,7 +78,7 @@ export function padEditor({ name, input, x, changed }) {
   function see() {
     const image = new ImageData(width, height);
     x.values.forEach((value, k) => { const grey = Math.round(255 * Math.max(0, Math.min(1, value))); image.data.set([grey, grey, grey, 255], 4 * k); });
-    small.getContext("2d").putImageData(image, 0, 0);
+    screen.putImageData(image, 0, 0);
   }
   const under = (event) => { const box = pad.getBoundingClientRect(); return [(event.clientX - box.left) / box.width * wide, (event.clientY - box.top) / box.height * tall]; };
   pad.addEventListener("pointerdown", (event) => { pad.setPointerCapture(event.pointerId); at = under(event); stroke(at); });

@@ -3,7 +3,7 @@
 import { shown } from "arrays";
 import { element } from "dom";
 import { computed } from "forward";
-import { chosen, nameOf, sampleOf } from "prediction";
+import { chosen, sampleOf } from "prediction";
 import { tensor } from "tensors";
 
 const CELLS = 50, SIZE = 400, LABELLED = 7;  // a place in so many is labelled, so that colour is not all that tells
@@ -107,8 +107,9 @@ export function pointEditor({ name, x, changed, graph, batch, labels }) {
     event.preventDefault();
     to(x.values[0] + by[0] * span / CELLS, x.values[1] + by[1] * span / CELLS);
   });
+  const named = graph.classes.flatMap((called, k) => (called === String(k) ? [] : [`${k} is ${called}`]));
   const legend = task === "binary" || task === "multiclass"
-    ? element("p", { class: "quiet" }, [`The numbers are classes${graph.classes.length ? `: ${graph.classes.map((_, k) => `${k} is ${nameOf(k, graph.classes)}`).join(", ")}` : ""}; in circles those of the batch.`])
+    ? element("p", { class: "quiet" }, [`The numbers are classes${named.length ? `: ${named.join(", ")}` : ""}; in circles those of the batch.`])
     : element("p", { class: "quiet" }, ["The numbers are predictions; in circles the examples of the batch."]);
   const place = element("div", { class: "editor" }, [element("h3", {}, ["The input"]), canvas, element("div", { class: "steps" }, fields), legend]);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

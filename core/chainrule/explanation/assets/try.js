@@ -15,21 +15,15 @@ const AGREES = 1e-3;
 
 export function tryIt(place, model) {
   const { forward } = model.data;
-  const graph = forward.cannot ? null : graphOf(forward, model.array), why = forward.cannot ?? cannot(graph);
+  const graph = forward.cannot ? null : graphOf(forward, model.array), { why, apart } = examined(forward, graph);
   place.classList.add("try");
   if (why) {
     place.replaceChildren(element("h2", {}, ["Try it"]), element("p", { class: "cannot" }, [`This network cannot be computed in the page: ${why}.`]));
     return;
   }
-  const apart = difference(graph);
-  if (!(apart <= AGREES)) {
-    const words = `of the batch's prediction the page and NumPy are ${shown(apart, 3)} apart, so that to_onnx of a component says another function than its forward`;
-    place.replaceChildren(element("h2", {}, ["Try it"]), element("p", { class: "cannot" }, [`This network cannot be computed in the page: ${words}.`]));
-    return;
-  }
   const inputs = Object.fromEntries(Object.entries(graph.inputs).map(([name, { shape }]) => [name, tensor([1, ...shape])]));
   const example = element("select", { id: "try-example" }, Array.from({ length: model.data.batch.size }, (_, i) => element("option", { value: i }, [model.data.batch.labels[i] ? `${i}: ${model.data.batch.labels[i]}` : String(i)])));
-  const prediction = element("div", { class: "prediction", role: "status", "aria-live": "polite", "aria-label": "the prediction" });
+  const predictions = Object.fromEntries(Object.keys(graph.outputs).map((name) => [name, { said: element("strong"), parts: element("div") }]));
   const steps = element("div", { class: "arrays" }), unfolded = element("details", {}, [element("summary", {}, ["What each step gives"]), steps]);
   const weights = weightsOf(graph, model, () => soon(true));
 
@@ -41,12 +35,25 @@ export function tryIt(place, model) {
   };
   function show(weightsChanged) {
     const values = computed(graph, inputs);
-    prediction.replaceChildren(...Object.entries(graph.outputs).map(([name, value]) => predictionOf(values[value], { title: Object.keys(graph.outputs).length > 1 ? name : null, task: graph.tasks[name], classes: graph.classes })));
+    for (const [name, { said, parts }] of Object.entries(predictions)) {
+      const found = predictionOf(values[graph.outputs[name]], { task: graph.tasks[name], classes: graph.classes });
+      said.textContent = found.said;
+      parts.replaceChildren(...found.parts);
+    }
     if (unfolded.open) steps.replaceChildren(...stepsOf(graph, values));
-    if (weightsChanged) for (const editor of editors) editor.redraw?.();
+    if (weightsChanged) {
+      for (const editor of editors) editor.redraw?.();
+      weights.tell();
+    }
   }
   unfolded.addEventListener("toggle", () => soon(false));
 
+  const several = Object.keys(predictions).length > 1;
+  const predicted = element("div", { class: "prediction" }, Object.entries(predictions).map(([name, { said, parts }]) => element("div", {}, [
+    element("h3", {}, [several ? `The prediction, ${name}` : "The prediction"]),
+    element("p", { class: "predicted", role: "status", "aria-live": "polite" }, [said]),
+    parts,
+  ])));
   const editors = Object.entries(graph.inputs).map(([name, input]) => editorOf(name, input, graph, inputs[name], () => soon(false), model));
   const start = () => {
     for (const [name, { shape, values }] of Object.entries(graph.batch)) {
@@ -61,22 +68,35 @@ export function tryIt(place, model) {
     element("h2", {}, ["Try it"]),
     element("p", { class: "quiet" }, ["The network at work in this page, as it predicts: change the input, or a weight. ", element("span", { id: "agreement", "data-difference": apart }, [`For the batch NumPy's prediction and this one are at most ${apart.toExponential(0)} apart.`])]),
     element("div", { class: "steps" }, [element("label", { for: "try-example" }, ["start from example"]), example, element("button", { onclick: start }, ["as it is"])]),
-    element("div", { class: "columns" }, [...editors.map((editor) => editor.place), prediction]),
+    element("div", { class: "columns" }, [...editors.map((editor) => editor.place), predicted]),
     unfolded,
-    weights,
+    weights.place,
   );
   start();
   hook(graph);
 }
 
-// By how much the page's prediction of the batch and NumPy's are apart, of the largest number.
+// Why the page cannot compute it, or by how much its prediction of the batch and NumPy's are apart.
+function examined(forward, graph) {
+  const why = forward.cannot ?? cannot(graph);
+  if (why) return { why };
+  try {
+    const apart = difference(graph);
+    if (apart <= AGREES) return { apart };
+    return { why: `its predictions of the batch and NumPy's are ${shown(apart, 3)} apart, as to_onnx of a component says another function than its forward` };
+  } catch (error) {
+    return { why: error.message };
+  }
+}
+
+// As a share of the largest number, or of 1.
 function difference(graph) {
   const values = computed(graph, graph.batch);
   let apart = 0;
   for (const [name, { values: expected }] of Object.entries(graph.predictions)) {
     const found = values[graph.outputs[name]].values, largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
-    if (found.length !== expected.length) return Infinity;
-    expected.forEach((value, k) => { if (found[k] !== value) apart = Math.max(apart, Math.abs(found[k] - value) / largest); });
+    if (found.length !== expected.length) throw new Error(`it gives ${found.length} numbers for the batch, and NumPy ${expected.length}`);
+    expected.forEach((value, k) => { if (!Object.is(found[k], value)) apart = Math.max(apart, Math.abs(found[k] - value) / largest); });
   }
   return apart;
 }

@@ -8,7 +8,7 @@ import { ofParameter } from "heat";
 export function weightsOf(graph, model, changed) {
   const first = Object.fromEntries(Object.entries(graph.parameters).map(([name, { values }]) => [name, values.slice()]));
   const names = Object.keys(first);
-  if (!names.length) return element("section", {}, []);
+  if (!names.length) return { place: element("p", { class: "quiet" }, ["It has no weights."]), tell() {} };
   const lossOf = () => (graph.loss ? computed(graph, { ...graph.batch, ...graph.targets })[graph.loss].values[0] : null), before = lossOf();
   const state = { name: names[0], entry: 0 };
   const which = element("select", { id: "weight-of" }, names.map((name) => element("option", { value: name }, [name])));
@@ -27,10 +27,11 @@ export function weightsOf(graph, model, changed) {
     slider.max = Math.max(most, now);
     slider.value = now;
     if (document.activeElement !== value) value.value = Number(now.toPrecision(7));
+    const within = array.contains(document.activeElement);
     array.replaceChildren(ofParameter(graph.parameters[state.name], { title: `value of ${state.name}`, chosen: state.entry, choose: (index) => { state.entry = index; show(); } }));
+    if (within) (array.querySelector(`[data-index="${state.entry}"]`) ?? array.querySelector("canvas"))?.focus();
     const moved = names.reduce((total, name) => total + graph.parameters[name].values.reduce((n, one, k) => n + (one !== first[name][k]), 0), 0);
     count.textContent = moved ? `${moved} number${moved > 1 ? "s" : ""} changed` : "";
-    tell();
   }
   function tell() {
     if (before === null) { loss.textContent = `The loss of this batch cannot be computed here: ${graph.noLoss}.`; return; }
@@ -48,7 +49,8 @@ export function weightsOf(graph, model, changed) {
   const reset = () => { for (const name of names) graph.parameters[name].values.set(first[name]); show(); changed(); };
   const { value: trained } = model.data.loss, otherwise = before !== null && Math.abs(trained - before) > 1e-4 * Math.abs(before);
   show();
-  return element("section", { "aria-label": "weights changed by hand" }, [
+  tell();
+  const place = element("section", { "aria-label": "weights changed by hand" }, [
     element("h3", {}, ["Weights changed by hand"]),
     element("div", { class: "steps" }, [
       element("label", { for: "weight-of" }, ["parameter"]), which, element("label", { for: "weight-entry" }, ["number"]), entry, where,
@@ -58,6 +60,7 @@ export function weightsOf(graph, model, changed) {
     ...(otherwise ? [element("p", { class: "quiet" }, [`That is as the network predicts; the loss of the training step, ${shown(trained, 5)}, was taken as it trains, when layers such as dropout do otherwise.`])] : []),
     array,
   ]);
+  return { place, tell };
 }
 
 function placeOf(entry, shape) {
