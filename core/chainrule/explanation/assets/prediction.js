@@ -2,7 +2,7 @@
 
 import { shown } from "arrays";
 import { element } from "dom";
-import { ofBatch } from "heat";
+import { ofParameter } from "heat";
 import { tensor } from "tensors";
 
 const MOST = 12;  // classes or numbers that are listed, of more classes the likeliest
@@ -13,12 +13,12 @@ export function predictionOf(y, { task, classes }) {
   if (task !== "binary" && task !== "multiclass") {
     const few = Array.from(y.values.subarray(0, MOST), (value) => shown(value, 6)).join(", ");
     const said = y.values.length > MOST ? `${y.values.length} numbers, which begin ${few}` : few;
-    return { said, parts: y.values.length > MOST ? [ofBatch(y, 0, { title: "prediction" })] : [values(y.values)] };
+    return { said, parts: y.values.length > MOST ? [ofParameter(sampleOf(y, 0), { title: "prediction" })] : [values(y.values)] };
   }
   const numbers = sequence ? y.values.subarray(-width) : y.values, best = chosen(numbers, task);
   const share = numbers.length === 1 && best === 0 && probable(numbers) ? 1 - numbers[0] : numbers[numbers.length === 1 ? 0 : best];
   const said = `${sequence ? "after the last step " : ""}${nameOf(best, classes)}, ${shown(share, 4)}`;
-  return { said, parts: [...(sequence ? [ofBatch(y, 0, { title: "prediction for each step" })] : []), ...bars(numbers, task, classes, best)] };
+  return { said, parts: [...(sequence ? [ofParameter(sampleOf(y, 0), { title: "prediction for each step" })] : []), ...bars(numbers, task, classes, best)] };
 }
 
 function values(numbers) {

@@ -3,12 +3,12 @@
 import { shown } from "arrays";
 import { element } from "dom";
 import { cannot, computed, graphOf } from "forward";
-import { ofBatch } from "heat";
+import { matrix, ofParameter } from "heat";
 import { numberEditor } from "numbers";
 import { isImage, normalised, padEditor } from "pad";
 import { pointEditor } from "point";
-import { predictionOf } from "prediction";
-import { tensor } from "tensors";
+import { predictionOf, sampleOf } from "prediction";
+import { tensor, transposed } from "tensors";
 import { weightsOf } from "weights";
 
 const AGREES = 1e-3;
@@ -112,8 +112,18 @@ function editorOf(name, input, graph, x, changed, model) {
 function stepsOf(graph, values) {
   return Object.entries(graph.values).flatMap(([step, value]) => {
     const named = typeof value === "string" ? { [step]: value } : Object.fromEntries(Object.entries(value).map(([name, one]) => [`${step}, ${name}`, one]));
-    return Object.entries(named).map(([title, one]) => ofBatch(values[one], 0, { title: `y of ${title}` }));
+    return Object.entries(named).map(([title, one]) => drawn(sampleOf(values[one], 0), `y of ${title}`));
   });
+}
+
+// Of an image each channel is a picture, and they stand beside and below one another.
+function drawn(y, title) {
+  if (y.shape.length !== 3) return ofParameter(y, { title });
+  const [height, width, channels] = y.shape;
+  let beside = Math.ceil(Math.sqrt(channels));
+  while (channels % beside) beside++;
+  const pictures = transposed(tensor([height, width, channels / beside, beside], y.values), [2, 0, 3, 1]);
+  return matrix(pictures, { title: channels > 1 ? `${title}, its ${channels} channels as pictures` : title, height: channels / beside * height, width: beside * width });
 }
 
 // For programs, such as tests: predict(numbers) of one sample as one flat list, or by name of several inputs, gives the
