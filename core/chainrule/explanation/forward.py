@@ -36,7 +36,9 @@ def forward_of(shown: Shown, add: Add) -> dict[str, Any]:
         graph = network.to_graph()
     except Exception as error:
         return {"cannot": _why(error)}
+    without = len(graph.nodes)
     loss, no_loss = _loss_of(network, graph, shown.step.weighed)
+    nodes = [dataclasses.asdict(node) for node in graph.nodes]
     constants = {name: add(array) for name, array in graph.constants.items()}
     parameters = {name: add(np.array(parameter.value)) for name, parameter in graph.parameters.items()}
     if None in constants.values() or None in parameters.values():
@@ -45,7 +47,8 @@ def forward_of(shown: Shown, add: Add) -> dict[str, Any]:
     batch = dict(items(shown.step.x, "x"))
     return {
         "cannot": None,
-        "nodes": [dataclasses.asdict(node) for node in graph.nodes],
+        "nodes": nodes[:without],
+        "lossNodes": [] if loss is None else nodes[without:],
         "constants": constants,
         "parameters": parameters,
         "inputs": {name: _input(network, name, graph.inputs[name][0]) for name in batch},
@@ -66,11 +69,9 @@ def _loss_of(network: Network, graph: Graph, weighed: bool) -> tuple[str | None,
     """The name of the batch's loss, which is added to the graph, or why there is none."""
     if weighed:
         return None, WEIGHED
-    nodes = len(graph.nodes)
     try:
         return network.add_loss(graph), None
     except Exception as error:
-        del graph.nodes[nodes:]
         return None, _why(error)
 
 

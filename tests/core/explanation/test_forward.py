@@ -19,13 +19,13 @@ from chainrule.explanation.page import Arrays
 COMPUTED = """
 async ([forward, arrays]) => {
   if (forward.cannot) return forward.cannot;
-  const { cannot, computed, graphOf } = await import("forward"), { decoded } = await import("arrays");
-  const graph = graphOf(forward, (number) => decoded(arrays[number])), why = cannot(graph);
+  const { cannot, computed, graphOf, lossOf } = await import("forward"), { decoded } = await import("arrays");
+  const graph = graphOf(forward, (number) => decoded(arrays[number])), why = cannot(graph.nodes);
   if (why) return why;
-  const values = computed(graph, { ...graph.batch, ...graph.targets });
+  const values = computed(graph, graph.batch);
   const told = ({ shape, values }) => ({ shape, values: Array.from(values) });
   const outputs = Object.entries(graph.outputs).map(([name, value]) => [name, told(values[value])]);
-  return { outputs: Object.fromEntries(outputs), loss: graph.loss && values[graph.loss].values[0] };
+  return { outputs: Object.fromEntries(outputs), loss: graph.loss && lossOf(graph) };
 }
 """
 """What the page's own modules make of a graph and its batch."""

@@ -298,6 +298,32 @@ def test_a_loss_that_does_not_say_itself_leaves_the_prediction(opened: Any) -> N
     assert page.locator("#try .bars tr").count() == 2
 
 
+@dataclass
+class StrangeLoss(cr.Loss):
+    """The mean absolute error, by an operator of its own."""
+
+    def output(self, task: cr.Task, classes: int) -> tuple[int, str]:
+        return classes, "linear"
+
+    def forward(self, prediction: Any, target: Any) -> float:
+        self.error = prediction - target
+        return float(np.abs(self.error).mean())
+
+    def backward(self) -> Any:
+        return np.sign(self.error) / self.error.size
+
+    def to_onnx(self, graph: cr.Graph, prediction: str, target: str) -> str:
+        return graph.add("Distance", prediction, target)
+
+
+def test_a_loss_of_an_operator_that_is_not_known_leaves_the_prediction_too(opened: Any) -> None:
+    page = opened(around(Exported(), StrangeLoss()))
+    assert page.locator("#batch-loss").inner_text() == (
+        "The loss of this batch cannot be computed here: "
+        "loss is made of an operator, Distance, that this page does not know."
+    )
+
+
 def test_weighted_samples_have_no_loss_here(opened: Any) -> None:
     page = opened(xor(weight=[1.0, 2.0, 1.0, 1.0]))
     assert "its samples have weights or a mask" in page.locator("#batch-loss").inner_text()

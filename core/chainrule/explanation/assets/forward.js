@@ -17,9 +17,9 @@ function wide(given) {
   return tensor(given.shape, Float64Array.from(given.values));
 }
 
-// The first operator that this page has not, in words; null where it can compute them all.
-export function cannot(graph) {
-  for (const { op_type: name, attributes, step } of graph.nodes) {
+// The first of these operators that this page has not, in words; null where it can compute them all.
+export function cannot(nodes) {
+  for (const { op_type: name, attributes, step } of nodes) {
     if (!OPERATORS[name]) return `${step} is made of an operator, ${name}, that this page does not know`;
     const strange = Object.keys(attributes).find((attribute) => !(OPERATORS[name].attributes ?? []).includes(attribute));
     if (strange) return `${step} has an operator, ${name}, whose attribute ${strange} this page does not know`;
@@ -29,12 +29,19 @@ export function cannot(graph) {
 
 // The value of every name, for these inputs by name.
 export function computed(graph, inputs) {
-  const values = { ...graph.constants, ...graph.parameters, ...inputs };
-  for (const { op_type: name, inputs: given, outputs, attributes, step } of graph.nodes) {
-    if (!given.every((one) => one === "" || values[one])) continue;  // of a loss whose targets are not there
+  return through(graph.nodes, { ...graph.constants, ...graph.parameters, ...inputs });
+}
+
+// The mean loss of the page's batch, from the values of its forward pass.
+export function lossOf(graph, values = computed(graph, graph.batch)) {
+  return through(graph.lossNodes, { ...values, ...graph.targets })[graph.loss].values[0];
+}
+
+function through(nodes, values) {
+  for (const { op_type: name, inputs, outputs, attributes, step } of nodes) {
     let made;
     try {
-      made = OPERATORS[name].of(given.map((one) => (one === "" ? null : values[one])), attributes);
+      made = OPERATORS[name].of(inputs.map((one) => (one === "" ? null : values[one])), attributes);
     } catch (error) {
       throw new Error(`${step}, ${name}: ${error.message}`);
     }

@@ -2,7 +2,7 @@
 
 import { shown } from "arrays";
 import { element } from "dom";
-import { cannot, computed, graphOf } from "forward";
+import { cannot, computed, graphOf, lossOf } from "forward";
 import { matrix, ofParameter } from "heat";
 import { numberEditor } from "numbers";
 import { isImage, normalised, padEditor } from "pad";
@@ -15,7 +15,7 @@ const AGREES = 1e-3;
 
 export function tryIt(place, model) {
   const { forward } = model.data;
-  const graph = forward.cannot ? null : graphOf(forward, model.array), { why, apart } = examined(forward, graph);
+  const graph = forward.cannot ? null : graphOf(forward, model.array), { why, apart, loss } = examined(forward, graph);
   place.classList.add("try");
   if (why) {
     place.replaceChildren(element("h2", {}, ["Try it"]), element("p", { class: "cannot" }, [`This network cannot be computed in the page: ${why}.`]));
@@ -25,7 +25,7 @@ export function tryIt(place, model) {
   const example = element("select", { id: "try-example" }, Array.from({ length: model.data.batch.size }, (_, i) => element("option", { value: i }, [model.data.batch.labels[i] ? `${i}: ${model.data.batch.labels[i]}` : String(i)])));
   const predictions = Object.fromEntries(Object.keys(graph.outputs).map((name) => [name, { said: element("strong"), parts: element("div") }]));
   const steps = element("div", { class: "arrays" }), unfolded = element("details", {}, [element("summary", {}, ["What each step gives"]), steps]);
-  const weights = weightsOf(graph, model, () => soon(true));
+  const weights = weightsOf(graph, model, loss, () => soon(true));
 
   // Once for a picture of the screen, however often something changes meanwhile.
   let waiting = null;
@@ -43,7 +43,7 @@ export function tryIt(place, model) {
     if (unfolded.open) steps.replaceChildren(...stepsOf(graph, values));
     if (weightsChanged) {
       for (const editor of editors) editor.redraw?.();
-      weights.tell();
+      weights.again();
     }
   }
   unfolded.addEventListener("toggle", () => soon(false));
@@ -76,22 +76,33 @@ export function tryIt(place, model) {
   hook(graph);
 }
 
-// Why the page cannot compute it, or by how much its prediction of the batch and NumPy's are apart.
+// Why the page cannot compute it; or by how much its prediction of the batch and NumPy's are apart, and the batch's loss,
+// null where there is none: then graph.noLoss says why.
 function examined(forward, graph) {
-  const why = forward.cannot ?? cannot(graph);
+  const why = forward.cannot ?? cannot(graph.nodes);
   if (why) return { why };
   try {
-    const apart = difference(graph);
-    if (apart <= AGREES) return { apart };
+    const values = computed(graph, graph.batch), apart = difference(graph, values);
+    if (apart <= AGREES) return { apart, loss: firstLoss(graph, values) };
     return { why: `its predictions of the batch and NumPy's are ${shown(apart, 3)} apart, as to_onnx of a component says another function than its forward` };
   } catch (error) {
     return { why: error.message };
   }
 }
 
+function firstLoss(graph, values) {
+  graph.noLoss ??= cannot(graph.lossNodes);
+  if (graph.noLoss) return null;
+  try {
+    return lossOf(graph, values);
+  } catch (error) {
+    graph.noLoss = error.message;
+    return null;
+  }
+}
+
 // As a share of the largest number, or of 1.
-function difference(graph) {
-  const values = computed(graph, graph.batch);
+function difference(graph, values) {
   let apart = 0;
   for (const [name, { values: expected }] of Object.entries(graph.predictions)) {
     const found = values[graph.outputs[name]].values, largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1);

@@ -1,15 +1,14 @@
-// A weight changed by hand, and what becomes of the loss of the batch.
+// A weight changed by hand, and what becomes of the loss of the batch, which was before; null where there is none.
 
 import { largest, shown } from "arrays";
 import { element } from "dom";
-import { computed } from "forward";
+import { lossOf } from "forward";
 import { ofParameter } from "heat";
 
-export function weightsOf(graph, model, changed) {
+export function weightsOf(graph, model, before, changed) {
   const first = Object.fromEntries(Object.entries(graph.parameters).map(([name, { values }]) => [name, values.slice()]));
   const names = Object.keys(first);
-  if (!names.length) return { place: element("p", { class: "quiet" }, ["It has no weights."]), tell() {} };
-  const lossOf = () => (graph.loss ? computed(graph, { ...graph.batch, ...graph.targets })[graph.loss].values[0] : null), before = lossOf();
+  if (!names.length) return { place: element("p", { class: "quiet" }, ["It has no weights."]), again() {} };
   const state = { name: names[0], entry: 0 };
   const which = element("select", { id: "weight-of" }, names.map((name) => element("option", { value: name }, [name])));
   const entry = element("input", { id: "weight-entry", type: "number", min: 0, step: 1, value: 0 }), where = element("span", { class: "quiet" });
@@ -33,9 +32,9 @@ export function weightsOf(graph, model, changed) {
     const moved = names.reduce((total, name) => total + graph.parameters[name].values.reduce((n, one, k) => n + (one !== first[name][k]), 0), 0);
     count.textContent = moved ? `${moved} number${moved > 1 ? "s" : ""} changed` : "";
   }
-  function tell() {
+  // What the loss is now, of which before is what it was.
+  function tell(after) {
     if (before === null) { loss.textContent = `The loss of this batch cannot be computed here: ${graph.noLoss}.`; return; }
-    const after = lossOf();
     loss.dataset.before = before;
     loss.dataset.after = after;
     loss.replaceChildren("The loss of this batch: was ", element("strong", {}, [shown(before, 5)]), ", is now ", element("strong", {}, [shown(after, 5)]), after === before ? "." : after < before ? ": less." : ": more.");
@@ -49,7 +48,7 @@ export function weightsOf(graph, model, changed) {
   const reset = () => { for (const name of names) graph.parameters[name].values.set(first[name]); show(); changed(); };
   const { value: trained } = model.data.loss, otherwise = before !== null && Math.abs(trained - before) > 1e-4 * Math.abs(before);
   show();
-  tell();
+  tell(before);
   const place = element("section", { "aria-label": "weights changed by hand" }, [
     element("h3", {}, ["Weights changed by hand"]),
     element("div", { class: "steps" }, [
@@ -60,7 +59,8 @@ export function weightsOf(graph, model, changed) {
     ...(otherwise ? [element("p", { class: "quiet" }, [`That is as the network predicts; the loss of the training step, ${shown(trained, 5)}, was taken as it trains, when layers such as dropout do otherwise.`])] : []),
     array,
   ]);
-  return { place, tell };
+  const again = () => tell(before === null ? null : lossOf(graph));
+  return { place, again };
 }
 
 function placeOf(entry, shape) {
