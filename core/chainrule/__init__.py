@@ -9,6 +9,7 @@ import typing as _typing
 
 from chainrule.contract.arrays import Array, Shape, Task, stream
 from chainrule.contract.data import Data, split_indices
+from chainrule.contract.graph import Graph
 from chainrule.contract.kinds import (
     KINDS,
     Activation,
@@ -32,6 +33,7 @@ from chainrule.errors import (
     ConfigError,
     ContractError,
     DataError,
+    ExportError,
     FieldError,
     NonFiniteError,
     PluginError,
@@ -116,9 +118,11 @@ __all__ = [
     "Dataset",
     "Entry",
     "Explanation",
+    "ExportError",
     "FieldError",
     "Film",
     "Goal",
+    "Graph",
     "History",
     "Initializer",
     "Layer",

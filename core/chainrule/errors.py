@@ -8,6 +8,7 @@ ChainruleError
 │   └── UnsafeConfig         a config that would run code
 ├── DataError                a dataset is missing, damaged, or not what its loss or labels say
 ├── ContractError            a component does not keep the contract of its kind
+├── ExportError              a component does not say how it is computed elsewhere
 ├── PluginError              a plugin could not be loaded
 ├── NonFiniteError           training left the real numbers
 ├── SweepError               jobs of a sweep failed
@@ -88,6 +89,10 @@ class DataError(ChainruleError, ValueError):
 
 class ContractError(ChainruleError, TypeError):
     """A component does not keep the contract of its kind."""
+
+
+class ExportError(ChainruleError):
+    """A component does not say how it is computed elsewhere than in NumPy."""
 
 
 class PluginError(ChainruleError):

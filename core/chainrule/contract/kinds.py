@@ -25,11 +25,12 @@ from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.fields import fit_fields
 from chainrule.contract.signatures import asked_of
 from chainrule.contract.state import gathered, take_over
-from chainrule.errors import ContractError, FieldError
+from chainrule.errors import ContractError, ExportError, FieldError
 from chainrule.words import quoted
 
 if TYPE_CHECKING:
     from chainrule.contract.data import Data
+    from chainrule.contract.graph import Graph
     from chainrule.contract.parameters import Buffer, Parameter
     from chainrule.contract.training import Training
 
@@ -171,6 +172,30 @@ class Built(Component):
     def buffer(self, name: str, shape: Shape, value: Any = 0.0) -> Buffer:
         """Declare an array that is kept and saved but not trained, such as running statistics; ``value`` fills it."""
         return self._scope().buffer(name, shape, value)
+
+    def to_onnx(self, graph: Graph, x: Any) -> Any:
+        """May say the forward pass at inference, without a mask, as operators of ONNX (opset 20). Then the network can
+        be taken where NumPy is not: into the page of ``explain``, where it is tried out, or a file.
+
+        A layer that computes $y = x W + b$::
+
+            def to_onnx(self, graph, x):
+                return graph.add("Add", graph.add("MatMul", x, self.W), self.b)
+
+        The values must be those of ``forward(x, training=False)``, for a batch of any size. A child is asked in its
+        turn: ``self.stack.to_onnx(graph, x)``. The network sees to a layer's ``activation``.
+
+        Args:
+            graph: what the operators are added to.
+            x: the name of the input, ``(batch, *input_shape)``; of several inputs a mapping of names.
+
+        Returns:
+            The name of the output, ``(batch, *output_shape)``; of several a mapping of names.
+
+        Raises:
+            ExportError: there is no such way to say it; so it is where this is not written.
+        """
+        raise ExportError(f"{type(self).__name__} does not say its forward pass as operators: it has no to_onnx")
 
     @property
     def rng(self) -> np.random.Generator:
@@ -359,6 +384,28 @@ class Loss(Component):
         """May give what the activation does for the logits of the last ``forward_logits``, where that was computed on
         the way, and then need not be a second time."""
         return None
+
+    def to_onnx(self, graph: Graph, prediction: Any, target: Any) -> str:
+        """May say the same loss as ``forward`` as operators of ONNX (opset 20), as ``Layer.to_onnx`` does a layer.
+
+        The mean absolute error::
+
+            def to_onnx(self, graph, prediction, target):
+                return graph.add("ReduceMean", graph.add("Abs", graph.add("Sub", prediction, target)), keepdims=0)
+
+        Args:
+            graph: what the operators are added to.
+            prediction: the name of what the last activation gives, ``(batch, *output)``.
+            target: the name of the targets, shaped as the prediction: classes are one-hot here, for every loss. Of a
+                loss that writes ``target_shape`` they are as it says. Of several outputs both are mappings of names.
+
+        Returns:
+            The name of the mean loss, a single number.
+
+        Raises:
+            ExportError: there is no such way to say it; so it is where this is not written.
+        """
+        raise ExportError(f"{type(self).__name__} does not say its loss as operators: it has no to_onnx")
 
 
 class Optimizer(Component):

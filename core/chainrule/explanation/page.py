@@ -14,6 +14,7 @@ import numpy as np
 from chainrule.contract.arrays import Array
 from chainrule.explanation.arrays import Arrays
 from chainrule.explanation.documented import description, formulas, sources, typeset
+from chainrule.explanation.forward import forward_of
 from chainrule.explanation.shown import Shown
 from chainrule.explanation.structure import explains
 from chainrule.explanation.training import training_of
@@ -33,7 +34,7 @@ def page_of(shown: Shown) -> str:
     return Template(_asset("page.html")).substitute(
         title=html.escape(shown.title),
         summary=html.escape(repr(shown.network).strip("<>")),
-        style=_asset("page.css"),
+        style=_asset("page.css") + _asset("try.css"),
         modules=json.dumps({"imports": modules}),
         data=json.dumps(data_of(shown), allow_nan=True).replace("</", "<\\/"),
     )
@@ -42,9 +43,11 @@ def page_of(shown: Shown) -> str:
 def data_of(shown: Shown) -> dict[str, Any]:
     """All that the page shows, as plain values; arrays by number in ``"arrays"``, each once."""
     step, kept = shown.step, Arrays()
+    forward = forward_of(shown, kept.add)  # first, as without all of its arrays there is no prediction
     boxes = {name: o.name for o in reversed(step.operations) for name in o.parameters}
     size = len(step.x if isinstance(step.x, np.ndarray) else next(iter(step.x.values())))
     data: dict[str, Any] = {
+        "forward": forward,
         "batch": {
             "shape": quoted(shown.network.input_shape),
             "size": size,

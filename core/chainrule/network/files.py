@@ -71,7 +71,7 @@ def read(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
         with safe_open(str(path), "numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError) as error:  # NumPy has no arrays of more than 64 axes
         raise DataError(f"{path} is not a network that chainrule saved: {error}") from None
     except (TypeError, AttributeError):
         raise DataError(f"{path} holds numbers of a type that NumPy does not have, such as bfloat16") from None

@@ -27,6 +27,7 @@ from chainrule.contract.split import Split
 from chainrule.errors import ConfigError, FieldError, within
 from chainrule.network.blueprint import Blueprint
 from chainrule.network.ending import TASKS, ending_of, require_parts, tasks_of, usual_task
+from chainrule.network.graph import Exported
 from chainrule.network.keeping import Kept
 from chainrule.network.measuring import in_batches, measured, metrics_for
 from chainrule.network.stack import Stack, Step, whole_numbers_of
@@ -48,7 +49,7 @@ from chainrule.registry.registry import registry
 from chainrule.words import quoted
 
 
-class Network(Kept, Traced):
+class Network(Kept, Traced, Exported):
     """A network and its loss.
 
     Args:
@@ -98,7 +99,7 @@ class Network(Kept, Traced):
             self._stack = Stack(layers, blueprint, fuses_with=self.loss.fuses_with)
             self.output_shape = self._stack.build(self.input_shape)
         require_parts(self.loss, self.output_shape)
-        self._whole: Any = whole_numbers_of(self.steps)
+        self.whole_numbers: Any = whole_numbers_of(self.steps)
         self.parameters = Parameters.allocate(blueprint.parameters, self.dtype)
         self.shared = blueprint.shared
         for shared, first in self.shared:
@@ -218,9 +219,9 @@ class Network(Kept, Traced):
                 first layer takes.
         """
         if not isinstance(self.input_shape, Mapping):
-            return as_inputs(x, self.input_shape, self.dtype, self._whole)
+            return as_inputs(x, self.input_shape, self.dtype, self.whole_numbers)
         require_names("inputs", x, self.input_shape)
-        whole = self._whole or {}
+        whole = self.whole_numbers or {}
         return as_many({n: as_inputs(x[n], s, self.dtype, whole.get(n)) for n, s in self.input_shape.items()})
 
     def targets(self, y: Any) -> Targets:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from chainrule.contract.arrays import Array
+from chainrule.contract.graph import Graph
 from chainrule.contract.kinds import Activation, Layer
 from chainrule.contract.named import each, items
 from chainrule.contract.parameters import Parameter
@@ -168,6 +169,14 @@ class Stack:
         else:
             for forward, takes_mask in self._masked:
                 x = forward(x, training, mask=mask) if takes_mask else forward(x, training)
+        return x
+
+    def to_onnx(self, graph: Graph, x: Any) -> Any:
+        """Add each step's operators, those of an activation that the loss takes over too; see ``Layer.to_onnx``."""
+        for step in self.steps:
+            with graph.within(step.name):
+                x = graph.values[step.name] = step.layer.to_onnx(graph, x)
+                graph.require_known(x)
         return x
 
     def backward(self, dy: Array) -> Array:

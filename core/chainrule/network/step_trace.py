@@ -98,6 +98,8 @@ class StepTrace:
             loss takes the last activation over.
         parameters: what became of each, by name.
         learning_rate: of this update; ``step``: its number.
+        task: of the network, as the targets tell it where it was not given; of several outputs by name.
+        weighed: whether samples have weights or a mask.
         loss_after, penalty_after: on the same batch, with the same random numbers, after the update.
     """
 
@@ -115,6 +117,8 @@ class StepTrace:
     parameters: Mapping[str, Moved]
     learning_rate: float
     step: int
+    task: Any
+    weighed: bool
     loss_after: float
     penalty_after: float
     _estimate: Callable[[str, Sequence[int], float], Array]

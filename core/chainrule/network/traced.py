@@ -109,7 +109,7 @@ class Traced:
             _take_up(slots, updates)
         recorder = Recorder(twin._stack)
         loss = loss_of()
-        rows = _rows(twin.loss)
+        rows = _rows_of(twin.loss)
         prediction = each(np.copy, twin.prediction)
         d_prediction = each(np.copy, twin._ending.backward())
         twin._stack.backward(each(np.copy, d_prediction))
@@ -145,6 +145,8 @@ class Traced:
             step=number,
             loss_after=loss_after,
             penalty_after=penalty_after,
+            task=twin.task,
+            weighed=weight is not None or mask is not None,
             _estimate=functools.partial(
                 _differences, self.copy("float64"), self.random_state(), (x, y, weight, mask), penalizes
             ),
@@ -183,8 +185,8 @@ def _loss_again(
     return loss
 
 
-def _rows(loss: Loss) -> Array | None:
-    """The loss of each row; None of one that does not say it, or compares rows with one another."""
+def _rows_of(loss: Loss) -> Array | None:
+    """The losses of which it gave the mean; None of one that does not say them, or is no mean of such."""
     if type(loss).rows is Loss.rows:
         return None
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Activation, Array
+from chainrule import Activation, Array, Graph
 
 
 @dataclass
@@ -63,6 +63,9 @@ class Swish(Activation):
         self.a = np.multiply(z, s, out=self.work("a", z.shape, z.dtype))
         return self.a
 
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Mul", x, graph.add("Sigmoid", graph.add("Mul", x, self.beta)))
+
     def backward(self, da: Array) -> Array:
         dz = np.subtract(1, self.s, out=self.work("dz", da.shape, da.dtype))
         dz *= self.beta
@@ -106,6 +109,9 @@ class GELU(Activation):
         self.below = self.work("below", z.shape, z.dtype)
         ndtr(z, out=self.below)
         return np.multiply(z, self.below, out=self.work("a", z.shape, z.dtype))
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Gelu", x, approximate="none")
 
     def backward(self, da: Array) -> Array:
         dz = self.work("dz", da.shape, da.dtype)
@@ -156,6 +162,9 @@ class Mish(Activation):
         self.t = np.add(n, 2, out=self.work("t", z.shape, z.dtype))
         np.divide(n, self.t, out=self.t)
         return np.multiply(z, self.t, out=self.work("a", z.shape, z.dtype))
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Mish", x)
 
     def backward(self, da: Array) -> Array:
         dz = np.multiply(self.t, self.t, out=self.work("dz", da.shape, da.dtype))

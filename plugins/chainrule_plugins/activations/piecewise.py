@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Activation, Array, Shape, ShapeError
+from chainrule import Activation, Array, Graph, Shape, ShapeError
 
 
 @dataclass
@@ -36,6 +36,9 @@ class Linear(Activation):
 
     def forward(self, z: Array) -> Array:
         return z
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Identity", x)
 
     def backward(self, da: Array) -> Array:
         return da
@@ -72,6 +75,9 @@ class ReLU(Activation):
         # NumPy is several times faster at clip with two bounds than at maximum with one number.
         self.a = z.clip(0, np.inf, out=self.work("a", z.shape, z.dtype))
         return self.a
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Relu", x)
 
     def backward(self, da: Array) -> Array:
         # At the kink, z = 0, any slope from 0 to 1 is a subgradient. Taking 0 leaves a unit that is off alone.
@@ -122,6 +128,9 @@ class LeakyReLU(Activation):
     def forward(self, z: Array) -> Array:
         self.a = np.multiply(z, self.slope, out=self.work("a", z.shape, z.dtype))
         return np.maximum(z, self.a, out=self.a)
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("LeakyRelu", x, alpha=self.slope)
 
     def backward(self, da: Array) -> Array:
         dz = self.work("dz", da.shape, da.dtype)
@@ -194,6 +203,9 @@ class PReLU(Activation):
         self.positive = np.maximum(z, 0, out=self.work("positive", z.shape, z.dtype))
         a += self.positive
         return a
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("PRelu", x, self.s)
 
     def backward(self, da: Array) -> Array:
         dz = np.multiply(da, self.negative, out=self.work("dz", da.shape, da.dtype))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Activation, Array
+from chainrule import Activation, Array, Graph
 
 # The solution of "mean 0 and variance 1 are a fixed point" (Klambauer et al. 2017, section 2).
 SELU_LAMBDA = 1.0507009873554805
@@ -48,6 +48,9 @@ class Softplus(Activation):
         np.log1p(a, out=a)
         a += np.maximum(z, 0, out=self.work("positive", z.shape, z.dtype))
         return a
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Softplus", x)
 
     def backward(self, da: Array) -> Array:
         dz = np.negative(self.a, out=self.work("dz", da.shape, da.dtype))
@@ -107,6 +110,9 @@ class ELU(Activation):
         a += np.maximum(z, 0, out=self.work("positive", z.shape, z.dtype))
         return a
 
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Elu", x, alpha=self.alpha)
+
     def backward(self, da: Array) -> Array:
         dz = np.add(self.a, self.alpha, out=self.work("dz", da.shape, da.dtype))
         np.copyto(dz, 1, where=self.a > 0)
@@ -152,6 +158,9 @@ class SELU(Activation):
         positive *= SELU_LAMBDA
         a += positive
         return a
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Selu", x, alpha=SELU_ALPHA, gamma=SELU_LAMBDA)
 
     def backward(self, da: Array) -> Array:
         dz = np.add(self.a, SELU_LAMBDA * SELU_ALPHA, out=self.work("dz", da.shape, da.dtype))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Activation, Array
+from chainrule import Activation, Array, Graph
 
 
 @dataclass
@@ -43,6 +43,9 @@ class Sigmoid(Activation):
             np.exp(a, out=a)
         a += 1
         return np.divide(1, a, out=a)
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Sigmoid", x)
 
     def backward(self, da: Array) -> Array:
         dz = np.subtract(1, self.a, out=self.work("dz", da.shape, da.dtype))
@@ -80,6 +83,9 @@ class Tanh(Activation):
     def forward(self, z: Array) -> Array:
         self.a = np.tanh(z, out=self.work("a", z.shape, z.dtype))
         return self.a
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Tanh", x)
 
     def backward(self, da: Array) -> Array:
         dz = np.multiply(self.a, self.a, out=self.work("dz", da.shape, da.dtype))
@@ -128,6 +134,9 @@ class Softmax(Activation):
         np.exp(a, out=a)
         a /= a.sum(axis=-1, keepdims=True)
         return a
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Softmax", x, axis=-1)
 
     def backward(self, da: Array) -> Array:
         dz = np.multiply(da, self.a, out=self.work("dz", da.shape, da.dtype))

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from chainrule import Array, Initializer, Layer, Shape, ShapeError
+from chainrule import Array, Graph, Initializer, Layer, Parameter, Shape, ShapeError
 
 
 @dataclass
@@ -22,6 +22,7 @@ class Recurrent(Layer):
 
     Attributes:
         gates: the names of its matrices: ``W_i`` for ``"i"``, and ``W`` for ``""``.
+        in_onnx: what ONNX calls the layer, and for each gate, in its order there, the place in ``gates``.
         carries: how many states go on from step to step; the first one, h, is what the layer shows.
         carried: one array of (steps + 1, batch, units) for each of them: before step t it is at t, after it at t + 1.
         given: (steps, batch, features + units + 1), what each step is given.
@@ -36,6 +37,7 @@ class Recurrent(Layer):
     bias: bool = True
 
     gates: ClassVar[tuple[str, ...]] = ("",)
+    in_onnx: ClassVar[tuple[str, tuple[int, ...]]] = ("RNN", (0,))
     carries = 1
     check_examples = ({"units": 3}, {"units": 2, "sequences": True, "bias": False})
     check_input_shapes = ((4, 3), (1, 2))
@@ -108,6 +110,27 @@ class Recurrent(Layer):
                 for state in self.carried:
                     np.copyto(state[t + 1], state[t], where=~self.counts[t])
         return h[1:].transpose(1, 0, 2) if self.sequences else h[-1]
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        """As the operator that ``in_onnx`` names, which takes the gates in its own order, one under the other, and
+        transposed; for x it has a bias as well as for h."""
+        operator, order = self.in_onnx
+
+        def stacked(parts: Sequence[Parameter]) -> str:
+            rows = [graph.add("Transpose", parts[gate], perm=(1, 0)) for gate in order]
+            return graph.add("Unsqueeze", graph.add("Concat", *rows, axis=0), graph.constant([0]))
+
+        b = None
+        if self.bias:
+            none = np.zeros(len(order) * self.units, self.dtype)
+            b = graph.add("Concat", *(self.b[gate] for gate in order), none, axis=0)
+            b = graph.add("Unsqueeze", b, graph.constant([0]))
+        steps_first = graph.add("Transpose", x, perm=(1, 0, 2))
+        inputs = (steps_first, stacked(self.W), stacked(self.U), b)
+        seen, last = graph.add(operator, *inputs, outputs=2, hidden_size=self.units)[:2]
+        if self.sequences:
+            return graph.add("Transpose", graph.add("Squeeze", seen, graph.constant([1])), perm=(1, 0, 2))
+        return graph.add("Squeeze", last, graph.constant([0]))
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)

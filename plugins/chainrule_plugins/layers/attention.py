@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Array, Initializer, Layer, Shape, ShapeError
+from chainrule import Array, Graph, Initializer, Layer, Parameter, Shape, ShapeError
+from chainrule_plugins.layers._onnx import biased
 from chainrule_plugins.layers._sums import feature_sums
 
 
@@ -157,6 +158,25 @@ class SelfAttention(Layer):
         if self.b_o is not None:
             y += self.b_o.value
         return y.reshape(x.shape)
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        W_q, W_k, W_v = self.W
+        b_q, b_v = self.b if self.bias else (None, None)
+        by_head, keys_by_head = (0, 2, 1, 3), (0, 2, 3, 1)
+
+        def heads(W: Parameter, b: Parameter | None, axes: tuple[int, ...]) -> str:
+            rows = biased(graph, graph.add("MatMul", x, W), b)
+            apart = graph.add("Reshape", rows, graph.constant([0, 0, self.heads, self.size]))
+            return graph.add("Transpose", apart, perm=axes)
+
+        q = graph.add("Div", heads(W_q, b_q, by_head), math.sqrt(self.size))
+        s = graph.add("MatMul", q, heads(W_k, None, keys_by_head))
+        if self.unseen is not None:
+            s = graph.add("Add", s, self.unseen)
+        a = graph.add("Softmax", s, axis=-1)
+        o = graph.add("Transpose", graph.add("MatMul", a, heads(W_v, b_v, by_head)), perm=by_head)
+        o = graph.add("Reshape", o, graph.constant([0, 0, self.heads * self.size]))
+        return biased(graph, graph.add("MatMul", o, self.W_o), self.b_o)
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)

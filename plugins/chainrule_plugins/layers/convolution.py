@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule import Activation, Array, Initializer, Layer, Shape, ShapeError
+from chainrule import Activation, Array, Graph, Initializer, Layer, Shape, ShapeError
 from chainrule_plugins.layers._im2col import Window
 from chainrule_plugins.layers._images import Sliding, image_shape
+from chainrule_plugins.layers._onnx import channels_first, channels_last, window_of
 from chainrule_plugins.layers._references import with_zeros
 
 
@@ -141,6 +142,12 @@ class Conv2d(Layer):
         self.window.apply(self.x, self.W.value, self.b.value if self.b is not None else None, y, self.work)
         return y
 
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        W = graph.add("Transpose", self.W, perm=(3, 2, 0, 1))
+        window = window_of(self.window.down, self.window.across)
+        y = graph.add("Conv", channels_first(graph, x, self.image), W, self.b, **window)
+        return channels_last(graph, y)
+
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)
         dx = self.work("padded_dx", self.x.shape, dy.dtype)
@@ -264,6 +271,12 @@ class Conv1d(Layer):
         y = self.work("y", (len(x), self.window.places[1], self.filters), x.dtype)
         self.window.apply(self.x, self.W.value, self.b.value if self.b is not None else None, y, self.work)
         return y
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        x = graph.add("Reshape", x, graph.constant([-1, self.length, self.window.channels]))
+        x, W = graph.add("Transpose", x, perm=(0, 2, 1)), graph.add("Transpose", self.W, perm=(2, 1, 0))
+        y = graph.add("Conv", x, W, self.b, **window_of(self.window.across))
+        return graph.add("Transpose", y, perm=(0, 2, 1))
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)

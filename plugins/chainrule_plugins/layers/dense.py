@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Activation, Array, Initializer, Layer, Shape, ShapeError
+from chainrule import Activation, Array, Graph, Initializer, Layer, Shape, ShapeError
 from chainrule_plugins.layers._sums import feature_sums
 
 
@@ -83,6 +83,10 @@ class Dense(Layer):
         if self.b is not None:
             y += self.b.value
         return y
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        y = graph.add("MatMul", x, self.W)
+        return y if self.b is None else graph.add("Add", y, self.b)
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)

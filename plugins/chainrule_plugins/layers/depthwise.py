@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule import Activation, Array, Initializer, Layer, Shape, ShapeError
+from chainrule import Activation, Array, Graph, Initializer, Layer, Shape, ShapeError
 from chainrule_plugins.layers._im2col import Window, chunks
 from chainrule_plugins.layers._images import Sliding, image_shape
+from chainrule_plugins.layers._onnx import channels_first, channels_last, window_of
 from chainrule_plugins.layers._references import with_zeros
 from chainrule_plugins.layers._sums import feature_sums
 
@@ -136,6 +137,13 @@ class DepthwiseConv2d(Layer):
             rows = y.reshape(-1, y.shape[2] * y.shape[3])
             rows += np.tile(self.b.value, y.shape[2])
         return y
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        W = graph.add("Transpose", self.W, perm=(2, 3, 0, 1))  # and as one filter for each channel of y
+        W = graph.add("Reshape", W, graph.constant([self.window.channels, 1, *self.W.shape[:2]]))
+        window = window_of(self.window.down, self.window.across)
+        y = graph.add("Conv", channels_first(graph, x, self.image), W, self.b, group=self.image[2], **window)
+        return channels_last(graph, y)
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)

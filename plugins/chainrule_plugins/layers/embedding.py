@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Array, Initializer, Layer, Shape, ShapeError
+from chainrule import Array, Graph, Initializer, Layer, Shape, ShapeError
 
 
 @dataclass
@@ -77,6 +77,9 @@ class Embedding(Layer):
     def forward(self, x: Array, training: bool) -> Array:
         self.x = x
         return np.take(self.W.value, x, axis=0)
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Gather", self.W, x, axis=0)
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)
@@ -161,6 +164,9 @@ class PositionalEncoding(Layer):
     def forward(self, x: Array, training: bool) -> Array:
         p = self.P.value if self.learned else self.p
         return np.add(x, p, out=self.work("y", x.shape, x.dtype))
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Add", x, self.P if self.learned else self.p)
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)

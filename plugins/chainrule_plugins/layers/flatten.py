@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, Layer, Shape
+from chainrule import Array, Graph, Layer, Shape
 
 
 @dataclass
@@ -41,6 +41,9 @@ class Flatten(Layer):
 
     def forward(self, x: Array, training: bool) -> Array:
         return x.reshape(len(x), self.features)
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Reshape", x, graph.constant([-1, self.features]))
 
     def backward(self, dy: Array) -> Array:
         return dy.reshape(len(dy), *self.input_shape)

@@ -84,6 +84,7 @@ class LSTM(Recurrent):
     forget_bias: float = 1.0
 
     gates = ("i", "f", "o", "g")
+    in_onnx = ("LSTM", (0, 2, 1, 3))
     carries = 2
 
     def __post_init__(self) -> None:
@@ -198,6 +199,7 @@ class GRU(Recurrent):
     """
 
     gates = ("u", "r", "g")
+    in_onnx = ("GRU", (0, 1, 2))
 
     def reference(self, x: Array, training: bool, mask: Array | None = None, given: Any = None) -> Array:
         (W_u, W_r, W_g), (U_u, U_r, U_g) = ([p.value for p in matrices] for matrices in (self.W, self.U))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Array, Initializer, Layer, Shape, ShapeError
+from chainrule import Array, Graph, Initializer, Layer, Shape, ShapeError
 
 
 @dataclass
@@ -98,6 +98,12 @@ class Maxout(Layer):
             np.maximum(self.chosen, higher * self.chosen.dtype.type(p), out=self.chosen)
             np.maximum(y, z[p], out=y)
         return y
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        z = graph.add("MatMul", x, self.W)  # (pieces, batch, units)
+        if self.b is not None:
+            z = graph.add("Add", z, graph.add("Unsqueeze", self.b, graph.constant([1])))
+        return graph.add("ReduceMax", z, graph.constant([0]), keepdims=0)
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)

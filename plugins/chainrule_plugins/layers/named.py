@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Activation, Array, Layer, Shape, ShapeError
+from chainrule import Activation, Array, Graph, Layer, Shape, ShapeError
 from chainrule_plugins.layers._references import reference_of
 
 
@@ -101,6 +101,13 @@ class Join(Layer):
         ]
         return np.concatenate(columns, axis=1)
 
+    def to_onnx(self, graph: Graph, x: Mapping[str, str]) -> str:
+        columns = []
+        for name, one in x.items():
+            y = self.stacks[name].to_onnx(graph, one) if name in self.stacks else one
+            columns.append(graph.add("Reshape", y, graph.constant([-1, self.sizes[name]])))
+        return graph.add("Concat", *columns, axis=1)
+
     def backward(self, dy: Array) -> Any:
         return {name: self.stacks[name].backward(part) if name in self.stacks else part
                 for name, part in self._parts(dy).items()}  # fmt: skip
@@ -173,6 +180,9 @@ class Heads(Layer):
 
     def forward(self, x: Array, training: bool, mask: Array | None = None) -> Any:
         return {name: stack.forward(x, training, mask) for name, stack in self.stacks.items()}
+
+    def to_onnx(self, graph: Graph, x: str) -> dict[str, str]:
+        return {name: stack.to_onnx(graph, x) for name, stack in self.stacks.items()}
 
     def backward(self, dy: Any) -> Array:
         first, *others = [stack.backward(dy[name]) for name, stack in self.stacks.items()]

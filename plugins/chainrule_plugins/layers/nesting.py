@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule import Activation, Array, ConfigError, Layer, Shape, ShapeError
+from chainrule import Activation, Array, ConfigError, Graph, Layer, Shape, ShapeError
 from chainrule_plugins.layers._references import reference_of
 
 
@@ -77,6 +77,9 @@ class Residual(Layer):
         changed: Array = self.f.forward(x, training, mask)
         beside: Array = self.s.forward(x, training, mask)
         return np.add(changed, beside, out=self.work("y", changed.shape, changed.dtype))
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Add", self.f.to_onnx(graph, x), self.s.to_onnx(graph, x))
 
     def backward(self, dy: Array) -> Array:
         dx: Array = self.f.backward(dy)
@@ -192,6 +195,12 @@ class Branches(Layer):
         if self.merge == "mean":
             y /= len(ys)
         return y
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        ys = [stack.to_onnx(graph, x) for stack in self.stacks]
+        if self.merge == "concatenate":
+            return graph.add("Concat", *ys, axis=-1)
+        return graph.add("Mean" if self.merge == "mean" else "Sum", *ys)
 
     def backward(self, dy: Array) -> Array:
         return self._added("dx", [stack.backward(part) for stack, part in zip(self.stacks, self._parts(dy))])

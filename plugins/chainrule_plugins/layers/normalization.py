@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, Layer, Shape, ShapeError
+from chainrule import Array, Graph, Layer, Shape, ShapeError
 from chainrule_plugins.layers._moments import all_finite, is_far, large_moments
 from chainrule_plugins.layers._sums import feature_products, feature_sums
 
@@ -132,6 +132,11 @@ class BatchNorm(Layer):
             self.running_mean.value = self.momentum * self.running_mean.value + new * mean
             self.running_var.value = self.momentum * self.running_var.value + new * (m / (m - 1)) * var
 
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        std = graph.add("Sqrt", graph.add("Add", self.running_var, self.eps))
+        x_hat = graph.add("Div", graph.add("Sub", x, self.running_mean), std)
+        return graph.add("Add", graph.add("Mul", x_hat, self.gamma), self.beta)
+
     def backward(self, dy: Array) -> Array:
         m, rows = len(self.x_hat), dy.reshape(self.x_hat.shape)
         dgamma, dbeta = feature_products(rows, self.x_hat), feature_sums(rows)
@@ -230,6 +235,9 @@ class LayerNorm(Layer):
         np.multiply(self.x_hat, self.gamma.value, out=y)
         y += self.beta.value
         return y
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("LayerNormalization", x, self.gamma, self.beta, axis=-1, epsilon=self.eps)
 
     def backward(self, dy: Array) -> Array:
         rows, x_hat = dy.reshape(-1, dy.shape[-1]), self.x_hat.reshape(-1, dy.shape[-1])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, Layer, Shape, ShapeError
+from chainrule import Array, Graph, Layer, Shape, ShapeError
 from chainrule_plugins.layers.dense import Dense
 
 
@@ -128,6 +128,9 @@ class MeanOverSteps(Layer):
         self.share = np.broadcast_to(share, x.shape[:2])[:, None, :]
         y: Array = np.matmul(self.share, x)[:, 0]
         return y
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("ReduceMean", x, graph.constant([1]), keepdims=0)
 
     def backward(self, dy: Array) -> Array:
         shape = (len(dy), self.share.shape[-1], dy.shape[-1])

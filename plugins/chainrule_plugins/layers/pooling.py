@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, Layer, Shape
+from chainrule import Array, Graph, Layer, Shape
 from chainrule_plugins.layers._images import image_shape, pixels_under, pooling_windows
+from chainrule_plugins.layers._onnx import channels_first, channels_last, window_of
 
 
 @dataclass
@@ -86,6 +87,10 @@ class MaxPool2d(Layer):
             np.maximum(self.chosen, higher * self.chosen.dtype.type(k), out=self.chosen)
             np.maximum(y, pixels, out=y)
         return y
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        image, window = channels_first(graph, x, self.image), window_of(self.down, self.across)
+        return channels_last(graph, graph.add("MaxPool", image, **window))
 
     def backward(self, dy: Array) -> Array:
         dx = self.work("dx", (len(dy), *self.image), dy.dtype)
@@ -169,6 +174,10 @@ class AveragePool2d(Layer):
         y /= self.size**2
         return y
 
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        image, window = channels_first(graph, x, self.image), window_of(self.down, self.across)
+        return channels_last(graph, graph.add("AveragePool", image, **window))
+
     def backward(self, dy: Array) -> Array:
         dx = self.work("dx", (len(dy), *self.image), dy.dtype)
         dx[...] = 0
@@ -220,6 +229,10 @@ class GlobalAveragePool2d(Layer):
         self.input_shape = x.shape
         y = self.work("y", (len(x), self.channels), x.dtype)
         return x.reshape(len(x), self.pixels, self.channels).mean(axis=1, out=y)
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        pixels = graph.add("Reshape", x, graph.constant([-1, self.pixels, self.channels]))
+        return graph.add("ReduceMean", pixels, graph.constant([1]), keepdims=0)
 
     def backward(self, dy: Array) -> Array:
         dx = self.work("dx", (len(dy), self.pixels, self.channels), dy.dtype)

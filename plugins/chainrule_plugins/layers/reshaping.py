@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, Layer, Shape, ShapeError
+from chainrule import Array, Graph, Layer, Shape, ShapeError
 
 
 @dataclass
@@ -65,6 +65,9 @@ class Reshape(Layer):
 
     def forward(self, x: Array, training: bool) -> Array:
         return x.reshape(len(x), *self.output_shape)
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Reshape", x, graph.constant([-1, *self.output_shape]))
 
     def backward(self, dy: Array) -> Array:
         return dy.reshape(len(dy), *self.input_shape)
@@ -125,6 +128,9 @@ class Permute(Layer):
 
     def forward(self, x: Array, training: bool) -> Array:
         return self._laid_out("y", x.transpose(self.axes))
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        return graph.add("Transpose", x, perm=self.axes)
 
     def backward(self, dy: Array) -> Array:
         return self._laid_out("dx", dy.transpose(self.axes_back))

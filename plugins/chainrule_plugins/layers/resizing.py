@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, Layer, Shape
+from chainrule import Array, Graph, Layer, Shape
 from chainrule_plugins.layers._images import image_shape
+from chainrule_plugins.layers._onnx import with_channels
 
 
 @dataclass
@@ -76,6 +77,12 @@ class Upsample2d(Layer):
         blocks = y.reshape(len(x), height, self.f, width, self.g, channels)
         blocks[...] = x.reshape(len(x), height, 1, width, 1, channels)
         return y
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        height, width, channels = self.image
+        pixels = graph.add("Reshape", x, graph.constant([-1, height, 1, width, 1, channels]))
+        blocks = graph.add("Expand", pixels, graph.constant([1, 1, self.f, 1, self.g, 1]))
+        return graph.add("Reshape", blocks, graph.constant([-1, height * self.f, width * self.g, channels]))
 
     def backward(self, dy: Array) -> Array:
         height, width, channels = self.image
@@ -152,6 +159,11 @@ class ZeroPad2d(Layer):
         y[...] = 0
         y[self.inside] = x.reshape(len(x), *self.image)
         return y
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        top, bottom, left, right = self._sides()
+        zeros = graph.constant([0, top, left, 0, 0, bottom, right, 0])  # before each axis, then behind each
+        return graph.add("Pad", with_channels(graph, x, self.image), zeros)
 
     def backward(self, dy: Array) -> Array:
         return dy[self.inside].reshape(self.input_shape)

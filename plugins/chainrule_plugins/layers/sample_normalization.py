@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, Layer, Shape, ShapeError
+from chainrule import Array, Graph, Layer, Shape, ShapeError
 from chainrule_plugins.layers._moments import all_finite, is_far, large_moments, large_rms
 from chainrule_plugins.layers._sums import feature_products, sample_products, sample_sums
 
@@ -80,6 +80,11 @@ class RMSNorm(Layer):
             self.rms = large_rms(x, -1, self.eps)
         np.divide(x, self.rms, out=self.x_hat)
         return np.multiply(self.x_hat, self.gamma.value, out=y)
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        mean_square = graph.add("ReduceMean", graph.add("Mul", x, x), graph.constant([-1]))
+        rms = graph.add("Sqrt", graph.add("Add", mean_square, self.eps))
+        return graph.add("Mul", graph.add("Div", x, rms), self.gamma)
 
     def backward(self, dy: Array) -> Array:
         rows, x_hat = dy.reshape(-1, dy.shape[-1]), self.x_hat.reshape(-1, dy.shape[-1])
@@ -164,7 +169,7 @@ class GroupNorm(Layer):
                 f"group_norm: {self.groups} groups do not divide {channels} channels: take groups of one size, such as "
                 f"groups={math.gcd(self.groups, channels)}"
             )
-        self.places, self.size = math.prod(places), channels // self.groups
+        self.input_shape, self.places, self.size = input_shape, math.prod(places), channels // self.groups
         # Weight decay would pull gamma to 0, which is no simpler a function than 1.
         self.gamma = self.parameter("gamma", (channels,), {"name": "constant", "value": 1.0}, decay=False)
         self.beta = self.parameter("beta", (channels,), "zeros", decay=False)
@@ -189,6 +194,15 @@ class GroupNorm(Layer):
         np.multiply(self.x_hat, self.gamma.value, out=y)
         y += self.beta.value
         return y.reshape(x.shape)
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        groups = graph.add("Reshape", x, graph.constant([-1, self.places, self.groups, self.size]))
+        over = graph.constant([1, 3])
+        centered = graph.add("Sub", groups, graph.add("ReduceMean", groups, over))
+        var = graph.add("ReduceMean", graph.add("Mul", centered, centered), over)
+        x_hat = graph.add("Div", centered, graph.add("Sqrt", graph.add("Add", var, self.eps)))
+        x_hat = graph.add("Reshape", x_hat, graph.constant([-1, *self.input_shape]))
+        return graph.add("Add", graph.add("Mul", x_hat, self.gamma), self.beta)
 
     def backward(self, dy: Array) -> Array:
         by_place = self._by_place(dy)

@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule import Activation, Array, Initializer, Layer, Shape
+from chainrule import Activation, Array, Graph, Initializer, Layer, Shape
 from chainrule_plugins.layers._im2col import Window
 from chainrule_plugins.layers._images import Sliding, image_shape
+from chainrule_plugins.layers._onnx import channels_first, channels_last, window_of
 from chainrule_plugins.layers._sums import feature_sums
 
 
@@ -123,6 +124,14 @@ class Conv2dTranspose(Layer):
         b = 0.0 if self.b is None else self.b.value
         self.window.spread(self.x, self.W.value.reshape(-1, *self.W.shape[2:]), y, self.work, start=b)
         return self.window.unpadded(y, self.work, "y")
+
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        down, across = self.window.down, self.window.across
+        W = graph.add("Transpose", self.W, perm=(2, 3, 0, 1))
+        # Where the kernel is smaller than the stride, y goes on behind what is painted last.
+        beyond = tuple(max(axis.stride - axis.size, 0) for axis in (down, across))
+        image, window = channels_first(graph, x, self.image), window_of(down, across)
+        return channels_last(graph, graph.add("ConvTranspose", image, W, self.b, output_padding=beyond, **window))
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)

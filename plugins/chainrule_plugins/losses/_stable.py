@@ -6,12 +6,17 @@ import math
 
 import numpy as np
 
-from chainrule import Array
+from chainrule import Array, Graph
 
 
 def clipped(p: Array) -> Array:
     """``p``, no less than the smallest normal number of its dtype: its logarithm and its reciprocal are finite."""
     return np.maximum(p, float(np.finfo(p.dtype).smallest_normal))
+
+
+def log_in_onnx(graph: Graph, p: str) -> str:
+    """The logarithm of ``clipped`` p, as operators."""
+    return graph.add("Log", graph.add("Max", p, float(np.finfo(graph.dtype).smallest_normal)))
 
 
 def squared_length(error: Array) -> float:

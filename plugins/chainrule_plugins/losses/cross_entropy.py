@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, ConfigError, Loss, Task
-from chainrule_plugins.losses._stable import clipped, mean
+from chainrule import Array, ConfigError, Graph, Loss, Task
+from chainrule_plugins.losses._stable import clipped, log_in_onnx, mean
 
 
 @dataclass
@@ -79,6 +79,14 @@ class BinaryCrossEntropy(Loss):
         log_likelihood = target * np.log(self.p_yes) + (1 - target) * np.log(self.p_no)
         self.losses: Array = np.negative(log_likelihood, out=log_likelihood)
         return mean(self.losses, target.size)
+
+    def to_onnx(self, graph: Graph, prediction: str, target: str) -> str:
+        t = target
+        if self.smoothing:
+            t = graph.add("Add", graph.add("Mul", t, 1 - self.smoothing), self.smoothing / 2)
+        yes = graph.add("Mul", t, log_in_onnx(graph, prediction))
+        no = graph.add("Mul", graph.add("Sub", 1.0, t), log_in_onnx(graph, graph.add("Sub", 1.0, prediction)))
+        return graph.add("Neg", graph.add("ReduceMean", graph.add("Add", yes, no), keepdims=0))
 
     def backward(self) -> Array:
         dp: Array = (1 - self.target) / self.p_no - self.target / self.p_yes
@@ -188,6 +196,14 @@ class CategoricalCrossEntropy(Loss):
         at_target = log_p[np.arange(len(target)), target] if target.ndim == 1 else target * log_p
         self.losses = np.negative(at_target, out=at_target)
         return mean(self.losses, len(target))
+
+    def to_onnx(self, graph: Graph, prediction: str, target: str) -> str:
+        log_p, classes = log_in_onnx(graph, prediction), graph.constant([-1])
+        likelihood = graph.add("ReduceSum", graph.add("Mul", target, log_p), classes)
+        if self.smoothing:  # a share of it is that of a target spread evenly over the classes
+            even = graph.add("Mul", graph.add("ReduceMean", log_p, classes), self.smoothing)
+            likelihood = graph.add("Add", graph.add("Mul", likelihood, 1 - self.smoothing), even)
+        return graph.add("Neg", graph.add("ReduceMean", likelihood, keepdims=0))
 
     def backward(self) -> Array:
         if self.target.ndim == 2:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, Loss, Task
+from chainrule import Array, Graph, Loss, Task
 from chainrule_plugins.losses._stable import mean, squared_length
 
 
@@ -49,6 +49,10 @@ class MeanSquaredError(Loss):
     def forward(self, prediction: Array, target: Array) -> float:
         self.error = np.subtract(prediction, target, out=self.work("error", prediction.shape, prediction.dtype))
         return squared_length(self.error) / self.error.size
+
+    def to_onnx(self, graph: Graph, prediction: str, target: str) -> str:
+        error = graph.add("Sub", prediction, target)
+        return graph.add("ReduceMean", graph.add("Mul", error, error), keepdims=0)
 
     def backward(self) -> Array:
         out = self.work("d_prediction", self.error.shape, self.error.dtype)
@@ -95,6 +99,11 @@ class HalfSquaredError(Loss):
     def forward(self, prediction: Array, target: Array) -> float:
         self.error = np.subtract(prediction, target, out=self.work("error", prediction.shape, prediction.dtype))
         return squared_length(self.error) / (2 * len(self.error))
+
+    def to_onnx(self, graph: Graph, prediction: str, target: str) -> str:
+        error = graph.add("Flatten", graph.add("Sub", prediction, target), axis=1)
+        squares = graph.add("ReduceSum", graph.add("Mul", error, error), graph.constant([1]), keepdims=0)
+        return graph.add("Div", graph.add("ReduceMean", squares, keepdims=0), 2.0)
 
     def backward(self) -> Array:
         out = self.work("d_prediction", self.error.shape, self.error.dtype)
@@ -146,6 +155,9 @@ class MeanAbsoluteError(Loss):
     def forward(self, prediction: Array, target: Array) -> float:
         self.error = np.subtract(prediction, target, out=self.work("error", prediction.shape, prediction.dtype))
         return mean(np.abs(self.error), self.error.size)
+
+    def to_onnx(self, graph: Graph, prediction: str, target: str) -> str:
+        return graph.add("ReduceMean", graph.add("Abs", graph.add("Sub", prediction, target)), keepdims=0)
 
     def backward(self) -> Array:
         # Where there is no error, any slope from -1 to 1 is a subgradient. Taking 0 leaves what is right alone.
@@ -218,6 +230,12 @@ class Huber(Loss):
         self.c = np.clip(error, -self.delta, self.delta, out=self.work("c", error.shape, error.dtype))
         self.losses = self.c * (error - self.c / 2)
         return mean(self.losses, error.size)
+
+    def to_onnx(self, graph: Graph, prediction: str, target: str) -> str:
+        error = graph.add("Sub", prediction, target)
+        c = graph.add("Min", graph.add("Max", error, -self.delta), self.delta)
+        losses = graph.add("Mul", c, graph.add("Sub", error, graph.add("Div", c, 2.0)))
+        return graph.add("ReduceMean", losses, keepdims=0)
 
     def backward(self) -> Array:
         return np.divide(self.c, self.c.size, out=self.work("d_prediction", self.c.shape, self.c.dtype))

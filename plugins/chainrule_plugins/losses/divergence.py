@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, ConfigError, Loss, Task
-from chainrule_plugins.losses._stable import clipped, mean
+from chainrule import Array, ConfigError, Graph, Loss, Task
+from chainrule_plugins.losses._stable import clipped, log_in_onnx, mean
 from chainrule_plugins.losses.cross_entropy import CategoricalCrossEntropy
 
 
@@ -68,6 +68,11 @@ class KLDivergence(Loss):
     def forward(self, prediction: Array, target: Array) -> float:
         self.target = target
         return self._cross_entropy.forward(prediction, target) - entropy(target)
+
+    def to_onnx(self, graph: Graph, prediction: str, target: str) -> str:
+        apart = graph.add("Sub", log_in_onnx(graph, target), log_in_onnx(graph, prediction))
+        rows = graph.add("ReduceSum", graph.add("Mul", target, apart), graph.constant([-1]))
+        return graph.add("ReduceMean", rows, keepdims=0)
 
     def backward(self) -> Array:
         return self._cross_entropy.backward()

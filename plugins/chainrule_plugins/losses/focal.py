@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, ConfigError, Loss, Task
-from chainrule_plugins.losses._stable import clipped, mean
+from chainrule import Array, ConfigError, Graph, Loss, Task
+from chainrule_plugins.losses._stable import clipped, log_in_onnx, mean
 
 
 @dataclass
@@ -88,6 +88,17 @@ class Focal(Loss):
         losses: Array = self.yes * self.q**self.gamma * self.log_p + self.no * self.p**self.gamma * self.log_q
         self.losses = np.negative(losses, out=losses)
         return mean(losses, losses.size)
+
+    def to_onnx(self, graph: Graph, prediction: str, target: str) -> str:
+        yes, no = (1.0, 1.0) if self.alpha is None else (self.alpha, 1 - self.alpha)
+
+        def losses(share: float, t: str, p: str, q: str) -> str:
+            weight = graph.add("Mul", graph.add("Mul", t, share), graph.add("Pow", q, self.gamma))
+            return graph.add("Mul", weight, log_in_onnx(graph, p))
+
+        p, q = prediction, graph.add("Sub", 1.0, prediction)
+        both = graph.add("Add", losses(yes, target, p, q), losses(no, graph.add("Sub", 1.0, target), q, p))
+        return graph.add("Neg", graph.add("ReduceMean", both, keepdims=0))
 
     def backward(self) -> Array:
         p, q, gamma = self.p, self.q, self.gamma

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, ConfigError, Loss, Task
+from chainrule import Array, ConfigError, Graph, Loss, Task
 from chainrule_plugins.losses._stable import mean
 
 
@@ -62,6 +62,11 @@ class Hinge(Loss):
         short = np.multiply(s, prediction, out=self.work("short", s.shape, s.dtype))
         self.short = np.subtract(1, short, out=short)  # by how much the margin is missed
         return mean(np.maximum(short, 0), short.size)
+
+    def to_onnx(self, graph: Graph, prediction: str, target: str) -> str:
+        s = graph.add("Sub", graph.add("Mul", target, 2.0), 1.0)
+        short = graph.add("Sub", 1.0, graph.add("Mul", s, prediction))
+        return graph.add("ReduceMean", graph.add("Relu", short), keepdims=0)
 
     def backward(self) -> Array:
         # At the kink, a margin of just 1, any slope from -s to 0 is a subgradient. Taking 0 leaves what suffices alone.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, ConfigError, Loss, Task
+from chainrule import Array, ConfigError, Graph, Loss, Task
 from chainrule_plugins.losses._stable import mean
 
 
@@ -82,6 +82,11 @@ class Quantile(Loss):
         self.slope /= 2
         self.losses = np.multiply(self.slope, over, out=over)
         return mean(self.losses, over.size)
+
+    def to_onnx(self, graph: Graph, prediction: str, target: str) -> str:
+        e, q = graph.add("Sub", target, prediction), self.q.astype(graph.dtype)
+        losses = graph.add("Max", graph.add("Mul", e, q), graph.add("Mul", e, q - 1))
+        return graph.add("ReduceMean", losses, keepdims=0)
 
     def backward(self) -> Array:
         out = self.work("d_prediction", self.slope.shape, self.slope.dtype)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Array, ConfigError, Loss, Task, make, within
+from chainrule import Array, ConfigError, Graph, Loss, Task, make, within
 
 
 @dataclass
@@ -86,6 +86,12 @@ class ByOutput(Loss):
     def forward(self, prediction: Any, target: Any) -> float:
         self.batch = len(next(iter(prediction.values())))
         return sum(self._weight(k) * part.forward(prediction[k], target[k]) for k, part in self._parts.items())
+
+    def to_onnx(self, graph: Graph, prediction: Any, target: Any) -> str:
+        losses = []
+        for name, part in self._parts.items():
+            losses.append(graph.add("Mul", part.to_onnx(graph, prediction[name], target[name]), self._weight(name)))
+        return graph.add("Sum", *losses)
 
     def rows(self) -> Array:
         total: Array = np.zeros(self.batch)

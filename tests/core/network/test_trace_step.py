@@ -167,3 +167,18 @@ def test_what_is_not_there_is_refused_with_what_is() -> None:
         step.estimate("W")
     with pytest.raises(cr.ConfigError, match=r"optimizer: .*addam"):
         network().trace_step(X, Y, "addam")
+
+
+def test_a_step_of_a_loss_that_compares_samples_has_no_rows() -> None:
+    network = cr.Network([{"name": "dense", "units": 2}], (2,), {"name": "triplet", "dimensions": 2})
+    step = network.trace_step(np.eye(4)[:, :2], np.array([0, 0, 1, 1]), "sgd")
+    assert step.loss_rows is None
+    assert np.isfinite(step.loss)
+
+
+def test_a_step_knows_its_task_and_whether_samples_are_weighed() -> None:
+    network = cr.Network([{"name": "dense", "units": 1, "activation": "sigmoid"}], (2,), "binary_cross_entropy")
+    x, y = np.eye(2), np.array([0, 1])
+    assert (network.trace_step(x, y).task, network.trace_step(x, y).weighed) == ("binary", False)
+    assert network.trace_step(x, y, weight=[1.0, 2.0]).weighed
+    assert network.task is None

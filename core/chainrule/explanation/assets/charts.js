@@ -78,5 +78,5 @@ export function histogram(title, counts, edges, [from, to], { width = 150, heigh
 // A share of 0 to 1 as a bar beside its number.
 export function bar(share, text) {
   const filled = Number.isFinite(share) ? Math.min(Math.max(share, 0), 1) : 0;
-  return element("span", { class: "bar" }, [element("span", { class: "fill", style: `width:${(100 * filled).toFixed(1)}%`, "aria-hidden": true }), element("span", { class: "value" }, [text])]);
+  return element("span", { class: "share" }, [element("span", { class: "fill", style: `width:${(100 * filled).toFixed(1)}%`, "aria-hidden": true }), element("span", { class: "value" }, [text])]);
 }

@@ -5,11 +5,12 @@ import { drawGraph } from "graph";
 import { modelOf } from "model";
 import { stepView } from "step";
 import { trainingView } from "training";
+import { tryView } from "try";
 
 export function start() {
   const data = JSON.parse(document.getElementById("data").textContent);
   const model = modelOf(data);
-  const makers = { step: stepView, training: trainingView };
+  const makers = { step: stepView, training: trainingView, try: tryView };
   const tabs = [...document.querySelectorAll("[role=tab]")];
   const made = {};
   let current = null;

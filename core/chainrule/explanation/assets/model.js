@@ -35,6 +35,7 @@ export function modelOf(data) {
   };
   return {
     data,
+    array,
     operation: (name) => data.operations.find((operation) => operation.name === name),
     parameter: (name) => data.parameters[name],
     before: (operation) => linked(beside(operation, -1), operation, "y", "x"),

@@ -1,7 +1,7 @@
 // What a number was made of: a sum whose terms say where they came from. Arrays are named as in the data:
 // {array: "y", operation: "0.dense"} or {array: "value", parameter: "0.dense.W"}.
 
-import { gradientOfKernel, windowBackward, windowForward } from "windows";
+import { gradientOfKernel, windowBackward, windowForward } from "kernels";
 
 const at = (array, operation, index) => ({ array, operation, index });
 const of = (parameter, array, index) => ({ array, parameter, index });

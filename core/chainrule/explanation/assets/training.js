@@ -184,7 +184,7 @@ function kinds(examples, cards, frame) {
 
 function planeView(told, get, examples, beside, cards) {
   const share = get(told.plane.share), kind = told.plane.class === undefined ? null : get(told.plane.class);
-  const canvas = element("canvas", { role: "img", class: "plane" });
+  const canvas = element("canvas", { role: "img" });
   const [low, high] = told.plane.range, classes = examples?.classes ?? [];
   const note = kind ? "A colour stands for the class that is the likeliest there, the stronger the surer." : `Blue where it says more than ${shown((low + high) / 2, 3)}, orange where less.`;
   beside.append(element("div", { class: "drawing" }, [element("h3", {}, ["What it says everywhere"]), canvas, element("p", { class: "quiet" }, [`${note} Points are examples; a black edge marks one that is wrong.`]), key(classes)]));
@@ -200,7 +200,7 @@ function planeView(told, get, examples, beside, cards) {
 }
 
 function hiddenView(told, get, examples, beside, cards) {
-  const points = get(told.hidden.points), canvas = element("canvas", { role: "img", class: "plane" });
+  const points = get(told.hidden.points), canvas = element("canvas", { role: "img" });
   const note = element("p", { class: "quiet" });
   beside.append(element("div", { class: "drawing" }, [element("h3", {}, ["What the last hidden step makes of the examples"]), canvas, note, ...(told.plane ? [] : [key(examples.classes)])]));
   const count = points.shape[1];
