@@ -65,9 +65,9 @@ def read(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     """
     from safetensors import SafetensorError, safe_open
 
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is no file, but a folder, a pipe or a device")
     try:
-        if path.exists() and not path.is_file():
-            raise DataError(f"{path} is no file, but a folder, a pipe or a device")
         with safe_open(str(path), "numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
