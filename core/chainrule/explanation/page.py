@@ -18,7 +18,7 @@ from chainrule.explanation.forward import forward_of
 from chainrule.explanation.shown import Shown
 from chainrule.explanation.structure import explains
 from chainrule.explanation.training import training_of
-from chainrule.network.step_trace import Operation
+from chainrule.network.step_trace import SILENT, Operation
 from chainrule.registry.registry import registry
 from chainrule.words import quoted
 
@@ -28,6 +28,7 @@ MANY = 20_000
 """Numbers of a parameter up to which the optimizer's slots are shown."""
 
 
+@SILENT
 def page_of(shown: Shown) -> str:
     """The page. Its scripts are modules, which find one another by name."""
     modules = {name: f"data:text/javascript;base64,{_base64(_asset(f'{name}.js').encode())}" for name in MODULES}

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.contract.named import items
 from chainrule.explanation.documented import formulas
 from chainrule.explanation.shown import Shown
+from chainrule.network.step_trace import SILENT
 from chainrule.registry.registry import registry
 from chainrule.words import number
 
@@ -17,6 +18,7 @@ ROWS, COLUMNS = 8, 8
 """Of a matrix at most so many are shown."""
 
 
+@SILENT
 def tables_of(shown: Shown, width: int) -> str:
     """All of it, as lines of at most that width."""
     from rich import box
@@ -47,6 +49,10 @@ def tables_of(shown: Shown, width: int) -> str:
 
     say(shown.title)
     say(repr(shown.network))
+    if shown.film is not None:
+        say("\nTRAINING")
+        for line in _told(shown):
+            say(line)
     say("\nFORWARD")
     matrix("x", step.x)
     for operation in step.operations:
@@ -88,3 +94,20 @@ def tables_of(shown: Shown, width: int) -> str:
     promised = f"the gradient promised {step.promised:+.6g}"
     say(f"loss after the step {step.loss_after:.6g}: a change of {step.change:+.6g}; to first order {promised}")
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _told(shown: Shown) -> list[str]:
+    """How the training went, by its last frame, and what it suffers from."""
+    film = shown.film
+    assert film is not None
+    if not film.frames:
+        return ["no frame of it was kept"]
+    last = film.frames[-1]
+    lines = [f"{len(film.frames)} frames, the last one after epoch {last.epoch}: loss {number(last.loss)} of the probe"]
+    lines += [
+        f"  {name}: gradient {number(weight.gradient)}, update / size {number(weight.ratio)}"
+        for name, weight in last.weights.items()
+    ]
+    for finding in shown.findings:
+        lines += [f"{finding}", *([f"  try: {finding.command}"] if finding.command else [])]
+    return lines if shown.findings else [*lines, "nothing stands out"]

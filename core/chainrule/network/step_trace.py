@@ -13,6 +13,8 @@ from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Activation, Layer, Loss, Optimizer, Regularizer
 from chainrule.errors import UnknownName, did_you_mean
 
+SILENT = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+"""Of a training that left the numbers, what is shown is just that."""
 CLOSE = 1e-4
 """By how much, of the largest number, float32 may round a sum."""
 
@@ -144,6 +146,7 @@ class StepTrace:
             raise UnknownName(f'there is no step "{name}". {did_you_mean(name, by_name)}')
         return by_name[name]
 
+    @SILENT
     def estimate(self, parameter: str, entries: Sequence[int] | None = None, step: float = 1e-4) -> Array:
         """The gradient of loss and penalty by finite differences in float64: see ``derivative``.
 

@@ -23,7 +23,7 @@ from chainrule.network.ending import Ending, FusedEnding
 from chainrule.network.penalty import add_its_gradient, penalty_of
 from chainrule.network.recorder import Recorder
 from chainrule.network.stack import Stack, Step
-from chainrule.network.step_trace import Moved, StepTrace
+from chainrule.network.step_trace import SILENT, Moved, StepTrace
 from chainrule.network.targets import Targets
 from chainrule.network.updates import Updates
 from chainrule.registry.making import own
@@ -50,6 +50,7 @@ class Traced:
             x = step.pass_on(x, False, mask)
             yield step, x
 
+    @SILENT
     def trace_step(
         self,
         x: Any,

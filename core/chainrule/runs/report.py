@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from chainrule.runs.measured import in_line, in_short
-from chainrule.runs.result import WEIGHTS, Result
+from chainrule.runs.result import PAGE, WEIGHTS, Result
 from chainrule.runs.run import run
 from chainrule.tracking.written import files_in, written
 from chainrule.words import relative
@@ -27,6 +27,10 @@ def run_and_report(job: Job) -> dict[str, float] | Done:
             sys.stderr.write(f"the weights as far as they were trained are in {relative(job.folder)}\n")
         for note in getattr(error, "__notes__", ()):
             sys.stderr.write(f"{note}\n")
+        raise
+    except Exception:
+        if PAGE in written(job.folder, before):
+            sys.stderr.write(f"how it came to this is shown in {relative(job.folder / PAGE)}\n")
         raise
     if job.sweep is not None:
         report = result.report

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mlflow.tracking import MlflowClient
 
 import chainrule as cr
 from chainrule.explanation.documented import LATEX, formulas, typeset
@@ -100,6 +101,58 @@ def test_a_run_is_explained_with_its_trained_weights(program_in: Callable[..., A
     value = cr.load_network(weights).parameters["0.dense.W"].value[0, 0]
     [row] = [line.split() for line in text.splitlines() if re.match(r"\s*0\.dense\.W +\[0, 0\]", line)]
     assert row[3] == f"{value:.4g}"
+
+
+def test_a_run_that_was_filmed_has_its_page_among_its_artifacts_and_goes_on_where_it_ended(
+    program_in: Callable[..., Any], tmp_path: Path
+) -> None:
+    trained = program_in("train", "experiment=xor", "explain=true", "optimizer.lr=5", folder=tmp_path)
+    assert trained.status == 0, trained.err
+    [page] = re.findall(r"^page     (.*)$", trained.out, flags=re.MULTILINE)
+    assert "note     The learning rate is too high" in trained.out
+    html = (tmp_path / page).read_text(encoding="utf-8")
+    assert len(html) < 1_000_000
+    assert "chainrule train experiment=xor explain=true optimizer.lr=0.05" in html
+    [run_id] = re.findall(r"\b[0-9a-f]{32}\b", trained.out)[:1]
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    assert "explanation.html" in {artifact.path for artifact in client.list_artifacts(run_id)}
+    assert [artifact.path for artifact in client.list_artifacts(run_id, "explanation")] == [
+        "explanation/film.safetensors"
+    ]
+    assert "explain" not in client.get_run(run_id).data.params
+    film = cr.Film.load((tmp_path / page).parent / "explanation" / "film.safetensors")
+    text = program_in("explain", run_id, "--text", folder=tmp_path).out
+    assert f"UPDATE by adam, learning rate 5, update {film.step + 1}" in text
+    assert "TRAINING" in text
+    assert "  try: chainrule train experiment=xor explain=true optimizer.lr=0.05" in text
+    # The same network from its file: its run's folder says on what it was trained.
+    weights = (tmp_path / page).parent / "model" / "weights.safetensors"
+    again = program_in("explain", str(weights), "--text", folder=tmp_path).out
+    assert again.split("FORWARD")[1] == text.split("FORWARD")[1]
+    moved = tmp_path / "mine.safetensors"
+    moved.write_bytes(weights.read_bytes())
+    refused = program_in("explain", str(moved), folder=tmp_path)
+    assert refused.status == 2
+    assert "says nothing of the data that the network is for: name it too" in refused.err
+    elsewhere = program_in("explain", str(moved), "experiment=xor", "optimizer=sgd", "--text", folder=tmp_path)
+    assert "UPDATE by sgd" in elsewhere.out, elsewhere.err
+
+
+def test_a_training_that_ends_in_an_error_leaves_its_page(program_in: Callable[..., Any], tmp_path: Path) -> None:
+    given = ("experiment=spirals", "optimizer=sgd", "optimizer.lr=1e9", "explain=true")
+    done = program_in("train", *given, folder=tmp_path)
+    assert done.status != 0
+    [page] = (tmp_path / "outputs").rglob("explanation.html")
+    assert f"how it came to this is shown in {page.relative_to(tmp_path)}\n" in done.err
+    assert "The loss stopped being a number" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("given", ["maybe", "3", "null", "[true]"])
+def test_explain_is_true_or_false(program_in: Callable[..., Any], tmp_path: Path, given: str) -> None:
+    done = program_in("train", "experiment=xor", f"explain={given}", folder=tmp_path)
+    assert done.status == 2
+    assert re.match(r"chainrule: explain: got .*, expected true or false", done.err), done.err
+    assert not (tmp_path / "outputs").exists()
 
 
 @pytest.mark.parametrize(
