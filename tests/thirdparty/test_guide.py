@@ -39,7 +39,8 @@ def test_every_block_of_the_guide_runs_in_its_order(new_author: Callable[[], Aut
     for block in blocks(GUIDE):
         printed.setdefault(block.section, []).append(follow(author, block))
     steps = ["Write", "Install", "List", "Check", "Train", "Sweep", "Publish"]
-    topics = ["Layers", "Losses", "Optimizers, schedules, regularizers", "Callbacks", "Datasets", "The formula twice"]
+    topics = ["Layers", "Losses", "Optimizers, schedules, regularizers", "Callbacks", "Datasets"]
+    topics += ["Elsewhere than in NumPy", "The formula twice"]
     assert list(printed) == [*steps, *topics]
 
     assert 'bent-identity = "bent_identity"' in printed["Write"][-1]
@@ -51,6 +52,7 @@ def test_every_block_of_the_guide_runs_in_its_order(new_author: Callable[[], Aut
     assert printed["Sweep"][1].splitlines()[-1] == "bent-identity 0.1.0"
     said = {topic: printed[topic][0].split() for topic in topics}
     assert said["Layers"][0] == said["Losses"][-1] == said["Optimizers, schedules, regularizers"][-1] == "True"
+    assert printed["Elsewhere than in NumPy"][0].splitlines()[0] == "('0.gain/Mul',) = Mul ('x', '0.gain.s')"
     assert said["The formula twice"] == ["passed"]
     assert len(said["Callbacks"]) == 2  # a number for each epoch
     assert [path.name for path in (author.folder / "dist").iterdir()] == ["bent_identity-0.1.0-py3-none-any.whl"]
