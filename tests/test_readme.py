@@ -218,7 +218,7 @@ def mlflows_page(reader: Reader, printed: list[str]) -> None:
 
 def one_component_among_the_others(reader: Reader, printed: list[str]) -> None:
     assert "activation softsign, from chainrule-softsign 0.1.0 (chainrule-softsign:softsign)" in printed[-1]
-    assert {run.data.params["model.activation"] for run in recorded(reader, "spirals")} == {"tanh", "softsign"}
+    assert {run.data.params["model.activation"] for run in recorded(reader, "spirals")} >= {"tanh", "softsign"}
 
 
 CLAIMS: dict[str, Callable[[Reader, list[str]], None]] = {
