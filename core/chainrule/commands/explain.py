@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import FieldError
+from chainrule.errors import FieldError, TrackingError
 from chainrule.process.signals import ended_by_signals
 
 NAME = "explain"
@@ -39,9 +40,10 @@ def run(options: argparse.Namespace) -> int:
     examples = _examples(options.examples)
     with ended_by_signals():
         first, *more = options.what or [""]
+        of_a_run = bool(first) and not more and "=" not in first and not first.endswith(FILE)
         if first.endswith(FILE):
             explanation = explain_file(first, more, options.config_dir, examples, options.split)
-        elif first and not more and "=" not in first:
+        elif of_a_run:
             explanation = explain_run(first, options.uri, examples, options.split)
         else:
             explanation = explain_experiment(options.what, options.config_dir, examples, options.split)
@@ -49,12 +51,25 @@ def run(options: argparse.Namespace) -> int:
             print(explanation.text(), end="")
             return 0
         file = explanation.save(Path(options.out or "explanation.html").absolute())
-    print(f"page     {file}")
+        print(f"page     {file}")
+        if of_a_run:
+            _among_the_artifacts(first, file, options.uri)
     if options.open:
         import webbrowser
 
         webbrowser.open(file.as_uri())
     return 0
+
+
+def _among_the_artifacts(run_id: str, file: Path, uri: str | None) -> None:
+    """Log the page with its run; a store that only lets itself be read has been enough for the page."""
+    from chainrule.tracking.attaching import attach
+
+    try:
+        attach(run_id, file, uri)
+        print(f"MLflow   the page is among the artifacts of {run_id}")
+    except TrackingError as error:
+        sys.stderr.write(f"the page is not among the run's artifacts: {error}\n")
 
 
 def _examples(given: str) -> list[int] | int:
