@@ -18,7 +18,9 @@ RISEN = 0.2
 FAR = 0.5
 """The same where the loss is small altogether."""
 GAP = 0.15
-"""Between validation and training, of the loss of a constant answer."""
+"""Between validation and training, of the loss of a constant answer; and"""
+BY_HEART = 0.25
+"""the training loss, of the validation loss."""
 NOTHING = 0.93
 """Of that loss: what is not below has learned nothing that holds for other data."""
 
@@ -33,13 +35,15 @@ def overfitting(course: Course, remedies: Remedies) -> Iterator[Finding]:
     gap = (unseen[-1] - seen[-1]) / course.trivial
     height = unseen[-1] / course.trivial
     rises = (risen > RISEN and height > GAP / 2) or (risen > FAR and height > 0.02)
-    if seen[-1] < 0.7 * unseen[-1] and (rises or gap > GAP):
+    share = seen[-1] / unseen[-1] if unseen[-1] > 0 else 1.0
+    if (rises and share < 0.7) or (gap > GAP and share < BY_HEART):
         lowest = f"it was least, {number(unseen[best])}, in epoch {best + 1}" if rises else "and stays there"
         yield Finding(
             "overfitting",
             "The network learns its examples by heart: it knows those that it has seen far better than others.",
             f"The training loss is {number(seen[-1])}, the validation loss {number(unseen[-1])}; {lowest}.",
-            f"a validation loss {RISEN:.0%} above its best, or {GAP:.0%} of a constant answer's loss above training",
+            f"a validation loss {RISEN:.0%} above its best, or four times that of training and {GAP:.0%} of a constant "
+            "answer's loss above it",
             f"Prechelt (1998), Early Stopping - But When?, on generalization loss; the second was {HERE}",
             ("Give it more examples, hold it back, or stop in time.",),
             remedies.stopped_in_time() if rises else remedies.held_back() or remedies.stopped_in_time(),

@@ -113,7 +113,8 @@ def _plane(frames: Sequence[Frame], corners: Array, kept: Arrays) -> dict[str, A
             "range": [0, 1],
         }
     finite = said[np.isfinite(said)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    # What it says far from all examples would take most of the colours.
+    low, high = map(float, np.percentile(finite, (5, 95))) if finite.size else (0.0, 1.0)
     return {"corners": corners.tolist(), "share": kept.add(_bytes(said[..., 0], low, high)), "range": [low, high]}
 
 

@@ -336,12 +336,19 @@ def test_a_training_plays_and_its_address_can_be_copied(opened: Any) -> None:
     page.locator("#tab-training").click()
     page.locator("#frame").fill("2")
     page.locator('#training button:text-is("1.dense.W")').click()
+    page.locator("#unit").fill("7")
+    page.locator("#unit").press("Enter")
+    page.locator("#which").select_option("all")
+    page.locator('.cards button:text-is("example 3")').click()
     assert page.locator("#weight h3").first.inner_text() == "Numbers of 1.dense.W"
     address = page.url
     page.goto("about:blank")
     page.goto(address)
     assert page.locator("#tab-training").get_attribute("aria-selected") == "true"
     assert page.locator("#frame").input_value() == "2"
+    assert page.locator("#unit").input_value() == "7"
+    assert "The 4 largest of 24 numbers of unit 7" in page.locator("#weight").inner_text()
+    assert page.locator('.cards button[aria-pressed="true"]').all_inner_texts() == ["example 3"]
     assert page.locator("#weight h3").first.inner_text() == "Numbers of 1.dense.W"
     page.locator("#play").click()
     page.wait_for_function("document.getElementById('frame').value === '4'")

@@ -6,23 +6,24 @@ import { element } from "dom";
 
 const CARDS = 36, TOLD = 3;
 
-// told: the examples of a training; at(frame) shows them as they were then.
-export function examplesView(told) {
+// told: the examples of a training; choose(i): one is chosen; at(frame, chosen) shows them as they were then.
+export function examplesView(told, choose) {
   const place = element("section", { "aria-labelledby": "examples-title" });
   const count = told.y.values.length, units = told.prediction.shape[2];
   const summary = element("p", { id: "examples-summary", "aria-live": "polite" });
   const choice = element("select", { id: "which" }, (told.labels ? [["wrong", "wrong at this epoch"], ["end", "wrong at the end"], ["all", "all"]] : [["all", "all"]]).map(([value, text]) => element("option", { value }, [text])));
-  const cards = Array.from({ length: count }, (_, i) => card(told, i));
+  const cards = Array.from({ length: count }, (_, i) => card(told, i, () => choose(i)));
   const list = element("ul", { class: "cards" }, cards.map((one) => one.item));
   const frames = told.prediction.shape[0];
-  let frame = 0;
+  let frame = 0, chosen = null;
   const said = (i, at = frame) => told.prediction.values.subarray((at * count + i) * units, (at * count + i + 1) * units);
   const isWrong = (i, at) => told.labels && classOf(said(i, at)) !== told.y.values[i];
   const show = () => {
     let left = CARDS;
     cards.forEach((one, i) => {
       const wanted = choice.value === "all" || isWrong(i, choice.value === "end" ? frames - 1 : frame);
-      one.item.hidden = !(wanted && left-- > 0);
+      one.item.hidden = !((wanted || i === chosen) && left-- > 0);
+      one.choose(i === chosen);
       if (!one.item.hidden) one.show(said(i), isWrong(i));
     });
     const some = told.wrong ? `${told.wrong[frame]} of ${told.of} examples of the ${told.split} data that were watched are wrong at this epoch` : `${told.of} examples of the ${told.split} data were watched`;
@@ -30,7 +31,7 @@ export function examplesView(told) {
   };
   choice.addEventListener("change", show);
   place.append(element("h2", { id: "examples-title" }, ["Examples"]), summary, element("p", {}, [element("label", { for: "which" }, ["show "]), choice]), list);
-  return { place, at: (next) => { frame = next; show(); }, said, isWrong };
+  return { place, at: (next, which) => { frame = next; chosen = which; show(); }, said, isWrong };
 }
 
 export function classOf(said) {
@@ -38,13 +39,14 @@ export function classOf(said) {
   return said.indexOf(Math.max(...said));
 }
 
-function card(told, i) {
+function card(told, i, onclick) {
   const parts = [], name = (label) => told.classes[label] ?? String(label);
   const size = told.x.values.length / told.y.values.length;
   const own = told.x.values.subarray(i * size, (i + 1) * size);
   if (told.image) parts.push(picture(own, told.image));
   const right = told.labels ? name(told.y.values[i]) : shown(told.y.values[i]);
-  const words = element("div", {}, [element("p", {}, [`example ${told.positions[i]}: `, element("strong", {}, [right])])]);
+  const button = element("button", { onclick, title: "mark it in the drawings" }, [`example ${told.positions[i]}`]);
+  const words = element("div", {}, [element("p", {}, [button, ": ", element("strong", {}, [right])])]);
   if (!told.image && size <= 8) words.append(element("p", { class: "quiet" }, [[...own].map((value) => shown(value)).join(", ")]));
   const answer = element("div");
   words.append(answer);
@@ -55,7 +57,8 @@ function card(told, i) {
     const best = shares.map((share, label) => [share, label]).sort((a, b) => b[0] - a[0]).slice(0, TOLD);
     answer.replaceChildren(element("p", { class: wrong ? "wrong" : "" }, [wrong ? `✗ said ${name(best[0][1])}` : `✓ said ${name(best[0][1])}`]), ...best.map(([share, label]) => bar(share, `${name(label)} ${(100 * share).toFixed(1)} %`)));
   };
-  return { item, show };
+  const choose = (chosen) => { button.setAttribute("aria-pressed", chosen); item.classList.toggle("current", chosen); };
+  return { item, show, choose };
 }
 
 export function picture(values, [height, width], across = 56) {

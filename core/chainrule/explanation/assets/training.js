@@ -9,6 +9,7 @@ import { markBox } from "graph";
 import { matrix } from "heat";
 import { bounds, drawPlane, drawScatter, key, within } from "plane";
 
+const LINES = 4;
 const EACH = 450; // milliseconds that a frame is shown while it plays
 
 export function trainingView(model) {
@@ -19,7 +20,7 @@ export function trainingView(model) {
     return { read() {}, go() {} };
   }
   const get = (number) => (number === null ? null : decoded(model.data.arrays[number]));
-  const frames = told.frames, state = { frame: frames.length - 1, weight: null };
+  const frames = told.frames, state = { frame: frames.length - 1, weight: null, unit: 0, example: null };
   const numbers = (values) => values.map(Number);
 
   const range = element("input", { type: "range", id: "frame", min: 0, max: frames.length - 1, value: state.frame });
@@ -39,9 +40,11 @@ export function trainingView(model) {
   const parts = [findings(told, toEpoch), lossView(told, toEpoch)];
   const beside = element("div", { class: "arrays" });
   const examples = told.examples && { ...told.examples, x: get(told.examples.x), y: get(told.examples.y), prediction: get(told.examples.prediction) };
-  const cards = examples && examples.prediction && examples.x ? examplesView(examples) : null;
-  if (told.plane) parts.push(planeView(told, get, examples, beside, cards));
-  if (told.hidden && examples) parts.push(hiddenView(told, get, examples, beside, cards));
+  const cards = examples && examples.prediction && examples.x ? examplesView(examples, (i) => { state.example = state.example === i ? null : i; show(); }) : null;
+  // How an example is drawn at a frame.
+  const marksOf = (frame) => (i) => ({ kind: examples.labels ? examples.y.values[i] : 0, wrong: cards ? cards.isWrong(i, frame) : false, large: i === state.example });
+  if (told.plane) parts.push(planeView(told, get, examples, beside, marksOf));
+  if (told.hidden && examples) parts.push(hiddenView(told, get, examples, beside, marksOf));
   parts.push({ place: beside, at() {} }, unitsView(told, get), weightsView(told, get, state, () => show()));
   if (cards) parts.push(cards);
   place.append(...parts.map((part) => part.place).filter(Boolean));
@@ -51,14 +54,16 @@ export function trainingView(model) {
     range.value = state.frame;
     where.textContent = `${frame.epoch} of ${told.epochs}, learning rate ${shown(Number(frame.learning_rate))}, loss ${shown(Number(frame.loss))}`;
     range.setAttribute("aria-valuetext", `epoch ${where.textContent}`);
-    for (const part of parts) part.at(state.frame);
-    setAddress({ f: state.frame, w: state.weight });
+    for (const part of parts) part.at(state.frame, state.example);
+    setAddress({ f: state.frame, w: state.weight, u: state.weight ? state.unit : null, p: state.example });
   };
   const go = (to) => { state.frame = Math.min(frames.length - 1, Math.max(0, to)); show(); };
   return {
     read(given) {
       state.frame = numberIn(given, "f", frames.length - 1, frames.length - 1);
       state.weight = given.get("w") in told.weights ? given.get("w") : null;
+      state.unit = numberIn(given, "u", Infinity);
+      state.example = cards && given.has("p") ? numberIn(given, "p", examples.y.values.length - 1) : null;
       markBox(document.getElementById("graph"), null);
       show();
     },
@@ -102,7 +107,7 @@ export function trainingView(model) {
   function weightsView(all, take, chosen, changed) {
     const names = Object.keys(all.weights);
     const rows = names.map((name) => {
-      const button = element("button", { onclick: () => { chosen.weight = name; changed(); } }, [name]);
+      const button = element("button", { onclick: () => { chosen.weight = name; chosen.unit = 0; changed(); } }, [name]);
       return element("tr", {}, [element("th", { scope: "row" }, [button]), ...Array.from({ length: 5 }, () => element("td", { class: "plain" }))]);
     });
     const head = element("tr", {}, ["parameter", "numbers", "size", "gradient", "update", "update / size"].map((text) => element("th", { scope: "col" }, [text])));
@@ -128,10 +133,26 @@ export function trainingView(model) {
         detail.replaceChildren(
           curves(`Gradient and update of ${name}`, [{ name: "gradient", points: numbersAt(weight.gradient) }, { name: "update / size", points: frames.map((frame, k) => [frame.epoch, shares(weight)[k]]) }], { marker: epoch, log: true, go: toEpoch }),
           ...(own ? [element("div", {}, [element("h3", {}, [`Numbers of ${name}`]), histogram(`numbers of ${name}`, own.values.subarray(i * own.shape[1], (i + 1) * own.shape[1]), weight.edges[i], bounds(weight.edges.flat()), { width: 300, height: 90 })])] : []),
+          unitOf(name, take(weight.shown), chosen, epoch, changed),
           ...pictured(take(weight.shown), name, i, weight.size, all.input),
         );
       },
     };
+  }
+
+  // One unit of a parameter: the largest numbers that lead into it, as they moved.
+  function unitOf(name, array, chosen, epoch, changed) {
+    const shape = array.shape.slice(1), units = shape.at(-1) ?? 1, each = shape.reduce((a, b) => a * b, 1);
+    const unit = Math.min(chosen.unit, units - 1), count = each / units;
+    const at = (frame, k) => array.values[frame * each + k * units + unit];
+    const largest = Array.from({ length: count }, (_, k) => k).sort((a, b) => Math.abs(at(frames.length - 1, b)) - Math.abs(at(frames.length - 1, a))).slice(0, LINES);
+    const input = element("input", { type: "number", id: "unit", min: 0, max: units - 1, value: unit });
+    input.addEventListener("change", () => { chosen.unit = Math.min(units - 1, Math.max(0, Math.round(Number(input.value)) || 0)); changed(); document.getElementById("unit").focus(); });
+    const title = count > LINES ? `The ${LINES} largest of ${count.toLocaleString("en")} numbers of unit ${unit}` : `The numbers of unit ${unit}`;
+    return element("div", {}, [
+      element("p", {}, [element("label", { for: "unit" }, ["unit "]), input, ` of ${units.toLocaleString("en")} that are kept`]),
+      curves(title, largest.map((k) => ({ name: count > 1 ? `from ${k}` : name, points: frames.map((frame, i) => [frame.epoch, at(i, k)]) })), { marker: epoch, go: toEpoch }),
+    ]);
   }
 }
 
@@ -178,20 +199,17 @@ function lossView(told, toEpoch) {
   };
 }
 
-function kinds(examples, cards, frame) {
-  return (i) => ({ kind: examples.labels ? examples.y.values[i] : 0, wrong: cards ? cards.isWrong(i, frame) : false });
-}
-
-function planeView(told, get, examples, beside, cards) {
+function planeView(told, get, examples, beside, marksOf) {
   const share = get(told.plane.share), kind = told.plane.class === undefined ? null : get(told.plane.class);
   const canvas = element("canvas", { role: "img" });
   const [low, high] = told.plane.range, classes = examples?.classes ?? [];
   const note = kind ? "A colour stands for the class that is the likeliest there, the stronger the surer." : `Blue where it says more than ${shown((low + high) / 2, 3)}, orange where less.`;
-  beside.append(element("div", { class: "drawing" }, [element("h3", {}, ["What it says everywhere"]), canvas, element("p", { class: "quiet" }, [`${note} Points are examples; a black edge marks one that is wrong.`]), key(classes)]));
+  const marks = examples?.labels ? "Points are examples; a black edge marks one that is wrong." : "Points are examples.";
+  beside.append(element("div", { class: "drawing" }, [element("h3", {}, ["What it says everywhere"]), canvas, element("p", { class: "quiet" }, [`${note} ${marks}`]), key(classes)]));
   const each = share.shape.slice(1).reduce((a, b) => a * b, 1);
   return {
     at(i) {
-      const of = kinds(examples ?? { labels: false }, cards, i), count = examples ? examples.y.values.length : 0;
+      const of = marksOf(i), count = examples ? examples.y.values.length : 0;
       const points = Array.from({ length: count }, (_, k) => ({ at: [examples.x.values[2 * k], examples.x.values[2 * k + 1]], ...of(k) }));
       drawPlane(canvas, told.plane.corners, { share: share.values.subarray(i * each, (i + 1) * each), kind: kind?.values.subarray(i * each, (i + 1) * each) }, points);
       canvas.setAttribute("aria-label", `what the network says in the plane ${within(told.plane.corners)}, with ${count} examples, ${points.filter((point) => point.wrong).length} of them wrong`);
@@ -199,14 +217,14 @@ function planeView(told, get, examples, beside, cards) {
   };
 }
 
-function hiddenView(told, get, examples, beside, cards) {
+function hiddenView(told, get, examples, beside, marksOf) {
   const points = get(told.hidden.points), canvas = element("canvas", { role: "img" });
   const note = element("p", { class: "quiet" });
   beside.append(element("div", { class: "drawing" }, [element("h3", {}, ["What the last hidden step makes of the examples"]), canvas, note, ...(told.plane ? [] : [key(examples.classes)])]));
   const count = points.shape[1];
   return {
     at(i) {
-      const own = points.values.subarray(i * 2 * count, (i + 1) * 2 * count), of = kinds(examples, cards, i);
+      const own = points.values.subarray(i * 2 * count, (i + 1) * 2 * count), of = marksOf(i);
       const corners = [bounds(own.filter((_, k) => k % 2 === 0)), bounds(own.filter((_, k) => k % 2 === 1))];
       drawScatter(canvas, corners, Array.from({ length: count }, (_, k) => ({ at: [own[2 * k], own[2 * k + 1]], ...of(k) })));
       note.textContent = `Its first two principal components, which hold ${(100 * Number(told.hidden.share[i])).toFixed(0)} % of the variance; ${within(corners)}. They are turned to those of the frame before.`;
