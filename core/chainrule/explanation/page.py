@@ -100,7 +100,11 @@ def _operation(operation: Operation, shown: Shown, kept: Arrays) -> dict[str, An
         "shape": quoted(shape),
         "count": f"{count:,}" if count else "",
         "parameters": list(operation.parameters),
-        "structure": {**structure, **{name: kept.add(structure.get(name)) for name in ("slope", "slopes")}},
+        "structure": {
+            **structure,
+            **{name: kept.add(structure.get(name)) for name in ("slope", "slopes")},
+            "by_parameter": {name: kept.add(slopes) for name, slopes in structure.get("by_parameter", {}).items()},
+        },
         **{name: kept.add(getattr(operation, name)) for name in ("x", "y", "dy", "dx")},
     }
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Activation
+from chainrule.contract.parameters import Parameter
 from chainrule.explanation.windows import convolution_of, pooling_of, windows_of
 from chainrule.network.step_trace import Moved, Operation, close
 
@@ -26,8 +27,9 @@ def structure_of(operation: Operation, parameters: Mapping[str, Moved]) -> dict[
         ``{"how": "reshaped"}`` where ``y`` has the numbers of ``x`` in their order;
         ``{"how": "elementwise", "slope": array}`` where each number of ``dx`` is one of ``dy`` times a slope, and
         ``"scaled"`` where that is how ``y`` comes from ``x`` too;
-        ``{"how": "mixed", "slopes": array}`` where all numbers of an example depend on one another: how much each of
-        ``y`` changes with each of ``x``, ``(n, size of y, size of x)``;
+        ``{"how": "mixed", "slopes": array, "by_parameter": {name: array}}`` where all numbers of an example depend on
+        one another: how much each of ``y`` changes with each of ``x``, ``(n, size of y, size of x)``, and with each
+        number of a parameter;
         ``{"how": "other"}`` else.
     """
     x, y, dy, dx = operation.x, operation.y, operation.dy, operation.dx
@@ -57,13 +59,18 @@ def structure_of(operation: Operation, parameters: Mapping[str, Moved]) -> dict[
         if pooled is not None:
             return {"how": "pooled", **pooled}
     slopes = _slopes(operation)
-    return {"how": "other"} if slopes is None else {"how": "mixed", "slopes": slopes}
+    if slopes is None:
+        return {"how": "other"}
+    return {"how": "mixed", "slopes": slopes, "by_parameter": _slopes_by_parameter(operation)}
 
 
 def explains(operation: Operation, structure: Mapping[str, Any], moved: Moved) -> bool:
     """Whether a parameter's gradient is that of the loss through this step alone: no penalty, and no other step shares
     it."""
     x, dy = operation.x, operation.dy
+    if structure["how"] == "mixed" and moved.name in structure["by_parameter"] and isinstance(dy, np.ndarray):
+        slopes = structure["by_parameter"][moved.name]
+        return close(np.einsum("nj,njk->k", dy.reshape(len(dy), -1), slopes), moved.grad.ravel())
     if structure["how"] not in ("product", "convolution") or not isinstance(dy, np.ndarray):
         return False
     if moved.name == structure["bias"]:
@@ -107,3 +114,30 @@ def _slopes(operation: Operation) -> Array | None:
         return found
     together = np.einsum("nj,nji->ni", dy.reshape(n, -1), found)
     return found if close(together, dx.reshape(n, -1)) else None
+
+
+def _slopes_by_parameter(operation: Operation) -> dict[str, Array]:
+    """The same with respect to each of the step's own parameters, as far as there are not too many; by its name."""
+    x, y, layer = operation.x, operation.y, operation.layer
+    own = list(_parameters_of(layer))
+    found = {p.name: np.empty((*y.shape, p.size), y.dtype) for p in own if y.size * p.size <= SLOPES}
+    for at in np.ndindex(y.shape) if found else ():
+        one = np.zeros_like(y[:1])
+        one[0, *at[1:]] = 1
+        example = x[at[0] : at[0] + 1]
+        if isinstance(layer, Activation):
+            layer.forward(example)
+        else:
+            layer.forward(example, True)
+        layer.backward(one)
+        for parameter in own:
+            if parameter.name in found:
+                found[parameter.name][at] = parameter.grad.ravel()
+    return {name: slopes.reshape(len(y), -1, slopes.shape[-1]) for name, slopes in found.items()}
+
+
+def _parameters_of(layer: Any) -> Iterator[Parameter]:
+    """Those that a layer declared, by themselves or among others."""
+    for value in vars(layer).values():
+        held = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else [value]
+        yield from (one for one in held if isinstance(one, Parameter))

@@ -153,6 +153,7 @@ IN_WINDOWS = (
     + [
         {"array": "grad", "parameter": "0.conv2d.W", "index": 37},
         {"array": "grad", "parameter": "2.conv2d.b", "index": 1},
+        {"array": "grad", "parameter": "4.layer_norm.gamma", "index": 4},
     ]
 )
 

@@ -14,6 +14,7 @@ export function modelOf(data) {
   const array = (number) => (number === null || number === undefined ? null : (arrays[number] ??= decoded(data.arrays[number])));
   for (const operation of data.operations) {
     for (const name of ARRAYS) lazily(operation, name, operation[name], array);
+    for (const [name, slopes] of Object.entries(operation.structure.by_parameter)) lazily(operation, `slopes of ${name}`, slopes, array);
     for (const name of ["slope", "slopes"]) lazily(operation, name, operation.structure[name], array);
   }
   for (const parameter of Object.values(data.parameters)) {

@@ -33,7 +33,7 @@ export function stepView(model) {
   }
   // To where a number stands, and to it.
   const visit = (place) => {
-    const phase = place.parameter ? "update" : ["dx", "dy", "slope", "slopes"].includes(place.array) ? "backward" : "forward";
+    const phase = place.parameter ? "update" : /^(dx|dy|slope)/.test(place.array) ? "backward" : "forward";
     const found = moments.findIndex((m) => m.phase === phase && (place.parameter ? m.parameter === place.parameter : m.operation.name === place.operation));
     state.moment = found < 0 ? state.moment : found;
     if (!place.parameter) {

@@ -123,6 +123,8 @@ function ofParameter(model, place) {
   const parameter = model.parameter(place.parameter);
   if (place.array === "after") return { rule: "what it was, plus the update", terms: [{ factors: [of(place.parameter, "value", place.index)] }, { factors: [of(place.parameter, "update", place.index)] }] };
   if (place.array !== "grad") return null;
+  const mixed = model.data.operations.find((o) => place.parameter in o.structure.by_parameter);
+  if (mixed) return gradientThroughAll(mixed, parameter, place);
   const operation = model.data.operations.find((o) => o.structure.weights === place.parameter || o.structure.bias === place.parameter);
   if (!operation || !operation.x || !operation.dy || !parameter.plain) return null;
   const [inner, outer] = ends(operation), count = operation.y.values.length / outer;
@@ -136,6 +138,16 @@ function ofParameter(model, place) {
   return {
     rule: operation.structure.how === "convolution" ? "dW = Σ x·dy, over the examples and all places of the window" : "dW = Σ x·dy, over the examples",
     terms: pairs.map(({ input, output }) => ({ factors: [at("x", operation.name, input * inner + k), at("dy", operation.name, output * outer + j)] })),
+  };
+}
+
+function gradientThroughAll(operation, parameter, { parameter: name, index }) {
+  const slopes = operation[`slopes of ${name}`];
+  if (!slopes || !operation.dy || !parameter.plain) return null;
+  const size = slopes.shape[2], outputs = slopes.values.length / size;
+  return {
+    rule: "dθ = Σ dy·∂y/∂θ, over the examples and all outputs: each depends on this number by a slope of its own",
+    terms: Array.from({ length: outputs }, (_, j) => ({ factors: [at("dy", operation.name, j), at(`slopes of ${name}`, operation.name, j * size + index)] })),
   };
 }
 
