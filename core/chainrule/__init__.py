@@ -1,7 +1,8 @@
 """Neural networks written from scratch in NumPy, as an experiment framework made of plugins.
 
-Everything public is here or, for tests and studies, in ``chainrule.testing`` and ``chainrule.comparison``; a
-plugin imports nothing else of chainrule. Neither Hydra nor MLflow is imported until ``train``.
+Everything public is here or, for tests and studies, in ``chainrule.testing``, ``chainrule.comparison``,
+``chainrule.explanation`` and ``chainrule.diagnosis``; a plugin imports nothing else of chainrule. Neither Hydra nor
+MLflow is imported until ``train``.
 """
 
 import importlib as _importlib
@@ -93,13 +94,13 @@ def __getattr__(name: str) -> _typing.Any:
         return own_version()
     if name in _LATER:
         return getattr(_importlib.import_module(_LATER[name]), name)
-    if name in ("comparison", "explanation", "testing"):  # public modules, which need not be imported by themselves
+    if name in ("comparison", "diagnosis", "explanation", "testing"):  # public modules, which need not be imported by themselves
         return _importlib.import_module(f"chainrule.{name}")
     raise AttributeError(f"module 'chainrule' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__", "comparison", "explanation", "testing"])
+    return sorted([*__all__, "__version__", "comparison", "diagnosis", "explanation", "testing"])
 
 
 __all__ = [
