@@ -94,7 +94,12 @@ def __getattr__(name: str) -> _typing.Any:
         return own_version()
     if name in _LATER:
         return getattr(_importlib.import_module(_LATER[name]), name)
-    if name in ("comparison", "diagnosis", "explanation", "testing"):  # public modules, which need not be imported by themselves
+    if name in (
+        "comparison",
+        "diagnosis",
+        "explanation",
+        "testing",
+    ):  # public modules, which need not be imported by themselves
         return _importlib.import_module(f"chainrule.{name}")
     raise AttributeError(f"module 'chainrule' has no attribute '{name}'")
 

@@ -175,7 +175,7 @@ def test_muon_moves_a_matrix_about_as_far_in_each_direction(rows, columns, seed)
     U, _, V = np.linalg.svd(rng.normal(size=(rows, columns)), full_matrices=False)
     G = (U * 10.0 ** rng.uniform(-0.5, 0.5, min(rows, columns))) @ V * 1000
     W = np.zeros((rows, columns))
-    slots = {name: np.zeros((rows, columns)) for name in ("m", "v")}
+    slots = {name: np.zeros((rows, columns)) for name in ("M", "V")}
     cr.make("optimizer", "muon").update(W, G, slots, 1, 1.0)
     moved = np.linalg.svd(W, compute_uv=False) / math.sqrt(max(1, columns / rows))
     assert moved.min() > 0.6
@@ -211,10 +211,10 @@ def test_muon_knows_the_names_of_a_networks_parameters():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_muon_computes_in_the_dtype_that_it_is_given(dtype):
-    W, slots = np.ones((3, 2), dtype), {name: np.zeros((3, 2), dtype) for name in ("m", "v")}
+    W, slots = np.ones((3, 2), dtype), {name: np.zeros((3, 2), dtype) for name in ("M", "V")}
     cr.make("optimizer", "muon").update(W, np.eye(3, 2, dtype=dtype), slots, 1, 0.02)
-    assert W.dtype == slots["m"].dtype == dtype
-    assert not slots["v"].any()
+    assert W.dtype == slots["M"].dtype == dtype
+    assert not slots["V"].any()
 
 
 @pytest.mark.parametrize(

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chainrule.diagnosis.course import Course
 from chainrule.diagnosis.finding import Finding
-from chainrule.diagnosis.learning import nothing_in_common, overfitting, underfitting
+from chainrule.diagnosis.learning import (
+    disturbed,
+    nothing_in_common,
+    overfitting,
+    targets_unscaled,
+    too_short,
+    underfitting,
+)
 from chainrule.diagnosis.mechanics import (
-    dead_units,
     exploding,
     held_down,
     inputs_unscaled,
     not_a_number,
     rate_too_high,
     rate_too_low,
-    saturated_units,
-    symmetric,
     vanishing,
 )
 from chainrule.diagnosis.remedies import Remedies
+from chainrule.diagnosis.units import dead_units, saturated_units, symmetric, vanishing_signals
 from chainrule.film.film import Film
 
 MECHANICS = (
@@ -31,13 +36,14 @@ MECHANICS = (
     symmetric,
     held_down,
     exploding,
+    vanishing_signals,
     dead_units,
     saturated_units,
     vanishing,
     rate_too_low,
 )
 """Causes before what may come of them."""
-LEARNING = (nothing_in_common, overfitting, underfitting)
+LEARNING = (targets_unscaled, disturbed, nothing_in_common, overfitting, too_short, underfitting)
 """Asked too where the mechanics work; where they do not, how little was learned is no wonder."""
 SYMPTOM = "dead_units"
 """Units also die of what cannot be learned."""
@@ -58,6 +64,14 @@ def diagnose(film: Film, config: Mapping[str, Any] | None = None, overrides: Seq
     found += [finding for rule in rules for finding in rule(course, remedies)]
     hidden = {kind for finding in found for kind in finding.hides}
     told = [finding for finding in found if finding.kind not in hidden]
-    return [
-        dataclasses.replace(one, command=remedies.command(*one.overrides)) if one.overrides else one for one in told
-    ]
+    return list(_with_commands(told, remedies))
+
+
+def _with_commands(told: Sequence[Finding], remedies: Remedies) -> Iterator[Finding]:
+    """Each with a command that heals those before it too: with an earlier fault in it, a later one could not show."""
+    so_far: dict[str, str] = {}
+    for finding in told:
+        for override in finding.overrides:
+            so_far.setdefault(override.partition("=")[0], override)
+        command = remedies.command(*so_far.values()) if finding.overrides else None
+        yield dataclasses.replace(finding, command=command)

@@ -10,13 +10,8 @@ import numpy as np
 from chainrule.diagnosis.course import Course, rising
 from chainrule.diagnosis.finding import Finding
 from chainrule.diagnosis.remedies import Remedies
-from chainrule.film.frames import FLAT
 from chainrule.words import number
 
-DEAD = 0.4
-"""Of the units of a step. CS231n, "Neural Networks 1": "as much as 40% of your network can be dead"."""
-SATURATED = 0.8
-"""Of outputs of a step. Ours: planted runs had 0.93 and more, healthy ones at most 0.45; leaky units 0.7."""
 FALLING = 0.01
 """Gradient of the first weights, as a share of the last. In Nielsen (2015), chapter 5, four sigmoid layers do."""
 GROWING = 1e3
@@ -79,8 +74,9 @@ def inputs_unscaled(course: Course, remedies: Remedies) -> Iterator[Finding]:
             f"a feature whose root mean square is above {LARGE_INPUT:g}",
             "LeCun, Bottou, Orr, Müller (1998), Efficient BackProp, section 4.3: means near 0, deviations near 1",
             ("Subtract from each feature its mean and divide by its standard deviation, both of the training data.",),
+            remedies.scaled(),
             epoch=0,
-            hides=("learning_rate_too_low", "learning_rate_too_high", "exploding_gradients"),
+            hides=("learning_rate_too_low", "learning_rate_too_high", "exploding_gradients", "dead_units"),
         )
 
 
@@ -88,27 +84,38 @@ def rate_too_high(course: Course, remedies: Remedies) -> Iterator[Finding]:
     """Steps that overshoot: the gradient promised less loss, and there was more."""
     scale = course.trivial
     worst = max(course.frames, key=lambda f: f.change if f.promised < 0 and math.isfinite(f.change) else -math.inf)
+    # It rose by much, or it was to fall by much and did not.
     overshot = worst.promised < 0 and worst.change > max(0.5 * worst.loss, 0.3 * scale)
-    peak = max((loss for loss in course.train if math.isfinite(loss)), default=0.0)
+    overshot |= worst.promised < -scale and worst.change > 0
+    losses = [loss for loss in course.train if math.isfinite(loss)] or [0.0]
+    peak, best = max(losses), min(losses)
     rose = peak > 3 * max(course.frames[0].loss, scale)
-    if not overshot and not rose:
+    lost = not course.solved and losses[-1] > 1.3 * best and losses.index(best) < len(losses) / 3
+    if not (overshot or rose or lost):
         return
-    figure = (
-        f"After epoch {worst.epoch} a step promised {number(worst.promised)} of loss, and {number(worst.change)} came."
-        if overshot
-        else f"The training loss rose to {number(peak)}; it began at {number(course.frames[0].loss)}."
-    )
+    if overshot:
+        lowered, raised = number(-worst.promised), number(worst.change)
+        figure = (
+            f"By its gradient, the step after epoch {worst.epoch} should have lowered the loss by {lowered}; it raised "
+            f"it by {raised}."
+        )
+    elif rose:
+        figure = f"The training loss rose to {number(peak)}; it began at {number(course.frames[0].loss)}."
+    else:
+        at = losses.index(best) + 1
+        figure = f"The training loss was {number(best)} in epoch {at}, and {number(losses[-1])} at the end."
     ratio = course.ratio(worst)
     yield Finding(
         "learning_rate_too_high",
         "The learning rate is too high: steps go beyond the place that they are meant for, and the loss rises.",
         f"{figure} That step moved the weights by {number(100 * ratio)} % of their length.",
-        "a step after which the loss is half as much again, or a loss of three times what it began with",
+        "a step after which the loss is half as much again, or higher where by its gradient none was to be left; a loss "
+        "of three times what it began with, or one that ends 30 % above its best",
         f"{HERE}; {FOR_LEARNING}",
-        ("Take a tenth of it or less; a learning rate range test shows how far one can go.",),
+        ("Take a tenth of it or less.",),
         remedies.rate(0.01 if ratio > 0.3 else 0.1),
         epoch=worst.epoch if overshot else None,
-        hides=("exploding_gradients", "overfitting"),
+        hides=("exploding_gradients", "overfitting", "dead_units", "saturated_units", "vanishing_gradients"),
     )
 
 
@@ -126,7 +133,7 @@ def exploding(course: Course, remedies: Remedies) -> Iterator[Finding]:
                 f"a factor of {GROWING:g} between the first activation and the last",
                 f"Pascanu, Mikolov, Bengio (2013), on the phenomenon; the number was {HERE}",
                 ("Begin with smaller weights, of an initializer that suits the activation; or take fewer layers.",),
-                remedies.fewer_layers(),
+                remedies.another_initializer() or remedies.fewer_layers(),
                 epoch=frame.epoch,
                 where=first,
                 hides=("learning_rate_too_low", "saturated_units"),
@@ -161,81 +168,6 @@ def vanishing(course: Course, remedies: Remedies) -> Iterator[Finding]:
             return
 
 
-def dead_units(course: Course, remedies: Remedies) -> Iterator[Finding]:
-    """Units that give 0 to every example, and get no gradient by which that could change."""
-    last = course.frames[-1]
-    worst = max(
-        (
-            (float((unit.dead == 1).mean()), name, unit.dead)
-            for name, unit in last.units.items()
-            if unit.dead is not None
-        ),
-        key=lambda found: found[0],
-        default=None,
-    )
-    if worst is None or worst[0] < DEAD or (course.solved and course.film.rows < 16):
-        return
-    share, name, dead = worst
-    yield Finding(
-        "dead_units",
-        f"Units of {name} are dead: they give 0 to every example, so no gradient comes back through them, and they "
-        "stay as they are.",
-        f"{round(share * len(dead))} of {len(dead)} units.",
-        f"{DEAD:.0%} of a layer's units",
-        "CS231n, Neural Networks Part 1, on ReLU units that die by a learning rate that is too high",
-        ("Take a smaller learning rate, or an activation that lets something through on either side.",),
-        remedies.another_activation() or remedies.rate(0.1),
-        epoch=last.epoch,
-        where=name,
-        hides=("learning_rate_too_low", *(("targets_unrelated", "underfitting") if share > 0.9 else ())),
-    )
-
-
-def saturated_units(course: Course, remedies: Remedies) -> Iterator[Finding]:
-    """Activations where they are flat, while there is something to learn."""
-    if course.solved or not course.learning:
-        return
-    shares: dict[str, list[float]] = {}
-    for frame in course.learning:
-        for name, unit in frame.units.items():
-            if unit.flat is not None and unit.dead is not None:
-                shares.setdefault(name, []).append(float((unit.flat - unit.dead).mean()))
-    worst = max(((float(np.median(found)), name) for name, found in shares.items()), default=None)
-    if worst is not None and worst[0] > SATURATED:
-        yield Finding(
-            "saturated_units",
-            f"Units of {worst[1]} are saturated: what comes in is so large that their slope is next to nothing, and "
-            "little of a gradient comes through.",
-            f"{worst[0]:.0%} of their outputs have a slope below {FLAT:.0%} of the steepest.",
-            f"{SATURATED:.0%} of the outputs, at half of the frames",
-            f"Glorot, Bengio (2010), section 3, on the phenomenon; the number was {HERE}",
-            ("Begin with smaller weights, scale the inputs, or take an activation that does not saturate.",),
-            remedies.another_activation(),
-            epoch=course.learning[0].epoch,
-            where=worst[1],
-            hides=("learning_rate_too_low",),
-        )
-
-
-def symmetric(course: Course, remedies: Remedies) -> Iterator[Finding]:
-    """Units that begin alike learn alike."""
-    hidden = course.matrices(course.frames[0])[:-1]
-    alike = [name for name, weight in hidden if weight.spread < 1e-3 or weight.value == 0]
-    if alike:
-        yield Finding(
-            "symmetric_weights",
-            f"The units of {alike[0]} begin all alike: they get the same gradients, and stay as one unit that is there "
-            "many times.",
-            "Their weights differ by less than 0.1 % of their size before the first step.",
-            "0.1 %",
-            "Goodfellow, Bengio, Courville (2016), section 8.4: initial parameters need to break symmetry",
-            ("Take an initializer that draws at random.",),
-            epoch=0,
-            where=alike[0],
-            hides=("vanishing_gradients", "learning_rate_too_low"),
-        )
-
-
 def held_down(course: Course, remedies: Remedies) -> Iterator[Finding]:
     """A penalty or decay that takes the weights away."""
     first, last = course.frames[0], course.frames[-1]
@@ -252,7 +184,7 @@ def held_down(course: Course, remedies: Remedies) -> Iterator[Finding]:
             "weights of less than a tenth of their first length, and a loss that is no better than a constant answer's",
             HERE,
             ("Make the penalty or the decay a hundred times smaller.",),
-            remedies.strength(0.01),
+            remedies.weaker(0.01),
             epoch=last.epoch,
             hides=("dead_units", "learning_rate_too_low"),
         )
@@ -273,7 +205,8 @@ def rate_too_low(course: Course, remedies: Remedies) -> Iterator[Finding]:
             f"came from {number(course.frames[0].loss)} to {number(course.level)} only.",
             f"steps of less than {SLOW:.1%} of the weights' length, while the loss still falls",
             FOR_LEARNING,
-            ("Take ten times as much, or more; a learning rate range test shows how far one can go.",),
+            ("Take ten times as much, or more.",),
             remedies.rate(100 if max(ratios) < SLOW / 10 else 10),
             epoch=course.frames[-1].epoch,
+            hides=("overfitting",),
         )

@@ -109,5 +109,5 @@ def _told(shown: Shown) -> list[str]:
         for name, weight in last.weights.items()
     ]
     for finding in shown.findings:
-        lines += [f"{finding}", *([f"  try: {finding.command}"] if finding.command else [])]
+        lines.append(str(finding))
     return lines if shown.findings else [*lines, "nothing stands out"]

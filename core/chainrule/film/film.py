@@ -42,6 +42,8 @@ class Film(Callback):
         trivial: the loss of an answer that is the same for every example, where that can be told.
         inputs: of the probe, mean and standard deviation of each feature, ``(2, features)``, where they are numbers.
         slots: what the optimizer has gathered at the end.
+        targets: of a regression's targets in the probe, as the loss takes them, mean and standard deviation.
+        stopped: why the training ended early, if it did.
         error: what ended the training, if something did; ``not_finite``: that it was a loss that is no number.
 
     Example:
@@ -62,13 +64,15 @@ class Film(Callback):
         self._held = held if isinstance(held, Stream) else Split.of("validation", held)
         self.split = "train" if validation is None else "validation"
         self.seen, self.positions = some_of(self._held, SEEN)
-        self.plane = plane_of(self._train if isinstance(self._train, Split) else self.seen)
+        self.plane: Array | None = None
         self.frames: list[Frame] = []
         self.history: dict[str, list[float]] = {}
         self.slots: dict[str, Array] = {}
         self.step, self.learning_rate = 0, 0.0
         self.trivial: float | None = None
         self.inputs: Array | None = None
+        self.targets: list[float] | None = None
+        self.stopped: str | None = None
         self.batch_size = self.rows = 0
         self.error: str | None = None
         self.not_finite = False
@@ -79,7 +83,9 @@ class Film(Callback):
         self._chosen = frozenset(epochs_of(trainer.epochs))
         self._probe = probe_of(self._train, trainer.network)
         self.trivial = trivial_loss(trainer.network, self._probe)
-        self.inputs = _features(trainer.network.inputs(self._probe.x))
+        inputs, targets = trainer.network.pair(self._probe.x, self._probe.y, mask=self._probe.mask)
+        self.inputs, self.targets = _features(inputs), _numbers(targets.loss, trainer.network.task)
+        self.plane = plane_of(inputs)
         self.batch_size, self.rows = trainer.batch_size, self._train.rows
         self.error = None
         if trainer.epoch == 0:
@@ -94,6 +100,7 @@ class Film(Callback):
         if self.frames and self.frames[-1].epoch == trainer.epoch:
             self.frames.pop()  # a callback may have taken other weights since
         self._keep(trainer)
+        self.stopped = trainer.stop_reason
         self.slots = {name: slot.copy() for name, slot in trainer.slots.items()}
 
     def on_exception(self, trainer: Trainer, error: BaseException) -> None:  # type: ignore[override]
@@ -158,7 +165,7 @@ class Film(Callback):
 
 KEPT = (
     *("history", "slots", "step", "learning_rate", "trivial", "inputs", "positions", "split", "plane"),
-    *("batch_size", "rows", "error", "not_finite"),
+    *("batch_size", "rows", "error", "not_finite", "targets", "stopped"),
 )
 
 
@@ -179,6 +186,12 @@ def _features(x: Any) -> Array | None:
         return None
     flat = x.reshape(len(x), -1).astype(np.float64)
     return np.stack([flat.mean(axis=0), flat.std(axis=0)])
+
+
+def _numbers(target: Any, task: Any) -> list[float] | None:
+    if task != "regression" or not isinstance(target, np.ndarray) or target.dtype.kind != "f" or not target.size:
+        return None
+    return [float(target.mean()), float(target.std())]
 
 
 def _plain(parts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

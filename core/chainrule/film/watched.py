@@ -38,9 +38,9 @@ def probe_of(split: Split | Stream, network: Network) -> Split:
     return some_of(split, int(np.clip(NUMBERS // each_one, 16, PROBE)))[0]
 
 
-def plane_of(split: Split) -> Array | None:
-    """The corners of a square that holds all inputs, ``[[x0, x1], [y0, y1]]``, where these are two numbers."""
-    x = split.x
+def plane_of(x: Any) -> Array | None:
+    """The corners of a square that holds these inputs, as a network takes them, ``[[x0, x1], [y0, y1]]``, where they
+    are two numbers."""
     if not isinstance(x, np.ndarray) or x.shape[1:] != (2,) or x.dtype.kind != "f" or not len(x):
         return None
     low, high = x.min(axis=0), x.max(axis=0)

@@ -52,7 +52,7 @@ class Adam(Optimizer):
 
     Example:
         >>> import numpy as np, chainrule as cr
-        >>> theta, slots = np.array([1.0, 1.0]), {"m": np.zeros(2), "v": np.zeros(2)}
+        >>> theta, slots = np.array([1.0, 1.0]), {"M": np.zeros(2), "V": np.zeros(2)}
         >>> cr.make("optimizer", "adam").update(theta, np.array([0.001, -1000.0]), slots, step=1, lr=0.5)
         >>> theta.round(4)
         array([0.5, 1.5])
@@ -63,7 +63,7 @@ class Adam(Optimizer):
     beta2: float = 0.999
     eps: float = 1e-8
     weight_decay: float = 0.0
-    slots = ("m", "v")
+    slots = ("M", "V")
 
     def __post_init__(self) -> None:
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
@@ -85,7 +85,7 @@ class Adam(Optimizer):
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         bound(grad)
-        M, V = slots["m"], slots["v"]
+        M, V = slots["M"], slots["V"]
         a = (1 - self.beta1) / (1 - self.beta1**step)
         c = math.sqrt((1 - self.beta2) / (1 - self.beta2**step))
         M *= self.beta1
@@ -169,7 +169,7 @@ class NAdam(Optimizer):
 
     Example:
         >>> import numpy as np, chainrule as cr
-        >>> theta, slots = np.array([1.0]), {"m": np.zeros(1), "v": np.zeros(1)}
+        >>> theta, slots = np.array([1.0]), {"M": np.zeros(1), "V": np.zeros(1)}
         >>> cr.make("optimizer", "nadam", beta1=0.5).update(theta, np.array([1000.0]), slots, step=1, lr=0.3)
         >>> theta.round(4)  # the first step is 1 + beta1 / (1 + beta1) as long as Adam's
         array([0.6])
@@ -180,7 +180,7 @@ class NAdam(Optimizer):
     beta2: float = 0.999
     eps: float = 1e-8
     weight_decay: float = 0.0
-    slots = ("m", "v")
+    slots = ("M", "V")
 
     def __post_init__(self) -> None:
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
@@ -202,7 +202,7 @@ class NAdam(Optimizer):
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         bound(grad)
-        M, V = slots["m"], slots["v"]
+        M, V = slots["M"], slots["V"]
         a = (1 - self.beta1) / (1 - self.beta1**step)
         b = self.beta1 * (1 - self.beta1**step) / (1 - self.beta1 ** (step + 1))
         c = math.sqrt((1 - self.beta2) / (1 - self.beta2**step))

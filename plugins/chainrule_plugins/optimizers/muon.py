@@ -56,7 +56,7 @@ class Muon(Optimizer):
 
     Example:
         >>> import numpy as np, chainrule as cr
-        >>> W, slots = np.zeros((2, 2)), {"m": np.zeros((2, 2)), "v": np.zeros((2, 2))}
+        >>> W, slots = np.zeros((2, 2)), {"M": np.zeros((2, 2)), "V": np.zeros((2, 2))}
         >>> cr.make("optimizer", "muon").update(W, np.diag([100.0, -1.0]), slots, step=1, lr=0.5)
         >>> W.round(2)
         array([[-0.35,  0.  ],
@@ -73,7 +73,7 @@ class Muon(Optimizer):
     adamw_beta1: float = 0.9
     adamw_beta2: float = 0.95
     adamw_eps: float = 1e-10
-    slots = ("m", "v")
+    slots = ("M", "V")
     whole_parameters = True
 
     check_examples = ({}, {"nesterov": False, "iterations": 3, "momentum": 0.5}, {"adamw_for": ["*.dense.W"]})
@@ -112,7 +112,7 @@ class Muon(Optimizer):
         if theta.ndim < 2 or any(fnmatchcase(name, pattern) for pattern in self.adamw_for):
             self._adam.update(theta, grad, slots, step, self.adamw_rate * lr)
             return
-        B = slots["m"]
+        B = slots["M"]
         B *= self.momentum
         B += grad
         if self.nesterov:

@@ -127,7 +127,7 @@ def test_a_film_comes_back_from_its_file(tmp_path: Path) -> None:
         assert np.array_equal(one.prediction, other.prediction)
         assert one.weights["0.dense.W"].ratio == other.weights["0.dense.W"].ratio
     assert again.history == film.history
-    assert np.array_equal(again.slots["m"], trainer.slots["m"])
+    assert np.array_equal(again.slots["M"], trainer.slots["M"])
     (tmp_path / "film.safetensors").write_bytes((tmp_path / "film.safetensors").read_bytes()[:-9])
     with pytest.raises(cr.DataError, match=r"film\.safetensors"):
         cr.Film.load(tmp_path / "film.safetensors")

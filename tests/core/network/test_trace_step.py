@@ -116,7 +116,7 @@ def test_a_step_late_in_a_training_has_its_slots_rate_penalty_and_groups() -> No
     for parameter in whole.network.parameters:
         moved = step.parameters[parameter.name]
         assert np.array_equal(moved.after, parameter.value)
-        assert set(moved.slots) == {"m", "v"}
+        assert set(moved.slots) == {"M", "V"}
         trained = not parameter.name.startswith("1.branches.branches.0.")
         assert moved.update.any() == trained
     assert np.allclose(step.estimate("2.dense.W"), step.parameters["2.dense.W"].grad.ravel(), rtol=1e-7, atol=1e-10)

@@ -399,14 +399,14 @@ def test_a_file_with_a_right_checksum_and_another_content_is_refused_or_trains(c
 
 
 @pytest.mark.parametrize(
-    "place", [("network", 0), ("network", 1, 0), ("slots", "m"), ("history", "train/loss"), ("step",)]
+    "place", [("network", 0), ("network", 1, 0), ("slots", "M"), ("history", "train/loss"), ("step",)]
 )
 def test_what_an_update_changes_is_checked_before_it_is_taken_over(cut_short, place):
     trainer = dense("adam", "cosine")
-    before = trainer.state()["slots"]["m"].copy()
+    before = trainer.state()["slots"]["M"].copy()
     with pytest.raises(cr.DataError, match="no state that a training saved"):
         trainer.load_state(with_another(cut_short, place, np.zeros(1)))
-    np.testing.assert_array_equal(trainer.state()["slots"]["m"], before)
+    np.testing.assert_array_equal(trainer.state()["slots"]["M"], before)
 
 
 def test_the_last_two_are_kept_and_a_damaged_one_gives_way_to_the_one_before(tmp_path, caplog):
