@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -24,6 +25,8 @@ from chainrule.words import quoted
 
 ASSETS = files("chainrule.explanation").joinpath("assets")
 MODULES = sorted(file.name.removesuffix(".js") for file in ASSETS.iterdir() if file.name.endswith(".js"))
+FLOWING = ("x", "y", "dy", "dx")
+"""What an operation takes and gives, forward and backward."""
 MANY = 20_000
 """Numbers of a parameter up to which the optimizer's slots are shown."""
 
@@ -43,7 +46,13 @@ def page_of(shown: Shown) -> str:
 def data_of(shown: Shown) -> dict[str, Any]:
     """All that the page shows, as plain values; arrays by number in ``"arrays"``, each once."""
     step, kept = shown.step, Arrays()
-    forward = forward_of(shown, kept.add)  # first, as without all of its arrays there is no prediction
+    # What does not find room is the least of it: a prediction takes all of its arrays, a film was asked for, and of
+    # what each operation took and gave the small ones are the most.
+    forward = forward_of(shown, kept.add)
+    film = shown.film
+    training = None if film is None else training_of(film, shown.findings, shown.network, shown.class_names, kept)
+    for array in sorted(_of_operations(step.operations), key=lambda array: array.size):
+        kept.add(array)
     boxes = {name: o.name for o in reversed(step.operations) for name in o.parameters}
     size = len(step.x if isinstance(step.x, np.ndarray) else next(iter(step.x.values())))
     data: dict[str, Any] = {
@@ -52,7 +61,7 @@ def data_of(shown: Shown) -> dict[str, Any]:
             "shape": quoted(shown.network.input_shape),
             "size": size,
             "target": kept.add(step.target),
-            "labels": _labels(step.target, shown.class_names, size),
+            "labels": _labels(step.target, step.task, shown.class_names, size),
         },
         "operations": [_operation(operation, shown, kept) for operation in step.operations],
         "loss": {
@@ -69,11 +78,9 @@ def data_of(shown: Shown) -> dict[str, Any]:
         else {**_documented(step.optimizer), "rate": step.learning_rate, "step": step.step},
         "regularizer": None if step.regularizer is None else _documented(step.regularizer),
         "parameters": {name: _parameter(name, shown, boxes.get(name)) for name in step.parameters},
-        "training": None,
+        "training": training,
     }
-    if shown.film is not None:
-        data["training"] = training_of(shown.film, shown.findings, shown.network, shown.class_names, kept)
-    # The small before the large, values before gradients: so that what does not find room is the least of it.
+    # Again the small before the large, values before gradients.
     parameters = sorted(step.parameters.values(), key=lambda moved: moved.value.size)
     for array in ("value", "grad", "update", "after"):
         for moved in parameters:
@@ -85,6 +92,11 @@ def data_of(shown: Shown) -> dict[str, Any]:
             slot: pair for slot, pair in pairs.items() if None not in pair.values()
         }
     return {**data, "arrays": kept.arrays}
+
+
+def _of_operations(operations: Sequence[Operation]) -> list[Array]:
+    arrays = [getattr(operation, name) for operation in operations for name in FLOWING]
+    return [array for array in arrays if isinstance(array, np.ndarray)]
 
 
 def _operation(operation: Operation, shown: Shown, kept: Arrays) -> dict[str, Any]:
@@ -100,7 +112,7 @@ def _operation(operation: Operation, shown: Shown, kept: Arrays) -> dict[str, An
         "count": f"{count:,}" if count else "",
         "parameters": list(operation.parameters),
         "structure": {**structure, **{name: kept.add(structure.get(name)) for name in ("slope", "slopes")}},
-        **{name: kept.add(getattr(operation, name)) for name in ("x", "y", "dy", "dx")},
+        **{name: kept.add(getattr(operation, name)) for name in FLOWING},
     }
 
 
@@ -130,8 +142,10 @@ def _rows(rows: Array | None) -> list[float] | None:
     return None if rows is None or rows.ndim != 1 else [float(value) for value in rows]
 
 
-def _labels(target: Any, classes: Any, size: int) -> list[str]:
+def _labels(target: Any, task: Any, classes: Any, size: int) -> list[str]:
     """What each example is called: its class, where it has one."""
+    if isinstance(target, np.ndarray) and task == "binary" and target.size == size:
+        target = target.reshape(size).astype(int)
     if not isinstance(target, np.ndarray) or target.dtype.kind not in "iu" or target.ndim != 1:
         return [""] * size
     return [str(classes[int(label)]) if int(label) < len(classes) else str(int(label)) for label in target]
