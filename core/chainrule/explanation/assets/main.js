@@ -15,7 +15,7 @@ export function start() {
   const made = {};
   let current = null;
 
-  // A view is made when it is first looked at; it gives {read(address), go(box)}.
+  // A view is made when it is first looked at; it gives {read(address), go(box)}, or no go where the map does not lead.
   const show = (name) => {
     current = name;
     for (const tab of tabs) {
@@ -32,7 +32,10 @@ export function start() {
   const views = Object.keys(makers);
   const wanted = () => (views.includes(address().get("v")) ? address().get("v") : address().has("m") || !data.training ? "step" : "training");
 
-  drawGraph(document.getElementById("graph"), data, (box) => made[current].go(box));
+  drawGraph(document.getElementById("graph"), data, (box) => {
+    if (!made[current].go) show("step");
+    made[current].go(box);
+  });
   for (const tab of tabs) {
     tab.addEventListener("click", () => show(tab.dataset.view));
     tab.addEventListener("keydown", (event) => {

@@ -16,20 +16,25 @@ export function trainingView(model) {
   const told = model.data.training;
   if (!told) {
     place.append(element("h2", {}, ["The training"]), element("p", {}, ["This page shows one step only: no film was kept of the training. To have one: ", element("code", {}, ["chainrule train ... explain=true"]), ", or in Python ", element("code", {}, ["cr.Film"]), " among the callbacks."]));
-    return { read() {}, go() {} };
+    return { read() { markBox(document.getElementById("graph"), null); } };
   }
   const get = (number) => (number === null ? null : decoded(model.data.arrays[number]));
   const frames = told.frames, state = { frame: frames.length - 1, weight: null };
   const numbers = (values) => values.map(Number);
 
   const range = element("input", { type: "range", id: "frame", min: 0, max: frames.length - 1, value: state.frame });
-  const play = element("button", { id: "play" }, ["▶ play"]), where = element("output", { for: "frame", id: "where" });
+  // Where motion is not wanted, nothing plays by itself: the button goes on by one frame. The slider says where it is.
+  const still = matchMedia("(prefers-reduced-motion: reduce)"), begin = () => (still.matches ? "▶ next" : "▶ play");
+  const play = element("button", { id: "play" }, [begin()]), where = element("output", { for: "frame", id: "where", "aria-live": "off" });
   scrubber.append(play, element("label", { for: "frame" }, ["epoch"]), range, where);
   let timer = null;
-  const stop = () => { clearInterval(timer); timer = null; play.textContent = "▶ play"; };
+  const stop = () => { clearInterval(timer); timer = null; play.textContent = begin(); place.removeAttribute("aria-busy"); };
+  still.addEventListener("change", stop);
   play.addEventListener("click", () => {
     if (timer) return stop();
+    if (still.matches) return go(state.frame === frames.length - 1 ? 0 : state.frame + 1);
     play.textContent = "❚❚ pause";
+    place.setAttribute("aria-busy", true);  // what changes is not read out meanwhile
     if (state.frame === frames.length - 1) go(0);
     timer = setInterval(() => (state.frame === frames.length - 1 ? stop() : go(state.frame + 1)), EACH);
   });
@@ -38,10 +43,12 @@ export function trainingView(model) {
 
   const parts = [findings(told, toEpoch), lossView(told, toEpoch)];
   const beside = element("div", { class: "arrays" });
-  const examples = told.examples && { ...told.examples, x: get(told.examples.x), y: get(told.examples.y), prediction: get(told.examples.prediction) };
-  const cards = examples && examples.prediction && examples.x ? examplesView(examples) : null;
-  if (told.plane) parts.push(planeView(told, get, examples, beside, cards));
-  if (told.hidden && examples) parts.push(hiddenView(told, get, examples, beside, cards));
+  // What found no room in the page is not shown.
+  const found = told.examples && { ...told.examples, x: get(told.examples.x), y: get(told.examples.y), prediction: get(told.examples.prediction) };
+  const examples = found && found.x && found.y && found.prediction ? found : null;
+  const cards = examples && examplesView(examples);
+  if (told.plane && get(told.plane.share)) parts.push(planeView(told, get, examples, beside, cards));
+  if (told.hidden && examples && get(told.hidden.points)) parts.push(hiddenView(told, get, examples, beside, cards));
   parts.push({ place: beside, at() {} }, unitsView(told, get), weightsView(told, get, state, () => show()));
   if (cards) parts.push(cards);
   place.append(...parts.map((part) => part.place).filter(Boolean));
@@ -145,7 +152,7 @@ function pictured(array, name, frame, size, input) {
   if (input?.length >= 2 && shape.length === 2 && shape[0] === input[0] * input[1]) {
     return Array.from({ length: Math.min(units, 12) }, (_, unit) => {
       const own = Float32Array.from({ length: shape[0] }, (_, k) => values[k * units + unit]);
-      return matrix({ shape: input, values: own }, { title: `into unit ${unit}`, height: input[0], width: input[1], picture: true, most: 112 });
+      return matrix({ shape: input, values: own }, { title: `into unit ${unit}`, height: input[0], width: input[1], small: 0, most: 112 });
     });
   }
   return [matrix({ shape, values }, { title, height: each / units, width: units })];
@@ -186,14 +193,15 @@ function planeView(told, get, examples, beside, cards) {
   const share = get(told.plane.share), kind = told.plane.class === undefined ? null : get(told.plane.class);
   const canvas = element("canvas", { role: "img" });
   const [low, high] = told.plane.range, classes = examples?.classes ?? [];
-  const note = kind ? "A colour stands for the class that is the likeliest there, the stronger the surer." : `Blue where it says more than ${shown((low + high) / 2, 3)}, orange where less.`;
-  beside.append(element("div", { class: "drawing" }, [element("h3", {}, ["What it says everywhere"]), canvas, element("p", { class: "quiet" }, [`${note} Points are examples; a black edge marks one that is wrong.`]), key(classes)]));
+  const ofClasses = kind || examples?.labels;
+  const note = ofClasses ? "A colour, and its shape, stand for the class that is the likeliest there, the stronger the surer." : `Blue where it says more than ${shown((low + high) / 2, 3)}, orange where less.`;
+  beside.append(element("div", { class: "drawing" }, [element("h3", {}, ["What it says everywhere"]), canvas, element("p", { class: "quiet" }, [`${note} Points are examples; a black edge marks one that is wrong, a white one that is right.`]), key(classes)]));
   const each = share.shape.slice(1).reduce((a, b) => a * b, 1);
   return {
     at(i) {
       const of = kinds(examples ?? { labels: false }, cards, i), count = examples ? examples.y.values.length : 0;
       const points = Array.from({ length: count }, (_, k) => ({ at: [examples.x.values[2 * k], examples.x.values[2 * k + 1]], ...of(k) }));
-      drawPlane(canvas, told.plane.corners, { share: share.values.subarray(i * each, (i + 1) * each), kind: kind?.values.subarray(i * each, (i + 1) * each) }, points);
+      drawPlane(canvas, told.plane.corners, { share: share.values.subarray(i * each, (i + 1) * each), kind: kind?.values.subarray(i * each, (i + 1) * each), ofClasses }, points);
       canvas.setAttribute("aria-label", `what the network says in the plane ${within(told.plane.corners)}, with ${count} examples, ${points.filter((point) => point.wrong).length} of them wrong`);
     },
   };

@@ -3,6 +3,7 @@
 import { shown } from "arrays";
 import { element } from "dom";
 import { cannot, computed, graphOf, lossOf } from "forward";
+import { markBox } from "graph";
 import { matrix, ofParameter } from "heat";
 import { numberEditor } from "numbers";
 import { isImage, normalised, padEditor } from "pad";
@@ -13,10 +14,10 @@ import { weightsOf } from "weights";
 
 const AGREES = 1e-3;
 
-// The view, as the page knows it: nothing of it stands in the address, and no box of the map leads to it.
+// The view, as the page knows it: nothing of it stands in the address, and the map does not lead within it.
 export function tryView(model) {
   tryIt(document.getElementById("try"), model);
-  return { read() {}, go() {} };
+  return { read() { markBox(document.getElementById("graph"), null); } };
 }
 
 function tryIt(place, model) {
