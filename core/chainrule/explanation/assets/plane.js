@@ -70,13 +70,13 @@ const ring = (count, inner = 1, turn = 0) => Array.from({ length: count }, (_, k
 });
 const PLUS = [[-1.3, -0.45], [-0.45, -0.45], [-0.45, -1.3], [0.45, -1.3], [0.45, -0.45], [1.3, -0.45], [1.3, 0.45], [0.45, 0.45], [0.45, 1.3], [-0.45, 1.3], [-0.45, 0.45], [-1.3, 0.45]];
 const SHAPES = [
-  null, [[-1, -1], [1, -1], [1, 1], [-1, 1]], ring(3), ring(4), PLUS, ring(3, 1, Math.PI), ring(10, 0.45), ring(5),
+  null, [[-1.1, -1.1], [1.1, -1.1], [1.1, 1.1], [-1.1, 1.1]], ring(3), ring(4), PLUS, ring(3, 1, Math.PI), ring(10, 0.45), ring(5),
   PLUS.map(([x, y]) => [(x - y) * Math.SQRT1_2, (x + y) * Math.SQRT1_2]), [[-1.4, -0.6], [1.4, -0.6], [1.4, 0.6], [-1.4, 0.6]],
 ];
 
 function shape(context, kind, x, y, r) {
   const corners = SHAPES[kind % SHAPES.length];
-  if (!corners) context.arc(x, y, r, 0, 2 * Math.PI);
+  if (!corners) context.arc(x, y, 0.95 * r, 0, 2 * Math.PI);
   else corners.forEach(([dx, dy], i) => context[i ? "lineTo" : "moveTo"](x + dx * r, y + dy * r));
   context.closePath();
 }
