@@ -2,10 +2,10 @@
 
 Networks are trained for a few epochs with `explain=true`, each page is opened in Chromium without a window, and every
 control that goes through it is moved: the slider over the operations of The step, to every place; that over the frames
-of The training; in Try it an example is taken, and a weight changed. A figure is the time that the page computes and
-lays out, with what it had put off to the next picture of the screen; of each change the least of several rounds,
-so that what else the machine does counts for little. A round opens the page anew, and meets its arrays for the first
-time. It wants `chromium` and `python -m pip install -e ".[test]"`.
+of The training; in Try it an example is taken, and a weight changed. A figure is the time that the page's
+main thread works for a change, with what it had put off to the next picture of the screen, and lays the page out; of
+each change the least of several rounds. A round opens the page anew, and meets its arrays for the first time. It wants
+`chromium` and `python -m pip install -e ".[test]"`.
 
     python experiments/pages.py
 """
@@ -54,42 +54,19 @@ const waiting = [];
 let collecting = false;
 const later = globalThis.requestAnimationFrame.bind(globalThis);
 globalThis.requestAnimationFrame = (f) => (collecting ? waiting.push(f) : later(f));
-// The milliseconds from an event until the page is laid out, with what it had put off to the next picture.
-globalThis.taken = async (element, kind) => {
+// Changes a control and lays the page out, with what the page had put off to the next picture.
+globalThis.change = (element, value, kind) => {
   collecting = true;
-  const start = performance.now();
+  element.value = value;
   element.dispatchEvent(new Event(kind, { bubbles: true }));
   while (waiting.length) waiting.shift()();
   document.body.getBoundingClientRect();
-  const passed = performance.now() - start;
   collecting = false;
-  await new Promise((done) => later(() => setTimeout(done)));
-  return passed;
-};
-globalThis.throughSlider = async (slider) => {
-  const found = [];
-  for (let at = Number(slider.min); at <= Number(slider.max); at++) {
-    slider.value = at;
-    found.push(await taken(slider, "input"));
-  }
-  return found;
-};
-globalThis.throughOptions = async (select) => {
-  const found = [];
-  for (const option of select.options) { select.value = option.value; found.push(await taken(select, "change")); }
-  return found;
 };
 """
-SLIDER = "slider => throughSlider(slider)"
-OPTIONS = "select => throughOptions(select)"
-WEIGHT = """async slider => {
-  const found = [];
-  for (let k = 1; k < 9; k++) {
-    slider.value = Number(slider.min) + k / 9 * (slider.max - slider.min);
-    found.push(await taken(slider, "input"));
-  }
-  return found;
-}"""
+WHOLE = "slider => Array.from({ length: Number(slider.max) + 1 }, (_, k) => k)"
+OPTIONS = "select => [...select.options].map(option => option.value)"
+BETWEEN = "({ min, max }) => Array.from({ length: 8 }, (_, k) => Number(min) + (k + 1) / 9 * (max - min))"
 
 
 def main() -> None:
@@ -110,7 +87,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
         for name in options.pages or PAGES:
-            result = cr.train([*PAGES[name], *UNRECORDED, f"hydra.run.dir={folder}/{name}", *options.override])
+            result = cr.train([*PAGES[name], *UNRECORDED, f"hydra.run.dir={folder}/{len(rows)}", *options.override])
             page = result.folder / "explanation.html"
             measurements[name] = least([measured(browser, page) for _ in range(options.rounds)])
             rows.append([name, f"{page.stat().st_size:,}", *cells(measurements[name])])
@@ -138,20 +115,39 @@ def measured(browser: Browser, file: Path) -> dict[str, list[float]]:
     page.wait_for_selector("#stage h2, #training h2")
     page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
     found = {"shown": [time.perf_counter() - start]}
-    found["frames"] = changes(page, "training", "#frame", SLIDER)
-    found["steps"] = changes(page, "step", "#moment", SLIDER)
-    found["predictions"] = changes(page, "try", "#try-example", OPTIONS)
-    found["weights"] = changes(page, "try", '#try input[type="range"]', WEIGHT)
+    clock = Clock(page)
+    found["frames"] = changes(page, clock, "training", "#frame", WHOLE)
+    found["steps"] = changes(page, clock, "step", "#moment", WHOLE)
+    found["predictions"] = changes(page, clock, "try", "#try-example", OPTIONS, "change")
+    found["weights"] = changes(page, clock, "try", '#try input[type="range"]', BETWEEN)
     page.close()
     return found
 
 
-def changes(page: Page, view: str, control: str, script: str) -> list[float]:
+class Clock:
+    """The milliseconds that a page's main thread has worked, whatever else the machine does."""
+
+    def __init__(self, page: Page) -> None:
+        self.session = page.context.new_cdp_session(page)
+        self.session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def __call__(self) -> float:
+        metrics = self.session.send("Performance.getMetrics")["metrics"]
+        return next(1000 * float(metric["value"]) for metric in metrics if metric["name"] == "TaskDuration")
+
+
+def changes(page: Page, clock: Clock, view: str, control: str, values: str, kind: str = "input") -> list[float]:
     """Milliseconds; of a view that has no such control none."""
     page.locator(f"#tab-{view}").click()
     found: Any = page.locator(control)
-    milliseconds: list[float] = found.evaluate(script) if found.count() else []
-    return milliseconds
+    if not found.count():
+        return []
+    handle, taken = found.element_handle(), []
+    for value in handle.evaluate(values):
+        before = clock()
+        handle.evaluate("(element, [value, kind]) => change(element, value, kind)", [value, kind])
+        taken.append(clock() - before)
+    return taken
 
 
 def least(rounds: list[dict[str, list[float]]]) -> dict[str, list[float]]:

@@ -51,8 +51,8 @@ def data_of(shown: Shown) -> dict[str, Any]:
     forward = forward_of(shown, kept.add)
     film = shown.film
     training = None if film is None else training_of(film, shown.findings, shown.network, shown.class_names, kept)
-    for array in sorted(_of_operations(step.operations), key=lambda array: array.size):
-        kept.add(array)
+    for flowing in sorted(_of_operations(step.operations), key=lambda array: array.size):
+        kept.add(flowing)
     boxes = {name: o.name for o in reversed(step.operations) for name in o.parameters}
     size = len(step.x if isinstance(step.x, np.ndarray) else next(iter(step.x.values())))
     data: dict[str, Any] = {

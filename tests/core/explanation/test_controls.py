@@ -25,7 +25,8 @@ def test_every_control_of_a_page_does_its_work(browser: Any, tmp_path: Path, nam
     with looked_at(browser, page_of(name, tmp_path)) as page:
         operate_training(page)
         operate_step(page)
-        operate_trial(page)
+        if name != "high_rate":  # whose predictions are the same everywhere
+            operate_trial(page)
         for tab in ("training", "step", "try"):
             page.locator(f"#tab-{tab}").click()
             for box in page.locator("#graph a").all():

@@ -5,7 +5,7 @@ import { element } from "dom";
 import { table } from "table";
 
 const SMALL = 420;  // numbers of a table at most
-const ALL = 600;  // and of all that are shown at once: more takes a browser too long, and nobody reads them
+const ALL = 400;  // and of all that are shown at once: more takes a browser too long, and nobody reads them
 
 // place: how a cell is called in words; choose(index) is told which number of the array was chosen.
 export function matrix(array, { title, height, width, offset = 0, chosen = null, choose, rowName = "", columnName = "", small = SMALL, most: across = 560 }) {
@@ -22,11 +22,11 @@ function picture(array, height, width, offset, most, chosen, choose, title, acro
   const canvas = element("canvas", { width, height, tabindex: 0, role: "img", class: chosen === null ? null : "chosen", style: `width:${width * size}px;height:${height * size}px` });
   const context = canvas.getContext("2d");
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  const image = context.createImageData(width, height);
+  const image = context.createImageData(width, height), pixels = image.data;  // which is slow to be asked for each time
   for (let k = 0; k < height * width; k++) {
     const share = array.values[offset + k] / most, to = share >= 0 ? [38, 110, 190] : [214, 120, 20], from = dark ? 22 : 253;
-    for (let c = 0; c < 3; c++) image.data[4 * k + c] = from + (to[c] - from) * Math.min(Math.abs(share), 1);
-    image.data[4 * k + 3] = 255;
+    for (let c = 0; c < 3; c++) pixels[4 * k + c] = from + (to[c] - from) * Math.min(Math.abs(share), 1);
+    pixels[4 * k + 3] = 255;
   }
   context.putImageData(image, 0, 0);
   const told = element("p", { class: "quiet", "aria-live": "polite" });

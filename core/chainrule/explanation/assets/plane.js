@@ -11,14 +11,14 @@ export const COLOURS = [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 1
 export function drawPlane(canvas, corners, values, points) {
   canvas.width = canvas.height = SIZE;
   const context = canvas.getContext("2d"), side = Math.sqrt(values.share.length);
-  const image = new ImageData(side, side);
+  const image = new ImageData(side, side), pixels = image.data;
   for (let row = 0; row < side; row++) for (let column = 0; column < side; column++) {
     const from = row * side + column, to = 4 * ((side - 1 - row) * side + column);
     const share = values.share[from] / 255;
     const colour = COLOURS[classAt(values, from) % COLOURS.length];
     const strength = values.kind ? 0.15 + 0.55 * share : 0.1 + 1.2 * Math.abs(share - 0.5);
-    for (let c = 0; c < 3; c++) image.data[to + c] = 255 + (colour[c] - 255) * strength;
-    image.data[to + 3] = 255;
+    for (let c = 0; c < 3; c++) pixels[to + c] = 255 + (colour[c] - 255) * strength;
+    pixels[to + 3] = 255;
   }
   const small = new OffscreenCanvas(side, side);
   small.getContext("2d").putImageData(image, 0, 0);
