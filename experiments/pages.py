@@ -13,6 +13,7 @@ each change the least of several rounds. A round opens the page anew, and meets 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import statistics
 import sys
@@ -22,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from peers.measure import machine
 from playwright.sync_api import Browser, Page, sync_playwright
 from study import BLUE, GREEN, ORANGE, PURPLE, RESULTS, publish
 
 import chainrule as cr
+from chainrule.tracking.environment import processor
 
 PAGES = {
     "xor": ["experiment=xor"],
@@ -101,7 +102,7 @@ def main() -> None:
         COLUMNS,
         rows,
         drawing(measurements),
-        note=f"{note}\n\n{machine()}; Chromium {version}",
+        note=f"{note}\n\n{processor()}, {os.cpu_count()} cores; Chromium {version}",
         conclusion=verdict(measurements),
     )
 
