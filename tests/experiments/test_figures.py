@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import importlib
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from environments import variables
@@ -61,6 +63,16 @@ def test_a_figure_is_one_command_and_shows_what_is_committed(name: str, tmp_path
     assert [row[0] for row in table(mine)] == [row[0] for row in table(shown)]
     assert table(mine)[0] == table(shown)[0]
     assert f"`python experiments/{name}.py`" in " ".join(shown.read_text(encoding="utf-8").split())
+
+
+@pytest.mark.slow
+def test_the_picture_of_a_page_is_one_command(tmp_path: Path) -> None:
+    if shutil.which("chromium") is None:
+        pytest.skip("needs chromium, which no PATH leads to (Debian: apt-get install chromium)")
+    assert "wrote mine/readme_picture.png" in run("readme_picture", tmp_path)
+    mine, shown = (plt.imread(folder / "readme_picture.png") for folder in (tmp_path / "mine", RESULTS))
+    assert mine.shape == shown.shape
+    assert min(half.std() for half in np.split(mine, 2, axis=1)) > 0.05  # neither of them is blank
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -20,10 +20,10 @@ import chainrule as cr
 REPOSITORY = Path(__file__).parents[2]
 ROOM = REPOSITORY / "experiments"
 RESULTS = ROOM / "results"
-SHARED = {"study", "signals"}
+SHARED = {"study", "signals", "readme_picture"}
 FIGURES = sorted(path.stem for path in ROOM.glob("show_*.py"))  # see test_figures.py
 QUESTIONS = sorted({path.stem for path in ROOM.glob("*.py")} - SHARED - {*FIGURES})
-STUDIES = sorted({*QUESTIONS} - {"speed"})  # which records no runs: see test_speed.py
+STUDIES = sorted({*QUESTIONS} - {"speed", "pages"})  # which record no runs: see test_speed.py, test_pages.py
 SWEEPS = {"optimizers": 4 * 5, "activations": 11 * 6, "regularization": 26, "sequences": 9 * 2, "rows": 3 * 3}
 """The studies that try settings before they show the best, and how many."""
 RUNS = {"adam": 30 + 8, "published": 2 * 7 + 2, "text": 2 * 3, "xor_width": 1}

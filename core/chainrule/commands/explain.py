@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
         "what",
         metavar="RUN",
         nargs="*",
-        help="a run's id; or overrides as for train, experiment=spirals optimizer=sgd; or a file and overrides",
+        help="a run's id; or overrides as for train, experiment=spirals optimizer=sgd; or a file, or a run's folder",
     )
     parser.add_argument("--examples", default="8", metavar="N|I,J,...", help="how many, or which ones (default: 8)")
     parser.add_argument("--split", default="train", metavar="SPLIT", help="train, validation or test (default: train)")
@@ -40,8 +40,11 @@ def run(options: argparse.Namespace) -> int:
     examples = _examples(options.examples)
     with ended_by_signals():
         first, *more = options.what or [""]
-        of_a_run = bool(first) and not more and "=" not in first and not first.endswith(FILE)
-        if first.endswith(FILE):
+        of_a_file = first.endswith(FILE) or (bool(first) and "=" not in first and Path(first).is_dir())
+        of_a_run = bool(first) and "=" not in first and not of_a_file
+        if of_a_run and more:
+            raise FieldError(f"a run is explained as it was: leave {' '.join(more)} out", key=first)
+        if of_a_file:
             explanation = explain_file(first, more, options.config_dir, examples, options.split)
         elif of_a_run:
             explanation = explain_run(first, options.uri, examples, options.split)

@@ -33,4 +33,5 @@ class Finding:
     """Kinds that are but its consequences."""
 
     def __str__(self) -> str:
-        return f"{self.what} {self.figure} {' '.join(self.tries)}".rstrip()
+        command = f" Try: {self.command}" if self.command else ""
+        return f"{self.what} {self.figure} {' '.join(self.tries)}{command}".rstrip()

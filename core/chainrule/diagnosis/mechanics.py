@@ -109,8 +109,8 @@ def rate_too_high(course: Course, remedies: Remedies) -> Iterator[Finding]:
         "learning_rate_too_high",
         "The learning rate is too high: steps go beyond the place that they are meant for, and the loss rises.",
         f"{figure} That step moved the weights by {number(100 * ratio)} % of their length.",
-        "a step after which the loss is half as much again, or higher where by its gradient none was to be left; a loss "
-        "of three times what it began with, or one that ends 30 % above its best",
+        "a step after which the loss is half as much again, or higher where by its gradient none was left; a loss of "
+        "three times what it began with, or one that ends 30 % above its best",
         f"{HERE}; {FOR_LEARNING}",
         ("Take a tenth of it or less.",),
         remedies.rate(0.01 if ratio > 0.3 else 0.1),

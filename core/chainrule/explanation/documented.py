@@ -20,13 +20,17 @@ def description(component: Any) -> str:
 
 
 def formulas(component: Any) -> dict[str, list[str]]:
-    """The lines of each part of its docstring that holds formulas, in LaTeX between dollars, by the part's name."""
+    """The lines of each part of its docstring that holds formulas, in LaTeX between dollars, by the part's name.
+
+    Where it has no such part, its paragraphs that hold some stand for each: they do not say which is which.
+    """
     parts = re.split(r"^([A-Z][a-z]+):$\n", inspect.getdoc(type(component)) or "", flags=re.MULTILINE)
     found = {}
     for name, text in zip(parts[1::2], parts[2::2]):
         if name in SHOWN:
             found[name] = _lines(textwrap.dedent(text))
-    return found
+    plain = "\n\n".join(text for text in parts[0].split("\n\n")[1:] if LATEX.search(text))
+    return found or (dict.fromkeys(SHOWN, _lines(plain)) if plain else {})
 
 
 def _lines(text: str) -> list[str]:

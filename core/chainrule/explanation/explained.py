@@ -57,10 +57,11 @@ def explain(
     x: Any,
     y: Any,
     optimizer: Any = None,
-    title: str = "One step of learning",
+    title: str | None = None,
     class_names: Sequence[str] = (),
     film: Film | None = None,
     findings: Sequence[Finding] | None = None,
+    positions: Sequence[int] = (),
     **more: Any,
 ) -> Explanation:
     """One step of learning on a batch, to be looked at: ``print`` it, ``save`` it as a page, or show it in a notebook.
@@ -69,6 +70,8 @@ def explain(
         x, y, optimizer: as for ``Network.trace_step``; so what is given ``more``: ``lr``, ``step``, ``slots``, ...
             A few examples tell as much as many, and are easier to look at.
         class_names: what the classes are called, in their order.
+        title: of the page.
+        positions: of the examples in the data that they are from, by which they are called.
         film: of the training that the network went through, which the page shows beside the step.
         findings: what that training suffers from; by default, as ``diagnose`` tells from the film.
 
@@ -89,4 +92,6 @@ def explain(
     if film is not None and not isinstance(film, Film):
         raise FieldError(f"got {quoted(film)}, expected a Film", key="film")
     told = [] if film is None else diagnose(film) if findings is None else list(findings)
-    return Explanation(network, network.trace_step(x, y, optimizer, **more), str(title), class_names, film, told)
+    titled = title or ("One step of learning" if film is None else "How it learned")
+    step = network.trace_step(x, y, optimizer, **more)
+    return Explanation(network, step, str(titled), class_names, film, told, positions)

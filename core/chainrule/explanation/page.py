@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import json
+import math
+from collections.abc import Sequence
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -24,6 +26,8 @@ from chainrule.words import quoted
 
 ASSETS = files("chainrule.explanation").joinpath("assets")
 MODULES = sorted(file.name.removesuffix(".js") for file in ASSETS.iterdir() if file.name.endswith(".js"))
+FLOWING = ("x", "y", "dy", "dx")
+"""What an operation takes and gives, forward and backward."""
 MANY = 20_000
 """Numbers of a parameter up to which the optimizer's slots are shown."""
 
@@ -37,23 +41,43 @@ def page_of(shown: Shown) -> str:
         summary=html.escape(repr(shown.network).strip("<>")),
         style=_asset("page.css") + _asset("try.css"),
         modules=json.dumps({"imports": modules}),
-        data=json.dumps(data_of(shown), allow_nan=True).replace("</", "<\\/"),
+        data=json.dumps(_sayable(data_of(shown)), allow_nan=False).replace("</", "<\\/"),
     )
+
+
+def _sayable(value: Any) -> Any:
+    """JSON has no words for infinity and NaN: they stand as text, which the page knows."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"~{value}"
+    if isinstance(value, dict):
+        return {key: _sayable(one) for key, one in value.items()}
+    return [_sayable(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def data_of(shown: Shown) -> dict[str, Any]:
     """All that the page shows, as plain values; arrays by number in ``"arrays"``, each once."""
     step, kept = shown.step, Arrays()
-    forward = forward_of(shown, kept.add)  # first, as without all of its arrays there is no prediction
+    # What does not find room is the least of it: a prediction takes all of its arrays, a film was asked for, and of
+    # what each operation took and gave the small ones are the most.
+    forward = forward_of(shown, kept.add)
+    film = shown.film
+    training = None if film is None else training_of(film, shown.findings, shown.network, shown.class_names, kept)
+    for flowing in sorted(_of_operations(step.operations), key=lambda array: array.size):
+        kept.add(flowing)
     boxes = {name: o.name for o in reversed(step.operations) for name in o.parameters}
     size = len(step.x if isinstance(step.x, np.ndarray) else next(iter(step.x.values())))
+    labels = _labels(step.target, step.task, shown.class_names, size)
     data: dict[str, Any] = {
         "forward": forward,
         "batch": {
             "shape": quoted(shown.network.input_shape),
             "size": size,
             "target": kept.add(step.target),
-            "labels": _labels(step.target, shown.class_names, size),
+            "labels": labels,
+            "names": [
+                f"{i}{f': {label}' if label else ''}{f', row {row}' if row is not None else ''}"
+                for i, (label, row) in enumerate(zip(labels, [*shown.positions, *[None] * size]))
+            ],
         },
         "operations": [_operation(operation, shown, kept) for operation in step.operations],
         "loss": {
@@ -70,11 +94,9 @@ def data_of(shown: Shown) -> dict[str, Any]:
         else {**_documented(step.optimizer), "rate": step.learning_rate, "step": step.step},
         "regularizer": None if step.regularizer is None else _documented(step.regularizer),
         "parameters": {name: _parameter(name, shown, boxes.get(name)) for name in step.parameters},
-        "training": None,
+        "training": training,
     }
-    if shown.film is not None:
-        data["training"] = training_of(shown.film, shown.findings, shown.network, shown.class_names, kept)
-    # The small before the large, values before gradients: so that what does not find room is the least of it.
+    # Again the small before the large, values before gradients.
     parameters = sorted(step.parameters.values(), key=lambda moved: moved.value.size)
     for array in ("value", "grad", "update", "after"):
         for moved in parameters:
@@ -86,6 +108,11 @@ def data_of(shown: Shown) -> dict[str, Any]:
             slot: pair for slot, pair in pairs.items() if None not in pair.values()
         }
     return {**data, "arrays": kept.arrays}
+
+
+def _of_operations(operations: Sequence[Operation]) -> list[Array]:
+    arrays = [getattr(operation, name) for operation in operations for name in FLOWING]
+    return [array for array in arrays if isinstance(array, np.ndarray)]
 
 
 def _operation(operation: Operation, shown: Shown, kept: Arrays) -> dict[str, Any]:
@@ -105,7 +132,7 @@ def _operation(operation: Operation, shown: Shown, kept: Arrays) -> dict[str, An
             **{name: kept.add(structure.get(name)) for name in ("slope", "slopes")},
             "by_parameter": {name: kept.add(slopes) for name, slopes in structure.get("by_parameter", {}).items()},
         },
-        **{name: kept.add(getattr(operation, name)) for name in ("x", "y", "dy", "dx")},
+        **{name: kept.add(getattr(operation, name)) for name in FLOWING},
     }
 
 
@@ -135,8 +162,10 @@ def _rows(rows: Array | None) -> list[float] | None:
     return None if rows is None or rows.ndim != 1 else [float(value) for value in rows]
 
 
-def _labels(target: Any, classes: Any, size: int) -> list[str]:
+def _labels(target: Any, task: Any, classes: Any, size: int) -> list[str]:
     """What each example is called: its class, where it has one."""
+    if isinstance(target, np.ndarray) and task == "binary" and target.size == size:
+        target = target.reshape(size).astype(int)
     if not isinstance(target, np.ndarray) or target.dtype.kind not in "iu" or target.ndim != 1:
         return [""] * size
     return [str(classes[int(label)]) if int(label) < len(classes) else str(int(label)) for label in target]

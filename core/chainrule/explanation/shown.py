@@ -34,9 +34,10 @@ class Shown:
         class_names: Sequence[str],
         film: Film | None = None,
         findings: Sequence[Finding] = (),
+        positions: Sequence[int] = (),
     ) -> None:
         self.network, self.step, self.title, self.class_names = network, step, title, class_names
-        self.film, self.findings = film, findings
+        self.film, self.findings, self.positions = film, findings, positions
 
     @cached_property
     def structures(self) -> dict[str, dict[str, Any]]:

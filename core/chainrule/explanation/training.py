@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -18,6 +17,8 @@ NUMBERS = 200_000
 """That frames may take of a page; of more, some frames are left out."""
 POINTS = 400
 """Of a curve."""
+MANY = 8
+"""Numbers of a prediction, of which more are no answer that can be read."""
 EXAMPLES = 120
 """Whose predictions are shown: those that are wrong at the end first."""
 
@@ -30,7 +31,8 @@ def training_of(film: Film, findings: Sequence[Any], network: Network, classes: 
     frames = _thinned(film.frames, len(examples))
     last = frames[-1]
     return {
-        "frames": [{name: _number(getattr(frame, name)) for name in SCALARS} for frame in frames],
+        "frames": [{name: getattr(frame, name) for name in SCALARS} for frame in frames],
+        "probe": film.probed,
         "epochs": len(film.history.get("train/loss", [])),
         "curves": _curves(film.history),
         "findings": [asdict(finding) for finding in findings],
@@ -48,18 +50,13 @@ def training_of(film: Film, findings: Sequence[Any], network: Network, classes: 
 SCALARS = ("epoch", "step", "learning_rate", "loss", "penalty", "promised", "change")
 
 
-def _number(value: Any) -> Any:
-    """JSON has no words for infinity and NaN."""
-    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
-
-
 def _curves(history: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     """Each metric, at so many epochs as can be drawn."""
     found = {}
     for name, column in history.items():
         if name.startswith(("train/", "validation/")) or name == "learning_rate":
             at = np.unique(np.linspace(0, len(column) - 1, min(len(column), POINTS)).astype(int))
-            found[name] = [[int(i) + 1, _number(float(column[i]))] for i in at]
+            found[name] = [[int(i) + 1, float(column[i])] for i in at]
     return found
 
 
@@ -81,8 +78,8 @@ def _unit(name: str, frames: Sequence[Frame], kept: Arrays) -> dict[str, Any]:
     return {
         "edges": [list(unit.edges) for unit in units],
         "counts": kept.add(np.stack([unit.counts for unit in units])),
-        "output": [_number(unit.output) for unit in units],
-        "gradient": [_number(unit.gradient) for unit in units],
+        "output": [unit.output for unit in units],
+        "gradient": [unit.gradient for unit in units],
         "units": len(stuck[-1][0]) if stuck else None,
         "dead": [int((dead == 1).sum()) for dead, _ in stuck] or None,
         "flat": [float(np.mean(flat - dead)) for dead, flat in stuck] or None,
@@ -92,9 +89,9 @@ def _unit(name: str, frames: Sequence[Frame], kept: Arrays) -> dict[str, Any]:
 def _weight(name: str, frames: Sequence[Frame], kept: Arrays) -> dict[str, Any]:
     weights = [frame.weights[name] for frame in frames]
     return {
-        "value": [_number(weight.value) for weight in weights],
-        "gradient": [_number(weight.gradient) for weight in weights],
-        "update": [_number(weight.update) for weight in weights],
+        "value": [weight.value for weight in weights],
+        "gradient": [weight.gradient for weight in weights],
+        "update": [weight.update for weight in weights],
         "edges": [list(weight.edges) for weight in weights],
         "counts": kept.add(np.stack([weight.counts for weight in weights])),
         "size": weights[-1].size,
@@ -128,17 +125,20 @@ def _hidden(frames: Sequence[Frame], examples: Array, kept: Arrays) -> dict[str,
     if any(frame.hidden is None for frame in frames):
         return None
     points = np.stack([frame.hidden[examples] for frame in frames if frame.hidden is not None])
-    return {"points": kept.add(points), "share": [_number(frame.share) for frame in frames]}
+    return {"points": kept.add(points), "share": [frame.share for frame in frames]}
 
 
 def _chosen(film: Film) -> Array:
-    """Positions among the examples that were watched: half of them those that are wrong at the end, as far as there
-    are so many, and others, spread evenly."""
+    """Positions among the examples that were watched: half of them those that were wrong for longest and last, and
+    others, spread evenly."""
     rows = film.seen.rows
     if rows <= EXAMPLES:
         return np.arange(rows)
-    wrong = _wrong(film.frames[-1].prediction, film.seen.y)
-    found = np.empty(0, np.int64) if wrong is None else np.flatnonzero(wrong)[: EXAMPLES // 2]
+    # Those that were wrong late count for more than those that all are at first.
+    wrongs = [_wrong(frame.prediction, film.seen.y) for frame in film.frames]
+    score = sum((1 + i) * wrong for i, wrong in enumerate(wrongs) if wrong is not None)
+    order = np.argsort(-np.asarray(score), kind="stable") if np.ndim(score) else np.empty(0, np.int64)
+    found = order[: EXAMPLES // 2]
     others = np.setdiff1d(np.arange(rows), found)
     spread = others[np.linspace(0, len(others) - 1, EXAMPLES - len(found)).astype(int)]
     return np.union1d(found, spread)
@@ -167,7 +167,7 @@ def _examples(
     if not isinstance(x, np.ndarray) or not all(isinstance(frame.prediction, np.ndarray) for frame in frames):
         return None
     predictions = np.stack([frame.prediction[chosen] for frame in frames])
-    if predictions.ndim != 3:
+    if predictions.ndim != 3 or (film.seen.y.dtype.kind == "f" and predictions.shape[-1] > MANY):
         return None
     is_image = x.ndim in (3, 4) and x.dtype.kind == "f"
     shown = x[chosen]

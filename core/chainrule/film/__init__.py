@@ -5,5 +5,6 @@ What may not live here: a judgement of what is seen, or how it is shown.
 
 from chainrule.film.film import Film
 from chainrule.film.frames import Frame, Unit, Weight
+from chainrule.film.watched import some_of
 
-__all__ = ["Film", "Frame", "Unit", "Weight"]
+__all__ = ["Film", "Frame", "Unit", "Weight", "some_of"]

@@ -73,7 +73,7 @@ class Film(Callback):
         self.inputs: Array | None = None
         self.targets: list[float] | None = None
         self.stopped: str | None = None
-        self.batch_size = self.rows = 0
+        self.batch_size = self.rows = self.probed = 0
         self.error: str | None = None
         self.not_finite = False
         self._probe: Split | None = None
@@ -86,7 +86,7 @@ class Film(Callback):
         inputs, targets = trainer.network.pair(self._probe.x, self._probe.y, mask=self._probe.mask)
         self.inputs, self.targets = _features(inputs), _numbers(targets.loss, trainer.network.task)
         self.plane = plane_of(inputs)
-        self.batch_size, self.rows = trainer.batch_size, self._train.rows
+        self.batch_size, self.rows, self.probed = trainer.batch_size, self._train.rows, self._probe.rows
         self.error = None
         if trainer.epoch == 0:
             self.frames = []
@@ -165,7 +165,7 @@ class Film(Callback):
 
 KEPT = (
     *("history", "slots", "step", "learning_rate", "trivial", "inputs", "positions", "split", "plane"),
-    *("batch_size", "rows", "error", "not_finite", "targets", "stopped"),
+    *("batch_size", "rows", "error", "not_finite", "targets", "stopped", "probed"),
 )
 
 

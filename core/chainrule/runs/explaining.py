@@ -14,7 +14,7 @@ from chainrule.contract.split import Split, Stream
 from chainrule.diagnosis import diagnose
 from chainrule.errors import ChainruleError, ConfigError, FieldError, TrackingError
 from chainrule.explanation import Explanation, explain
-from chainrule.film import Film
+from chainrule.film import Film, some_of
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
 from chainrule.runs.building import build_network, build_trainer, load_data
@@ -33,6 +33,7 @@ SPLITS = ("train", "validation", "test")
 FILM = "explanation/film.safetensors"
 """Below a run's folder, and its artifacts."""
 EXAMPLES = 8
+MOST = 256
 
 
 def explain_run(
@@ -44,7 +45,7 @@ def explain_run(
     Args:
         run_id: as ``Result.run_id`` and MLflow's pages give it.
         uri: the store; None for ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working directory.
-        examples: how many, from the beginning, or at which positions.
+        examples: how many, spread evenly, or at which positions; at most 256.
         split: ``"train"``, ``"validation"`` or ``"test"``.
 
     Raises:
@@ -69,7 +70,7 @@ def explain_file(
     run was trained on in whose folder the file lies.
 
     Args:
-        path: as ``Network.save`` wrote it.
+        path: as ``Network.save`` wrote it; or the folder of a run.
         overrides, config_dir: as ``train`` takes them.
         examples, split: as for ``explain_run``.
 
@@ -77,6 +78,10 @@ def explain_file(
         ConfigError: no data is named, or it does not fit the network. DataError: the file holds no network.
     """
     file = require_path("path", path)
+    if file.is_dir():
+        if not (file / WEIGHTS).is_file() or not (file / CONFIG).is_file():
+            raise ConfigError(f"{file} is no folder of a run: it has no {WEIGHTS}, or no {CONFIG}")
+        return _of_folder(file, file / WEIGHTS, file.name, examples, split)
     network = load_network(file)
     if overrides:
         return _composed(overrides, config_dir, examples, split, lambda config, data: (network, file.name))
@@ -162,7 +167,7 @@ def _explained(
     film: Film | None = None,
     overrides: Sequence[str] = (),
 ) -> Explanation:
-    part = _part(data, examples, split)
+    part, positions = _part(data, examples, split)
     trainer = build_trainer(config, network)
     goes_on = {} if film is None else {"slots": film.slots, "step": film.step + 1} if film.slots else {}
     rates = [] if film is None else [frame.learning_rate for frame in film.frames if frame.learning_rate]
@@ -174,6 +179,7 @@ def _explained(
         title=title,
         class_names=() if isinstance(data.class_names, Mapping) else data.class_names,
         film=film,
+        positions=positions,
         findings=[] if film is None else diagnose(film, config, overrides),
         lr=rates[-1] if rates else trainer.learning_rate,
         regularizer=trainer.regularizer,
@@ -184,12 +190,14 @@ def _explained(
     )
 
 
-def _part(data: Data, examples: Sequence[int] | int, split: str) -> Split:
-    """The examples that are shown.
+def _part(data: Data, examples: Sequence[int] | int, split: str) -> tuple[Split, list[int]]:
+    """The examples that are shown, and where they are: of so many, spread evenly.
 
     Raises:
         ConfigError: there are none such.
     """
+    if (examples if isinstance(examples, int) else len(examples)) > MOST:
+        raise FieldError(f"got more than {MOST}, which nobody can look at", key="examples")
     if split not in SPLITS:
         raise FieldError(f'got "{split}", expected one of {", ".join(SPLITS)}', key="split")
     samples: Split | Stream | None = getattr(data, split)
@@ -199,8 +207,11 @@ def _part(data: Data, examples: Sequence[int] | int, split: str) -> Split:
     if not isinstance(samples, Split):
         most = examples if isinstance(examples, int) else max(examples, default=0) + 1
         samples = samples.first(most)  # of a stream
-    chosen = list(range(min(examples, samples.rows))) if isinstance(examples, int) else list(examples)
+    if isinstance(examples, int):
+        part, positions = some_of(samples, examples)
+        return part, [int(position) for position in positions]
+    chosen = list(examples)
     wrong = [position for position in chosen if not 0 <= position < samples.rows]
     if wrong or not chosen:
         raise FieldError(f"got {wrong or examples}, expected positions from 0 to {samples.rows - 1}", key="examples")
-    return samples.at(chosen)
+    return samples.at(chosen), chosen

@@ -153,7 +153,7 @@ IN_WINDOWS = (
     + [
         {"array": "grad", "parameter": "0.conv2d.W", "index": 37},
         {"array": "grad", "parameter": "2.conv2d.b", "index": 1},
-        {"array": "grad", "parameter": "4.layer_norm.gamma", "index": 4},
+        {"array": "grad", "parameter": "4.layer_norm.gamma", "index": 1},
     ]
 )
 
@@ -187,7 +187,7 @@ def test_a_number_is_the_sum_of_its_terms_and_each_leads_to_where_it_came_from(o
     factor = page.locator(".number .sum button").first
     named, digits = str(factor.get_attribute("title")), factor.inner_text()
     factor.click()
-    assert re.sub(r", number \d+$", "", named) in page.locator(".number strong").inner_text()
+    assert named in page.locator(".number strong").inner_text()
     assert float(page.locator(".number strong").inner_text().rpartition("= ")[2]) == pytest.approx(
         float(digits), rel=1e-3
     )
@@ -223,7 +223,7 @@ def test_large_arrays_are_pictures_that_the_keyboard_reads(opened: Any) -> None:
     assert told.startswith("x of 1.dense, example 3, in rows of 24, 24 by 24, at [2, 1] = ")
     assert float(told.rpartition("= ")[2]) == pytest.approx(float(step.operation("1.dense").x[3, 49]), rel=1e-5)
     canvas.press("Enter")
-    assert "x of 1.dense, number 1777" in page.locator(".number strong").inner_text()
+    assert "x of 1.dense, at [3, 49]" in page.locator(".number strong").inner_text()
 
 
 def test_boxes_of_the_map_lead_to_their_step_and_layers_within_layers_are_marked(opened: Any) -> None:

@@ -74,7 +74,8 @@ def xor(**more: Any) -> cr.Explanation:
 def images(units: int = 10) -> cr.Explanation:
     layers = [{"name": "conv2d", "filters": 3, "activation": "relu"}, "max_pool2d", "flatten", dense(units, "softmax")]
     network = cr.Network(layers, (28, 28), "categorical_cross_entropy", seed=2)
-    x = np.random.default_rng(0).random((3, 28, 28))
+    x = np.zeros((3, 28, 28))
+    x[:, 4:24, 6:22] = np.random.default_rng(0).random((3, 20, 16))  # drawn as large as in MNIST
     return cr.explain(network, x, np.array([3, 1, 4]), "sgd", class_names=[f"digit {k}" for k in range(units)])
 
 
@@ -170,7 +171,7 @@ def test_what_is_drawn_is_what_the_network_sees(opened: Any) -> None:
     image = np.array(seen.evaluate(SEEN)).reshape(28, 28)
     assert np.allclose(found, network.predict(image[None])[0], atol=1e-3)  # of 256 shades of grey
     rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
-    assert rows[-1] - rows[0] + 1 == 20
+    assert rows[-1] - rows[0] + 1 == 20  # as large as the images of the batch are drawn
     mass = image.sum()
     for axis, places in ((1, rows), (0, columns)):
         assert abs((image.sum(axis=axis) * np.arange(28)).sum() / mass - 14) <= 0.5, places

@@ -4,11 +4,17 @@ const TYPES = { f4: Float32Array, f8: Float64Array, i8: BigInt64Array, u1: Uint8
 
 export function decoded(packed) {
   if (packed === null || packed === undefined) return null;
-  const text = atob(packed.data), bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  const raw = new TYPES[packed.type](bytes.buffer);
+  const raw = new TYPES[packed.type](bytesOf(packed.data).buffer);
   const values = packed.type === "i8" ? Float64Array.from(raw, Number) : raw;
   return { shape: packed.shape, values };
+}
+
+// Newer browsers read base64 themselves, some ten times as fast.
+function bytesOf(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  const letters = atob(text), bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
+  return bytes;
 }
 
 // A sample is a row: (batch, ...) as (batch, size of a sample).

@@ -28,7 +28,10 @@ export function curves(title, series, { marker = null, log = false, width = 460,
   }
   for (const x of [x0, x1]) svg.append(element("text", { x: atX(x), y: height - 8, "text-anchor": x === x0 ? "start" : "end" }, [`${xName} ${x}`], SVG));
   series.forEach((one, i) => {
-    const path = one.points.filter(([, y]) => usable(y)).map(([x, y], k) => `${k ? "L" : "M"}${atX(x).toFixed(1)} ${atY(y).toFixed(1)}`).join("");
+    const drawn = one.points.filter(([, y]) => usable(y));
+    // Of one epoch there is no line.
+    if (drawn.length === 1) svg.append(element("circle", { class: `line line-${i % 4}`, cx: atX(drawn[0][0]), cy: atY(drawn[0][1]), r: 4 + 3 * i }, [], SVG));
+    const path = drawn.map(([x, y], k) => `${k ? "L" : "M"}${atX(x).toFixed(1)} ${atY(y).toFixed(1)}`).join("");
     svg.append(element("path", { class: `line line-${i % 4}`, "stroke-dasharray": DASHES[i % 4], d: path }, [], SVG));
   });
   if (marker !== null) svg.append(element("line", { class: "marker", x1: atX(marker), x2: atX(marker), y1: TOP, y2: height - BOTTOM }, [], SVG));

@@ -16,3 +16,10 @@ export function markup(html, tag = "div", attributes = {}) {
   made.innerHTML = html;
   return made;
 }
+
+const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+
+// A text as it stands in HTML.
+export function escaped(text) {
+  return String(text).replace(/[&<>"]/g, (letter) => ESCAPES[letter]);
+}

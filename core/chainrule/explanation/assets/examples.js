@@ -63,11 +63,11 @@ function card(told, i, onclick) {
 
 export function picture(values, [height, width], across = 56) {
   const canvas = element("canvas", { width, height, class: "picture", style: `width:${across}px;height:${(across * height) / width}px`, "aria-hidden": true });
-  const context = canvas.getContext("2d"), image = context.createImageData(width, height);
+  const context = canvas.getContext("2d"), image = context.createImageData(width, height), pixels = image.data;
   const channels = values.length / (height * width), spread = values instanceof Uint8Array ? 1 : 255;
   for (let k = 0; k < height * width; k++) {
-    for (let c = 0; c < 3; c++) image.data[4 * k + c] = values[k * channels + Math.min(c, channels - 1)] * spread;
-    image.data[4 * k + 3] = 255;
+    for (let c = 0; c < 3; c++) pixels[4 * k + c] = values[k * channels + Math.min(c, channels - 1)] * spread;
+    pixels[4 * k + 3] = 255;
   }
   context.putImageData(image, 0, 0);
   return canvas;

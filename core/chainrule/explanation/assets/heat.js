@@ -1,45 +1,32 @@
 // A matrix on the page: small ones as tables of buttons, large ones as a picture with a value under the pointer.
 
-import { colour, largest, rows, shown } from "arrays";
+import { largest, rows, shown } from "arrays";
 import { element } from "dom";
+import { table } from "table";
 
-const SMALL = 420;
+const SMALL = 420;  // numbers of a table at most
+const ALL = 400;  // and of all that are shown at once: more takes a browser too long, and nobody reads them
 
 // place: how a cell is called in words; choose(index) is told which number of the array was chosen.
-export function matrix(array, { title, height, width, offset = 0, chosen = null, choose, rowName = "", columnName = "", picture: asPicture = false, most: across = 560 }) {
+export function matrix(array, { title, height, width, offset = 0, chosen = null, choose, rowName = "", columnName = "", small = SMALL, most: across = 560 }) {
   const cells = height * width;
   const most = largest(array.values.subarray(offset, offset + cells));
-  const body = cells <= SMALL && !asPicture
-    ? table(array, height, width, offset, most, chosen, choose, title, rowName, columnName)
+  const body = cells <= small
+    ? table(array.values, { height, width, offset, most, chosen, choose, title, rowName, columnName })
     : picture(array, height, width, offset, most, chosen, choose, title, across);
   return element("div", { class: "array" }, [element("h3", {}, [title]), body]);
 }
 
-function table(array, height, width, offset, most, chosen, choose, title, rowName, columnName) {
-  const head = element("tr", {}, [element("td"), ...Array.from({ length: width }, (_, j) => element("th", { scope: "col" }, [`${columnName}${j}`]))]);
-  const lines = Array.from({ length: height }, (_, i) => element("tr", {}, [
-    element("th", { scope: "row" }, [`${rowName}${i}`]),
-    ...Array.from({ length: width }, (_, j) => {
-      const index = offset + i * width + j, value = array.values[index];
-      const label = `${title}, ${rowName}${i}, ${columnName}${j}: ${shown(value, 6)}`;
-      if (!choose) return element("td", { class: "plain", style: `background:${colour(value / most)}` }, [shown(value)]);
-      const button = element("button", { "aria-label": label, "data-index": index, onclick: () => choose(index) }, [shown(value)]);
-      return element("td", { style: `background:${colour(value / most)}`, class: index === chosen ? "chosen" : null }, [button]);
-    }),
-  ]));
-  return element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title }, [element("table", {}, [element("tbody", {}, [head, ...lines])])]);
-}
-
 function picture(array, height, width, offset, most, chosen, choose, title, across) {
   const size = Math.max(1, Math.min(10, Math.floor(across / Math.max(width, height))));
-  const canvas = element("canvas", { width, height, tabindex: 0, role: "img", style: `width:${width * size}px;height:${height * size}px` });
+  const canvas = element("canvas", { width, height, tabindex: 0, role: "img", class: chosen === null ? null : "chosen", style: `width:${width * size}px;height:${height * size}px` });
   const context = canvas.getContext("2d");
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  const image = context.createImageData(width, height);
+  const image = context.createImageData(width, height), pixels = image.data;  // which is slow to be asked for each time
   for (let k = 0; k < height * width; k++) {
     const share = array.values[offset + k] / most, to = share >= 0 ? [38, 110, 190] : [214, 120, 20], from = dark ? 22 : 253;
-    for (let c = 0; c < 3; c++) image.data[4 * k + c] = from + (to[c] - from) * Math.min(Math.abs(share), 1);
-    image.data[4 * k + 3] = 255;
+    for (let c = 0; c < 3; c++) pixels[4 * k + c] = from + (to[c] - from) * Math.min(Math.abs(share), 1);
+    pixels[4 * k + 3] = 255;
   }
   context.putImageData(image, 0, 0);
   const told = element("p", { class: "quiet", "aria-live": "polite" });
@@ -62,10 +49,29 @@ function picture(array, height, width, offset, most, chosen, choose, title, acro
   return element("div", {}, [element("div", { class: "scroll" }, [canvas]), told]);
 }
 
+// How many numbers a table may have, so that those of all these arrays, each of so many, are not too many; what is
+// larger is a picture. Arrays of one size are all the same.
+export function smallOf(sizes) {
+  let total = 0;
+  for (const size of sizes.filter((one) => one <= SMALL).sort((a, b) => a - b)) {
+    total += size;
+    if (total > ALL) return size - 1;
+  }
+  return SMALL;
+}
+
+// So many numbers are drawn of (batch, ...).
+export function drawnOfBatch(array) {
+  const [count, size] = rows(array);
+  return wholeBatch(array) ? count * size : size;
+}
+
+const wholeBatch = (array) => array.values.length <= SMALL && array.shape.length <= 2;
+
 // What is drawn of (batch, ...): all rows, or one example as its own shape has it.
 export function ofBatch(array, example, options) {
   const [count, size] = rows(array);
-  if (count * size <= SMALL && array.shape.length <= 2) return matrix(array, { ...options, height: count, width: size, rowName: "example " });
+  if (wholeBatch(array)) return matrix(array, { ...options, height: count, width: size, rowName: "example " });
   const sample = array.shape.slice(1);
   const width = sample.length > 1 ? sample.slice(1).reduce((a, b) => a * b, 1) : folded(size);
   const folds = sample.length === 1 && width < size ? `, in rows of ${width}` : "";

@@ -7,15 +7,17 @@ import { stepView } from "step";
 import { trainingView } from "training";
 import { tryView } from "try";
 
+const NOT_FINITE = new Map([["~nan", NaN], ["~inf", Infinity], ["~-inf", -Infinity]]);
+
 export function start() {
-  const data = JSON.parse(document.getElementById("data").textContent);
+  const data = JSON.parse(document.getElementById("data").textContent, (key, value) => NOT_FINITE.get(value) ?? value);
   const model = modelOf(data);
   const makers = { step: stepView, training: trainingView, try: tryView };
   const tabs = [...document.querySelectorAll("[role=tab]")];
   const made = {};
   let current = null;
 
-  // A view is made when it is first looked at; it gives {read(address), go(box)}.
+  // A view is made when it is first looked at; it gives {read(address), go(box)}, or no go where the map does not lead.
   const show = (name) => {
     current = name;
     for (const tab of tabs) {
@@ -32,7 +34,10 @@ export function start() {
   const views = Object.keys(makers);
   const wanted = () => (views.includes(address().get("v")) ? address().get("v") : address().has("m") || !data.training ? "step" : "training");
 
-  drawGraph(document.getElementById("graph"), data, (box) => made[current].go(box));
+  drawGraph(document.getElementById("graph"), data, (box) => {
+    if (!made[current].go) show("step");
+    made[current].go(box);
+  });
   for (const tab of tabs) {
     tab.addEventListener("click", () => show(tab.dataset.view));
     tab.addEventListener("keydown", (event) => {

@@ -49,6 +49,7 @@ export function modelOf(data) {
 // Only a neighbour whose numbers are these: within branches the one beside is not the one before.
 function linked(other, operation, theirs, own) {
   if (!other?.[theirs] || !operation[own] || other[theirs].values.length !== operation[own].values.length) return null;
+  if (other[theirs] === operation[own]) return other; // the page carries it once
   return other[theirs].values.every((value, i) => Object.is(value, operation[own].values[i])) ? other : null;
 }
 

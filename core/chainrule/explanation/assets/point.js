@@ -3,18 +3,18 @@
 import { shown } from "arrays";
 import { element } from "dom";
 import { computed } from "forward";
+import { COLOURS } from "plane";
 import { chosen, sampleOf } from "prediction";
 import { tensor } from "tensors";
 
 const CELLS = 50, SIZE = 400, LABELLED = 7;  // a place in so many is labelled, so that colour is not all that tells
-// Told apart by those who see colours otherwise, too (Okabe, Ito).
-const COLOURS = [[230, 126, 20], [30, 110, 190], [0, 158, 115], [204, 121, 167], [240, 210, 66], [86, 180, 233], [120, 94, 60], [130, 130, 130], [213, 60, 60], [90, 60, 160]];
 
-export function pointEditor({ name, x, changed, graph, batch, labels }) {
+export function pointEditor({ name, x, changed, graph, batch, labels, corners }) {
   const canvas = element("canvas", { width: SIZE, height: SIZE, tabindex: 0, role: "application", "aria-roledescription": "plane", class: "plane" });
   const context = canvas.getContext("2d"), background = new OffscreenCanvas(CELLS, CELLS);
   const points = Array.from({ length: batch.shape[0] }, (_, i) => [batch.values[2 * i], batch.values[2 * i + 1]]);
-  const range = [0, 1].map((axis) => around(points.map((point) => point[axis])));
+  // Where the training data lay, if that is known, else where the batch does.
+  const range = corners ?? [0, 1].map((axis) => around(points.map((point) => point[axis])));
   const span = Math.max(range[0][1] - range[0][0], range[1][1] - range[1][0]);  // of a square
   const low = range.map(([least, most]) => (least + most - span) / 2);
   const output = Object.keys(graph.outputs)[0], task = graph.tasks[output];
@@ -38,7 +38,7 @@ export function pointEditor({ name, x, changed, graph, batch, labels }) {
     told = [];
     for (let k = 0; k < CELLS * CELLS; k++) {
       const numbers = sampleOf(y, k).values, { colour, strength, word } = seen(numbers, largest);
-      image.data.set([...colour, 40 + 180 * strength], 4 * k);
+      image.data.set([...colour, 40 + 140 * strength], 4 * k);
       const row = Math.floor(k / CELLS), column = k % CELLS;
       if (row % LABELLED === 3 && column % LABELLED === 3) told.push([word, (column + 0.5) / CELLS * SIZE, (row + 0.5) / CELLS * SIZE]);
     }
@@ -51,7 +51,7 @@ export function pointEditor({ name, x, changed, graph, batch, labels }) {
       const k = chosen(numbers, task), p = numbers.length === 1 ? (k ? numbers[0] : 1 - numbers[0]) : numbers[k];
       return { colour: COLOURS[k % COLOURS.length], strength: Math.min(1, Math.max(0, 2 * p - 1)), word: String(k) };
     }
-    return { colour: COLOURS[numbers[0] >= 0 ? 1 : 0], strength: Math.abs(numbers[0]) / largest, word: shown(numbers[0], 2) };
+    return { colour: COLOURS[numbers[0] >= 0 ? 0 : 1], strength: Math.abs(numbers[0]) / largest, word: shown(numbers[0], 2) };
   }
   function draw() {
     const [ink, paper, focus] = matchMedia("(prefers-color-scheme: dark)").matches ? ["#e8e8e4", "#16181c", "#d9a5f0"] : ["#1b1d21", "#fdfdfb", "#7a1fa2"];
@@ -62,10 +62,12 @@ export function pointEditor({ name, x, changed, graph, batch, labels }) {
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.fillStyle = ink;
-    context.globalAlpha = 0.55;
+    context.strokeStyle = paper;
+    context.lineWidth = 2.5;
+    context.lineJoin = "round";
     context.font = "11px system-ui";
-    for (const [word, a, b] of told) context.fillText(word, a, b);
-    context.globalAlpha = 1;
+    for (const [word, a, b] of told) { context.strokeText(word, a, b); context.fillText(word, a, b); }
+    context.lineWidth = 1;
     context.font = "bold 12px system-ui";
     points.forEach((point, i) => {
       const [a, b] = toPixel(point);
@@ -109,7 +111,7 @@ export function pointEditor({ name, x, changed, graph, batch, labels }) {
   });
   const named = graph.classes.flatMap((called, k) => (called === String(k) ? [] : [`${k} is ${called}`]));
   const legend = task === "binary" || task === "multiclass"
-    ? element("p", { class: "quiet" }, [`The numbers are classes${named.length ? `: ${named.join(", ")}` : ""}; in circles those of the batch.`])
+    ? element("p", { class: "quiet" }, [`The numbers are classes${named.length ? `: ${named.join(", ")}` : ""}; in circles ${labels.some(Boolean) ? "those of the batch" : "the examples of the batch"}.`])
     : element("p", { class: "quiet" }, ["The numbers are predictions; in circles the examples of the batch."]);
   const place = element("div", { class: "editor" }, [element("h3", {}, ["The input"]), canvas, element("div", { class: "steps" }, fields), legend]);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

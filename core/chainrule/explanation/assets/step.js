@@ -4,7 +4,7 @@ import { numberIn, setAddress } from "address";
 import { rows, shown } from "arrays";
 import { element, markup } from "dom";
 import { markBox } from "graph";
-import { matrix, ofBatch, ofParameter } from "heat";
+import { drawnOfBatch, matrix, ofBatch, ofParameter, smallOf } from "heat";
 import { momentsOf } from "model";
 import { madeOf, productOf, together } from "sums";
 
@@ -13,22 +13,30 @@ export function stepView(model) {
   const slider = document.getElementById("moment"), stage = document.getElementById("stage");
   const graph = document.getElementById("graph"), examples = document.getElementById("example");
   const state = { moment: 0, example: 0, place: null };
+  // A formula that is wider than its place can be scrolled by the keyboard too.
+  const reach = () => { for (const line of stage.querySelectorAll(".formula")) line.tabIndex = line.scrollWidth > line.clientWidth ? 0 : -1; };
   slider.max = moments.length - 1;
-  for (let i = 0; i < data.batch.size; i++) examples.append(element("option", { value: i }, [data.batch.labels[i] ? `${i}: ${data.batch.labels[i]}` : String(i)]));
+  for (let i = 0; i < data.batch.size; i++) examples.append(element("option", { value: i }, [data.batch.names[i]]));
 
+  const rule = data.optimizer ? `: update number ${data.optimizer.step} of ${data.optimizer.name}, at learning rate ${shown(data.optimizer.rate)}` : ", with its gradients alone";
+  document.getElementById("which-step").textContent = `One step of learning on ${data.batch.size} examples${rule}${data.training ? ", as it would come next, after the training" : ""}. Nothing of it is kept.`;
   const show = () => {
     const moment = moments[state.moment];
     slider.value = state.moment;
     slider.setAttribute("aria-valuetext", told(moment, data));
     examples.value = state.example;
-    stage.replaceChildren(...views[moment.phase]({ model, data, moment, state, choose }));
+    stage.replaceChildren(...views[moment.phase]({ model, data, moment, state, choose, small: smallOf(sizesOf(data, moment)) }));
+    reach();
     markBox(graph, moment.box);
     setAddress({ m: state.moment, e: state.example, n: state.place ? JSON.stringify(state.place) : null });
   };
   const go = (to) => { state.moment = Math.min(moments.length - 1, Math.max(0, to)); show(); };
   function choose(place) {
+    const within = stage.contains(document.activeElement);
     state.place = place;
     show();
+    // All of the stage is new: the keyboard goes on at the number that was chosen.
+    if (within) stage.querySelector("td.chosen button, canvas.chosen")?.focus({ preventScroll: true });
     stage.querySelector(".number")?.scrollIntoView({ block: "nearest" });
   }
   // To where a number stands, and to it.
@@ -48,6 +56,8 @@ export function stepView(model) {
   document.getElementById("back").addEventListener("click", () => go(state.moment - 1));
   document.getElementById("on").addEventListener("click", () => go(state.moment + 1));
   examples.addEventListener("change", () => { state.example = Number(examples.value); show(); });
+  addEventListener("resize", reach);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (!stage.hidden) show(); });
   return {
     read(given) {
       state.moment = numberIn(given, "m", moments.length - 1);
@@ -57,6 +67,19 @@ export function stepView(model) {
     },
     go: (name) => go(name === "loss" ? moments.findIndex((m) => m.phase === "loss") : Math.max(0, moments.findIndex((m) => m.box === name))),
   };
+}
+
+// What a moment shows, as the number of numbers of each array.
+function sizesOf({ parameters, optimizer }, { phase, operation, parameter }) {
+  if (phase === "update") return ["value", "grad", ...(optimizer ? [...slotsOf(parameters[parameter]), "update", "after"] : [])].map(() => parameters[parameter].value?.values.length ?? 0);
+  if (!operation) return [];
+  const flowing = (phase === "forward" ? ["x", "y"] : ["dy", "slope", "dx"]).filter((name) => operation[name]);
+  const own = operation.parameters.filter((name) => parameters[name]?.value);
+  return [...flowing.map((name) => drawnOfBatch(operation[name])), ...own.map((name) => parameters[name].value.values.length)];
+}
+
+function slotsOf(parameter) {
+  return Object.keys(parameter.slots).flatMap((name) => [`${name}:before`, `${name}:after`]);
 }
 
 function told(moment, data) {
@@ -70,7 +93,7 @@ function heading(word, phase, rest) {
 
 function documented(part, names, methods) {
   const lines = names.flatMap((name) => part.formulas[name] ?? []).map((line) => markup(line, "div", { class: "formula" }));
-  const sources = methods.filter((name) => part.sources[name]).map((name) => element("details", {}, [element("summary", {}, [`the lines that compute it: ${name}`]), element("pre", {}, [part.sources[name]])]));
+  const sources = methods.filter((name) => part.sources[name]).map((name) => element("details", {}, [element("summary", {}, [`the lines that compute it: ${name}`]), element("pre", { tabindex: 0 }, [part.sources[name]])]));
   return [...lines, ...sources];
 }
 
@@ -78,6 +101,7 @@ function arraysOf(view, operation, names) {
   const { model, state, choose } = view;
   return element("div", { class: "arrays" }, names.filter((name) => operation[name]).map((name) => ofBatch(operation[name], state.example, {
     title: `${name} of ${operation.name}`,
+    small: view.small,
     chosen: state.place?.operation === operation.name && state.place.array === name ? state.place.index : null,
     choose: (index) => choose({ array: name, operation: operation.name, index }),
   })));
@@ -90,9 +114,19 @@ function parameterArray(view, name, array) {
   if (!numbers) return element("p", { class: "quiet" }, [`${title}: left out, as ${model.parameter(name).size} numbers more would make this page too large`]);
   return ofParameter(numbers, {
     title,
+    small: view.small,
     chosen: state.place?.parameter === name && state.place.array === array ? state.place.index : null,
     choose: (index) => choose({ array, parameter: name, index }),
   });
+}
+
+// What a number is called: by its place along each axis, the first of which counts the examples of a batch.
+function called(model, place) {
+  const array = model.arrayAt(place), at = [];
+  let left = place.index;
+  for (const size of [...(array?.shape ?? [])].reverse()) { at.unshift(left % size); left = Math.floor(left / size); }
+  const name = place.array.replace(":", ", ");
+  return `${name} of ${place.parameter ?? place.operation}, at [${at.join(", ")}]`;
 }
 
 // The number that was chosen, and what it was made of.
@@ -100,12 +134,12 @@ function number(view) {
   const { model, state, choose } = view, place = state.place;
   if (!place) return element("p", { class: "quiet" }, ["Choose a number to see what it was made of."]);
   const value = model.valueAt(place), made = madeOf(model, place);
-  const where = `${place.array} of ${place.parameter ?? place.operation}, number ${place.index}`;
+  const where = called(model, place);
   const parts = [element("p", {}, [element("strong", {}, [`${where} = ${shown(value, 8)}`])])];
   if (!made) parts.push(element("p", { class: "quiet" }, ["How this one was made cannot be told from here: the formula and the lines above say it."]));
   else {
     parts.push(element("p", {}, [made.rule]));
-    const button = (factor) => element("button", { onclick: () => choose.visit(factor), title: `${factor.array} of ${factor.parameter ?? factor.operation}, number ${factor.index}` }, [shown(model.valueAt(factor), 5)]);
+    const button = (factor) => element("button", { onclick: () => choose.visit(factor), title: called(model, factor) }, [shown(model.valueAt(factor), 5)]);
     const many = made.terms.length > 40;
     const sized = made.terms.map((term) => ({ term, product: productOf(model, term) }));
     const listed = many ? [...sized].sort((a, b) => Math.abs(b.product) - Math.abs(a.product)).slice(0, 40) : sized;
@@ -136,7 +170,7 @@ const views = {
     ];
   },
   loss(view) {
-    const { data, state } = view, { loss } = data;
+    const { data, state } = view, { loss } = data, last = data.operations.filter((operation) => !operation.inside).at(-1);
     const rowsOf = loss.rows ? [matrix({ values: Float64Array.from(loss.rows), shape: [loss.rows.length] }, { title: "the loss of each example", height: loss.rows.length, width: 1, rowName: "example " })] : [];
     return [
       heading("The loss", "forward", loss.name),
@@ -145,6 +179,7 @@ const views = {
       element("p", {}, [element("strong", { id: "loss" }, [`loss ${shown(loss.value, 6)}`]), loss.penalty ? `, and the penalty ${shown(loss.penalty, 6)}` : ""]),
       ...(data.regularizer ? [element("h3", {}, [data.regularizer.name]), ...documented(data.regularizer, ["Penalty", "Gradient"], ["penalty", "add_gradient"])] : []),
       element("div", { class: "arrays" }, [
+        ...(last.y ? [ofBatch(last.y, state.example, { title: `what the network gave: y of ${last.name}` })] : []),
         ...(data.batch.target ? [ofBatch(data.batch.target, state.example, { title: "target" })] : []),
         ...rowsOf,
       ]),
@@ -166,7 +201,7 @@ const views = {
     const { data, moment } = view, parameter = data.parameters[moment.parameter];
     const lines = parameter.estimates.map(([at, grad, estimate]) => element("tr", {}, [at, grad, estimate, Math.abs(grad - estimate) / Math.max(Math.abs(estimate), parameter.scale, 1e-30)].map((value, i) => element("td", { class: "plain" }, [i ? (i === 3 ? value.toExponential(1) : shown(value, 6)) : String(value)]))));
     const table = element("table", {}, [element("thead", {}, [element("tr", {}, ["number", "gradient", "by differences", "relative error"].map((name) => element("th", { scope: "col" }, [name])))]), element("tbody", {}, lines)]);
-    const slots = Object.keys(parameter.slots).flatMap((name) => [`${name}:before`, `${name}:after`]);
+    const slots = slotsOf(parameter);
     return [
       ...(data.optimizer ? [
         heading("Update", "backward", `${moment.parameter}, by ${data.optimizer.name}`),

@@ -34,6 +34,7 @@ function told(model, place) {
   if (!operation.x || !operation.y) return null;
   if (array === "x") return cameFrom(model, operation, index);
   if (array === "dy") return wentTo(model, operation, index);
+  if (array.startsWith("slope")) return { rule: "by how much that output changes with that input: the derivative, by the formula of the way back", terms: [], exact: false };
   const made = makers[operation.structure.how];
   if (!made) return null;
   return array === "y" ? made.forward(operation, index) : operation.dy || operation.fused ? made.backward(operation, index) : null;
@@ -122,7 +123,9 @@ function byTheLoss() {
 function ofParameter(model, place) {
   const parameter = model.parameter(place.parameter);
   if (place.array === "after") return { rule: "what it was, plus the update", terms: [{ factors: [of(place.parameter, "value", place.index)] }, { factors: [of(place.parameter, "update", place.index)] }] };
-  if (place.array !== "grad") return null;
+  if (place.array === "update") return { rule: "what the optimizer makes of the gradient and of what it has gathered, by the formula above; in numbers, the difference that it makes", terms: [{ factors: [of(place.parameter, "after", place.index)] }, { factors: [of(place.parameter, "value", place.index)], share: -1 }] };
+  if (place.array === "value") return { rule: "what the training, or the initializer before it, has left here: a number to begin this step with", terms: [], exact: false };
+  if (place.array !== "grad") return { rule: "what the optimizer gathers from step to step, by the formula above: of the gradient, and of what it had before", terms: [{ factors: [of(place.parameter, "grad", place.index)], of: "of" }], exact: false };
   const mixed = model.data.operations.find((o) => place.parameter in o.structure.by_parameter);
   if (mixed) return gradientThroughAll(mixed, parameter, place);
   const operation = model.data.operations.find((o) => o.structure.weights === place.parameter || o.structure.bias === place.parameter);

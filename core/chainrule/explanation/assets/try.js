@@ -3,6 +3,7 @@
 import { shown } from "arrays";
 import { element } from "dom";
 import { cannot, computed, graphOf, lossOf } from "forward";
+import { markBox } from "graph";
 import { matrix, ofParameter } from "heat";
 import { numberEditor } from "numbers";
 import { isImage, normalised, padEditor } from "pad";
@@ -13,10 +14,10 @@ import { weightsOf } from "weights";
 
 const AGREES = 1e-3;
 
-// The view, as the page knows it: nothing of it stands in the address, and no box of the map leads to it.
+// The view, as the page knows it: nothing of it stands in the address, and the map does not lead within it.
 export function tryView(model) {
   tryIt(document.getElementById("try"), model);
-  return { read() {}, go() {} };
+  return { read() { markBox(document.getElementById("graph"), null); } };
 }
 
 function tryIt(place, model) {
@@ -28,7 +29,7 @@ function tryIt(place, model) {
     return;
   }
   const inputs = Object.fromEntries(Object.entries(graph.inputs).map(([name, { shape }]) => [name, tensor([1, ...shape])]));
-  const example = element("select", { id: "try-example" }, Array.from({ length: model.data.batch.size }, (_, i) => element("option", { value: i }, [model.data.batch.labels[i] ? `${i}: ${model.data.batch.labels[i]}` : String(i)])));
+  const example = element("select", { id: "try-example" }, Array.from({ length: model.data.batch.size }, (_, i) => element("option", { value: i }, [model.data.batch.names[i]])));
   const predictions = Object.fromEntries(Object.keys(graph.outputs).map((name) => [name, { said: element("strong"), parts: element("div") }]));
   const steps = element("div", { class: "arrays" }), unfolded = element("details", {}, [element("summary", {}, ["What each step gives"]), steps]);
   const weights = weightsOf(graph, model, loss, () => soon(true));
@@ -120,7 +121,7 @@ function difference(graph, values) {
 
 function editorOf(name, input, graph, x, changed, model) {
   const single = Object.keys(graph.inputs).length === 1, batch = graph.batch[name];
-  const given = { name: single ? "the input" : name, input, x, changed, graph, batch, labels: model.data.batch.labels };
+  const given = { name: single ? "the input" : name, input, x, changed, graph, batch, labels: model.data.batch.labels, corners: model.data.training?.plane?.corners };
   if (!input.whole && input.shape.length === 1 && input.shape[0] === 2 && single) return pointEditor(given);
   if (!input.whole && isImage(input.shape, batch.values)) return padEditor(given);
   return numberEditor(given);

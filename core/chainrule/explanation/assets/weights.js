@@ -9,7 +9,9 @@ export function weightsOf(graph, model, before, changed) {
   const first = Object.fromEntries(Object.entries(graph.parameters).map(([name, { values }]) => [name, values.slice()]));
   const names = Object.keys(first);
   if (!names.length) return { place: element("p", { class: "quiet" }, ["It has no weights."]), again() {} };
-  const state = { name: names[0], entry: 0 };
+  // A weight that matters: of a picture's corner none does.
+  const foremost = (name) => first[name].reduce((most, value, k, all) => (Math.abs(value) > Math.abs(all[most]) ? k : most), 0);
+  const state = { name: names[0], entry: foremost(names[0]) };
   const which = element("select", { id: "weight-of" }, names.map((name) => element("option", { value: name }, [name])));
   const entry = element("input", { id: "weight-entry", type: "number", min: 0, step: 1, value: 0 }), where = element("span", { class: "quiet" });
   const slider = element("input", { type: "range", step: "any", "aria-label": "the weight's value, as a slider" });
@@ -40,7 +42,8 @@ export function weightsOf(graph, model, before, changed) {
     loss.replaceChildren("The loss of this batch: was ", element("strong", {}, [shown(before, 5)]), ", is now ", element("strong", {}, [shown(after, 5)]), after === before ? "." : after < before ? ": less." : ": more.");
   }
   const set = (number) => { if (Number.isFinite(number)) { values()[state.entry] = number; show(); changed(); } };
-  which.addEventListener("change", () => { state.name = which.value; state.entry = 0; show(); });
+  which.addEventListener("change", () => { state.name = which.value; state.entry = foremost(state.name); show(); });
+  entry.addEventListener("change", () => { entry.value = state.entry; });
   entry.addEventListener("input", () => { const k = Number(entry.value); if (entry.value !== "" && Number.isInteger(k) && k >= 0 && k < values().length) { state.entry = k; show(); } });
   slider.addEventListener("input", () => set(Number(slider.value)));
   value.addEventListener("input", () => { if (value.value !== "") set(Number(value.value)); });

@@ -58,6 +58,31 @@ class Squareplus(chainrule.Activation):
 
 
 @dataclass
+class SoftAbs(chainrule.Activation):
+    r"""The size of a number, rounded off near zero.
+
+    Forward:
+        $a = \sqrt{z^2 + 1} - 1$
+
+    Backward:
+        $dz = da \odot z / \sqrt{z^2 + 1}$
+    """
+
+    def reference(self, z):
+        return np.sqrt(z**2 + 1) - 1
+
+    def forward(self, z):
+        self.slope = z / np.hypot(z, 1)
+        return np.hypot(z, 1) - 1
+
+    def backward(self, da):
+        return da * self.slope
+
+    def to_onnx(self, graph, x):
+        return graph.add("Sub", graph.add("Sqrt", graph.add("Add", graph.add("Mul", x, x), 1.0)), 1.0)
+
+
+@dataclass
 class BrierScore(chainrule.Loss):
     r"""The squared distance of predicted probabilities from what happened.
 
@@ -281,7 +306,19 @@ class Wide(chainrule.Model):
 
 @chainrule.hookimpl
 def register_components(registry):
-    for cls in (Scale, Squareplus, BrierScore, Signs, Quartic, Triangle, WorstError, GradientNoise, Stripes, Wide):
+    for cls in (
+        Scale,
+        Squareplus,
+        SoftAbs,
+        BrierScore,
+        Signs,
+        Quartic,
+        Triangle,
+        WorstError,
+        GradientNoise,
+        Stripes,
+        Wide,
+    ):
         registry.add(cls)
     registry.add(Momentum, name="heavy_ball")
 
