@@ -207,7 +207,9 @@ def test_every_result_is_of_a_study_or_a_figure_and_every_figure_is_a_picture() 
     stems = {path.stem for path in RESULTS.iterdir()}
     assert {*QUESTIONS, *FIGURES} <= stems
     assert [
-        stem for stem in stems if not f"{stem}_".startswith(tuple(f"{name}_" for name in [*QUESTIONS, *FIGURES]))
+        stem
+        for stem in stems
+        if not f"{stem}_".startswith(tuple(f"{name}_" for name in [*QUESTIONS, *FIGURES, "readme_picture"]))
     ] == []
     for path in RESULTS.glob("*.png"):
         assert imread(path).std() > 0.05, f"{path.name} is blank"
