@@ -23,7 +23,9 @@ def add(commands: Any) -> None:
         nargs="*",
         help="a run's id; or overrides as for train, experiment=spirals optimizer=sgd; or a file, or a run's folder",
     )
-    parser.add_argument("--examples", default="8", metavar="N|I,J,...", help="how many, or which ones (default: 8)")
+    parser.add_argument(
+        "--examples", metavar="N|I,J,...", help="how many, or which ones (default: 8, if they find room)"
+    )
     parser.add_argument("--split", default="train", metavar="SPLIT", help="train, validation or test (default: train)")
     parser.add_argument("--text", action="store_true", help="tables here, in place of the page")
     parser.add_argument("--out", metavar="FILE", help="the page's file (default: explanation.html)")
@@ -37,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     """Explain a run, or the first step of an experiment."""
     from chainrule.runs.explaining import explain_experiment, explain_file, explain_run
 
-    examples = _examples(options.examples)
+    examples = None if options.examples is None else _examples(options.examples)
     with ended_by_signals():
         first, *more = options.what or [""]
         of_a_file = first.endswith(FILE) or (bool(first) and "=" not in first and Path(first).is_dir())

@@ -119,6 +119,7 @@ def _operation(operation: Operation, shown: Shown, kept: Arrays) -> dict[str, An
     structure = shown.structures[operation.name]
     shape = operation.y.shape[1:] if isinstance(operation.y, np.ndarray) else "several"
     count = sum(moved.value.size for name, moved in shown.step.parameters.items() if name in operation.parameters)
+    arrays = {name: kept.add(getattr(operation, name)) for name in FLOWING}
     return {
         **_documented(operation.layer),
         "name": operation.name,
@@ -132,7 +133,8 @@ def _operation(operation: Operation, shown: Shown, kept: Arrays) -> dict[str, An
             **{name: kept.add(structure.get(name)) for name in ("slope", "slopes")},
             "by_parameter": {name: kept.add(slopes) for name, slopes in structure.get("by_parameter", {}).items()},
         },
-        **{name: kept.add(getattr(operation, name)) for name in FLOWING},
+        **arrays,
+        "left_out": [n for n in FLOWING if arrays[n] is None and isinstance(getattr(operation, n), np.ndarray)],
     }
 
 

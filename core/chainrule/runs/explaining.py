@@ -4,9 +4,12 @@ went, where that was filmed."""
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from chainrule.contract.arguments import require_path, require_text
 from chainrule.contract.data import Data
@@ -33,11 +36,13 @@ SPLITS = ("train", "validation", "test")
 FILM = "explanation/film.safetensors"
 """Below a run's folder, and its artifacts."""
 EXAMPLES = 8
+ROOM = 500_000
+"""Numbers of a page for them."""
 MOST = 256
 
 
 def explain_run(
-    run_id: str, uri: str | None = None, examples: Sequence[int] | int = EXAMPLES, split: str = "train"
+    run_id: str, uri: str | None = None, examples: Sequence[int] | int | None = None, split: str = "train"
 ) -> Explanation:
     """The step that a recorded run's network would make next. Of one that was trained with ``explain=true``, it goes on
     with what its optimizer had gathered, and the training is shown too; else it is its optimizer's first.
@@ -45,7 +50,7 @@ def explain_run(
     Args:
         run_id: as ``Result.run_id`` and MLflow's pages give it.
         uri: the store; None for ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working directory.
-        examples: how many, spread evenly, or at which positions; at most 256.
+        examples: how many, spread evenly, or at which positions; at most 256. None: 8, or as many as find room.
         split: ``"train"``, ``"validation"`` or ``"test"``.
 
     Raises:
@@ -63,7 +68,7 @@ def explain_file(
     path: str | Path,
     overrides: Sequence[str] = (),
     config_dir: str | None = None,
-    examples: Sequence[int] | int = EXAMPLES,
+    examples: Sequence[int] | int | None = None,
     split: str = "train",
 ) -> Explanation:
     """The step that a network in a file would make next, on the data that overrides name; without any, on what the
@@ -96,7 +101,7 @@ def explain_file(
 def explain_experiment(
     overrides: Sequence[str] = (),
     config_dir: str | None = None,
-    examples: Sequence[int] | int = EXAMPLES,
+    examples: Sequence[int] | int | None = None,
     split: str = "train",
 ) -> Explanation:
     """The first step of an experiment: ``explain_experiment(["experiment=spirals", "optimizer=sgd"])``.
@@ -123,7 +128,7 @@ def keep_explanation(film: Film, job: Job, data: Data, trainer: Trainer) -> None
         (job.folder / FILM).parent.mkdir(parents=True, exist_ok=True)
         film.save(job.folder / FILM)
         title = f"{job.config['name']}: how it learned"
-        page = _explained(job.config, data, trainer.network, EXAMPLES, "train", title, film, job.overrides)
+        page = _explained(job.config, data, trainer.network, None, "train", title, film, job.overrides)
         page.save(job.folder / PAGE)
     except (OSError, ChainruleError) as error:
         log.warning("The page of this training cannot be made: %s", error)
@@ -132,7 +137,7 @@ def keep_explanation(film: Film, job: Job, data: Data, trainer: Trainer) -> None
 def _composed(
     overrides: Sequence[str],
     config_dir: str | None,
-    examples: Sequence[int] | int,
+    examples: Sequence[int] | int | None,
     split: str,
     network_for: Any,
 ) -> Explanation:
@@ -147,7 +152,7 @@ def _composed(
     return explained
 
 
-def _of_folder(folder: Path, weights: Path, name: str, examples: Sequence[int] | int, split: str) -> Explanation:
+def _of_folder(folder: Path, weights: Path, name: str, examples: Sequence[int] | int | None, split: str) -> Explanation:
     """Of the folder of a run, or a copy of its artifacts."""
     config = recorded_config(folder / CONFIG)
     _, data = load_data(config)
@@ -161,13 +166,13 @@ def _explained(
     config: Mapping[str, Any],
     data: Data,
     network: Network,
-    examples: Sequence[int] | int,
+    examples: Sequence[int] | int | None,
     split: str,
     title: str,
     film: Film | None = None,
     overrides: Sequence[str] = (),
 ) -> Explanation:
-    part, positions = _part(data, examples, split)
+    part, positions = _part(data, _as_many_as_fit(network) if examples is None else examples, split)
     trainer = build_trainer(config, network)
     goes_on = {} if film is None else {"slots": film.slots, "step": film.step + 1} if film.slots else {}
     rates = [] if film is None else [frame.learning_rate for frame in film.frames if frame.learning_rate]
@@ -188,6 +193,12 @@ def _explained(
         mask=part.mask,
         **goes_on,
     )
+
+
+def _as_many_as_fit(network: Network) -> int:
+    """Examples of which a page has room for all that goes forward and comes back."""
+    shapes = [shape for shape in network.shapes if isinstance(shape, tuple)]
+    return int(np.clip(ROOM // (3 * sum(math.prod(shape) for shape in shapes) or 1), 2, EXAMPLES))
 
 
 def _part(data: Data, examples: Sequence[int] | int, split: str) -> tuple[Split, list[int]]:

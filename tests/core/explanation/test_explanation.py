@@ -13,6 +13,7 @@ from mlflow.tracking import MlflowClient
 
 import chainrule as cr
 from chainrule.explanation.documented import LATEX, formulas, typeset
+from chainrule.explanation.page import data_of
 
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 Y = np.array([0, 1, 1, 0])
@@ -158,13 +159,27 @@ def test_explain_is_true_or_false(program_in: Callable[..., Any], tmp_path: Path
     assert not (tmp_path / "outputs").exists()
 
 
+def test_a_large_network_is_shown_with_fewer_examples_and_what_finds_no_room_is_said() -> None:
+    layers = [{"name": "conv2d", "filters": 48, "activation": "relu"}, "flatten", {"name": "dense", "units": 2}]
+    network = cr.Network(layers, (40, 40, 1), "mse")
+    x, y = np.zeros((9, 40, 40, 1)), np.zeros((9, 2))
+    told = data_of(cr.explain(network, x, y, "sgd"))
+    left = {operation["name"]: operation["left_out"] for operation in told["operations"]}
+    assert any(left.values())
+    few = data_of(cr.explain(network, x[:2], y[:2], "sgd"))
+    assert not any(operation["left_out"] for operation in few["operations"])
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
         (("experiment=xor", "--examples", "some"), '--examples: got "some", expected a number or positions'),
         (("experiment=xor", "--examples", "0,9"), "examples: got [9], expected positions from 0 to 3"),
         (("experiment=xor", "--split", "best"), 'split: got "best", expected one of train, validation, test'),
+        (("experiment=xor", "--examples", "999"), "examples: got more than 256"),
         (("nosuchrun",), "there is no store"),
+        (("nosuchrun", "optimizer.lr=3"), "nosuchrun: a run is explained as it was: leave optimizer.lr=3 out"),
+        ((".",), "is no folder of a run"),
         (("experiment=xor", "optimizer=addam"), "adam"),
     ],
 )

@@ -53,13 +53,15 @@ function ticks(low, high, log) {
   if (log) {
     const from = Math.ceil(low), to = Math.floor(high), by = Math.max(1, Math.ceil((to - from) / 4));
     const whole = Array.from({ length: Math.max(0, Math.floor((to - from) / by) + 1) }, (_, i) => from + i * by);
-    return whole.length > 1 ? whole : [low, high];
+    if (whole.length > 1) return whole;
+    const within = ticks(10 ** low, 10 ** high, false).filter((y) => y > 0).map(Math.log10);
+    return within.length > 1 ? within : [low, high];
   }
   const span = high - low || 1, unit = 10 ** Math.floor(Math.log10(span / 4));
   const step = [1, 2, 5, 10].map((k) => k * unit).find((size) => span / size <= 5);
   const found = [];
   for (let y = Math.ceil(low / step) * step; y <= high + step * 1e-6; y += step) found.push(Math.abs(y) < step * 1e-6 ? 0 : y);
-  return found;
+  return found.length ? found : [low];
 }
 
 // counts of equal bins between edges; from, to: the axis, the same in all frames.

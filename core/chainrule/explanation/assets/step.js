@@ -98,13 +98,16 @@ function documented(part, names, methods) {
 }
 
 function arraysOf(view, operation, names) {
-  const { model, state, choose } = view;
-  return element("div", { class: "arrays" }, names.filter((name) => operation[name]).map((name) => ofBatch(operation[name], state.example, {
+  const { state, choose } = view;
+  const shownOf = (name) => ofBatch(operation[name], state.example, {
     title: `${name} of ${operation.name}`,
     small: view.small,
     chosen: state.place?.operation === operation.name && state.place.array === name ? state.place.index : null,
     choose: (index) => choose({ array: name, operation: operation.name, index }),
-  })));
+  });
+  const without = operation.left_out.filter((name) => names.includes(name));
+  const note = without.length ? [element("p", { class: "quiet" }, [`Left out: ${without.join(", ")} of ${operation.name}, whose numbers would make this page too large; fewer examples leave room for them.`])] : [];
+  return element("div", { class: "arrays" }, [...names.filter((name) => operation[name]).map(shownOf), ...note]);
 }
 
 function parameterArray(view, name, array) {
