@@ -43,21 +43,18 @@ function tiled(height, width, tiles) {
   };
 }
 
+// A picture is drawn when it comes near to what is seen: of dozens on a stage most never do.
+const drawing = new WeakMap();
+const near = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) if (isIntersecting) { near.unobserve(target); drawing.get(target)(); }
+}, { rootMargin: "300px" });
+
 function picture(array, layout, offset, most, chosen, choose, title, across) {
   const { height, width } = layout;
   const size = Math.max(1, Math.min(10, Math.floor(across / Math.max(width, height))));
   const canvas = element("canvas", { width, height, tabindex: 0, role: "img", class: chosen === null ? null : "chosen", style: `width:${width * size}px;height:${height * size}px` });
-  const context = canvas.getContext("2d");
-  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  const image = context.createImageData(width, height), pixels = image.data;  // which is slow to be asked for each time
-  for (let k = 0; k < height * width; k++) {
-    const position = layout.at(k);
-    if (position < 0) continue;
-    const share = array.values[offset + position] / most, to = share >= 0 ? [38, 110, 190] : [214, 120, 20], from = dark ? 22 : 253;
-    for (let c = 0; c < 3; c++) pixels[4 * k + c] = from + (to[c] - from) * Math.min(Math.abs(share), 1);
-    pixels[4 * k + 3] = 255;
-  }
-  context.putImageData(image, 0, 0);
+  drawing.set(canvas, () => paint(canvas, array, layout, offset, most));
+  near.observe(canvas);
   const told = element("p", { class: "quiet", "aria-live": "polite" });
   let at = layout.cell(chosen === null ? 0 : chosen - offset);
   const say = () => { told.textContent = `[${layout.told(at).join(", ")}] = ${shown(array.values[offset + layout.at(at)], 6)}`; canvas.setAttribute("aria-label", `${title}, ${height} by ${width}, at ${told.textContent}`); };
@@ -82,6 +79,19 @@ function picture(array, layout, offset, most, chosen, choose, title, across) {
   });
   say();
   return element("div", {}, [element("div", { class: "scroll" }, [canvas]), told]);
+}
+
+function paint(canvas, array, { height, width, at }, offset, most) {
+  const context = canvas.getContext("2d"), from = matchMedia("(prefers-color-scheme: dark)").matches ? 22 : 253;
+  const image = context.createImageData(width, height), pixels = image.data;  // which is slow to be asked for each time
+  for (let k = 0; k < height * width; k++) {
+    const position = at(k);
+    if (position < 0) continue;
+    const share = array.values[offset + position] / most, to = share >= 0 ? [38, 110, 190] : [214, 120, 20];
+    for (let c = 0; c < 3; c++) pixels[4 * k + c] = from + (to[c] - from) * Math.min(Math.abs(share), 1);
+    pixels[4 * k + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
 }
 
 // How many numbers a table may have, so that those of all these arrays, each of so many, are not too many; what is
