@@ -166,8 +166,8 @@ def test_rate_and_decay_are_those_of_the_optimizer_within(name):
 def test_slots_are_those_of_the_optimizer_within_and_its_own():
     inner = {"name": "lookahead", "optimizer": "adam"}
     assert cr.make("optimizer", "lookahead", optimizer=inner).slots == (
-        "inner.inner.m",
-        "inner.inner.v",
+        "inner.inner.M",
+        "inner.inner.V",
         "inner.slow",
         "slow",
     )
