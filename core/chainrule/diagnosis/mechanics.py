@@ -97,23 +97,23 @@ def rate_too_high(course: Course, remedies: Remedies) -> Iterator[Finding]:
         lowered, raised = number(-worst.promised), number(worst.change)
         figure = (
             f"By its gradient, the step after epoch {worst.epoch} should have lowered the loss by {lowered}; it raised "
-            f"it by {raised}."
+            f"it by {raised}, and moved the weights by {number(100 * course.ratio(worst))} % of their length."
         )
     elif rose:
         figure = f"The training loss rose to {number(peak)}; it began at {number(course.frames[0].loss)}."
     else:
         at = losses.index(best) + 1
         figure = f"The training loss was {number(best)} in epoch {at}, and {number(losses[-1])} at the end."
-    ratio = course.ratio(worst)
+    far = course.ratio(worst) > 0.3
     yield Finding(
         "learning_rate_too_high",
         "The learning rate is too high: steps go beyond the place that they are meant for, and the loss rises.",
-        f"{figure} That step moved the weights by {number(100 * ratio)} % of their length.",
+        figure,
         "a step after which the loss is half as much again, or higher where by its gradient none was left; a loss of "
         "three times what it began with, or one that ends 30 % above its best",
         f"{HERE}; {FOR_LEARNING}",
         ("Take a tenth of it or less.",),
-        remedies.rate(0.01 if ratio > 0.3 else 0.1),
+        remedies.rate(0.01 if far else 0.1),
         epoch=worst.epoch if overshot else None,
         hides=("exploding_gradients", "overfitting", "dead_units", "saturated_units", "vanishing_gradients"),
     )

@@ -20,7 +20,7 @@ POINTS = 400
 MANY = 8
 """Numbers of a prediction, of which more are no answer that can be read."""
 EXAMPLES = 120
-"""Whose predictions are shown: those that are wrong at the end first."""
+"""Whose predictions are shown."""
 
 
 def training_of(film: Film, findings: Sequence[Any], network: Network, classes: Sequence[str], kept: Arrays) -> Any:
@@ -37,7 +37,6 @@ def training_of(film: Film, findings: Sequence[Any], network: Network, classes: 
         "curves": _curves(film.history),
         "findings": [asdict(finding) for finding in findings],
         "error": film.error,
-        "trivial": film.trivial,
         "units": {name: _unit(name, frames, kept) for name in last.units},
         "weights": {name: _weight(name, frames, kept) for name in last.weights},
         "input": list(network.input_shape) if isinstance(network.input_shape, tuple) else None,
@@ -47,14 +46,14 @@ def training_of(film: Film, findings: Sequence[Any], network: Network, classes: 
     }
 
 
-SCALARS = ("epoch", "step", "learning_rate", "loss", "penalty", "promised", "change")
+SCALARS = ("epoch", "learning_rate", "loss")
 
 
 def _curves(history: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     """Each metric, at so many epochs as can be drawn."""
     found = {}
     for name, column in history.items():
-        if name.startswith(("train/", "validation/")) or name == "learning_rate":
+        if name.startswith(("train/", "validation/")):
             at = np.unique(np.linspace(0, len(column) - 1, min(len(column), POINTS)).astype(int))
             found[name] = [[int(i) + 1, float(column[i])] for i in at]
     return found

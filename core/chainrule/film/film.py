@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.contract.arguments import require_path
 from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Callback
 from chainrule.contract.split import Split, Stream
-from chainrule.errors import ChainruleError, NonFiniteError
+from chainrule.errors import ChainruleError, DataError, NonFiniteError
 from chainrule.film.frames import Frame, Unit, Weight, frame_of
 from chainrule.film.watched import SEEN, plane_of, probe_of, seen, some_of, trivial_loss
 from chainrule.training.checkpoint import read, write
@@ -41,7 +42,8 @@ class Film(Callback):
         plane: the corners of the grid, ``[[x0, x1], [y0, y1]]``, where inputs are two numbers.
         trivial: the loss of an answer that is the same for every example, where that can be told.
         inputs: of the probe, mean and standard deviation of each feature, ``(2, features)``, where they are numbers.
-        slots: what the optimizer has gathered at the end.
+        step: how many updates were made; ``slots``: what the optimizer has gathered at the end.
+        rows: how many examples the training data has; ``probed``: of how many the probe is.
         targets: of a regression's targets in the probe, as the loss takes them, mean and standard deviation.
         stopped: why the training ended early, if it did.
         error: what ended the training, if something did; ``not_finite``: that it was a loss that is no number.
@@ -68,12 +70,12 @@ class Film(Callback):
         self.frames: list[Frame] = []
         self.history: dict[str, list[float]] = {}
         self.slots: dict[str, Array] = {}
-        self.step, self.learning_rate = 0, 0.0
+        self.step = 0
         self.trivial: float | None = None
         self.inputs: Array | None = None
         self.targets: list[float] | None = None
         self.stopped: str | None = None
-        self.batch_size = self.rows = self.probed = 0
+        self.rows = self.probed = 0
         self.error: str | None = None
         self.not_finite = False
         self._probe: Split | None = None
@@ -82,11 +84,11 @@ class Film(Callback):
     def on_train_start(self, trainer: Trainer) -> None:  # type: ignore[override]
         self._chosen = frozenset(epochs_of(trainer.epochs))
         self._probe = probe_of(self._train, trainer.network)
-        self.trivial = trivial_loss(trainer.network, self._probe)
         inputs, targets = trainer.network.pair(self._probe.x, self._probe.y, mask=self._probe.mask)
+        self.trivial = trivial_loss(trainer.network, targets.loss)
         self.inputs, self.targets = _features(inputs), _numbers(targets.loss, trainer.network.task)
         self.plane = plane_of(inputs)
-        self.batch_size, self.rows, self.probed = trainer.batch_size, self._train.rows, self._probe.rows
+        self.rows, self.probed = self._train.rows, self._probe.rows
         self.error = None
         if trainer.epoch == 0:
             self.frames = []
@@ -116,7 +118,7 @@ class Film(Callback):
         decays = {parameter.name: parameter.decay for parameter in network.parameters}
         self.frames.append(frame_of(trainer.epoch, step, decays, **seen(network, self.seen, self.plane, before)))
         self.history = {name: list(column) for name, column in trainer.history.items()}
-        self.step, self.learning_rate = trainer.step, trainer.learning_rate
+        self.step = trainer.step
         if len(self.frames) > 2 * FRAMES:  # of several calls of fit
             self.frames[1:-1] = self.frames[2:-1:2]
 
@@ -145,27 +147,39 @@ class Film(Callback):
         for name in KEPT:
             setattr(self, name, state[name])
 
-    def save(self, path: Path) -> None:
-        """Write it to a file."""
+    def save(self, path: str | Path) -> None:
+        """Write it to a file.
+
+        Raises:
+            DataError: it cannot be written.
+        """
+        file = require_path("path", path)
         seen = {"x": self.seen.x, "y": self.seen.y, **self.seen.weighing}
-        write(path, *encoded({**self.state(), "seen": seen}))
+        try:
+            write(file, *encoded({**self.state(), "seen": seen}))
+        except OSError as error:
+            raise DataError(f"{file} cannot be written: {error.strerror}") from error
 
     @classmethod
-    def load(cls, path: Path) -> Film:
+    def load(cls, path: str | Path) -> Film:
         """What ``save`` wrote.
 
         Raises:
             DataError: the file is not there, is none of these, or is damaged.
         """
-        state = read(path)
-        film = cls(Split(**state["seen"]))
-        film.load_state(state)
+        file = require_path("path", path)
+        state = read(file)
+        try:
+            film = cls(Split(**state["seen"]))
+            film.load_state(state)
+        except (LookupError, TypeError, AttributeError) as error:
+            raise DataError(f"{file} holds no film of a training: {error!r}") from None
         return film
 
 
 KEPT = (
-    *("history", "slots", "step", "learning_rate", "trivial", "inputs", "positions", "split", "plane"),
-    *("batch_size", "rows", "error", "not_finite", "targets", "stopped", "probed"),
+    *("history", "slots", "step", "trivial", "inputs", "positions", "split", "plane"),
+    *("rows", "error", "not_finite", "targets", "stopped", "probed"),
 )
 
 
@@ -189,6 +203,7 @@ def _features(x: Any) -> Array | None:
 
 
 def _numbers(target: Any, task: Any) -> list[float] | None:
+    """Mean and standard deviation of a regression's targets."""
     if task != "regression" or not isinstance(target, np.ndarray) or target.dtype.kind != "f" or not target.size:
         return None
     return [float(target.mean()), float(target.std())]

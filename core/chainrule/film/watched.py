@@ -101,20 +101,16 @@ def principal(rows: Array, before: Array | None) -> tuple[Array, float]:
     return scores.astype(np.float32), float((s[:2] ** 2).sum()) / total if total else float("nan")
 
 
-def trivial_loss(network: Network, split: Split) -> float | None:
+def trivial_loss(network: Network, target: Any) -> float | None:
     """The loss of an answer that is the same for every example: the mean of the targets, as shares of the classes.
 
-    None where the loss takes targets of its own form, or several outputs.
+    ``target``: as the loss takes it. None where the loss takes targets of its own form, or several outputs.
     """
     shape = network.output_shape
     loss = network.loss
     if isinstance(shape, Mapping) or loss.parts or loss.target_shape(shape) is not None:
         return None
-    _, targets = network.pair(split.x, split.y, mask=split.mask)
-    target = targets.loss
-    answers = target
-    if target.dtype.kind in "iu":
-        answers = np.eye(shape[-1])[target]
+    answers = np.eye(shape[-1])[target] if target.dtype.kind in "iu" else target
     answers = answers.reshape(len(answers), *shape).astype(network.dtype)
     always = np.broadcast_to(answers.mean(axis=0, keepdims=True), answers.shape).copy()
     twin = network.copy()

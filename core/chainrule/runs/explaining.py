@@ -14,21 +14,20 @@ import numpy as np
 from chainrule.contract.arguments import require_path, require_text
 from chainrule.contract.data import Data
 from chainrule.contract.split import Split, Stream
-from chainrule.diagnosis import diagnose
-from chainrule.errors import ChainruleError, ConfigError, FieldError, TrackingError
+from chainrule.diagnosis import Finding, diagnose
+from chainrule.errors import ConfigError, FieldError, TrackingError
 from chainrule.explanation import Explanation, explain
 from chainrule.film import Film, some_of
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
 from chainrule.runs.building import build_network, build_trainer, load_data
 from chainrule.runs.folder import recorded_config, recorded_overrides
-from chainrule.runs.result import PAGE, WEIGHTS
+from chainrule.runs.result import WEIGHTS
 from chainrule.tracking.reading import read_run
 from chainrule.tracking.written import CONFIG
-from chainrule.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from chainrule.config.jobs import Job
+    pass
 
 log = logging.getLogger(__name__)
 
@@ -120,20 +119,6 @@ def explain_experiment(
     return _composed(overrides, config_dir, examples, split, untrained)
 
 
-def keep_explanation(film: Film, job: Job, data: Data, trainer: Trainer) -> None:
-    """Put the page of a training, and its film, into the folder of its run; where that cannot be, it is said."""
-    if not film.frames:
-        return
-    try:
-        (job.folder / FILM).parent.mkdir(parents=True, exist_ok=True)
-        film.save(job.folder / FILM)
-        title = f"{job.config['name']}: how it learned"
-        page = _explained(job.config, data, trainer.network, None, "train", title, film, job.overrides)
-        page.save(job.folder / PAGE)
-    except (OSError, ChainruleError) as error:
-        log.warning("The page of this training cannot be made: %s", error)
-
-
 def _composed(
     overrides: Sequence[str],
     config_dir: str | None,
@@ -146,10 +131,10 @@ def _composed(
     def first_step(job: Any) -> Explanation:
         _, data = load_data(job.config)
         network, named = network_for(job.config, data)
-        return _explained(job.config, data, network, examples, split, f"{named}: one step of learning")
+        return explained(job.config, data, network, examples, split, f"{named}: one step of learning")
 
-    explained: Explanation = run_once(overrides, first_step, config_dir)
-    return explained
+    found: Explanation = run_once(overrides, first_step, config_dir)
+    return found
 
 
 def _of_folder(folder: Path, weights: Path, name: str, examples: Sequence[int] | int | None, split: str) -> Explanation:
@@ -159,10 +144,11 @@ def _of_folder(folder: Path, weights: Path, name: str, examples: Sequence[int] |
     film = Film.load(folder / FILM) if (folder / FILM).is_file() else None
     title = f"{name}: how it learned" if film is not None else f"{name}: one more step of learning"
     network = load_network(weights)
-    return _explained(config, data, network, examples, split, title, film, recorded_overrides(folder))
+    findings = [] if film is None else diagnose(film, config, recorded_overrides(folder))
+    return explained(config, data, network, examples, split, title, film, findings)
 
 
-def _explained(
+def explained(
     config: Mapping[str, Any],
     data: Data,
     network: Network,
@@ -170,8 +156,9 @@ def _explained(
     split: str,
     title: str,
     film: Film | None = None,
-    overrides: Sequence[str] = (),
+    findings: Sequence[Finding] = (),
 ) -> Explanation:
+    """The next step of a network on some examples, and the training that it comes from, where that was filmed."""
     part, positions = _part(data, _as_many_as_fit(network) if examples is None else examples, split)
     trainer = build_trainer(config, network)
     goes_on = {} if film is None else {"slots": film.slots, "step": film.step + 1} if film.slots else {}
@@ -185,7 +172,7 @@ def _explained(
         class_names=() if isinstance(data.class_names, Mapping) else data.class_names,
         film=film,
         positions=positions,
-        findings=[] if film is None else diagnose(film, config, overrides),
+        findings=findings,
         lr=rates[-1] if rates else trainer.learning_rate,
         regularizer=trainer.regularizer,
         groups=trainer.groups,

@@ -16,9 +16,7 @@ import numpy as np
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Callback, Component
 from chainrule.contract.training import Training
-from chainrule.diagnosis import diagnose
 from chainrule.errors import DataError, ResumeError
-from chainrule.film import Film
 from chainrule.network.loading import load_network
 from chainrule.pictures.drawing import draw_all
 from chainrule.process.claims import claimed, is_claimed
@@ -33,7 +31,6 @@ from chainrule.runs.building import (
 )
 from chainrule.runs.checkpointing import Checkpointing
 from chainrule.runs.cut import Cut, how_to_resume, run_in
-from chainrule.runs.explaining import keep_explanation
 from chainrule.runs.folder import config_there_first, keep_figure, keep_model, keep_text
 from chainrule.runs.identity import describe, run_name, weights_digest
 from chainrule.runs.measured import Report
@@ -60,6 +57,7 @@ from chainrule.words import relative
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job
+    from chainrule.runs.filming import Filming
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +106,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
 
     threads = config["trainer"]["threads"] if cut is None else cut.threads
     checkpoints = Checkpoints(job.folder / CHECKPOINTS)
-    filming = [Film(data.train, data.validation)] if config["explain"] else []
+    filming = filmed(job, data) if config["explain"] else None
     with blas_threads(chosen_threads(threads, network, data, trainer.batch_size)):
         tags = describe(job, data, used)
         if cut is not None:
@@ -138,13 +136,13 @@ def run(job: Job, cut: Cut | None = None) -> Result:
                     trainer.keep_figure = functools.partial(keep_figure, job.folder)
                 trainer.keep_text = functools.partial(keep_text, job.folder)
                 epochs = planned_epochs(config, data, trainer)
-                listening = [saving, *callbacks, EpochLog(tracked), *filming]
+                listening = [saving, *callbacks, EpochLog(tracked), *([filming.film] if filming else [])]
                 history = trainer.fit(data.train, epochs, data.validation, listening)
                 metrics, arrays = final_metrics(trainer, data)
                 tracked.summary(metrics, step=trainer.epoch)
                 tracked.tag(WEIGHTS_DIGEST, weights_digest(network))
                 remarks = remarks_on(trainer, data, metrics)
-                remarks += [str(finding) for film in filming for finding in diagnose(film, config, job.overrides)]
+                remarks += [] if filming is None else map(str, filming.findings)
                 if remarks:
                     tracked.tag(REMARKS, "\n".join(remarks))
                 tracked.tag(NOTE, note(job, metrics, tracked.run_id))
@@ -157,8 +155,8 @@ def run(job: Job, cut: Cut | None = None) -> Result:
             finally:  # of a run that fails or is interrupted, what there is
                 checkpoints.wait()
                 keep_model(network, job.folder)
-                for film in filming:
-                    keep_explanation(film, job, data, trainer)
+                if filming is not None:
+                    filming.keep(trainer)
                 tracked.artifacts(job.folder, before)
 
     took = time.perf_counter() - start
@@ -175,6 +173,13 @@ def run(job: Job, cut: Cut | None = None) -> Result:
         remarks=tuple(remarks),
         objective=config["objective"],
     )
+
+
+def filmed(job: Job, data: Data) -> Filming:
+    """The film of a run. What makes pages is loaded for who asks for one."""
+    from chainrule.runs.filming import Filming
+
+    return Filming(job, data)
 
 
 def equal_run(job: Job, data: Data, used: Sequence[Component], tracking: Any) -> tuple[str | None, bool]:

@@ -21,7 +21,6 @@ export function trainingView(model) {
   }
   const get = (number) => (number === null ? null : decoded(model.data.arrays[number]));
   const frames = told.frames, state = { frame: frames.length - 1, weight: null, unit: 0, example: null };
-  const numbers = (values) => values.map(Number);
 
   const range = element("input", { type: "range", id: "frame", min: 0, max: frames.length - 1, value: state.frame });
   // Where motion is not wanted, nothing plays by itself: the button goes on by one frame. The slider says where it is.
@@ -59,7 +58,7 @@ export function trainingView(model) {
   const show = () => {
     const frame = frames[state.frame];
     range.value = state.frame;
-    where.textContent = `${frame.epoch} of ${told.epochs}, learning rate ${shown(Number(frame.learning_rate))}, loss of ${told.probe} training examples ${shown(Number(frame.loss))}`;
+    where.textContent = `${frame.epoch} of ${told.epochs}, learning rate ${shown(frame.learning_rate)}, loss of ${told.probe} training examples ${shown(frame.loss)}`;
     range.setAttribute("aria-valuetext", `epoch ${where.textContent}`);
     for (const part of parts) part.at(state.frame, state.example);
     setAddress({ f: state.frame, w: state.weight, u: state.weight ? state.unit : null, p: state.example });
@@ -82,7 +81,7 @@ export function trainingView(model) {
     },
   };
 
-  function numbersAt(series) { return frames.map((frame, i) => [frame.epoch, numbers(series)[i]]); }
+  function numbersAt(series) { return frames.map((frame, i) => [frame.epoch, series[i]]); }
 
   function unitsView(all) {
     const names = Object.keys(all.units);
@@ -102,8 +101,8 @@ export function trainingView(model) {
           const unit = all.units[name], cells = rows[row].querySelectorAll("td");
           const own = counts[name];
           if (own) cells[0].replaceChildren(histogram(`outputs of ${name}`, own.values.subarray(i * own.shape[1], (i + 1) * own.shape[1]), unit.edges[i], axes[name]));
-          cells[1].textContent = shown(Number(unit.output[i]));
-          cells[2].textContent = Number.isNaN(Number(unit.gradient[i])) ? "through the loss" : shown(Number(unit.gradient[i]));
+          cells[1].textContent = shown(unit.output[i]);
+          cells[2].textContent = Number.isNaN(unit.gradient[i]) ? "through the loss" : shown(unit.gradient[i]);
           cells[3].textContent = unit.dead ? `${unit.dead[i]} of ${unit.units}` : "";
           cells[4].textContent = unit.flat ? `${(100 * unit.flat[i]).toFixed(0)} %` : "";
         });
@@ -120,7 +119,7 @@ export function trainingView(model) {
     const head = element("tr", {}, ["parameter", "numbers", "size", "gradient", "update", "update / size"].map((text) => element("th", { scope: "col" }, [text])));
     const detail = element("div", { class: "arrays", id: "weight" });
     const counts = Object.fromEntries(names.map((name) => [name, get(all.weights[name].counts)]));
-    const shares = (weight) => numbers(weight.update).map((update, i) => (Number(weight.value[i]) ? update / Number(weight.value[i]) : NaN));
+    const shares = (weight) => weight.update.map((update, i) => (weight.value[i] ? update / weight.value[i] : NaN));
     return {
       place: element("section", {}, [
         element("h2", {}, ["How the weights move"]),
@@ -132,7 +131,7 @@ export function trainingView(model) {
         names.forEach((name, row) => {
           const weight = all.weights[name], cells = rows[row].querySelectorAll("td");
           rows[row].classList.toggle("current", name === chosen.weight);
-          [weight.size.toLocaleString("en"), ...[weight.value, weight.gradient, weight.update].map((values) => shown(Number(values[i]))), Number.isNaN(shares(weight)[i]) ? "of 0" : shown(shares(weight)[i], 2)].forEach((text, k) => { cells[k].textContent = text; });
+          [weight.size.toLocaleString("en"), ...[weight.value, weight.gradient, weight.update].map((values) => shown(values[i])), Number.isNaN(shares(weight)[i]) ? "of 0" : shown(shares(weight)[i], 2)].forEach((text, k) => { cells[k].textContent = text; });
         });
         const name = chosen.weight;
         if (!name) return detail.replaceChildren();
@@ -197,7 +196,7 @@ function findings(told, toEpoch) {
 }
 
 function lossView(told, toEpoch, beside) {
-  const series = ["train/loss", "validation/loss"].filter((name) => told.curves[name]).map((name) => ({ name, points: told.curves[name].map(([epoch, value]) => [epoch, Number(value)]) }));
+  const series = ["train/loss", "validation/loss"].filter((name) => told.curves[name]).map((name) => ({ name, points: told.curves[name] }));
   const others = Object.keys(told.curves).filter((name) => /^(train|validation)\//.test(name) && !name.endsWith("/loss"));
   const groups = [...new Set(others.map((name) => name.split("/").slice(1).join("/")))];
   const loss = element("div"), place = element("div", { class: "arrays" });
@@ -208,7 +207,7 @@ function lossView(told, toEpoch, beside) {
       const marker = told.frames[i].epoch || null;
       const positive = series.every((one) => one.points.every(([, y]) => !(y <= 0)));
       loss.replaceChildren(curves("Loss", series, { marker, log: positive, go: toEpoch }));
-      place.replaceChildren(...groups.map((group) => curves(group, others.filter((name) => name.endsWith(`/${group}`)).map((name) => ({ name, points: told.curves[name].map(([epoch, value]) => [epoch, Number(value)]) })), { marker, go: toEpoch })));
+      place.replaceChildren(...groups.map((group) => curves(group, others.filter((name) => name.endsWith(`/${group}`)).map((name) => ({ name, points: told.curves[name] })), { marker, go: toEpoch })));
     },
   };
 }
@@ -242,7 +241,7 @@ function hiddenView(told, get, examples, beside, marksOf) {
       const own = points.values.subarray(i * 2 * count, (i + 1) * 2 * count), of = marksOf(i);
       const corners = [bounds(own.filter((_, k) => k % 2 === 0)), bounds(own.filter((_, k) => k % 2 === 1))];
       drawScatter(canvas, corners, Array.from({ length: count }, (_, k) => ({ at: [own[2 * k], own[2 * k + 1]], ...of(k) })));
-      const share = Number(told.hidden.share[i]);
+      const share = told.hidden.share[i];
       note.textContent = Number.isNaN(share) ? "It gives the same for every example: there is nothing to tell them apart by." : `Its first two principal components, which hold ${(100 * share).toFixed(0)} % of the variance; ${within(corners)}. From epoch to epoch they are turned so that points move as little as can be.`;
       canvas.setAttribute("aria-label", `the last hidden step in two dimensions, ${count} examples`);
     },
