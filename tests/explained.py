@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,17 @@ UNRECORDED = ["explain=true", "tracking=none", "tracking.figures=false", "callba
 def page_of(name: str, folder: Path) -> Path:
     """The page of a training, made in this folder."""
     return cr.train([*TRAININGS[name], *UNRECORDED, f"hydra.run.dir={folder / name}"]).folder / "explanation.html"
+
+
+@dataclass
+class Doubled(cr.Activation):
+    """Twice what it is given."""
+
+    def forward(self, z: Any) -> Any:
+        return 2 * z
+
+    def backward(self, da: Any) -> Any:
+        return 2 * da
 
 
 @contextmanager

@@ -210,6 +210,13 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "loaded:"
 
 
+def test_a_run_loads_what_makes_pages_only_where_one_is_asked_for() -> None:
+    code = "import sys, chainrule.runs.report; print(*(name for name in sys.modules if name.startswith('chainrule.')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[1] for name in done.stdout.split()}
+    assert loaded & {"explanation", "film", "diagnosis"} == set()
+
+
 # ---- plugins
 
 PLUGIN_FILES = sorted(PLUGINS.rglob("*.py"))

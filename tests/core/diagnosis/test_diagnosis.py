@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,23 @@ PLANTED: dict[str, tuple[str, list[str], Change | None]] = {
         ["experiment=spirals", "optimizer=sgd", "optimizer.lr=1e6", "callbacks=[]"],
         None,
     ),
+    "a momentum that runs away": (
+        "learning_rate_too_high",
+        ["experiment=digits", "optimizer=momentum", "optimizer.lr=0.9"],
+        None,
+    ),
+    "initial weights far too small": (
+        "vanishing_signals",
+        [*DIGITS, "model.hidden=[64,64,64,64,64,64]", "model.initializer={name:normal,std:0.01}", "optimizer=sgd"],
+        None,
+    ),
+    "dropout of nearly all": ("disturbed", ["experiment=digits", "model.dropout=0.95"], None),
+    "a training of two epochs": ("too_short", ["experiment=adding", "trainer.epochs=2"], None),
+    "dead before the first step": (
+        "dead_units",
+        ["experiment=spirals", "model.bias_initializer={name:constant,value:-10}"],
+        None,
+    ),
     "stopped at a loss that is none": ("not_a_number", [*DIGITS, *DEEP, "optimizer=sgd"], larger(4)),
 }
 HEALTHY = {
@@ -141,6 +159,21 @@ def test_a_planted_failure_is_named_first(case: str) -> None:
     assert told.command is None or told.command.startswith("chainrule train experiment=")
 
 
+def test_targets_that_are_not_scaled_are_named_and_early_stopping_is_not_called_overfitting(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 2))
+    y = 4e5 + 1e5 * (np.sin(2 * x[:, 0]) + x[:, 1])
+    rows = [f"{a:.5f},{b:.5f},{c:.2f}" for (a, b), c in zip(x, y)]
+    file = tmp_path / "prices.csv"
+    file.write_text("\n".join(["a,b,price", *rows]))
+    given = ["dataset=csv", f"dataset.path={file}", "dataset.target=price"]
+    [first, *_], _ = findings_of([*given, "dataset.standardize_targets=false"])
+    assert first.kind == "targets_unscaled"
+    assert first.overrides == ("dataset.standardize_targets=true",)
+    found, _ = findings_of(given)
+    assert found == []
+
+
 @pytest.mark.parametrize("case", HEALTHY)
 def test_nothing_is_said_of_a_training_that_goes_well(case: str) -> None:
     found, _ = findings_of(HEALTHY[case])
@@ -155,7 +188,15 @@ def test_nothing_is_said_of_mnist(experiment: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", ["rate 100 times too high", "rate 100 times too low", "deep and sigmoid", "a penalty too strong"]
+    "case",
+    [
+        "rate 100 times too high",
+        "rate 100 times too low",
+        "deep and sigmoid",
+        "a penalty too strong",
+        "initial weights far too small",
+        "dropout of nearly all",
+    ],
 )
 def test_the_command_to_try_composes_and_heals(case: str) -> None:
     kind, overrides, change = PLANTED[case]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import chromium
-from explained import looked_at, page_of
+from explained import Doubled, looked_at, page_of
 from playwright.sync_api import Page
 
 import chainrule as cr
@@ -19,12 +17,6 @@ import chainrule as cr
 pytestmark = pytest.mark.slow
 
 WIDTHS = {"desktop": {"width": 1250, "height": 900}, "phone": {"width": 390, "height": 800}}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +30,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return files[name]
 
     return page
-
-
-@dataclass
-class Doubled(cr.Activation):
-    """Twice what it is given."""
-
-    def forward(self, z: Any) -> Any:
-        return 2 * z
-
-    def backward(self, da: Any) -> Any:
-        return 2 * da
 
 
 def uncomputed(folder: Path) -> Path:

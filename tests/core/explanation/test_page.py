@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browsing import chromium
 from playwright.sync_api import Page
 
 import chainrule as cr
@@ -64,31 +61,6 @@ def windows() -> cr.Explanation:
     network = cr.Network(layers, (9, 8, 2), "categorical_cross_entropy", seed=2)
     x = np.random.default_rng(0).normal(size=(3, 9, 8, 2))
     return cr.explain(network, x, np.array([2, 0, 1]), "sgd", title="windows")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
-    """Opens an explanation; at the end nothing may have gone wrong on the page, or been asked for elsewhere."""
-    wrong: list[str] = []
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda request: request.url.startswith(("file:", "data:")) or wrong.append(request.url))
-
-    def open_(explanation: cr.Explanation) -> Page:
-        page.goto(explanation.save(tmp_path / "page.html").as_uri())
-        page.wait_for_selector("#stage h2, #training h2")
-        return page  # type: ignore[no-any-return]
-
-    yield open_
-    page.close()
-    assert wrong == []
 
 
 def numbers(page: Page, title: str) -> list[float]:

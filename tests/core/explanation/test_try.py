@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browsing import chromium
+from explained import Doubled
 from playwright.sync_api import Page
 
 import chainrule as cr
@@ -28,31 +26,18 @@ def dense(units: int, activation: str | None = None) -> dict[str, Any]:
     return {"name": "dense", "units": units, **({"activation": activation} if activation else {})}
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
-def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
-    """Opens the view of an explanation; at the end nothing may have gone wrong, or been asked for elsewhere."""
-    wrong: list[str] = []
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda request: request.url.startswith(("file:", "data:")) or wrong.append(request.url))
+def tried(opened: Any) -> Any:
+    """Opens the view of an explanation in which its network is tried out."""
 
     def open_(explanation: cr.Explanation) -> Page:
-        page.goto(explanation.save(tmp_path / "page.html").as_uri())
+        page = opened(explanation)
         page.locator("#tab-try").click()
         page.wait_for_selector("#try h2")
         settle(page)
         return page  # type: ignore[no-any-return]
 
-    yield open_
-    page.close()
-    assert wrong == []
+    return open_
 
 
 def settle(page: Page) -> None:
@@ -79,9 +64,9 @@ def images(units: int = 10) -> cr.Explanation:
     return cr.explain(network, x, np.array([3, 1, 4]), "sgd", class_names=[f"digit {k}" for k in range(units)])
 
 
-def test_the_page_says_how_far_it_and_numpy_are_apart_and_gives_each_class_a_number_and_a_bar(opened: Any) -> None:
+def test_the_page_says_how_far_it_and_numpy_are_apart_and_gives_each_class_a_number_and_a_bar(tried: Any) -> None:
     explanation = xor(class_names=["same", "other"])
-    page = opened(explanation)
+    page = tried(explanation)
     assert float(page.locator("#agreement").get_attribute("data-difference")) < 1e-6
     for example in range(4):
         page.locator("#try-example").select_option(str(example))
@@ -93,9 +78,9 @@ def test_the_page_says_how_far_it_and_numpy_are_apart_and_gives_each_class_a_num
     assert page.locator("#try .bar").count() == 2
 
 
-def test_a_point_is_moved_by_pointer_keys_and_numbers(opened: Any) -> None:
+def test_a_point_is_moved_by_pointer_keys_and_numbers(tried: Any) -> None:
     explanation = xor()
-    page = opened(explanation)
+    page = tried(explanation)
     network, plane, fields = explanation.network, page.locator("#try .plane"), page.locator("#try .editor input")
 
     def require_same() -> tuple[float, float]:
@@ -118,9 +103,9 @@ def test_a_point_is_moved_by_pointer_keys_and_numbers(opened: Any) -> None:
     assert "the point, at -0.5, 0.84" in plane.get_attribute("aria-label")
 
 
-def test_a_weight_changed_by_hand_changes_prediction_and_loss_and_is_set_back(opened: Any) -> None:
+def test_a_weight_changed_by_hand_changes_prediction_and_loss_and_is_set_back(tried: Any) -> None:
     explanation = xor()
-    page, network = opened(explanation), explanation.network
+    page, network = tried(explanation), explanation.network
     loss = page.locator("#batch-loss")
     before = network.evaluate(X, Y)["loss"]
     assert float(loss.get_attribute("data-before")) == pytest.approx(before, rel=1e-5)
@@ -154,9 +139,9 @@ SEEN = """
 """
 
 
-def test_what_is_drawn_is_what_the_network_sees(opened: Any) -> None:
+def test_what_is_drawn_is_what_the_network_sees(tried: Any) -> None:
     explanation = images()
-    page, network = opened(explanation), explanation.network
+    page, network = tried(explanation), explanation.network
     pad, seen = page.locator("#try .pad"), page.locator("#try .seen")
     assert np.allclose(probabilities(page), network.predict(explanation.step.x[:1])[0], atol=1e-6)
     pad.scroll_into_view_if_needed()
@@ -186,10 +171,10 @@ def test_what_is_drawn_is_what_the_network_sees(opened: Any) -> None:
     assert np.allclose(probabilities(page), network.predict(explanation.step.x[:1])[0], atol=1e-6)
 
 
-def test_other_inputs_are_numbers_where_they_are_few(opened: Any) -> None:
+def test_other_inputs_are_numbers_where_they_are_few(tried: Any) -> None:
     layers = [{"name": "embedding", "tokens": 6, "units": 4}, "mean_over_steps", dense(2)]
     network = cr.Network(layers, (3,), "mse")
-    page = opened(cr.explain(network, [[1, 2, 3], [4, 5, 0]], [[0.5, 2.0], [1.0, 3.0]], "sgd"))
+    page = tried(cr.explain(network, [[1, 2, 3], [4, 5, 0]], [[0.5, 2.0], [1.0, 3.0]], "sgd"))
     fields = page.locator("#try .editor input")
     assert [field.input_value() for field in fields.all()] == ["1", "2", "3"]
     fields.nth(1).fill("5")
@@ -200,13 +185,13 @@ def test_other_inputs_are_numbers_where_they_are_few(opened: Any) -> None:
     assert fields.nth(1).get_attribute("aria-invalid") == "true"
 
 
-def test_several_inputs_and_outputs_are_each_by_name(opened: Any) -> None:
+def test_several_inputs_and_outputs_are_each_by_name(tried: Any) -> None:
     heads = {"name": "heads", "heads": {"up": [dense(1, "relu")], "kind": [dense(3, "softmax")]}}
     loss = {"name": "by_output", "losses": {"up": "mse", "kind": "categorical_cross_entropy"}}
     network = cr.Network(["join", heads], {"a": (2,), "b": (70,)}, loss)
     x = {"a": np.ones((2, 2)), "b": np.random.default_rng(0).random((2, 70))}
     y = {"up": np.array([[1.5], [2.5]]), "kind": np.array([0, 2])}
-    page = opened(cr.explain(network, x, y, "sgd"))
+    page = tried(cr.explain(network, x, y, "sgd"))
     page.locator('[aria-label="a, number 1"]').fill("-3")
     expected = network.predict({"a": np.array([[1.0, -3.0]]), "b": x["b"][:1]})
     assert np.allclose(probabilities(page), expected["kind"][0], atol=1e-6)
@@ -218,9 +203,9 @@ def test_several_inputs_and_outputs_are_each_by_name(opened: Any) -> None:
     assert np.allclose(told["up"], expected["up"][0], atol=1e-6)
 
 
-def test_what_each_step_gives_is_there_to_be_unfolded(opened: Any) -> None:
+def test_what_each_step_gives_is_there_to_be_unfolded(tried: Any) -> None:
     explanation = xor()
-    page = opened(explanation)
+    page = tried(explanation)
     page.locator("#try details > summary").click()
     settle(page)
     values = page.locator('#try .array:has(h3:text-is("y of 0.dense.tanh")) td').all_inner_texts()
@@ -229,17 +214,6 @@ def test_what_each_step_gives_is_there_to_be_unfolded(opened: Any) -> None:
 
 
 # ---- what others wrote
-
-
-@dataclass
-class Doubled(cr.Activation):
-    """Twice what it is given."""
-
-    def forward(self, z: Any) -> Any:
-        return 2 * z
-
-    def backward(self, da: Any) -> Any:
-        return 2 * da
 
 
 class Exported(Doubled):
@@ -267,9 +241,9 @@ def around(activation: cr.Activation, loss: Any = "mse") -> cr.Explanation:
     return cr.explain(network, X, Y[:, None].astype(float), "sgd")
 
 
-def test_a_third_partys_component_takes_part_as_ours_do(opened: Any) -> None:
+def test_a_third_partys_component_takes_part_as_ours_do(tried: Any) -> None:
     explanation = around(Exported())
-    page = opened(explanation)
+    page = tried(explanation)
     assert np.allclose(page.evaluate("chainrule.predict([0.3, -2])"), explanation.network.predict([[0.3, -2]])[0])
 
 
@@ -282,17 +256,17 @@ def test_a_third_partys_component_takes_part_as_ours_do(opened: Any) -> None:
         (Failing(), "1.failing reads a value 'nothing', which nothing gives."),
     ],
 )
-def test_of_one_that_does_not_the_page_says_so(opened: Any, activation: cr.Activation, words: str) -> None:
-    page = opened(around(activation))
+def test_of_one_that_does_not_the_page_says_so(tried: Any, activation: cr.Activation, words: str) -> None:
+    page = tried(around(activation))
     told = page.locator("#try .cannot").inner_text()
     assert told.startswith("This network cannot be computed in the page: ")
     assert told.endswith(words)
     assert page.locator("#stage h2").inner_text().startswith("Forward")  # the rest is there
 
 
-def test_a_loss_that_does_not_say_itself_leaves_the_prediction(opened: Any) -> None:
+def test_a_loss_that_does_not_say_itself_leaves_the_prediction(tried: Any) -> None:
     network = cr.Network([dense(2)], (2,), {"name": "triplet", "dimensions": 2})
-    page = opened(cr.explain(network, X, Y, "sgd"))
+    page = tried(cr.explain(network, X, Y, "sgd"))
     assert page.locator("#batch-loss").inner_text() == (
         "The loss of this batch cannot be computed here: Triplet does not say its loss as operators: it has no to_onnx."
     )
@@ -317,16 +291,16 @@ class StrangeLoss(cr.Loss):
         return graph.add("Distance", prediction, target)
 
 
-def test_a_loss_of_an_operator_that_is_not_known_leaves_the_prediction_too(opened: Any) -> None:
-    page = opened(around(Exported(), StrangeLoss()))
+def test_a_loss_of_an_operator_that_is_not_known_leaves_the_prediction_too(tried: Any) -> None:
+    page = tried(around(Exported(), StrangeLoss()))
     assert page.locator("#batch-loss").inner_text() == (
         "The loss of this batch cannot be computed here: "
         "loss is made of an operator, Distance, that this page does not know."
     )
 
 
-def test_weighted_samples_have_no_loss_here(opened: Any) -> None:
-    page = opened(xor(weight=[1.0, 2.0, 1.0, 1.0]))
+def test_weighted_samples_have_no_loss_here(tried: Any) -> None:
+    page = tried(xor(weight=[1.0, 2.0, 1.0, 1.0]))
     assert "its samples have weights or a mask" in page.locator("#batch-loss").inner_text()
 
 
@@ -334,9 +308,9 @@ def test_weighted_samples_have_no_loss_here(opened: Any) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_a_phone_and_all_that_is_to_be_used_has_a_name(opened: Any, scheme: Any) -> None:
+def test_it_fits_a_phone_and_all_that_is_to_be_used_has_a_name(tried: Any, scheme: Any) -> None:
     for explanation in (xor(), images()):
-        page = opened(explanation)
+        page = tried(explanation)
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": 360, "height": 740})
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -347,22 +321,22 @@ def test_it_fits_a_phone_and_all_that_is_to_be_used_has_a_name(opened: Any, sche
 
 
 @pytest.mark.parametrize("name", ["xor", "spirals", "digits", "mnist_cnn", "mnist_rows", "text_gpt"])
-def test_whole_experiments_are_computed_as_in_numpy(opened: Any, name: str) -> None:
+def test_whole_experiments_are_computed_as_in_numpy(tried: Any, name: str) -> None:
     from chainrule.runs.explaining import explain_experiment
 
     explanation = explain_experiment([f"experiment={name}"], examples=3)
-    page = opened(explanation)
+    page = tried(explanation)
     x = explanation.step.x
     for example, expected in enumerate(explanation.network.predict(x)):
         found = np.array(page.evaluate("x => chainrule.predict(x)", x[example].ravel().tolist()))
         assert np.abs(found - expected.ravel()).max() <= 1e-5
 
 
-def test_images_of_mnist_are_told_as_in_python_and_their_pixels_are_normalised_to_themselves(opened: Any) -> None:
+def test_images_of_mnist_are_told_as_in_python_and_their_pixels_are_normalised_to_themselves(tried: Any) -> None:
     data: Any = cr.make("dataset", "mnist").load()
     network = cr.Network(["flatten", dense(32, "relu"), dense(10, "softmax")], (28, 28), "categorical_cross_entropy")
     cr.Trainer(network, "adam").fit((data.train.x[:6000], data.train.y[:6000]), epochs=2)
-    page = opened(cr.explain(network, data.train.x[:2], data.train.y[:2], "adam"))
+    page = tried(cr.explain(network, data.train.x[:2], data.train.y[:2], "adam"))
     x = np.asarray(data.test.x[:200], np.float64)
     told = np.array(page.evaluate("images => images.map((x) => chainrule.predict(x))", x.reshape(200, -1).tolist()))
     expected = network.predict(x)

@@ -133,6 +133,15 @@ def test_a_film_comes_back_from_its_file(tmp_path: Path) -> None:
         cr.Film.load(tmp_path / "film.safetensors")
 
 
+def test_a_file_that_holds_another_state_is_no_film(tmp_path: Path) -> None:
+    _, trainer = filmed()
+    trainer.save(tmp_path / "training.safetensors")
+    with pytest.raises(cr.DataError, match=r"training\.safetensors holds no film of a training"):
+        cr.Film.load(tmp_path / "training.safetensors")
+    with pytest.raises(cr.DataError, match="cannot be written"):
+        cr.Film((X, LABELS)).save(tmp_path / "no" / "film.safetensors")
+
+
 def test_a_film_of_a_training_that_was_cut_is_that_of_one_that_was_not(tmp_path: Path) -> None:
     class Saves(cr.Callback):
         def on_batch_end(self, trainer: Any) -> None:
