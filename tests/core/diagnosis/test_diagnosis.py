@@ -148,7 +148,11 @@ HEALTHY = {
 }
 
 
-@pytest.mark.parametrize("case", PLANTED)
+TAKES_LONG = {"a training of two epochs"}
+CASES = [pytest.param(case, marks=pytest.mark.slow if case in TAKES_LONG else ()) for case in PLANTED]
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_a_planted_failure_is_named_first(case: str) -> None:
     kind, overrides, change = PLANTED[case]
     found, _ = findings_of(overrides, change)
@@ -187,6 +191,7 @@ def test_nothing_is_said_of_mnist(experiment: str) -> None:
     assert found == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [
