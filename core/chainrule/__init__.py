@@ -9,6 +9,7 @@ import importlib as _importlib
 import typing as _typing
 
 from chainrule.contract.arrays import Array, Shape, Task, stream
+from chainrule.contract.columns import Category, Column, Date, Number
 from chainrule.contract.data import Data, split_indices
 from chainrule.contract.graph import Graph
 from chainrule.contract.kinds import (
@@ -27,6 +28,8 @@ from chainrule.contract.kinds import (
     Schedule,
 )
 from chainrule.contract.parameters import Buffer, Parameter, Parameters
+from chainrule.contract.preparation import Preparation, Scaling
+from chainrule.contract.rows import Rows
 from chainrule.contract.split import Split, Stream
 from chainrule.contract.training import TrainedNetwork, Training
 from chainrule.errors import (
@@ -62,6 +65,7 @@ if _typing.TYPE_CHECKING:
     from chainrule.comparison import Comparison, compare
     from chainrule.explanation import Explanation, explain
     from chainrule.film import Film
+    from chainrule.prediction.predictor import Predictor
     from chainrule.runs.reproduce import Reproduction, reproduce
     from chainrule.runs.result import Result, load_run
     from chainrule.runs.resume import resume
@@ -76,6 +80,7 @@ _LATER = {
     "Explanation": "chainrule.explanation",
     "explain": "chainrule.explanation",
     "Film": "chainrule.film",
+    "Predictor": "chainrule.prediction.predictor",
     "Reproduction": "chainrule.runs.reproduce",
     "reproduce": "chainrule.runs.reproduce",
     "resume": "chainrule.runs.resume",
@@ -114,7 +119,9 @@ __all__ = [
     "Array",
     "Buffer",
     "Callback",
+    "Category",
     "ChainruleError",
+    "Column",
     "Comparison",
     "Component",
     "ConfigError",
@@ -122,6 +129,7 @@ __all__ = [
     "Data",
     "DataError",
     "Dataset",
+    "Date",
     "Entry",
     "Explanation",
     "ExportError",
@@ -137,15 +145,20 @@ __all__ = [
     "Model",
     "Network",
     "NonFiniteError",
+    "Number",
     "Optimizer",
     "Parameter",
     "Parameters",
     "PluginError",
+    "Predictor",
+    "Preparation",
     "Registry",
     "Regularizer",
     "Reproduction",
     "Result",
     "ResumeError",
+    "Rows",
+    "Scaling",
     "Schedule",
     "Shape",
     "ShapeError",

@@ -21,7 +21,9 @@ from chainrule.contract.arguments import (
 )
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.class_weights import weighed_by_class
+from chainrule.contract.columns import Number
 from chainrule.contract.named import each, items, plain
+from chainrule.contract.preparation import Preparation
 from chainrule.contract.split import Split, Stream
 from chainrule.errors import DataError, FieldError
 from chainrule.words import as_written, quoted
@@ -85,6 +87,8 @@ class Data:
             deviations from their mean, by the training data; the arrays here are in units all the same.
         remarks: what the dataset decided by itself, a sentence each, which a run says at its end.
         token_names: what each whole number from 0 stands for, where inputs are such: a character, a word.
+        preparation: how raw rows became these inputs, which is kept with a trained network, so that new rows go the
+            same way; None: columns with names are taken as they are, so are arrays. Its class names need not be given.
 
     Raises:
         DataError: shapes, labels or values that do not fit the above.
@@ -100,6 +104,7 @@ class Data:
     standardize_targets: bool = False
     remarks: Sequence[str] = ()
     token_names: Sequence[str] = ()
+    preparation: Preparation | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "task", plain(self.task))
@@ -241,6 +246,13 @@ class Data:
             raise FieldError(told, key="class_weight")
         train = weighed_by_class(self.train, given, self.class_names)
         return dataclasses.replace(self, train=train, source_digest=self.source_digest)
+
+    @property
+    def prepared(self) -> Preparation:
+        """How raw rows become its inputs, and classes its names."""
+        named = self.input_shape == (len(self.feature_names),)
+        own = self.preparation or Preparation(tuple(map(Number, self.feature_names)) if named else ())
+        return dataclasses.replace(own, class_names=each(tuple, self.class_names))
 
     @property
     def target_scale(self) -> TargetScale | None:

@@ -326,6 +326,8 @@ class Loss(Component):
         of_differences: true where it depends on $prediction - target$ alone, and predictions may be any number. Then
             the targets of a regression can be standardized for it, where the dataset says so; any other loss, of
             counts or positive numbers say, is given them as they are.
+        scores: true where a network gives it scores of classes, not probabilities: any numbers, of which the highest
+            wins; of yes or no the one that is above 0.
     """
 
     kind = "loss"
@@ -336,6 +338,7 @@ class Loss(Component):
     default_for: ClassVar[tuple[Task, ...]] = ()
     fuses_with: ClassVar[str | None] = None
     of_differences: ClassVar[bool] = False
+    scores: ClassVar[bool] = False
 
     def output(self, task: Task, classes: int) -> tuple[int, str]:
         """How a network should end: the number of output units, and the name of their activation.
@@ -689,6 +692,23 @@ class Dataset(Component):
             DataError: it is missing or damaged; say where it was looked for, and what to do.
         """
         raise NotImplementedError
+
+    def read(self, content: bytes, name: str) -> Any:
+        """May read new rows from a file like its own, for a network that was trained on this data, as ``chainrule
+        predict`` does.
+
+        Args:
+            content: what the file holds, or what came from standard input.
+            name: what messages call it.
+
+        Returns:
+            ``Rows``, or an array, as the ``preparation`` of its data takes them.
+
+        Raises:
+            DataError: the content is no such file.
+            ExportError: there are no files like its own; so it is where this is not written.
+        """
+        raise ExportError(f"{type(self).__name__} does not say how new rows are read: it has no read")
 
 
 class Model(Component):

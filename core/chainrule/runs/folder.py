@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.config.nodes import TrackingOptions, TrainerOptions
 from chainrule.errors import DataError
-from chainrule.network.network import Network
 from chainrule.pictures.page import save
+from chainrule.prediction.predictor import Predictor
 from chainrule.redaction import without_secrets
 from chainrule.tracking.written import CONFIG, OVERRIDES
 
@@ -59,7 +58,7 @@ def config_there_first(job: Job, goes_on: bool) -> Iterator[Callable[[], None]]:
                 (job.folder / name).unlink(missing_ok=True)
 
 
-def keep_model(network: Network, folder: Path) -> None:
+def keep_model(predictor: Predictor, folder: Path) -> None:
     """Save it in the run's folder; where that takes nothing any more, in one for temporary files, which is said."""
     elsewhere = Path(tempfile.gettempdir()) / f"{folder.name}-model"
     for place, after in (
@@ -67,17 +66,10 @@ def keep_model(network: Network, folder: Path) -> None:
         (elsewhere, "it is lost"),
     ):
         try:
-            save_model(network, place)
+            predictor.save(place)
             return
-        except (OSError, DataError) as error:
+        except DataError as error:
             log.warning("The model cannot be saved in %s (%s): %s", place, error, after)
-
-
-def save_model(network: Network, folder: Path) -> None:
-    """Weights as safetensors, and the architecture as JSON for people and programs that only want to read it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    network.save(folder / "weights.safetensors")
-    (folder / "architecture.json").write_text(json.dumps(network.architecture(), indent=2) + "\n", encoding="utf-8")
 
 
 def keep_text(folder: Path, name: str, text: str) -> None:

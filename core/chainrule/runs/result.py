@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chainrule.contract.arguments import require_text
+from chainrule.contract.arrays import Array
+from chainrule.contract.preparation import Preparation
 from chainrule.markup import html_facts, html_table
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
+from chainrule.prediction import predictor
+from chainrule.prediction.predictor import Predictor, load_preparation
 from chainrule.runs.measured import Report, judged_by
 from chainrule.tracking.reading import read_run
 from chainrule.training.history import History
 from chainrule.words import SHOWN, abridged, number, relative
 
-WEIGHTS = "model/weights.safetensors"
+MODEL = "model"
+WEIGHTS = f"{MODEL}/{predictor.WEIGHTS}"
 PAGE = "explanation.html"
 """Below a run's folder, and its artifacts."""
 
@@ -29,6 +35,7 @@ class Result:
     ``seconds``: wall time. ``link``: the line that opens MLflow on it. ``stopped``: why it ended early, if it did.
     ``reused``: whether it was not run again, since an equal run had finished. ``remarks``: what a run that was made now
     has to say of its result, a sentence each; ``objective``: the metric by which its config judges it.
+    ``preparation``: how raw rows become what the network takes; None of a run that was recorded before it was kept.
     """
 
     name: str
@@ -43,6 +50,28 @@ class Result:
     reused: bool = False
     remarks: tuple[str, ...] = ()
     objective: str | None = None
+    preparation: Preparation | None = None
+
+    @property
+    def predictor(self) -> Predictor:
+        """The network with its preparation.
+
+        Raises:
+            DataError: the run was recorded without one.
+        """
+        if self.preparation is None:
+            load_preparation(self.folder / MODEL)  # which says what is wrong
+        assert self.preparation is not None
+        return Predictor(self.network, self.preparation)
+
+    def predict(self, table: Any, threshold: float | None = None) -> Any:
+        """The answer for each row, as it comes: the name of its class, or numbers in the unit of the target. See
+        ``Predictor.predict``, as for what it raises; ``network.predict`` takes what is prepared already."""
+        return self.predictor.predict(table, threshold)
+
+    def predict_proba(self, table: Any) -> Array:
+        """The probability of each class, ``(n, classes)``, for rows as they come: see ``Predictor.predict_proba``."""
+        return self.predictor.predict_proba(table)
 
     def __repr__(self) -> str:
         splits = ("test/", "validation/", "train/")  # what was measured on the first that there is
@@ -98,5 +127,17 @@ def loaded(run_id: str, uri: str | None, folder: Path | None) -> Result:
     history = History()
     for values in record.epochs:
         history.append(values)
-    seconds, link = record.seconds, record.link
-    return Result(record.name, run_id, record.metrics, network, history, record.folder, seconds, link, None)
+    model = record.folder / MODEL
+    preparation = load_preparation(model) if (model / predictor.PREPARATION).is_file() else None
+    return Result(
+        record.name,
+        run_id,
+        record.metrics,
+        network,
+        history,
+        record.folder,
+        record.seconds,
+        record.link,
+        stopped=None,
+        preparation=preparation,
+    )

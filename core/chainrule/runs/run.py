@@ -19,6 +19,7 @@ from chainrule.contract.training import Training
 from chainrule.errors import DataError, ResumeError
 from chainrule.network.loading import load_network
 from chainrule.pictures.drawing import draw_all
+from chainrule.prediction.predictor import Predictor
 from chainrule.process.claims import claimed, is_claimed
 from chainrule.process.threads import blas_threads
 from chainrule.runs.building import (
@@ -154,7 +155,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
                 raise
             finally:  # of a run that fails or is interrupted, what there is
                 checkpoints.wait()
-                keep_model(network, job.folder)
+                keep_model(Predictor(network, data.prepared), job.folder)
                 if filming is not None:
                     filming.keep(trainer)
                 tracked.artifacts(job.folder, before)
@@ -172,6 +173,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
         trainer.stop_reason,
         remarks=tuple(remarks),
         objective=config["objective"],
+        preparation=data.prepared,
     )
 
 

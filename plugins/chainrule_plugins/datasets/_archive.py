@@ -4,6 +4,7 @@ import math
 import textwrap
 import zipfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -16,14 +17,14 @@ MOST_PACKED = 1032  # bytes that deflate makes one of
 ENCRYPTED = 1  # the bit of a member's flags
 
 
-def opened(path: Path) -> zipfile.ZipFile:
-    """The archive, to be read.
+def opened(file: Path | IO[bytes], path: Path | str) -> zipfile.ZipFile:
+    """The archive, to be read; ``path`` is what messages call it.
 
     Raises:
         DataError: it is none.
     """
     try:
-        return zipfile.ZipFile(path)
+        return zipfile.ZipFile(file)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
     except Exception:  # as below

@@ -15,8 +15,6 @@ def what_it_is(content: bytes | bytearray) -> str | None:
     """What a file is that is no text, and what to do; None where it may be text."""
     if content[:2] == b"PK":
         return "an Excel workbook or a zip archive, not text; save the table as CSV"
-    if content[:4] == b"PAR1":
-        return "a Parquet file, not text; save the table as CSV"
     for begin, name in COMPRESSED.items():
         if content.startswith(begin):
             return f"compressed by {name}; unpack it, or compress it by gzip"

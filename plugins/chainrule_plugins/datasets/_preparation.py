@@ -9,18 +9,12 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from chainrule import Array, DataError, Split, Task, split_indices
+from chainrule import Array, DataError, Scaling, Split, Task, split_indices
 
 Parts = tuple[Split, Split | None, Split | None]
 """Training, validation and test data."""
 
 Scale = Literal["standard", "minmax", "none"]
-
-LARGEST = 1e19
-"""What a value may be at most, above or below 0: float32 ends at 3.4e38, and must hold its square."""
-
-
-TOO_LARGE = f"is too large: values go to {LARGEST:.0e} at most, as float32 must hold their squares; take a larger unit"
 
 
 class Fractions(Protocol):
@@ -103,23 +97,26 @@ def stratified_indices(classes: Array, fractions: Sequence[float], seed: int, qu
     return [*parts, np.sort(np.append(order[kept], left))]
 
 
-def scaled(how: Scale, train: Split, validation: Split | None, test: Split | None) -> Parts:
-    """The same data, each feature scaled by what it is in the training samples."""
+def shift_and_width(how: Scale, x: Array) -> tuple[Array, Array]:
+    """By what the features of training samples are scaled, $x' = (x - shift) / width$; a constant one becomes 0."""
+    low, high = x.min(axis=0), x.max(axis=0)
     if how == "none":
-        return train, validation, test
-    low, high = train.x.min(axis=0), train.x.max(axis=0)
+        return np.zeros(x.shape[1:]), np.ones(x.shape[1:])
     if how == "standard":
         # float32 would lose digits in the sum over many samples
-        shift, width = train.x.mean(axis=0, dtype=np.float64), train.x.std(axis=0, dtype=np.float64)
+        shift, width = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
     else:
         shift, width = low, high - low
     # Rounding can leave the deviation of a constant feature at 1e-17; that its bounds are equal is exact.
-    width = np.where(low == high, 1, width)
+    return shift, np.where(low == high, 1, width)
 
-    def scale(part: Split) -> Split:
-        return Split(((part.x - shift) / width).astype(part.x.dtype), part.y)
 
-    return scale(train), scale(validation) if validation else None, scale(test) if test else None
+def scaling_for(how: Scale, x: Array, white: float | None = None) -> Scaling:
+    """How arrays like these training samples become inputs."""
+    if how == "none":
+        return Scaling(white=white)
+    shift, width = shift_and_width(how, x)
+    return Scaling(shift.tolist(), width.tolist(), white)
 
 
 def names_scaled(how: Scale, names: Sequence[str]) -> Sequence[str]:

@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import io
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,22 +10,17 @@ from typing import NoReturn
 
 import numpy as np
 
-from chainrule import Array, DataError, UnknownName
-from chainrule_plugins.datasets._files import brief, found, stored, unpacked
+from chainrule import Array, DataError, Rows, UnknownName
+from chainrule_plugins.datasets._files import brief, unpacked
 from chainrule_plugins.datasets._hints import (
-    MOST_NAMED,
-    list_option,
     missing_in,
     no_column,
     no_separator,
     require_separator,
     what_it_is,
 )
-from chainrule_plugins.datasets._preparation import LARGEST, TOO_LARGE
 
-MISSING_MARKS = frozenset(
-    ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "null", "None", "?", "-")
-)  # fmt: skip
+GZIP, PARQUET = b"\x1f\x8b", b"PAR1"  # the bytes with which such a file begins
 UTF16 = (b"\xff\xfe", b"\xfe\xff")  # its byte order marks
 
 
@@ -44,21 +38,23 @@ class Table:
     lines: Sequence[int]
 
     @classmethod
-    def read(cls, given: str, separator: str) -> "Table":
-        """Read it, and check its form. A first column without a name is no column: it is the index of pandas or R.
+    def read(cls, path: Path, content: bytes | bytearray, separator: str) -> "Table":
+        """Read what a file holds, and check its form. A first column without a name is no column: it is the index of
+        pandas or R.
 
         Raises:
             DataError: it is not a table with named columns and rows of equal length.
         """
-        path = found(given)
-        records = _records(path, read_text(path), separator)
+        if content[:4] == PARQUET:
+            content, separator = as_csv(path, content), ","
+        records = _records(path, read_text(path, content), separator)
         line, text, width = next(records, (0, "", 0))
         if not width:
             raise DataError(f"{path} is empty")
         columns: dict[str, int] = {}
         names = [cell.strip() for cell in _parted(text, separator)]
         # Consecutive numbers from 0 are names that pandas gives.
-        if all(number(name) is not None for name in names) and names != [str(k) for k in range(width)]:
+        if all(Rows.number(name) is not None for name in names) and names != [str(k) for k in range(width)]:
             raise DataError(
                 f"{path}, line {line}: numbers alone are no header; put a line with the columns' names first"
             )
@@ -88,7 +84,9 @@ class Table:
     def numeric_names(self) -> int:
         """How many names of columns are numbers, unless they are those that pandas gives."""
         names = list(self.columns)
-        return 0 if names == [str(k) for k in range(len(names))] else sum(number(name) is not None for name in names)
+        return (
+            0 if names == [str(k) for k in range(len(names))] else sum(Rows.number(name) is not None for name in names)
+        )
 
     def without_missing(self, names: Sequence[str]) -> "Table":
         """The rows that have a value in each of these columns.
@@ -100,7 +98,7 @@ class Table:
         kept = []
         for row, text in enumerate(self.rows):
             cells = _parted(text, self.separator)
-            if not any(why_missing(cells[position].strip()) for position in positions):
+            if not any(is_missing(cells[position].strip()) for position in positions):
                 kept.append(row)
         if not kept:
             raise DataError(f"{self.path}: each row misses a value; leave out columns that have few{self._missing()}")
@@ -114,15 +112,41 @@ class Table:
                 known = no_column(name, list(self.columns), field) + no_separator(self.separator, list(self.columns))
                 raise UnknownName(f'{self.path} has no column "{brief(name)}" in its first line. {known}', key=field)
 
+    def parted(self, names: Sequence[str]) -> Iterator[list[str]]:
+        """Row by row, the text of these columns."""
+        positions = [self.columns[name] for name in names]
+        for text in self.rows:
+            cells = _parted(text, self.separator)
+            yield [cells[position].strip() for position in positions]
+
+    def cell(self, row: int, name: str) -> str:
+        """The text of one cell."""
+        return _parted(self.rows[row], self.separator)[self.columns[name]].strip()
+
     def cells(self, name: str) -> Sequence[str]:
         """The text of a column, none of it missing."""
-        position = self.columns[name]
-        column = [_parted(text, self.separator)[position].strip() for text in self.rows]
+        column = [cell for (cell,) in self.parted([name])]
         for row, cell in enumerate(column):
-            missing = why_missing(cell)
-            if missing:
-                self.refuse(row, name, missing + self._missing())
+            if is_missing(cell):
+                self.refuse_missing(row, name, cell)
         return column
+
+    def as_rows(self, names: Sequence[str]) -> Rows:
+        """These columns as texts."""
+        columns = zip(*self.parted(names), strict=True)
+        return Rows({name: np.array(column, object) for name, column in zip(names, columns)}, self.place)
+
+    def place(self, row: int) -> str:
+        """What messages call a row."""
+        return f"{self.path}, line {self.lines[row]}"
+
+    def refuse_missing(self, row: int, name: str, cell: str, feature: bool = False) -> NoReturn:
+        """Refuse a cell without a value, and say which columns miss how many."""
+        reason = f'"{cell}" marks a missing value' if cell else "the value is missing"
+        ways = ["fill it in", "leave such rows out with dataset.missing=drop"]
+        ways += ["take the mean for it with dataset.missing=mean"] if feature else []
+        ways += ["use another word for a value"] if cell else []
+        self.refuse(row, name, f"{reason}; {', '.join(ways[:-1])}, or {ways[-1]}{self._missing()}")
 
     def _missing(self) -> str:
         """Which columns miss values, and how many."""
@@ -130,66 +154,61 @@ class Table:
         for text in self.rows:
             cells = _parted(text, self.separator)
             for name, position in self.columns.items():
-                counts[name] += why_missing(cells[position].strip()) is not None
+                counts[name] += is_missing(cells[position].strip())
         return missing_in(counts, len(self.rows))
 
     def numbers(self, names: Sequence[str]) -> Array:
         """Columns of numbers, none of them too large: ``(rows, names)``."""
+        plain = self.plain_numbers(names)
+        return self._cell_by_cell(names) if plain is None else plain
+
+    def plain_numbers(self, names: Sequence[str]) -> Array | None:
+        """The same, as far as NumPy reads them; None where it does not."""
         positions = [self.columns[name] for name in names]
         try:
             values: Array = np.loadtxt(
                 self.rows, delimiter=self.separator, quotechar='"', comments=None, usecols=positions, ndmin=2
             )
-            plain = self.separator != " " and values.shape == (len(self.rows), len(names))
-            if plain and (np.abs(values) <= LARGEST).all():
-                return values
         except ValueError:
-            pass
-        return self._cell_by_cell(names, positions)
+            return None
+        right = self.separator != " " and values.shape == (len(self.rows), len(names))
+        return values if right and (np.abs(values) <= Rows.LARGEST).all() else None
 
-    def _cell_by_cell(self, names: Sequence[str], positions: Sequence[int]) -> Array:
+    def _cell_by_cell(self, names: Sequence[str]) -> Array:
         """The same of cells that NumPy does not take, such as those in quotes after a blank; or what is wrong."""
         values = np.empty((len(self.rows), len(names)))
-        for row, text in enumerate(self.rows):
-            cells = _parted(text, self.separator)
-            for column, (name, position) in enumerate(zip(names, positions)):
-                value = number(cells[position])
-                if value is None or abs(value) > LARGEST:
-                    self._refuse_number(row, name, cells[position].strip(), names)
+        for row, cells in enumerate(self.parted(names)):
+            for column, (name, cell) in enumerate(zip(names, cells)):
+                value = Rows.number(cell)
+                if value is None or abs(value) > Rows.LARGEST:
+                    self._refuse_number(row, name, cell)
                 values[row, column] = value
         return values
 
-    def _refuse_number(self, row: int, name: str, cell: str, names: Sequence[str]) -> NoReturn:
-        if number(cell) is not None:
-            self.refuse(row, name, f"{brief(cell)} {TOO_LARGE}")
+    def _refuse_number(self, row: int, name: str, cell: str) -> NoReturn:
+        if Rows.number(cell) is not None:
+            self.refuse(row, name, f"{brief(cell)} {Rows.TOO_LARGE}")
         self.refuse_decimal_comma(row, name, cell)
-        missing = why_missing(cell)
-        reason = missing or f'"{brief(cell)}" is not a finite number; encode text as numbers, or leave the column out'
-        self.refuse(row, name, reason + (self._missing() if missing else "") + self._way_out(names))
-
-    def _way_out(self, names: Sequence[str]) -> str:
-        """The option that leaves out all columns of text, unless that is all of them, or too many to be named."""
-        left, texts = {name: self.columns[name] for name in names}, set[str]()
-        for text in self.rows:
-            cells = [cell.strip() for cell in _parted(text, self.separator)]
-            texts |= {n for n, at in left.items() if number(cells[at]) is None and not why_missing(cells[at])}
-            left = {name: at for name, at in left.items() if name not in texts}
-        if not left or not 0 < len(texts) <= MOST_NAMED:
-            return ""
-        several = f"the {len(texts)} columns" if len(texts) > 1 else "the column"
-        option = list_option("leave_out", [name for name in names if name in texts])
-        return f". To predict without {several} of text: {option}"
+        if is_missing(cell):
+            self.refuse_missing(row, name, cell)
+        self.refuse(row, name, f'"{brief(cell)}" is not a finite number')
 
     def refuse_decimal_comma(self, row: int, column: str, cell: str) -> None:
         """Refuse a cell that is a number only to those who write 0.5 as 0,5."""
-        whole, comma, fraction = cell.partition(",")
-        pointed = f"{whole.replace('.', '')}.{fraction}"
-        if comma and number(pointed) is not None:
+        pointed = decimal_comma(cell)
+        if pointed is not None:
             reason = f'"{brief(cell)}" has a comma; write {brief(pointed)} if it is a decimal comma, else leave it out'
             self.refuse(row, column, reason)
 
     def refuse(self, row: int, column: str, reason: str) -> NoReturn:
-        raise DataError(f'{self.path}, line {self.lines[row]}, column "{brief(column)}": {reason}')
+        raise DataError(f'{self.place(row)}, column "{brief(column)}": {reason}')
+
+
+def decimal_comma(cell: str) -> str | None:
+    """The number that a cell holds for those who write 0.5 as 0,5, with a point; None of others."""
+    whole, comma, fraction = cell.partition(",")
+    pointed = f"{whole.replace('.', '')}.{fraction}"
+    return pointed if comma and Rows.number(pointed) is not None else None
 
 
 def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, str, int]]:
@@ -240,15 +259,13 @@ def _parted(record: str, separator: str) -> list[str]:
     return cells
 
 
-def read_text(path: Path) -> str:
-    """A text file in UTF-8, or in UTF-16 with its byte order mark, which may be compressed by gzip; its line ends are
-    as they are."""
-    content: bytes | bytearray = stored(path)
+def read_text(path: Path, content: bytes | bytearray) -> str:
+    """Text in UTF-8, or in UTF-16 with its byte order mark, which may be compressed by gzip; its line ends are as they
+    are."""
+    content = unpacked(path, content) if content[:2] == GZIP else content
     other = what_it_is(content)
     if other is not None:
         raise DataError(f"{path} is {other}")
-    if content[:2] == b"\x1f\x8b":
-        content = unpacked(path, content)
     try:
         return content.decode("utf-16" if content.startswith(UTF16) else "utf-8-sig")
     except UnicodeDecodeError as error:
@@ -256,26 +273,18 @@ def read_text(path: Path) -> str:
         raise DataError(f"{path}, line {line}: not UTF-8; save the file in that encoding") from None
 
 
-def why_missing(cell: str) -> str | None:
-    """What to say of a cell without a value; None of one that has one."""
-    if not cell:
-        return "the value is missing; fill it in, or leave such rows out with dataset.drop_missing=true"
-    if cell in MISSING_MARKS:
-        return (
-            f'"{cell}" marks a missing value; fill it in, leave such rows out with dataset.drop_missing=true, or use '
-            "another word for a value"
-        )
-    return None
+def as_csv(path: Path, content: bytes | bytearray) -> bytes:
+    """A Parquet file as text, which then goes the way of all tables: numbers keep every digit."""
+    import pandas
 
-
-def number(cell: str) -> float | None:
-    """The finite number that a cell holds, or None. Python's own notation for long numbers, 1_000, is not one.
-
-    >>> number("1e3"), number("inf"), number("1_000")
-    (1000.0, None, None)
-    """
     try:
-        value = float(cell)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and "_" not in cell else None
+        frame = pandas.read_parquet(io.BytesIO(content))
+    except Exception as error:  # of Arrow: damage has no end
+        raise DataError(f"{path} is not a sound Parquet file: {brief(str(error))}") from None
+    text: str = frame.to_csv(index=not isinstance(frame.index, pandas.RangeIndex))
+    return text.encode()
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell has no value."""
+    return cell in Rows.MISSING

@@ -9,21 +9,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule import Array, Data, DataError, Dataset, FieldError, Task
-from chainrule_plugins.datasets._files import brief
+from chainrule import Array, Data, DataError, Dataset, FieldError, Number, Preparation, Rows, Split, Task
+from chainrule_plugins.datasets._columns import Missing, Unseen, fitted, kinds_of, remarks_on, require_categories
+from chainrule_plugins.datasets._files import brief, found, stored
 from chainrule_plugins.datasets._hints import list_option, no_separator, remark_on_header
+from chainrule_plugins.datasets._hints import option as text_option
 from chainrule_plugins.datasets._preparation import (
     Scale,
     are_classes,
-    names_scaled,
     remark_on_single,
     remark_on_task,
     require_fractions,
-    scaled,
     split,
     task_for,
 )
-from chainrule_plugins.datasets._table import Table, number
+from chainrule_plugins.datasets._table import Table
 
 MOST_CLASSES = 20  # that whole numbers are taken for; more of them are plainly a quantity
 ROWS_EACH = 5  # on average, of a whole number that is a class
@@ -33,21 +33,27 @@ ROWS_EACH = 5  # on average, of a whole number that is a class
 class Csv(Dataset):
     r"""A table of your own: the target column is what to predict, the other columns are what to predict it from.
 
-    The first row names the columns; every cell of a feature must be a number. The file is UTF-8, or UTF-16 with a byte
-    order mark, compressed by gzip or not; cells may be quoted, blank lines are passed over. A missing value, a row with
-    a cell too many or too few, text in place of a number, or a number beyond 1e19, whose square float32 cannot hold, is
-    an error that names line and column: nothing is guessed or dropped, but a first column without a name, as pandas and
-    R write an index. A cell is missing where it is empty, or NA, N/A, NaN, null, None, ? or -, in a target of text too.
+    The first row names the columns. The file is UTF-8, or UTF-16 with a byte order mark, compressed by gzip or not;
+    cells may be quoted, blank lines are passed over; or it is a Parquet file. A row with a cell too many or too few,
+    text in a column of numbers, or a number beyond 1e19, whose square float32 cannot hold, is an error that names line
+    and column: nothing is guessed or dropped, but a first column without a name, as pandas and R write an index. A cell
+    is missing where it is empty, or NA, N/A, NaN, null, None, ? or -, in a target of text too.
+
+    A column of numbers is an input; a column of text, of up to 50 different ones, an input for each, which is 1 where
+    that text stands and 0 elsewhere; a column of dates, as 2026-03-01 or 2026-03-01T12:00, becomes how late it is, and
+    where in the year, the week and the day. What columns were taken for is said at a run's end.
 
     Classes are split so that each part has its share of every one, and the training rows all of them. Features are
-    scaled by what they are in the training rows, so that nothing of the other rows leaks into training:
+    scaled by what they are in the training rows, and missing values filled in, so that nothing of the other rows leaks
+    into training:
 
     $x' = (x - mean) / std$ (standard), $x' = (x - min) / (max - min)$ (minmax)
 
     A column that is constant there becomes 0. Outside the training rows minmax may leave 0 to 1. Figures mark the name
     of a feature that was scaled. A regression is learned in standard deviations of the target from its mean, by the
     training rows: a loss is then without unit (a mean squared error of 1 is what the mean itself gives), while
-    predictions, all other metrics and figures are in the unit of the file.
+    predictions, all other metrics and figures are in the unit of the file. New rows go the same way: see ``chainrule
+    predict``.
 
     Shapes:
         x: (rows, features) in all
@@ -56,10 +62,17 @@ class Csv(Dataset):
     Args:
         path: of the file, from the working directory; ``~`` is the home directory.
         target: the column to predict; a list of columns is a regression with several outputs.
-        features: the columns to predict from; by default all but the target. On the command line names with blanks or
-            parentheses need quotes within quotes, as in ``"dataset.features=['sepal length (cm)']"``.
-        leave_out: columns that are neither; by default none.
-        drop_missing: whether rows in which a feature or target is missing are left out; by default they are an error.
+        features: the columns to predict from; by default all that are nothing else. On the command line names with
+            blanks or parentheses need quotes within quotes, as in ``"dataset.features=['sepal length (cm)']"``.
+        leave_out: columns that are not used; by default none.
+        index: a column that says which row it is, and goes with the predictions; null for none.
+        weight: a column that says how much each row counts, 0 or more, in the loss and in metrics; null for all alike.
+        categories: columns that are categories although they look otherwise, such as numbers that are codes.
+        unseen: what a category means that no training row has: ``ignore`` (the default), all its inputs are 0, and it is
+            told; or refuse.
+        missing: what becomes of a missing value: ``refuse`` (the default); ``drop``, its row is left out; or the mean,
+            median or ``most_frequent`` value of the training rows. Of categories it is the most frequent in all three;
+            where a target is missing, the row is an error unless it is dropped.
         task: binary, multiclass, regression, or auto (the default): text is classes, numbers are a regression, and
             whole numbers are classes where there are two of them (binary), or up to 20 of at most three digits, each
             for at least 5 rows on average; a run says at its end what up to 20 were taken for. Classes are numbered in
@@ -87,7 +100,11 @@ class Csv(Dataset):
     target: str | Sequence[str]
     features: Sequence[str] | None = None
     leave_out: Sequence[str] = ()
-    drop_missing: bool = False
+    index: str | None = None
+    weight: str | None = None
+    categories: Sequence[str] = ()
+    unseen: Unseen = "ignore"
+    missing: Missing = "refuse"
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     separator: str = ","
     scale: Scale = "standard"
@@ -113,28 +130,21 @@ class Csv(Dataset):
         require_fractions(self)
 
     def load(self) -> Data:
-        table = Table.read(self.path, "\t" if self.separator == "tab" else self.separator)
+        path = found(self.path)
+        whole = self._table(path, stored(path))
         targets = [self.target] if isinstance(self.target, str) else list(self.target)
-        not_features = {*targets, *self.leave_out}
-        features = list(self.features or [name for name in table.columns if name not in not_features])
-        for field, names in (("target", targets), ("features", features), ("leave_out", list(self.leave_out))):
-            table.require_columns(field, names)
-            for name, count in Counter(names).items():
-                if count > 1:
-                    raise FieldError(f'"{name}" is there twice', key=field)
-        for name in features:
-            if name in not_features:
-                what = "the target; it cannot be a feature too" if name in targets else "to be left out too"
-                raise FieldError(f'"{name}" is {what}', key="features")
-        if not features:
-            hint = no_separator(table.separator, list(table.columns))
-            raise DataError(f"{table.path} has no column beside the target. Is the separator right?{hint}")
-
-        whole = table
-        table = dataclasses.replace(whole, columns={name: whole.columns[name] for name in [*features, *targets]})
-        if self.drop_missing:
-            table = table.without_missing([*features, *targets])
-        x = table.numbers(features)
+        features = self._features(whole, targets)
+        used = [*features, *targets, *([self.weight] if self.weight else [])]
+        table = dataclasses.replace(whole, columns={name: whole.columns[name] for name in used})
+        if self.missing == "drop":
+            table = table.without_missing(used)
+        values = None if self.categories else table.plain_numbers(features)
+        if values is None:
+            kinds = kinds_of(table, features, self.categories, self.missing)
+            rows = table.as_rows(features)
+        else:
+            kinds = dict.fromkeys(features, Number)
+            rows = Rows(dict(zip(features, values.T)), table.place)
         y, task, class_names, remarks = self._targets(table, targets)
         if len(table.rows) < len(whole.rows):
             dropped = len(whole.rows) - len(table.rows)
@@ -142,22 +152,78 @@ class Csv(Dataset):
         if whole.has_index:
             remarks.append("the first column has no name and is left out, as pandas and R write an index so")
         remarks += remark_on_header(list(whole.columns), whole.numeric_names)
-        remarks += remark_on_index(features, x)
-        if task != "regression":
-            remarks += remark_on_single(y, class_names)
+        remarks += remark_on_index({name: rows.numbers(name) for name, kind in kinds.items() if kind is Number})
         classes = task != "regression"
-        text = classes and any(number(name) is None for name in class_names)
-        parts = scaled(self.scale, *split(self, x, y, stratified=classes, quantities=not text))
-        feature_names = names_scaled(self.scale, features)
+        if classes:
+            remarks += remark_on_single(y, class_names)
+        text = classes and any(Rows.number(name) is None for name in class_names)
+        weight = None if self.weight is None else weights(table, self.weight)
+        positions = np.arange(len(y))
+        parts = split(self, positions, y, stratified=classes, quantities=not text, weight=weight)
+        columns = fitted(rows, kinds, np.isin(positions, parts[0].x), self.scale, self.missing, self.unseen)
+        remarks += remarks_on(columns, rows, self.missing)
+        preparation = Preparation(
+            columns,
+            targets=tuple(targets),
+            index=self.index,
+            weight=self.weight,
+            left_out=tuple(name for name in whole.columns if name not in {*used, self.index}),
+        )
+        x = preparation.inputs(rows)
+        train, validation, test = (part and Split(x[part.x], part.y, part.weight) for part in parts)
         return Data(
-            parts[0],
+            train,
             task,
-            *parts[1:],
+            validation,
+            test,
             class_names=class_names,
-            feature_names=feature_names,
+            feature_names=preparation.feature_names,
             standardize_targets=self.standardize_targets,
             remarks=remarks,
+            preparation=preparation,
         )
+
+    def read(self, content: bytes, name: str) -> Rows:
+        table = self._table(Path(name), content)
+        return table.as_rows([*table.columns])
+
+    def _table(self, path: Path, content: bytes | bytearray) -> Table:
+        return Table.read(path, content, "\t" if self.separator == "tab" else self.separator)
+
+    def _features(self, table: Table, targets: Sequence[str]) -> list[str]:
+        """The columns to predict from.
+
+        Raises:
+            UnknownName: a column is not there. FieldError: one is there twice, or is to be two things at once.
+        """
+        roles = {
+            "target": list(targets),
+            "leave_out": list(self.leave_out),
+            "index": [self.index] if self.index is not None else [],
+            "weight": [self.weight] if self.weight is not None else [],
+        }
+        taken: dict[str, str] = {}
+        for role, names in roles.items():
+            for name in names:
+                if name in taken and "leave_out" not in (role, taken[name]):
+                    what = "there twice" if taken[name] == role else f"the {taken[name]}; it cannot be the {role} too"
+                    raise FieldError(f'"{name}" is {what}', key=role)
+                taken.setdefault(name, role)
+        features = list(self.features or [name for name in table.columns if name not in taken])
+        for role, names in {**roles, "features": features, "categories": list(self.categories)}.items():
+            table.require_columns(role, names)
+            for name, count in Counter(names).items():
+                if count > 1:
+                    raise FieldError(f'"{name}" is there twice', key=role)
+        for name in features:
+            if name in taken:
+                what = "to be left out" if taken[name] == "leave_out" else f"the {taken[name]}"
+                raise FieldError(f'"{name}" is {what}; it cannot be a feature too', key="features")
+        require_categories(self.categories, features)
+        if not features:
+            hint = no_separator(table.separator, list(table.columns))
+            raise DataError(f"{table.path} has no column beside the target. Is the separator right?{hint}")
+        return features
 
     def _targets(self, table: Table, names: Sequence[str]) -> tuple[Array, Task, Sequence[str], list[str]]:
         """Targets, task, class names, and what is to be said of how the task was chosen."""
@@ -169,7 +235,7 @@ class Csv(Dataset):
 
         (name,) = names
         cells = table.cells(name)
-        values = [number(cell) for cell in cells]
+        values = [Rows.number(cell) for cell in cells]
         text = None in values
         if text and self.task == "auto":
             row = values.index(None)
@@ -205,10 +271,29 @@ def looks_coded(values: Array) -> bool:
     return len(distinct) <= 2 or (len(distinct) <= MOST_CLASSES and float(np.abs(distinct).max()) < 1000)
 
 
-def remark_on_index(names: Sequence[str], x: Array) -> list[str]:
-    """What to say of features that do nothing but count the rows."""
-    counting = np.flatnonzero(np.isin(x[0], (0, 1)) & (x[-1] - x[0] == len(x) - 1))
-    found = [names[int(k)] for k in counting if len(x) > 2 and (np.diff(x[:, k]) == 1).all()]
+def remark_on_index(columns: Mapping[str, Array]) -> list[str]:
+    """What to say of columns that do nothing but count the rows."""
+    found = [
+        name
+        for name, x in columns.items()
+        if len(x) > 2 and x[0] in (0, 1) and x[-1] - x[0] == len(x) - 1 and (np.diff(x) == 1).all()
+    ]
     if not found:
         return []
-    return [f'column "{found[0]}" counts the rows: if it is an index, give {list_option("leave_out", found)}']
+    ways = f"{text_option('index', found[0])}, or {list_option('leave_out', found)}"
+    return [f'column "{found[0]}" counts the rows: if it is an index, give {ways}']
+
+
+def weights(table: Table, name: str) -> Array:
+    """How much each row counts.
+
+    Raises:
+        DataError: one counts less than nothing, or none counts.
+    """
+    weight: Array = table.numbers([name])[:, 0]
+    if (weight < 0).any():
+        row = int((weight < 0).argmax())
+        table.refuse(row, name, f"{weight[row]:g} is no weight: it must be 0 or more")
+    if not weight.any():
+        raise DataError(f'{table.path}, column "{name}": all weights are 0')
+    return weight

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Data, Dataset
+from chainrule import Data, Dataset, Preparation, Scaling
 from chainrule_plugins.datasets._preparation import require_fractions, split
 
 
@@ -49,4 +49,6 @@ class Digits(Dataset):
         digits = load_digits()
         x = (digits.images / 16).astype(np.float32)
         train, validation, test = split(self, x, digits.target.astype(np.int64))
-        return Data(train, "multiclass", validation, test, class_names=[str(k) for k in range(10)])
+        names = [str(k) for k in range(10)]
+        preparation = Preparation(scaling=Scaling(width=16.0, white=16.0))
+        return Data(train, "multiclass", validation, test, class_names=names, preparation=preparation)

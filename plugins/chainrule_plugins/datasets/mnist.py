@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from chainrule import Array, Data, DataError, Dataset, Split, split_indices
+from chainrule import Array, Data, DataError, Dataset, Preparation, Scaling, Split, split_indices
 from chainrule_plugins.datasets._idx import IdxFile, IdxSource
 
 
@@ -62,6 +62,7 @@ class IdxDataset(Dataset):
             test=self._scaled(test_x, test_y),
             class_names=self.class_names if self.target == "class" else (),
             source_digest=self._digest(hashes, train_size),
+            preparation=Preparation(scaling=Scaling(white=1.0)),
         )
 
     def _digest(self, hashes: str, train_size: int) -> str:

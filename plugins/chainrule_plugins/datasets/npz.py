@@ -1,6 +1,7 @@
 """The user's own data as NumPy arrays."""
 
 import dataclasses
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule import Array, Data, DataError, Dataset, Split, did_you_mean
+from chainrule import Array, Data, DataError, Dataset, Preparation, Rows, Split, did_you_mean
 from chainrule_plugins.datasets._archive import array_of, opened
 from chainrule_plugins.datasets._files import brief, found
 from chainrule_plugins.datasets._preparation import (
-    LARGEST,
-    TOO_LARGE,
     Scale,
     are_classes,
     missing_class,
@@ -21,7 +20,7 @@ from chainrule_plugins.datasets._preparation import (
     remark_on_single,
     remark_on_task,
     require_fractions,
-    scaled,
+    scaling_for,
     split,
     task_for,
 )
@@ -123,7 +122,14 @@ class Npz(Dataset):
         )
         train, validation, test = split(missing_only, *given["train"], stratified=classes)
         validation, test = given.get("validation", validation), given.get("test", test)
-        train, validation, test = scaled(self.scale, train, validation, test)
+        white = 1.0 if arrays["x_train"].dtype == np.uint8 else None
+        scaling = scaling_for(self.scale, train.x, white)
+
+        def encode(part: Split) -> Split:
+            return Split(scaling.encode(part.x), part.y)
+
+        train, validation, test = encode(train), validation and encode(validation), test and encode(test)
+        preparation = Preparation(scaling=scaling)
         columns = range(train.x.shape[1]) if train.x.ndim == 2 else ()
         feature_names = names_scaled(self.scale, [f"x{column + 1}" for column in columns])
         if not classes:
@@ -135,6 +141,7 @@ class Npz(Dataset):
                 feature_names=feature_names,
                 standardize_targets=self.standardize_targets,
                 remarks=remarks,
+                preparation=preparation,
             )
 
         count = 1 + max(int(part.y.max()) for part in given.values())
@@ -149,7 +156,15 @@ class Npz(Dataset):
         class_names = [str(k) for k in range(count)]
         task = task_for(self.task, class_names, str(path))
         remarks += remark_on_single(train.y, class_names)
-        return Data(train, task, validation, test, class_names, feature_names, remarks=remarks)
+        return Data(train, task, validation, test, class_names, feature_names, remarks=remarks, preparation=preparation)
+
+    def read(self, content: bytes, name: str) -> Array:
+        with opened(io.BytesIO(content), name) as archive:
+            members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+            if "x" not in members:
+                raise DataError(f"{name} must hold x, the new samples; it holds {', '.join(members) or 'no arrays'}")
+            x = np.atleast_1d(array_of(archive, members["x"], f"{name}, x"))
+        return x if x.dtype == np.uint8 else as_inputs(x, f"{name}, x")
 
 
 PARTS = ("train", "validation", "test")
@@ -164,7 +179,7 @@ def read_npz(path: Path) -> Mapping[str, Array]:
         DataError: it is no such file, or holds other arrays.
     """
     arrays: dict[str, Array] = {}
-    with opened(path) as archive:
+    with opened(path, path) as archive:
         members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
         for name, member in members.items():
             full = f"{name}_train" if name in ("x", "y") else name
@@ -238,10 +253,10 @@ def as_quantities(y: Array, where: str) -> Array:
 
 def finite(array: Array, where: str) -> Array:
     """The array itself, unless it holds what is infinite, not a number, or too large."""
-    wrong = np.argwhere(~(np.abs(array) <= np.float64(LARGEST)))  # a Python number would overflow in float16
+    wrong = np.argwhere(~(np.abs(array) <= np.float64(Rows.LARGEST)))  # a Python number would overflow in float16
     if len(wrong):
         value = array[tuple(wrong[0])]
-        reason = f", which {TOO_LARGE}" if np.isfinite(value) else "; every value must be finite"
+        reason = f", which {Rows.TOO_LARGE}" if np.isfinite(value) else "; every value must be finite"
         raise DataError(f"{where}: sample {wrong[0][0]} holds {value}{reason}")
     return array
 

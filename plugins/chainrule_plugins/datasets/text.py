@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import Array, Data, DataError, Dataset, Split
-from chainrule_plugins.datasets._files import found, require_memory
+from chainrule_plugins.datasets._files import found, require_memory, stored
 from chainrule_plugins.datasets._table import read_text
 
 NAMED = 10  # characters in a remark
@@ -113,7 +113,8 @@ class Text(Dataset):
 
 def read(path: str) -> str:
     """A text file, whose lines end as Python's do."""
-    text = read_text(found(path)).replace("\r\n", "\n")
+    file = found(path)
+    text = read_text(file, stored(file)).replace("\r\n", "\n")
     if len(set(text)) < 2:
         raise DataError(f"{path} is no text to learn: it has {len(set(text))} different characters, and two are needed")
     return text

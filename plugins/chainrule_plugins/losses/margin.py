@@ -43,6 +43,7 @@ class Hinge(Loss):
         [0.0, 0.0, 0.5, 2.0]
     """
 
+    scores = True
     check_kinks = (-1.0, 0.0)  # of prediction - target: at a margin of 1, for no and for yes
 
     def reference(self, prediction: Array, target: Array) -> float:

@@ -186,7 +186,9 @@ def test_its_files_are_its_artifacts(bare, store, tmp_path):
     _, run, files = bare
     assert store.artifacts(run) == {"config.yaml", "overrides.yaml", "figures", "model"}
     assert store.artifacts(run, "figures") == {"figures/curves.png", "figures/decision_boundary.png"}
-    assert store.artifacts(run, "model") == {"model/weights.safetensors", "model/architecture.json"}
+    assert store.artifacts(run, "model") == {
+        f"model/{name}" for name in ("weights.safetensors", "architecture.json", "preparation.json")
+    }
     copy = Path(store.client.download_artifacts(run.info.run_id, "", str(tmp_path)))
     for path in (path for path in files.rglob("*") if path.is_file() and path.parent.name != "checkpoints"):
         assert (copy / path.relative_to(files)).read_bytes() == path.read_bytes()
@@ -298,7 +300,9 @@ def test_a_run_in_the_folder_of_an_earlier_one_records_what_it_wrote_itself(trai
     [first], [second] = (store.runs(f"attributes.run_name = '{name}'") for name in ("earlier", "later"))
     assert store.artifacts(first, "figures") == {"figures/curves.png", "figures/decision_boundary.png"}
     assert store.artifacts(second) == {"config.yaml", "overrides.yaml", "model"}
-    assert store.artifacts(second, "model") == {"model/weights.safetensors", "model/architecture.json"}
+    assert store.artifacts(second, "model") == {
+        f"model/{name}" for name in ("weights.safetensors", "architecture.json", "preparation.json")
+    }
     kept = {path.name for path in (folder / "one folder").iterdir()}
     assert kept == {"config.yaml", "overrides.yaml", "model", "figures", "notes.txt", "checkpoints"}
     # Around another run's folder: that one's files are not its own.
@@ -310,6 +314,7 @@ def test_a_run_in_the_folder_of_an_earlier_one_records_what_it_wrote_itself(trai
         "overrides.yaml",
         "model/weights.safetensors",
         "model/architecture.json",
+        "model/preparation.json",
     }
 
 

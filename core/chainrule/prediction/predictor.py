@@ -1,0 +1,184 @@
+"""A trained network, and how raw rows become its inputs and what it gives answers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.contract.arrays import Array
+from chainrule.contract.preparation import Preparation
+from chainrule.errors import ConfigError, DataError, FieldError
+from chainrule.network.files import put
+from chainrule.network.loading import load_network
+from chainrule.network.network import Network
+from chainrule.words import quoted
+
+log = logging.getLogger(__name__)
+
+WEIGHTS = "weights.safetensors"
+PREPARATION = "preparation.json"
+"""In the folder of a model, beside its weights."""
+
+
+class Predictor:
+    """A trained network, to be asked about rows as they come.
+
+    Args:
+        network: the trained one.
+        preparation: of the data that it was trained on, as ``Data.prepared`` gives it.
+
+    Example:
+        >>> import chainrule as cr
+        >>> layers = [{"name": "dense", "units": 1, "activation": "sigmoid"}]
+        >>> network = cr.Network(layers, (1,), "binary_cross_entropy", task="binary")
+        >>> network.parameters.theta[:] = 1, 0
+        >>> preparation = cr.Preparation((cr.Number("age", shift=40.0),), class_names=("young", "old"))
+        >>> cr.Predictor(network, preparation).predict([{"age": 20}, {"age": 60}])
+        array(['young', 'old'], dtype=object)
+    """
+
+    def __init__(self, network: Network, preparation: Preparation) -> None:
+        if not isinstance(network, Network):
+            raise FieldError(f"got {quoted(network)}, expected a Network", key="network")
+        if not isinstance(preparation, Preparation):
+            raise FieldError(f"got {quoted(preparation)}, expected a Preparation", key="preparation")
+        self.network = network
+        self.preparation = preparation
+
+    def predict(self, table: Any, threshold: float | None = None) -> Any:
+        """The answer for each row: the name of its class, or numbers in the unit of the target.
+
+        Args:
+            table: a DataFrame, a list of dicts, a mapping of columns, or an array; columns are found by their names, in
+                any order. What is new among them is told, and not read. A network of several inputs takes a mapping of
+                arrays.
+            threshold: of two classes, the second is the answer where its probability is above it; 0 to 1, default 0.5.
+
+        Returns:
+            Class names ``(n,)``, whole numbers where all of them are; where there is a class for each of several steps,
+            ``(n, *steps)``. Of a regression ``(n,)`` or ``(n, targets)``. Of several outputs each by name. Where a
+            loss makes no classes of what the network gives, that itself.
+
+        Raises:
+            DataError: names the column that is missing or of another type, and the row. FieldError: the threshold is
+                out of range, or there are not two classes.
+        """
+        outputs = self.outputs(table)
+        if threshold is not None:
+            self._require_two_classes("threshold")
+            if not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
+                raise FieldError(f"got {quoted(threshold)}, expected a number from 0 to 1", key="threshold")
+        return self.answers(outputs, threshold)
+
+    def predict_proba(self, table: Any) -> Array:
+        """What the network gives for each class: ``(n, classes)``; where there is a class for each of several steps,
+        ``(n, *steps, classes)``. Of two classes that of the first is 1 less that of the second.
+
+        Raises:
+            DataError: as ``predict``. ConfigError: the network gives no probabilities.
+        """
+        self._require_probabilities()
+        outputs: Array = self.outputs(table)
+        return np.concatenate([1 - outputs, outputs], axis=-1) if self.network.task == "binary" else outputs
+
+    def outputs(self, table: Any) -> Any:
+        """What ``Network.predict`` gives for raw rows; what is to be said of them is logged as a warning."""
+        for remark in self.preparation.remarks(table):
+            log.warning("%s", remark)
+        return self.network.predict(self.preparation.inputs(table))
+
+    def answers(self, outputs: Any, threshold: float | None = None) -> Any:
+        """The answers that the outputs of the network stand for, as ``predict`` gives them."""
+        names = self.preparation.class_names
+        if isinstance(outputs, Mapping):
+            parts = self.network.loss.parts or {}
+            return {
+                name: self._answer(array, self.network.task[name], names.get(name, ()), parts[name], threshold)
+                for name, array in outputs.items()
+            }
+        return self._answer(outputs, self.network.task, names, self.network.loss, threshold)
+
+    def _answer(self, outputs: Array, task: Any, names: Any, loss: Any, threshold: float | None) -> Any:
+        if task == "binary" and len(names) == 2 and outputs.shape[-1] == 1:
+            middle = 0.0 if loss.scores else 0.5
+            above = outputs[..., 0] > (middle if threshold is None else threshold)
+            return labels(names)[above.astype(int)]
+        if task == "multiclass" and len(names) == outputs.shape[-1]:
+            return labels(names)[outputs.argmax(axis=-1)]  # of equal ones the first, as metrics do
+        return outputs[:, 0] if outputs.ndim == 2 and outputs.shape[1] == 1 else outputs
+
+    def _require_two_classes(self, key: str) -> None:
+        if self.network.task != "binary":
+            raise FieldError("it is for two classes, and the network was trained for another task", key=key)
+        if self.network.loss.scores:
+            raise FieldError("it is a probability, and the network's loss makes it give scores", key=key)
+
+    def _require_probabilities(self) -> None:
+        task, names = self.network.task, self.preparation.class_names
+        if task not in ("binary", "multiclass") or self.network.loss.scores:
+            what = "scores" if task in ("binary", "multiclass") else f"the answers of a {task} task"
+            raise ConfigError(f"the network gives {what}, not probabilities: ask for its predictions")
+        if task == "multiclass" and self.network.output_shape[-1] != len(names):
+            raise ConfigError("the network does not give a number for each class: ask for its predictions")
+
+    def save(self, folder: str | Path) -> None:
+        """Write the weights, the architecture as JSON for people and programs that only want to read it, and the
+        preparation into a folder.
+
+        Raises:
+            DataError: it cannot be written.
+        """
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.network.save(folder / WEIGHTS)
+            for name, value in (
+                ("architecture.json", self.network.architecture()),
+                (PREPARATION, self.preparation.as_json()),
+            ):
+                put(folder / name, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+        except OSError as error:
+            raise DataError(f"{folder} cannot be written: {error.strerror}") from error
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Predictor:
+        """What ``save`` wrote. Nothing in the folder is run: components come from what is installed.
+
+        Raises:
+            DataError: a file is missing or damaged. UnknownName: it needs a component that is not installed.
+        """
+        return cls(load_network(Path(folder) / WEIGHTS), load_preparation(Path(folder)))
+
+    def __repr__(self) -> str:
+        columns = ", ".join(column.name for column in self.preparation.columns[:6])
+        more = ", ..." if len(self.preparation.columns) > 6 else ""
+        return f"<Predictor {self.network.task}, from {columns or 'arrays'}{more}: {self.network!r}>"
+
+
+def labels(names: Any) -> Array:
+    """Classes as they stand in the data, ``(classes,)``: whole numbers, where all their names are such."""
+    whole = [int(name) for name in names if str(name).removeprefix("-").isdecimal()]
+    return np.array(whole) if list(map(str, whole)) == list(map(str, names)) else np.array(list(names), object)
+
+
+def load_preparation(folder: Path) -> Preparation:
+    """That of the model in a folder.
+
+    Raises:
+        DataError: it is not there, or is damaged.
+    """
+    path = folder / PREPARATION
+    try:
+        return Preparation.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise DataError(
+            f"{path} is not there: the model was recorded by a version that did not keep how rows are prepared; its "
+            "network takes rows that are prepared already, and the run can be trained again"
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} is damaged: {error}") from None
