@@ -1,4 +1,4 @@
 """A trained network with the preparation of its data: raw rows in, answers out.
 
-What trains, records or draws does not live here.
+What may not live here: what trains, records or draws.
 """

@@ -68,8 +68,8 @@ class Csv(Dataset):
         index: a column that says which row it is, and goes with the predictions; null for none.
         weight: a column that says how much each row counts, 0 or more, in the loss and in metrics; null for all alike.
         categories: columns that are categories although they look otherwise, such as numbers that are codes.
-        unseen: what a category means that no training row has: ``ignore`` (the default), all its inputs are 0, and it is
-            told; or refuse.
+        unseen: what a category means that no training row has: ``ignore`` (the default), all its inputs are 0, and it
+            is told; or refuse.
         missing: what becomes of a missing value: ``refuse`` (the default); ``drop``, its row is left out; or the mean,
             median or ``most_frequent`` value of the training rows. Of categories it is the most frequent in all three;
             where a target is missing, the row is an error unless it is dropped.

@@ -25,6 +25,7 @@ from chainrule.tracking.store import prepare_store
 from chainrule.tracking.tags import flattened
 from chainrule.tracking.written import files_in
 
+MODEL = {f"model/{name}" for name in ("weights.safetensors", "architecture.json", "preparation.json")}
 QUICK = ("trainer.epochs=3", "tracking.figures=false", "callbacks=[nan_guard]")
 
 
@@ -186,9 +187,7 @@ def test_its_files_are_its_artifacts(bare, store, tmp_path):
     _, run, files = bare
     assert store.artifacts(run) == {"config.yaml", "overrides.yaml", "figures", "model"}
     assert store.artifacts(run, "figures") == {"figures/curves.png", "figures/decision_boundary.png"}
-    assert store.artifacts(run, "model") == {
-        f"model/{name}" for name in ("weights.safetensors", "architecture.json", "preparation.json")
-    }
+    assert store.artifacts(run, "model") == MODEL
     copy = Path(store.client.download_artifacts(run.info.run_id, "", str(tmp_path)))
     for path in (path for path in files.rglob("*") if path.is_file() and path.parent.name != "checkpoints"):
         assert (copy / path.relative_to(files)).read_bytes() == path.read_bytes()
@@ -300,9 +299,7 @@ def test_a_run_in_the_folder_of_an_earlier_one_records_what_it_wrote_itself(trai
     [first], [second] = (store.runs(f"attributes.run_name = '{name}'") for name in ("earlier", "later"))
     assert store.artifacts(first, "figures") == {"figures/curves.png", "figures/decision_boundary.png"}
     assert store.artifacts(second) == {"config.yaml", "overrides.yaml", "model"}
-    assert store.artifacts(second, "model") == {
-        f"model/{name}" for name in ("weights.safetensors", "architecture.json", "preparation.json")
-    }
+    assert store.artifacts(second, "model") == MODEL
     kept = {path.name for path in (folder / "one folder").iterdir()}
     assert kept == {"config.yaml", "overrides.yaml", "model", "figures", "notes.txt", "checkpoints"}
     # Around another run's folder: that one's files are not its own.
