@@ -41,7 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "explanation": {"diagnosis", "film", "network", "registry", "contract"},
     "diagnosis": {"film", "registry", "contract"},
     "film": {"training", "network", "contract"},
-    "prediction": {"network", "contract"},
+    "prediction": {"network", "registry", "contract"},
     "testing": {"config", "training", "network", "registry", "process", "contract"},
     "comparison": {"tracking", "pictures", "registry", "contract"},
     "config": {"registry", "process", "contract"},

@@ -11,7 +11,7 @@ from sklearn.metrics import r2_score
 import chainrule as cr
 
 NAMES = ["accuracy", "binary_accuracy", "mean_absolute_error", "r_squared", "confusion_matrix"]
-CHOSEN = ["f1", "log_loss", "mean_squared_error", "roc_auc", "top_k"]  # by name alone: test_metrics_chosen.py
+CHOSEN = ["f1", "log_loss", "mean_squared_error", "precision", "recall", "roc_auc", "top_k"]  # by name alone: test_metrics_chosen.py
 
 
 def plainly(name, prediction, target):
@@ -85,7 +85,7 @@ def test_reset_forgets(name):
         ("binary_accuracy", ("binary",), "max", False),
         ("mean_absolute_error", ("regression",), "min", False),
         ("r_squared", ("regression",), "max", False),
-        ("confusion_matrix", ("multiclass",), "max", True),
+        ("confusion_matrix", ("binary", "multiclass"), "max", True),
     ],
 )
 def test_what_a_metric_says_of_itself(name, tasks, goal, array):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import chainrule as cr
 
 CLASSES = 4
-OF_CLASSES = ["accuracy", "top_k", "f1", "roc_auc", "log_loss", "confusion_matrix"]
-OF_ANSWERS = ["binary_accuracy", "f1", "roc_auc", "log_loss"]
+OF_CLASSES = ["accuracy", "top_k", "f1", "precision", "recall", "roc_auc", "log_loss", "confusion_matrix"]
+OF_ANSWERS = ["binary_accuracy", "f1", "precision", "recall", "roc_auc", "log_loss", "confusion_matrix"]
 OF_NUMBERS = ["mean_absolute_error", "mean_squared_error", "r_squared"]
 FORMS = [*(("multiclass", name) for name in OF_CLASSES), *(("binary", name) for name in OF_ANSWERS)]
 FORMS += [("regression", name) for name in OF_NUMBERS]
@@ -51,10 +51,11 @@ def by_scikit_learn(task, name, p, y, w):
     if name == "log_loss":
         many = task == "multiclass"
         return sk.log_loss(y.ravel(), p if many else p.ravel(), sample_weight=w, labels=range(CLASSES if many else 2))
-    if name == "f1" and task == "binary":
-        return sk.f1_score(y.ravel(), p.ravel() > 0.5, sample_weight=w, zero_division=0)
-    if name == "f1":
-        return sk.f1_score(y, p.argmax(axis=1), sample_weight=w, average="macro", zero_division=0)
+    if name in ("f1", "precision", "recall"):
+        score = {"f1": sk.f1_score, "precision": sk.precision_score, "recall": sk.recall_score}[name]
+        if task == "binary":
+            return score(y.ravel(), p.ravel() > 0.5, sample_weight=w, zero_division=0)
+        return score(y, p.argmax(axis=1), sample_weight=w, average="macro", zero_division=0)
     if task == "binary":
         return sk.roc_auc_score(y.ravel(), p.ravel(), sample_weight=w) if 0 < y.sum() < y.size else math.nan
     one_against_others = [(y == k, p[:, k]) for k in range(CLASSES) if 0 < (y == k).sum() < y.size]

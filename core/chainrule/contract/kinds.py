@@ -702,7 +702,8 @@ class Dataset(Component):
             name: what messages call it.
 
         Returns:
-            ``Rows``, or an array, as the ``preparation`` of its data takes them.
+            ``Rows``, or an array, as the ``preparation`` of its data takes them; or a pair of that array and its
+            targets, as a network takes them.
 
         Raises:
             DataError: the content is no such file.

@@ -7,7 +7,7 @@ twice, and an artist costs half a millisecond. Nothing in a file depends on the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,12 +72,22 @@ def figures(
     elif regression and data.train.y.ndim <= 2:
         named["predicted_vs_true"] = partial(predicted_vs_true, data, predict, title)
     for metric, (split, array) in of_last_split(arrays).items():
-        if array.shape == (data.classes, data.classes) and np.issubdtype(array.dtype, np.integer):
-            named[metric] = partial(confusion_matrix, array, data.class_names, title, split)
-        elif array.ndim in (1, 2):
-            words = f"{split} {in_words(metric)}".strip()
-            named[metric] = partial(array_metric, array, data.class_names, title, words)
+        draw = of_metric(metric, array, data.class_names, title, split)
+        if draw is not None:
+            named[metric] = draw
     return named
+
+
+def of_metric(
+    metric: str, array: Array, class_names: Sequence[str], title: str, split: str
+) -> Callable[[], Figure] | None:
+    """What draws a metric that is an array; None for one of three axes or more."""
+    classes = len(class_names)
+    if classes and array.shape == (classes, classes) and np.issubdtype(array.dtype, np.integer):
+        return partial(confusion_matrix, array, class_names, title, split)
+    if array.ndim not in (1, 2):
+        return None
+    return partial(array_metric, array, class_names, title, f"{split} {in_words(metric)}".strip())
 
 
 def of_last_split(arrays: Mapping[str, Array]) -> dict[str, tuple[str, Array]]:

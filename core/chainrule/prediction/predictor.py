@@ -68,12 +68,9 @@ class Predictor:
             DataError: names the column that is missing or of another type, and the row. FieldError: the threshold is
                 out of range, or there are not two classes.
         """
-        outputs = self.outputs(table)
         if threshold is not None:
-            self._require_two_classes("threshold")
-            if not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
-                raise FieldError(f"got {quoted(threshold)}, expected a number from 0 to 1", key="threshold")
-        return self.answers(outputs, threshold)
+            self.require_threshold(threshold)
+        return self.answers(self.outputs(table), threshold)
 
     def predict_proba(self, table: Any) -> Array:
         """What the network gives for each class: ``(n, classes)``; where there is a class for each of several steps,
@@ -82,8 +79,12 @@ class Predictor:
         Raises:
             DataError: as ``predict``. ConfigError: the network gives no probabilities.
         """
-        self._require_probabilities()
-        outputs: Array = self.outputs(table)
+        self.require_probabilities()
+        return self.proba(self.outputs(table))
+
+    def proba(self, outputs: Any) -> Array:
+        """The probabilities that the outputs of the network stand for, as ``predict_proba`` gives them."""
+        self.require_probabilities()
         return np.concatenate([1 - outputs, outputs], axis=-1) if self.network.task == "binary" else outputs
 
     def outputs(self, table: Any) -> Any:
@@ -112,13 +113,28 @@ class Predictor:
             return labels(names)[outputs.argmax(axis=-1)]  # of equal ones the first, as metrics do
         return outputs[:, 0] if outputs.ndim == 2 and outputs.shape[1] == 1 else outputs
 
-    def _require_two_classes(self, key: str) -> None:
-        if self.network.task != "binary":
-            raise FieldError("it is for two classes, and the network was trained for another task", key=key)
-        if self.network.loss.scores:
-            raise FieldError("it is a probability, and the network's loss makes it give scores", key=key)
+    def require_threshold(self, threshold: Any) -> None:
+        """Refuse what is no threshold for this network.
 
-    def _require_probabilities(self) -> None:
+        Raises:
+            FieldError: it is out of range, or there are not two classes with probabilities.
+        """
+        wrong = None
+        if self.network.task != "binary":
+            wrong = "it is for two classes, and the network was trained for another task"
+        elif self.network.loss.scores:
+            wrong = "it is a probability, and the network's loss makes it give scores"
+        elif isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
+            wrong = f"got {quoted(threshold)}, expected a number from 0 to 1"
+        if wrong:
+            raise FieldError(wrong, key="threshold")
+
+    def require_probabilities(self) -> None:
+        """Refuse to give what the network does not.
+
+        Raises:
+            ConfigError: it gives no probabilities of its classes.
+        """
         task, names = self.network.task, self.preparation.class_names
         if task not in ("binary", "multiclass") or self.network.loss.scores:
             what = "scores" if task in ("binary", "multiclass") else f"the answers of a {task} task"

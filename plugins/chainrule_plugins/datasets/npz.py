@@ -158,13 +158,16 @@ class Npz(Dataset):
         remarks += remark_on_single(train.y, class_names)
         return Data(train, task, validation, test, class_names, feature_names, remarks=remarks, preparation=preparation)
 
-    def read(self, content: bytes, name: str) -> Array:
+    def read(self, content: bytes, name: str) -> Any:
         with opened(io.BytesIO(content), name) as archive:
             members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
             if "x" not in members:
                 raise DataError(f"{name} must hold x, the new samples; it holds {', '.join(members) or 'no arrays'}")
-            x = np.atleast_1d(array_of(archive, members["x"], f"{name}, x"))
-        return x if x.dtype == np.uint8 else as_inputs(x, f"{name}, x")
+            arrays = {
+                k: np.atleast_1d(array_of(archive, members[k], f"{name}, {k}")) for k in ("x", "y") if k in members
+            }
+        x = arrays["x"] if arrays["x"].dtype == np.uint8 else as_inputs(arrays["x"], f"{name}, x")
+        return (x, arrays["y"]) if "y" in arrays else x
 
 
 PARTS = ("train", "validation", "test")

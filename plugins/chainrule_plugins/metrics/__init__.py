@@ -3,8 +3,9 @@
 from typing import Any
 
 from chainrule import hookimpl
-from chainrule_plugins.metrics.confusion import F1, ConfusionMatrix
+from chainrule_plugins.metrics.confusion import ConfusionMatrix
 from chainrule_plugins.metrics.distance import MeanAbsoluteError, MeanSquaredError, RSquared
+from chainrule_plugins.metrics.found import F1, Precision, Recall
 from chainrule_plugins.metrics.ranking import RocAuc
 from chainrule_plugins.metrics.right import Accuracy, BinaryAccuracy, TopK
 from chainrule_plugins.metrics.surprise import LogLoss
@@ -17,7 +18,9 @@ __all__ = [
     "LogLoss",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "Precision",
     "RSquared",
+    "Recall",
     "RocAuc",
     "TopK",
 ]
@@ -27,6 +30,6 @@ __all__ = [
 def register_components(registry: Any) -> None:
     for cls in (
         Accuracy, BinaryAccuracy, MeanAbsoluteError, RSquared, ConfusionMatrix, TopK, F1, RocAuc, LogLoss,
-        MeanSquaredError,
+        MeanSquaredError, Precision, Recall,
     ):  # fmt: skip
         registry.add(cls)

@@ -1,0 +1,48 @@
+"""``chainrule predict``: the answers of a trained network for new rows."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from chainrule.errors import DataError
+
+NAME = "predict"
+
+
+def add(commands: Any) -> None:
+    """Its options."""
+    parser = commands.add_parser(NAME, help="what a trained network answers to new rows, as CSV")
+    parser.add_argument("run_id", metavar="RUN", help="a run's id, or its folder")
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        help="a file like that which it was trained on; - is standard input; or a folder of PNGs",
+    )
+    parser.add_argument("--out", metavar="FILE", help="where the answers go (default: standard output)")
+    parser.add_argument("--proba", action="store_true", help="the probability of each class beside the answer")
+    parser.add_argument(
+        "--threshold", type=float, metavar="P", help="of two classes, above which probability the second is the answer"
+    )
+    parser.add_argument("--uri", help="the store (default: MLFLOW_TRACKING_URI, else mlflow.db in this folder)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Predict, row by row in their order."""
+    from chainrule.runs.predicting import predicted
+
+    frame = predicted(options.run_id, options.data, options.uri, options.proba, options.threshold)
+    text = frame.to_csv(index=False)
+    if options.out is None:
+        sys.stdout.write(text)
+        return 0
+    path = Path(options.out)
+    try:
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}") from None
+    print(f"answers  {path} ({len(frame):,} rows)")
+    return 0

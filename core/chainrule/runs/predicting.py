@@ -1,0 +1,65 @@
+"""A table of what a run's network answers to new rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.errors import ConfigError
+from chainrule.prediction.predictor import labels
+from chainrule.runs.new_rows import read_rows
+from chainrule.runs.trained import trained
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+ANSWER = "prediction"
+
+
+def predicted(
+    run: str, source: str, uri: str | None = None, proba: bool = False, threshold: float | None = None
+) -> DataFrame:
+    """The answers to new rows, in their order: what says which row each is, if anything does; ``prediction``, or a
+    column for each target; with ``proba`` a column ``probability of ...`` for each class.
+
+    Args:
+        run: its id, or its folder.
+        source: as ``read_rows`` takes it.
+        uri: the store; None for the default one.
+        threshold: as ``Predictor.predict`` takes it.
+
+    Raises:
+        TrackingError: there is no such run or store. DataError: the rows are not what the network takes. ConfigError:
+            there are no probabilities, or no two classes.
+    """
+    import pandas
+
+    found = trained(run, uri)
+    predictor = found.predictor
+    if threshold is not None:
+        predictor.require_threshold(threshold)
+    if proba:
+        predictor.require_probabilities()
+    rows = read_rows(found, source)
+    outputs = predictor.outputs(rows.table)
+    if isinstance(outputs, dict):
+        raise ConfigError("the network has several outputs: from Python, load_run(RUN).predict gives each by name")
+    columns: dict[str, Any] = {}
+    if rows.index is not None:
+        columns[rows.index[0]] = rows.index[1]
+    answers = predictor.answers(outputs, threshold)
+    if answers.ndim == 1:
+        columns[ANSWER] = answers
+    else:
+        flat = answers.reshape(len(answers), -1)
+        targets = predictor.preparation.targets
+        several = flat.shape[1]
+        names = targets if len(targets) == several else [f"{ANSWER}_{k}" for k in range(several)]
+        columns |= dict(zip(names, flat.T))
+    if proba:
+        for name, column in zip(
+            labels(predictor.preparation.class_names), np.moveaxis(predictor.proba(outputs), -1, 0)
+        ):
+            columns[f"probability of {name}"] = column
+    return pandas.DataFrame(columns)
