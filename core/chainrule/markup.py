@@ -1,4 +1,4 @@
-"""What notebooks show: tables, facts and lists as plain HTML, whatever signs the texts in it hold.
+"""What notebooks show: tables, facts and lists as plain HTML, whatever signs the texts in it hold; tables as Markdown.
 
 A table has a caption, and each heading its scope, so that a screen reader can say of a number what it is. Colours and
 fonts are the page's own, be it light or dark.
@@ -47,6 +47,19 @@ def html_facts(known: Iterable[tuple[str, str]]) -> str:
     True
     """
     return f"<dl{FACTS}>{''.join(f'<dt>{escape(word)}</dt><dd>{_linked(text)}</dd>' for word, text in known)}</dl>"
+
+
+def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]], named_by: int = 1) -> str:
+    """Rows below headings, as Markdown; all but the first ``named_by`` columns are numbers, and stand on the right.
+
+    >>> print(markdown_table(["layer", "size"], [["a|b", "3"]]))
+    | layer | size |
+    | --- | ---: |
+    | a\\|b | 3 |
+    """
+    marks = ["---" if at < named_by else "---:" for at in range(len(headings))]
+    lines = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in (headings, marks, *rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def html_points(lines: Iterable[str]) -> str:

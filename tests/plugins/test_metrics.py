@@ -11,7 +11,16 @@ from sklearn.metrics import r2_score
 import chainrule as cr
 
 NAMES = ["accuracy", "binary_accuracy", "mean_absolute_error", "r_squared", "confusion_matrix"]
-CHOSEN = ["f1", "log_loss", "mean_squared_error", "precision", "recall", "roc_auc", "top_k"]  # by name alone: test_metrics_chosen.py
+CHOSEN = [
+    "f1",
+    "log_loss",
+    "mean_squared_error",
+    "precision",
+    "recall",
+    "roc_auc",
+    "top_k",
+]
+"""By name alone: test_metrics_chosen.py."""
 
 
 def plainly(name, prediction, target):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import FieldError, TrackingError
+from chainrule.errors import FieldError
 from chainrule.process.signals import ended_by_signals
 
 NAME = "explain"
@@ -37,6 +36,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Explain a run, or the first step of an experiment."""
+    from chainrule.commands.attached import among_the_artifacts
     from chainrule.runs.explaining import explain_experiment, explain_file, explain_run
 
     examples = None if options.examples is None else _examples(options.examples)
@@ -58,23 +58,12 @@ def run(options: argparse.Namespace) -> int:
         file = explanation.save(Path(options.out or "explanation.html").absolute())
         print(f"page     {file}")
         if of_a_run:
-            _among_the_artifacts(first, file, options.uri)
+            among_the_artifacts(first, file, options.uri)
     if options.open:
         import webbrowser
 
         webbrowser.open(file.as_uri())
     return 0
-
-
-def _among_the_artifacts(run_id: str, file: Path, uri: str | None) -> None:
-    """Log the page with its run; a store that only lets itself be read has been enough for the page."""
-    from chainrule.tracking.attaching import attach
-
-    try:
-        attach(run_id, file, uri)
-        print(f"MLflow   the page is among the artifacts of {run_id}")
-    except TrackingError as error:
-        sys.stderr.write(f"the page is not among the run's artifacts: {error}\n")
 
 
 def _examples(given: str) -> list[int] | int:

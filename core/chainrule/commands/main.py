@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from chainrule.commands import (
+    card,
     check,
     compare,
     evaluate,
@@ -46,6 +47,7 @@ COMMANDS = {
         explain,
         predict,
         evaluate,
+        card,
         plugins,
         check,
         new,

@@ -11,7 +11,7 @@ from typing import Any
 
 from chainrule.comparison.groups import Comparison, Group
 from chainrule.comparison.wording import findings, group_name, heading, headings, settings
-from chainrule.markup import html_points, html_table
+from chainrule.markup import html_points, html_table, markdown_table
 from chainrule.words import number
 
 ESCAPED = str.maketrans(
@@ -61,10 +61,8 @@ Comparison._repr_html_ = html
 def markdown(comparison: Comparison) -> str:
     """A heading, the table, and a list of what there is to say of it."""
     titles = [*headings(comparison.by), *_titles(comparison)]
-    rows = [titles, ["---"] * len(comparison.by) + ["---:"] * (len(titles) - len(comparison.by))]
-    rows += [_cells(comparison, group) for group in comparison.groups]
-    table = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
-    lines = [f"**{heading(comparison)}**", "", *table, "", *(f"- {line}" for line in findings(comparison))]
+    table = markdown_table(titles, [_cells(comparison, group) for group in comparison.groups], len(comparison.by))
+    lines = [f"**{heading(comparison)}**", "", table, "", *(f"- {line}" for line in findings(comparison))]
     return "\n".join(lines) + "\n"
 
 

@@ -20,6 +20,7 @@ from chainrule.pictures.array_metric import array_metric
 from chainrule.pictures.boundary import decision_boundary
 from chainrule.pictures.confusion import confusion_matrix
 from chainrule.pictures.curves import Epochs, curves
+from chainrule.pictures.importance import importance
 from chainrule.pictures.page import save
 from chainrule.pictures.predictions import predictions
 from chainrule.pictures.reconstructions import are_of_images, reconstructions
@@ -33,7 +34,13 @@ if TYPE_CHECKING:
 
 
 def draw_all(
-    folder: Path, history: Epochs, data: Data, predict: Predict, title: str, arrays: Mapping[str, Array]
+    folder: Path,
+    history: Epochs,
+    data: Data,
+    predict: Predict,
+    title: str,
+    arrays: Mapping[str, Array],
+    importances: Mapping[str, Array] | None = None,
 ) -> list[Path]:
     """Draw what suits the data, and return the paths of the PNG files. One that cannot be drawn is left out, with a
     warning.
@@ -44,9 +51,14 @@ def draw_all(
         predict: takes inputs, ``(batch, *input_shape)``, and gives what the output layer does, ``(batch, units)``.
         title: the run's name, at the top of each picture.
         arrays: array-valued metrics, by name: ``"test/confusion_matrix"``.
+        importances: of each column of a table, by name, in each shuffle; measured on the validation samples, or where
+            there are none on those for training.
     """
     with searched_later():
         named = figures(history, data, predict, title, arrays)
+        if importances:
+            split = "train" if data.validation is None else "validation"
+            named["importance"] = partial(importance, importances, title, split)
         return [path for name, draw in named.items() if save(draw, path := folder / f"{name}.png")]
 
 
@@ -83,6 +95,8 @@ def of_metric(
 ) -> Callable[[], Figure] | None:
     """What draws a metric that is an array; None for one of three axes or more."""
     classes = len(class_names)
+    if np.issubdtype(array.dtype, np.floating) and (np.rint(array) == array).all():
+        array = array.astype(np.int64)  # sums of weights that are whole
     if classes and array.shape == (classes, classes) and np.issubdtype(array.dtype, np.integer):
         return partial(confusion_matrix, array, class_names, title, split)
     if array.ndim not in (1, 2):

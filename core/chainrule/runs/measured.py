@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from chainrule.markup import markdown_table
 from chainrule.registry.goals import judging
 from chainrule.words import SHOWN, abridged, number
 
@@ -48,8 +49,7 @@ class Report:
     def markdown(self) -> str:
         """By what it is judged, and the same table."""
         headings, *rows = self.rows()
-        lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
-        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        table = markdown_table(headings, rows)
         if self.judged is None:
             return table
         return f"**{judged_by(self.judged, self.objective)}: {number(self.metrics[self.judged])}**\n\n{table}"

@@ -109,10 +109,10 @@ def images(folder: Path, trained: Trained) -> NewRows:
         inside = sorted(path for path in folder.glob("*/*") if path.suffix.lower() == SUFFIX)
         unknown = sorted({path.parent.name for path in inside} - {*names})
         if not inside or unknown:
-            what = (
-                f"of the folders in {folder}, {listed(unknown, 8)} are no classes" if unknown else f"{folder} has none"
+            found = f"of the folders in {folder}, {listed(unknown, 8)} are no classes" if unknown else "there are none"
+            raise DataError(
+                f"{folder} must hold PNG files, or folders of them named by classes ({listed(names, 8)}); {found}"
             )
-            raise DataError(f"expected PNG files, or folders of them named by classes ({listed(names, 8)}); {what}")
         files, answers = inside, np.array([names.index(path.parent.name) for path in inside])
     pixels = np.stack([image(file, shape) for file in files])
     return NewRows(pixels, ("file", [str(file.relative_to(folder)) for file in files]), answers)

@@ -19,6 +19,7 @@ from chainrule.contract.training import Training
 from chainrule.errors import DataError, ResumeError
 from chainrule.network.loading import load_network
 from chainrule.pictures.drawing import draw_all
+from chainrule.prediction.importance import importances
 from chainrule.prediction.predictor import Predictor
 from chainrule.process.claims import claimed, is_claimed
 from chainrule.process.threads import blas_threads
@@ -148,7 +149,8 @@ def run(job: Job, cut: Cut | None = None) -> Result:
                     tracked.tag(REMARKS, "\n".join(remarks))
                 tracked.tag(NOTE, note(job, metrics, tracked.run_id))
                 if config["tracking"]["figures"]:
-                    draw_all(job.folder / "figures", history, data, network.predict, run_name(job), arrays)
+                    relied = importances(network, data)
+                    draw_all(job.folder / "figures", history, data, network.predict, run_name(job), arrays, relied)
             except KeyboardInterrupt as error:
                 if job.sweep is None:
                     error.add_note(f"To go on with it: {how_to_resume(tracked.run_id, job.folder)}")

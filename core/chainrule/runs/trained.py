@@ -23,7 +23,7 @@ class Trained:
     """A trained network with its preparation.
 
     ``name``: of its run; ``run_id``: MLflow's, None where it was named by its folder; ``folder``: of its files;
-    ``config``: with which it was trained.
+    ``config``: with which it was trained; ``metrics``, ``tags``: as MLflow has them, nothing of a folder.
     """
 
     name: str
@@ -31,6 +31,8 @@ class Trained:
     folder: Path
     config: Mapping[str, Any]
     predictor: Predictor
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
 
     @property
     def dataset(self) -> Dataset:
@@ -57,12 +59,15 @@ def trained(run: str, uri: str | None = None) -> Trained:
     """
     require_text("run", run, "the id of a run, or its folder")
     name, run_id, folder = run, None, Path(run)
+    metrics: Mapping[str, float] = {}
+    tags: Mapping[str, str] = {}
     if not folder.is_dir():
         record = read_run(run, uri, needs=WEIGHTS)
-        name, run_id, folder = record.name, run, record.folder
+        name, run_id, folder, metrics, tags = record.name, run, record.folder, record.metrics, record.tags
     elif not (folder / WEIGHTS).is_file():
         raise ConfigError(f"{folder} is no folder of a run: it has no {WEIGHTS}")
     if not (folder / CONFIG).is_file():
         raise DataError(f"{folder} has no {CONFIG}, which says what the run was trained on")
     name = folder.absolute().name if run_id is None else name
-    return Trained(name, run_id, folder, recorded_config(folder / CONFIG), Predictor.load(folder / MODEL))
+    config, predictor = recorded_config(folder / CONFIG), Predictor.load(folder / MODEL)
+    return Trained(name, run_id, folder, config, predictor, metrics, tags)

@@ -23,7 +23,8 @@ PER_EPOCH = ("train/", "validation/", "learning_rate", "seconds", "examples_per_
 class RunRecord:
     """What a store holds of one run.
 
-    ``epochs``: the metrics of each, in order; ``folder``: its artifacts; ``link``: the line that opens MLflow on it.
+    ``epochs``: the metrics of each, in order; ``folder``: its artifacts; ``link``: the line that opens MLflow on it;
+    ``tags``: all of them.
     """
 
     name: str
@@ -32,6 +33,7 @@ class RunRecord:
     folder: Path
     seconds: float
     link: str
+    tags: dict[str, str]
 
 
 def read_run(run_id: str, uri: str | None = None, folder: Path | None = None, *, needs: str | None = None) -> RunRecord:
@@ -59,7 +61,8 @@ def read_run(run_id: str, uri: str | None = None, folder: Path | None = None, *,
         files = Path(client.download_artifacts(run_id, "", folder and str(folder)))
     seconds = (run.info.end_time - run.info.start_time) / 1000
     link = way_to(uri, run.info)
-    return RunRecord(run.info.run_name, dict(run.data.metrics), _by_epoch(histories), files, seconds, link)
+    epochs, metrics, tags = _by_epoch(histories), dict(run.data.metrics), dict(run.data.tags)
+    return RunRecord(run.info.run_name, metrics, epochs, files, seconds, link, tags)
 
 
 def missing_file(client: Any, run: Any, name: str) -> str | None:
