@@ -13,7 +13,6 @@ def among_the_artifacts(run_id: str, file: Path, uri: str | None) -> None:
     from chainrule.tracking.attaching import attach
 
     try:
-        attach(run_id, file, uri)
-        print(f"MLflow   {file.name} is among the artifacts of {run_id}")
+        print(f"MLflow   {file.name} is among the artifacts of {attach(run_id, file, uri)}")
     except TrackingError as error:
         sys.stderr.write(f"{file.name} is not among the run's artifacts: {error}\n")

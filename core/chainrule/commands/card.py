@@ -15,7 +15,7 @@ NAME = "card"
 def add(commands: Any) -> None:
     """Its options."""
     parser = commands.add_parser(NAME, help="a model card: data, network, results with intervals, how to use it")
-    parser.add_argument("run_id", metavar="RUN", help="a run's id, or its folder")
+    parser.add_argument("run_id", metavar="RUN", help="a run's id, or its folder; latest is the one trained last")
     parser.add_argument("--out", metavar="FILE", default="model_card.md", help="the file (default: %(default)s)")
     parser.add_argument("--uri", help="the store (default: MLFLOW_TRACKING_URI, else mlflow.db in this folder)")
     parser.set_defaults(run=run)

@@ -13,7 +13,7 @@ NAME = "evaluate"
 def add(commands: Any) -> None:
     """Its options."""
     parser = commands.add_parser(NAME, help="how well a trained network does on new data, with intervals")
-    parser.add_argument("run_id", metavar="RUN", help="a run's id, or its folder")
+    parser.add_argument("run_id", metavar="RUN", help="a run's id, or its folder; latest is the one trained last")
     parser.add_argument(
         "data",
         metavar="DATA",

@@ -15,7 +15,7 @@ NAME = "predict"
 def add(commands: Any) -> None:
     """Its options."""
     parser = commands.add_parser(NAME, help="what a trained network answers to new rows, as CSV")
-    parser.add_argument("run_id", metavar="RUN", help="a run's id, or its folder")
+    parser.add_argument("run_id", metavar="RUN", help="a run's id, or its folder; latest is the one trained last")
     parser.add_argument(
         "data",
         metavar="DATA",

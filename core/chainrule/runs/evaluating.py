@@ -70,7 +70,7 @@ def evaluate_run(
     digest = hashlib.sha256(b"".join(array.tobytes() for array in samples.arrays)).hexdigest()
     with tracking.run(
         name=name,
-        params={"run": run, "data": source, "rows": evaluation.rows, "resamples": resamples},
+        params={"run": found.run_id, "data": source, "rows": evaluation.rows, "resamples": resamples},
         tags={KIND: "evaluation", EVALUATES: found.run_id or "", "mlflow.parentRunId": found.run_id or ""},
         dataset=(str(found.config["dataset"]["name"]), digest),
         folder=folder,

@@ -128,7 +128,7 @@ def reproduce(run_id: str, uri: str | None = None, threads: int | None = None) -
         raise
     metrics = _compared(points, recorded.data.metrics, result)
     weights = (tags.get(WEIGHTS_DIGEST), weights_digest(result.network))
-    return Reproduction(run_id, metrics, weights, differ, result)
+    return Reproduction(recorded.info.run_id, metrics, weights, differ, result)
 
 
 def _finished(client: Any, run_id: str) -> Any:

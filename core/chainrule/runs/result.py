@@ -110,7 +110,7 @@ def load_run(run_id: str, uri: str | None = None) -> Result:
     """The result of a run that MLflow recorded: its network with the trained weights, its metrics and history.
 
     Args:
-        run_id: as ``Result.run_id`` and MLflow's pages give it.
+        run_id: as ``Result.run_id`` and MLflow's pages give it; ``"latest"`` is the one that was trained last.
         uri: the store; None for ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working directory.
 
     Raises:
@@ -131,7 +131,7 @@ def loaded(run_id: str, uri: str | None, folder: Path | None) -> Result:
     preparation = load_preparation(model) if (model / predictor.PREPARATION).is_file() else None
     return Result(
         record.name,
-        run_id,
+        record.run_id,
         record.metrics,
         network,
         history,

@@ -50,7 +50,7 @@ def trained(run: str, uri: str | None = None) -> Trained:
     """A run's network, with what its data was made with.
 
     Args:
-        run: its id, or its folder.
+        run: its id, its folder, or "latest".
         uri: the store; None for ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working directory.
 
     Raises:
@@ -63,7 +63,7 @@ def trained(run: str, uri: str | None = None) -> Trained:
     tags: Mapping[str, str] = {}
     if not folder.is_dir():
         record = read_run(run, uri, needs=WEIGHTS)
-        name, run_id, folder, metrics, tags = record.name, run, record.folder, record.metrics, record.tags
+        name, run_id, folder, metrics, tags = record.name, record.run_id, record.folder, record.metrics, record.tags
     elif not (folder / WEIGHTS).is_file():
         raise ConfigError(f"{folder} is no folder of a run: it has no {WEIGHTS}")
     if not (folder / CONFIG).is_file():

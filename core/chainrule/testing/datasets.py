@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,9 @@ import numpy as np
 from chainrule.contract.arrays import Array
 from chainrule.contract.data import Data
 from chainrule.contract.fields import fields_of
+from chainrule.contract.kinds import Dataset
 from chainrule.contract.named import each, items
+from chainrule.contract.preparation import Preparation
 from chainrule.contract.split import Split, Stream
 from chainrule.errors import ChainruleError
 from chainrule.testing.arrays import global_randomness
@@ -190,6 +194,45 @@ def check_draws_anew(subject: Subject) -> None:
         not same,
         f"with seed {seed} and with seed {seed + 1} all of its data is the same",
         "draw, and split, from a generator made from the field: np.random.default_rng(self.seed)",
+    )
+
+
+@check("dataset", rests_on=("shapes",))
+def check_preparation_is_kept(subject: Subject) -> None:
+    """Its preparation is plain values, and its columns become as many inputs as there are."""
+    data = loaded(subject)
+    prepared = data.prepared
+    try:
+        again = Preparation.from_json(json.loads(json.dumps(prepared.as_json())))
+    except (TypeError, ValueError) as error:
+        raise CheckFailed(
+            f"its preparation cannot be kept as JSON: {error}",
+            "give columns numbers and texts of Python's own: float(x), str(name), tuples of them",
+        ) from None
+    expect(again == prepared, "its preparation is another after it was kept as JSON", "give it plain values")
+    inputs = len(prepared.feature_names)
+    expect(
+        not prepared.columns or data.input_shape == (inputs,),
+        f"its columns become {inputs} inputs, and the data has inputs of shape {data.input_shape}",
+        "make the inputs by the preparation itself: x = preparation.inputs(rows)",
+    )
+
+
+@check("dataset", when=lambda cls: getattr(cls, "read", None) is not Dataset.read, rests_on=("preparation_is_kept",))
+def check_reads_what_it_loads(subject: Subject) -> None:
+    """The file of an example, read as new rows and prepared, gives the inputs that were loaded from it."""
+    path = getattr(subject.make(), "path", None)
+    if not isinstance(path, str) or not Path(path).is_file():
+        return
+    data = loaded(subject)
+    read = subject.make().read(Path(path).read_bytes(), path)
+    x = np.asarray(data.prepared.inputs(read[0] if isinstance(read, tuple) else read))
+    there = {row.astype(np.float32).tobytes() for row in x}
+    lost = sum(row.astype(np.float32).tobytes() not in there for row in splits_of(subject)["train"]["inputs"])
+    expect(
+        lost == 0,
+        f"{lost} of {data.train.rows} training samples are not among what read gives, prepared",
+        "let load and read go the same way: read gives raw rows, and the preparation of the data makes inputs of them",
     )
 
 

@@ -8,8 +8,8 @@ from chainrule.tracking.store import connect, find_run, usable
 from chainrule.tracking.uris import resolved
 
 
-def attach(run_id: str, file: Path, uri: str | None = None) -> None:
-    """Log it under its own name; one of that name that is there is replaced.
+def attach(run_id: str, file: Path, uri: str | None = None) -> str:
+    """Log it under its own name; one of that name that is there is replaced. The id of the run.
 
     Args:
         uri: the store; None for the default one.
@@ -20,5 +20,6 @@ def attach(run_id: str, file: Path, uri: str | None = None) -> None:
     uri = resolved(uri)
     with usable(uri):
         client = connect(uri)
-        find_run(client, run_id)
-        client.log_artifact(run_id, str(file))
+        found: str = find_run(client, run_id).info.run_id
+        client.log_artifact(found, str(file))
+    return found

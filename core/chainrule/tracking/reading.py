@@ -27,6 +27,7 @@ class RunRecord:
     ``tags``: all of them.
     """
 
+    run_id: str
     name: str
     metrics: dict[str, float]
     epochs: list[dict[str, float]]
@@ -40,6 +41,7 @@ def read_run(run_id: str, uri: str | None = None, folder: Path | None = None, *,
     """The record of a run.
 
     Args:
+        run_id: MLflow's, or "latest".
         uri: the store; None for the default one.
         folder: where its artifacts are to be copied to; None for where they are, or a temporary one.
         needs: an artifact that has to be there, ``"model/weights.safetensors"``.
@@ -51,6 +53,7 @@ def read_run(run_id: str, uri: str | None = None, folder: Path | None = None, *,
     with usable(uri):
         client = connect(uri)
         run = find_run(client, run_id)
+        run_id = run.info.run_id
         if run.info.end_time is None:
             raise TrackingError(f"the run {run_id} has not ended: its status is {run.info.status}")
         if needs is not None and (missing := missing_file(client, run.info, needs)):
@@ -62,7 +65,7 @@ def read_run(run_id: str, uri: str | None = None, folder: Path | None = None, *,
     seconds = (run.info.end_time - run.info.start_time) / 1000
     link = way_to(uri, run.info)
     epochs, metrics, tags = _by_epoch(histories), dict(run.data.metrics), dict(run.data.tags)
-    return RunRecord(run.info.run_name, metrics, epochs, files, seconds, link, tags)
+    return RunRecord(run_id, run.info.run_name, metrics, epochs, files, seconds, link, tags)
 
 
 def missing_file(client: Any, run: Any, name: str) -> str | None:

@@ -18,7 +18,7 @@ from chainrule.redaction import redacted
 from chainrule.tracking.moved import follow
 from chainrule.tracking.settings import configure
 from chainrule.tracking.sqlite import check_sqlite, make_sqlite, patient, remove_half_made
-from chainrule.tracking.tags import NAME_LENGTH, stored
+from chainrule.tracking.tags import KIND, NAME_LENGTH, stored
 from chainrule.tracking.uris import artifact_root, refuse_credentials, sqlite_path
 from chainrule.words import cut, one_line
 
@@ -151,8 +151,16 @@ def _is_of_requests(error: BaseException) -> bool:
     return type(error).__module__ == "requests.exceptions"
 
 
+LATEST = "latest"
+"""In place of a run's id: the one that finished and was trained last."""
+LOOKED_AT = 200
+
+
 def find_run(client: Any, run_id: str) -> Any:
     """The run as MLflow has it.
+
+    Args:
+        run_id: or ``LATEST``.
 
     Raises:
         TrackingError: there is none.
@@ -160,11 +168,24 @@ def find_run(client: Any, run_id: str) -> Any:
     from mlflow.exceptions import MlflowException
 
     try:
+        if run_id == LATEST:
+            return _latest(client)
         return client.get_run(run_id)
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             raise TrackingError(f'there is no run "{run_id}" in this store; chainrule ui shows what is there') from None
         raise
+
+
+def _latest(client: Any) -> Any:
+    places = [experiment.experiment_id for experiment in client.search_experiments()]
+    finished = client.search_runs(
+        places, "attributes.status = 'FINISHED'", order_by=["attributes.start_time DESC"], max_results=LOOKED_AT
+    )
+    for run in finished:
+        if KIND not in run.data.tags:
+            return run
+    raise TrackingError("no run has finished in this store: chainrule train makes one")
 
 
 def is_gone(client: Any, uri: str, run_id: str, error: Exception) -> bool:

@@ -144,6 +144,17 @@ def test_the_interval_is_that_of_the_mean(shopped):
     assert (one.low, one.high) == (None, None)
 
 
+def test_the_run_that_was_trained_last_has_a_name(shopped, ran):
+    """Of those that finished; an evaluation is none."""
+    result, _ = shopped
+    given = ("experiment=xor", "tracking.figures=false", "tracking.experiment=other")
+    assert ran("train", *given, "optimizer.lr=1e38", "trainer.epochs=3").status == 1
+    ran("evaluate", result.run_id, "new.csv", "--resamples", "10")
+    assert cr.load_run("latest").run_id == result.run_id
+    assert ran("predict", "latest", "new.csv").out == ran("predict", result.run_id, "new.csv").out
+    assert result.run_id in ran("card", "latest").out
+
+
 def test_what_has_no_answers_cannot_be_measured(shopped, ran):
     result, folder = shopped
     shop(5, 1).drop(columns="bought").to_csv(folder / "open.csv", index=False)

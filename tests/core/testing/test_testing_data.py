@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -335,6 +337,50 @@ class Holes(Bands):
 class PlainTuple(Bands):
     def load(self) -> cr.Data:
         return super().points()  # type: ignore[return-value]
+
+
+@breaks("preparation_is_kept", says="its columns become 1 inputs, and the data has inputs of shape")
+class OtherColumns(Bands):
+    def load(self) -> cr.Data:
+        return replace(super().load(), preparation=cr.Preparation((cr.Number("x1"),)))
+
+
+@breaks("preparation_is_kept", says="its preparation cannot be kept as JSON")
+class ArraysInColumns(Bands):
+    def load(self) -> cr.Data:
+        columns = (cr.Number("x1", np.float32(1)), cr.Number("x2"))  # type: ignore[arg-type]
+        return replace(super().load(), preparation=cr.Preparation(columns))
+
+
+@dataclass
+class Filed(Bands):
+    """The same from a file, twice as large.
+
+    Args:
+        seed: of the order, 0 or more; default 0.
+        path: of the file; default none.
+    """
+
+    path: str = ""
+
+    @classmethod
+    def check_examples_in(cls, folder: Path) -> Sequence[Mapping[str, Any]]:
+        np.save(folder / "points.npy", Bands().points()[0])
+        return [{"path": str(folder / "points.npy")}]
+
+    def points(self) -> tuple[cr.Array, cr.Array]:
+        x = np.load(self.path)[np.random.default_rng(self.seed).permutation(60)]
+        return 2 * x, (x[:, 0] * 3).astype(int)
+
+    def read(self, content: bytes, name: str) -> cr.Array:
+        array: cr.Array = np.load(io.BytesIO(content))
+        return 2 * array
+
+
+@breaks("reads_what_it_loads", says="36 of 36 training samples are not among what read gives, prepared")
+class ReadsOtherwise(Filed):
+    def read(self, content: bytes, name: str) -> cr.Array:
+        return super().read(content, name) / 2
 
 
 @breaks("shapes", says="the train inputs are int64")
