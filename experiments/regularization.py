@@ -58,7 +58,7 @@ REMEDIES = {
     "weight decay": Remedy("optimizer.weight_decay", (1, 3, 10)),
     "max norm": Remedy("callbacks.max_norm.limit", (0.5, 1, 2), ("callbacks=[max_norm]",)),
     "dropout": Remedy("model.dropout", (0.4, 0.6, 0.8)),
-    "label smoothing": Remedy("loss.smoothing", (0.003, 0.01, 0.03, 0.1)),
+    "label smoothing": Remedy("loss.label_smoothing", (0.003, 0.01, 0.03, 0.1)),
     "early stopping": Remedy("callbacks.early_stopping.patience", (3, 10, 20), ("callbacks=[early_stopping]",)),
     "weight average": Remedy("callbacks.weight_average.decay", (0.99, 0.999, 0.9999), ("callbacks=[weight_average]",)),
 }
@@ -118,7 +118,7 @@ def validation_loss(group: Group) -> float:
 
 def losses(group: Group, split: str) -> list[float]:
     """The cross-entropy of each seed. A run with label smoothing has recorded another loss: it is measured again."""
-    if float(group.runs[0].params["loss.smoothing"]) == 0:
+    if float(group.runs[0].params["loss.label_smoothing"]) == 0:
         return values(group, f"{split}/loss")
     results = [cr.load_run(run.run_id) for run in group.runs]
     config = yaml.safe_load((results[0].folder / "config.yaml").read_text(encoding="utf-8"))

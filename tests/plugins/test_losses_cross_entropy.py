@@ -98,7 +98,7 @@ def test_smoothing_is_the_loss_of_smoothed_targets(name, passes_logits):
     epsilon, classes = 0.1, 3 if name == "categorical_cross_entropy" else 2
     target = np.eye(3)[[0, 2]]
     z = np.log(P)
-    plain, smooth = cr.make("loss", name), cr.make("loss", name, smoothing=epsilon)
+    plain, smooth = cr.make("loss", name), cr.make("loss", name, label_smoothing=epsilon)
     softened = (1 - epsilon) * target + epsilon / classes
     forward, backward = ("forward_logits", "backward_logits") if passes_logits else ("forward", "backward")
     given = z if passes_logits else P
@@ -112,15 +112,17 @@ def test_smoothing_mixes_in_the_cross_entropy_of_an_even_guess():
     labels, epsilon = np.array([0, 2]), 0.3
     hard = passes("categorical_cross_entropy", P, labels)[0]
     even = passes("categorical_cross_entropy", P, np.full((2, 3), 1 / 3))[0]
-    value = passes("categorical_cross_entropy", P, labels, smoothing=epsilon)[0]
+    value = passes("categorical_cross_entropy", P, labels, label_smoothing=epsilon)[0]
     assert value == pytest.approx((1 - epsilon) * hard + epsilon * even, rel=1e-13)
 
 
 def test_smoothing_is_the_same_for_classes_and_one_hot():
     labels = np.array([0, 2])
     for given_as in (labels, np.eye(3)[labels]):
-        value, gradient = passes("categorical_cross_entropy", P, given_as, smoothing=0.2)
-        np.testing.assert_allclose(value, passes("categorical_cross_entropy", P, labels, smoothing=0.2)[0], rtol=1e-14)
+        value, gradient = passes("categorical_cross_entropy", P, given_as, label_smoothing=0.2)
+        np.testing.assert_allclose(
+            value, passes("categorical_cross_entropy", P, labels, label_smoothing=0.2)[0], rtol=1e-14
+        )
         assert gradient.shape == (2, 3)
 
 
@@ -135,7 +137,7 @@ def test_smoothed_and_fused_equals_smoothed_and_unfused(name, form):
     @given(arrays("float64", (5, 3), elements=st.floats(-8, 8)))
     def check(z):
         activation = cr.make("activation", CROSS_ENTROPIES[name])
-        fused, plain = (cr.make("loss", name, smoothing=0.1) for _ in range(2))
+        fused, plain = (cr.make("loss", name, label_smoothing=0.1) for _ in range(2))
         one, other = fused.forward_logits(z, target), plain.forward(activation.forward(z), target)
         np.testing.assert_allclose(one, other, rtol=1e-12)
         dz = activation.backward(plain.backward())
@@ -149,9 +151,9 @@ def test_the_gradient_of_a_smoothed_loss_is_right(name):
     activation, units = CROSS_ENTROPIES[name], 3 if name == "categorical_cross_entropy" else 1
     task = "multiclass" if units == 3 else "binary"
     for fuses in (True, False):
-        loss = cr.make("loss", name, smoothing=0.2)
+        loss = cr.make("loss", name, label_smoothing=0.2)
         if not fuses:
-            loss = type("Unfused", (type(loss),), {"fuses_with": None})(smoothing=0.2)
+            loss = type("Unfused", (type(loss),), {"fuses_with": None})(label_smoothing=0.2)
         layers = [{"name": "dense", "units": 4, "activation": "tanh"}, {"name": "dense", "units": units}, activation]
         network = cr.Network(layers, (2,), loss, dtype="float64", task=task)
         assert network.fused == fuses
@@ -162,7 +164,7 @@ def test_the_gradient_of_a_smoothed_loss_is_right(name):
 def test_the_best_prediction_is_the_smoothed_target_and_no_surer():
     """Where training comes to rest, the logit of the true class is ahead by log((1 - eps) (K / eps) + 1)."""
     epsilon, classes = 0.1, 3
-    loss, z = cr.make("loss", "categorical_cross_entropy", smoothing=epsilon), np.zeros((1, classes))
+    loss, z = cr.make("loss", "categorical_cross_entropy", label_smoothing=epsilon), np.zeros((1, classes))
     for _ in range(2000):
         loss.forward_logits(z, np.array([1]))
         z -= 2 * loss.backward_logits()
@@ -173,10 +175,10 @@ def test_the_best_prediction_is_the_smoothed_target_and_no_surer():
 def test_smoothing_makes_sure_and_right_a_little_wrong(dtype):
     """At logits of 1e4 the smoothed classes cost (eps / K) times the distance to each of them."""
     z = np.array([[1e4, 0, -1e4]], dtype)
-    loss = cr.make("loss", "categorical_cross_entropy", smoothing=0.3)
+    loss = cr.make("loss", "categorical_cross_entropy", label_smoothing=0.3)
     assert loss.forward_logits(z, np.array([0])) == pytest.approx(0.1 * (1e4 + 2e4), rel=1e-6)
     np.testing.assert_allclose(loss.backward_logits(), [[0.2, -0.1, -0.1]], rtol=1e-6)
-    loss = cr.make("loss", "binary_cross_entropy", smoothing=0.2)
+    loss = cr.make("loss", "binary_cross_entropy", label_smoothing=0.2)
     assert loss.forward_logits(z[:, :1], np.ones((1, 1), dtype)) == pytest.approx(0.1 * 1e4, rel=1e-6)
     assert loss.backward_logits().dtype == dtype
 
@@ -188,15 +190,15 @@ def test_smoothing_makes_sure_and_right_a_little_wrong(dtype):
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0, math.nan])
 def test_smoothings_that_are_refused(name, cls, smoothing):
     with pytest.raises(cr.FieldError) as caught:
-        cr.make("loss", name, smoothing=smoothing)
-    assert str(caught.value) == f"smoothing: got {smoothing}, must be at least 0 and less than 1 ({cls})"
+        cr.make("loss", name, label_smoothing=smoothing)
+    assert str(caught.value) == f"label_smoothing: got {smoothing}, must be at least 0 and less than 1 ({cls})"
 
 
 def test_a_smoothed_loss_trains_and_is_saved_with_its_smoothing(tmp_path):
-    loss = {"name": "categorical_cross_entropy", "smoothing": 0.1}
+    loss = {"name": "categorical_cross_entropy", "label_smoothing": 0.1}
     network = cr.Network([{"name": "dense", "units": 3, "activation": "softmax"}], (2,), loss)
     x, y = np.random.default_rng(0).normal(size=(12, 2)), np.arange(12) % 3
     losses = cr.Trainer(network, "sgd").fit((x, y), epochs=20)["train/loss"]
     assert all(later < sooner for sooner, later in pairwise(losses))
     network.save(tmp_path / "model.safetensors")
-    assert cr.load_network(tmp_path / "model.safetensors").loss.smoothing == 0.1
+    assert cr.load_network(tmp_path / "model.safetensors").loss.label_smoothing == 0.1

@@ -110,7 +110,7 @@ def test_categorical_cross_entropy_of_each_step(form, smoothing):
     target = labels if form == "classes" else np.eye(3)[labels]
     p = np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
     expected, dp, dz = by_hand(p, np.eye(3)[labels], smoothing)
-    loss = cr.make("loss", "categorical_cross_entropy", smoothing=smoothing)
+    loss = cr.make("loss", "categorical_cross_entropy", label_smoothing=smoothing)
     assert loss.forward(p, target) == pytest.approx(expected, rel=1e-10)
     np.testing.assert_allclose(loss.backward(), dp, **CLOSE)
     assert loss.forward_logits(z, target) == pytest.approx(expected, rel=1e-10)

@@ -33,11 +33,11 @@ class BinaryCrossEntropy(Loss):
         p (prediction), z (logits), t (target): (batch, *outputs); t from 0 to 1
 
     Args:
-        smoothing: how far each target is moved towards 1/2, $t = (1 - smoothing) \, t + smoothing / 2$, so that no
-            answer is worth being ever surer of; at least 0 and less than 1, default 0.0.
+        label_smoothing: s, how far each target is moved towards 1/2, $t = (1 - s) \, t + s / 2$, so that no answer is
+            worth being ever surer of; at least 0 and less than 1, default 0.0.
 
     Raises:
-        FieldError: smoothing is out of range.
+        FieldError: label_smoothing is out of range.
         ConfigError: the task is regression.
 
     Reference:
@@ -51,18 +51,18 @@ class BinaryCrossEntropy(Loss):
         5000.0
     """
 
-    smoothing: float = 0.0
+    label_smoothing: float = 0.0
 
-    check_examples = ({}, {"smoothing": 0.2})
+    check_examples = ({}, {"label_smoothing": 0.2})
 
     fuses_with = "sigmoid"
     default_for = ("binary",)
 
     def __post_init__(self) -> None:
-        self.require("smoothing", 0 <= self.smoothing < 1, "at least 0 and less than 1")
+        self.require("label_smoothing", 0 <= self.label_smoothing < 1, "at least 0 and less than 1")
 
     def reference(self, prediction: Array, target: Array) -> float:
-        t = (1 - self.smoothing) * target + self.smoothing / 2
+        t = (1 - self.label_smoothing) * target + self.label_smoothing / 2
         return float(np.mean(-t * np.log(prediction) - (1 - t) * np.log1p(-prediction)))
 
     def output(self, task: Task, classes: int) -> tuple[int, str]:
@@ -74,7 +74,7 @@ class BinaryCrossEntropy(Loss):
         return (classes if task == "multiclass" else 1), "sigmoid"
 
     def forward(self, prediction: Array, target: Array) -> float:
-        target = self.target = smoothed(target, self.smoothing, classes=2)
+        target = self.target = smoothed(target, self.label_smoothing, classes=2)
         self.p_yes, self.p_no = clipped(prediction), clipped(1 - prediction)
         log_likelihood = target * np.log(self.p_yes) + (1 - target) * np.log(self.p_no)
         self.losses: Array = np.negative(log_likelihood, out=log_likelihood)
@@ -82,8 +82,8 @@ class BinaryCrossEntropy(Loss):
 
     def to_onnx(self, graph: Graph, prediction: str, target: str) -> str:
         t = target
-        if self.smoothing:
-            t = graph.add("Add", graph.add("Mul", t, 1 - self.smoothing), self.smoothing / 2)
+        if self.label_smoothing:
+            t = graph.add("Add", graph.add("Mul", t, 1 - self.label_smoothing), self.label_smoothing / 2)
         yes = graph.add("Mul", t, log_in_onnx(graph, prediction))
         no = graph.add("Mul", graph.add("Sub", 1.0, t), log_in_onnx(graph, graph.add("Sub", 1.0, prediction)))
         return graph.add("Neg", graph.add("ReduceMean", graph.add("Add", yes, no), keepdims=0))
@@ -94,7 +94,7 @@ class BinaryCrossEntropy(Loss):
         return dp
 
     def forward_logits(self, logits: Array, target: Array) -> float:
-        target = self.target = smoothed(target, self.smoothing, classes=2)
+        target = self.target = smoothed(target, self.label_smoothing, classes=2)
         # exp(-|z|) cannot overflow, and serves both the loss and, for either sign of z, the sigmoid.
         e = np.abs(logits, out=self.work("e", logits.shape, logits.dtype))
         np.negative(e, out=e)
@@ -139,12 +139,12 @@ class CategoricalCrossEntropy(Loss):
         t (target): (batch, *steps), the true class of each row; or (batch, *steps, classes), one-hot or a distribution
 
     Args:
-        smoothing: the share of each target that is spread evenly over all K classes,
-            $t = (1 - smoothing) \, t + smoothing / K$, so that no answer is worth being ever surer of; at least 0 and
-            less than 1, default 0.0.
+        label_smoothing: s, the share of each target that is spread evenly over all K classes,
+            $t = (1 - s) \, t + s / K$, so that no answer is worth being ever surer of; at least 0 and less than 1,
+            default 0.0.
 
     Raises:
-        FieldError: smoothing is out of range.
+        FieldError: label_smoothing is out of range.
         ConfigError: the task is not multiclass.
 
     Reference:
@@ -159,21 +159,21 @@ class CategoricalCrossEntropy(Loss):
         10000.0
     """
 
-    smoothing: float = 0.0
+    label_smoothing: float = 0.0
 
-    check_examples = ({}, {"smoothing": 0.2})
+    check_examples = ({}, {"label_smoothing": 0.2})
 
     integer_targets = True
     fuses_with = "softmax"
     default_for = ("multiclass",)
 
     def __post_init__(self) -> None:
-        self.require("smoothing", 0 <= self.smoothing < 1, "at least 0 and less than 1")
+        self.require("label_smoothing", 0 <= self.label_smoothing < 1, "at least 0 and less than 1")
 
     def reference(self, prediction: Array, target: Array) -> float:
         classes = prediction.shape[-1]
         one_hot = np.eye(classes)[target] if target.ndim < prediction.ndim else target
-        t = (1 - self.smoothing) * one_hot + self.smoothing / classes
+        t = (1 - self.label_smoothing) * one_hot + self.label_smoothing / classes
         return float(np.mean(-np.einsum("...k,...k->...", t, np.log(prediction))))
 
     def output(self, task: Task, classes: int) -> tuple[int, str]:
@@ -200,9 +200,9 @@ class CategoricalCrossEntropy(Loss):
     def to_onnx(self, graph: Graph, prediction: str, target: str) -> str:
         log_p, classes = log_in_onnx(graph, prediction), graph.constant([-1])
         likelihood = graph.add("ReduceSum", graph.add("Mul", target, log_p), classes)
-        if self.smoothing:  # a share of it is that of a target spread evenly over the classes
-            even = graph.add("Mul", graph.add("ReduceMean", log_p, classes), self.smoothing)
-            likelihood = graph.add("Add", graph.add("Mul", likelihood, 1 - self.smoothing), even)
+        if self.label_smoothing:  # a share of it is that of a target spread evenly over the classes
+            even = graph.add("Mul", graph.add("ReduceMean", log_p, classes), self.label_smoothing)
+            likelihood = graph.add("Add", graph.add("Mul", likelihood, 1 - self.label_smoothing), even)
         return graph.add("Neg", graph.add("ReduceMean", likelihood, keepdims=0))
 
     def backward(self) -> Array:
@@ -259,9 +259,9 @@ class CategoricalCrossEntropy(Loss):
         if given.ndim > 2:
             target = target.reshape((-1,) if target.ndim < given.ndim else (-1, classes))
             given = given.reshape(-1, classes)
-        if self.smoothing and target.ndim == 1:
+        if self.label_smoothing and target.ndim == 1:
             target = np.eye(classes, dtype=given.dtype)[target]
-        self.target = smoothed(target, self.smoothing, classes)
+        self.target = smoothed(target, self.label_smoothing, classes)
         return given, self.target
 
 
