@@ -108,7 +108,7 @@ def _options() -> dict[str, list[str]]:
 def _unknown_command(word: str) -> UnknownName:
     close = difflib.get_close_matches(word, COMMANDS, n=1)
     training = "" if close else f" To train: chainrule train {word if '=' in word else f'experiment={word}'}"
-    return UnknownName(f'there is no command "{word}". {did_you_mean(word, COMMANDS)}{training}')
+    return UnknownName(f'there is no command "{word}". {did_you_mean(word, COMMANDS, len(COMMANDS))}{training}')
 
 
 class ShowVersion(argparse.Action):

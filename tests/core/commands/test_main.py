@@ -116,7 +116,7 @@ def test_an_error_of_ours_says_where_more_is_to_be_seen(program, monkeypatch):
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("trian", 'there is no command "trian". Did you mean "train"? Known: check, compare, '),
+        ("trian", 'there is no command "trian". Did you mean "train"? Known: card, check, compare, '),
         ("xor", "train, ui. To train: chainrule train experiment=xor\n"),
         ("seed=3", "train, ui. To train: chainrule train seed=3\n"),
     ],

@@ -329,7 +329,7 @@ hydra.job.chdir=true
 dataset=csv dataset.target=y dataset.path={data}/nothing.csv
     there is no file {data}/nothing.csv
 dataset=csv dataset.target=y dataset.path={data}/missing.csv
-    {data}/missing.csv, line 3, column "b": the value is missing; fill it in, or leave such rows out
+    {data}/missing.csv, line 3, column "b": the value is missing; fill it in, leave such rows out
 dataset=csv dataset.target=y dataset.path={data}/ragged.csv
     {data}/ragged.csv, line 3: the row has 2 cells, the header has 3
 dataset=csv dataset.target=y dataset.path={data}/text.csv

@@ -26,6 +26,7 @@ from chainrule.tracking.tags import flattened
 from chainrule.tracking.written import files_in
 
 MODEL = {f"model/{name}" for name in ("weights.safetensors", "architecture.json", "preparation.json")}
+FIGURES = {f"figures/{name}.png" for name in ("confusion_matrix", "curves", "decision_boundary")}
 QUICK = ("trainer.epochs=3", "tracking.figures=false", "callbacks=[nan_guard]")
 
 
@@ -159,7 +160,8 @@ def test_its_tags_say_what_ran(bare):
         for name in (
             *("activation.sigmoid", "activation.tanh", "callback.nan_guard", "callback.progress", "dataset.xor"),
             *("initializer.glorot_uniform", "initializer.he_normal", "initializer.zeros", "layer.dense"),
-            *("loss.binary_cross_entropy", "metric.binary_accuracy", "model.mlp", "optimizer.adam"),
+            *("loss.binary_cross_entropy", "metric.binary_accuracy", "metric.confusion_matrix", "model.mlp"),
+            "optimizer.adam",
         )
     }
     assert len(run.data.tags["config_digest"]) == len(run.data.tags["weights_digest"]) == 64
@@ -186,7 +188,7 @@ def test_its_note_says_what_came_of_it_and_how_to_have_it_again(bare, folder):
 def test_its_files_are_its_artifacts(bare, store, tmp_path):
     _, run, files = bare
     assert store.artifacts(run) == {"config.yaml", "overrides.yaml", "figures", "model"}
-    assert store.artifacts(run, "figures") == {"figures/curves.png", "figures/decision_boundary.png"}
+    assert store.artifacts(run, "figures") == FIGURES
     assert store.artifacts(run, "model") == MODEL
     copy = Path(store.client.download_artifacts(run.info.run_id, "", str(tmp_path)))
     for path in (path for path in files.rglob("*") if path.is_file() and path.parent.name != "checkpoints"):
@@ -297,7 +299,7 @@ def test_a_run_in_the_folder_of_an_earlier_one_records_what_it_wrote_itself(trai
     (folder / "one folder" / "notes.txt").write_text("of the first")
     assert train(place, "tracking.run_name=later", "seed=1", *QUICK).status == 0
     [first], [second] = (store.runs(f"attributes.run_name = '{name}'") for name in ("earlier", "later"))
-    assert store.artifacts(first, "figures") == {"figures/curves.png", "figures/decision_boundary.png"}
+    assert store.artifacts(first, "figures") == FIGURES
     assert store.artifacts(second) == {"config.yaml", "overrides.yaml", "model"}
     assert store.artifacts(second, "model") == MODEL
     kept = {path.name for path in (folder / "one folder").iterdir()}
@@ -526,7 +528,7 @@ def test_names_of_classes_and_columns_are_no_formulas(train, store, folder, capl
     assert ran.status == 0, ran.err
     run = store.runs()[-1]
     assert run.info.status == "FINISHED"
-    figures = {"figures/curves.png", "figures/decision_boundary.png"}
+    figures = FIGURES
     assert store.artifacts(run, "figures") >= figures
     assert not warned(caplog)
 
@@ -541,7 +543,7 @@ def test_a_picture_that_cannot_be_drawn_fails_no_run(train, store, monkeypatch, 
     [run] = store.runs("attributes.run_name = 'undrawn'")
     assert run.info.status == "FINISHED"
     assert warned(caplog) == ["decision_boundary.png is not drawn: MemoryError: no room"]
-    assert store.artifacts(run, "figures") == {"figures/curves.png"}
+    assert store.artifacts(run, "figures") == FIGURES - {"figures/decision_boundary.png"}
 
 
 def test_data_of_ones_own_with_numbers(train, store, folder):
