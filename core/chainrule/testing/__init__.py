@@ -88,6 +88,7 @@ from chainrule.testing import (  # noqa: F401 (importing them takes their checks
     declared,
     elsewhere,
     everywhere,
+    exported,
     far_larger,
     formulas,
     gathering,

@@ -1,0 +1,130 @@
+"""A graph as the ONNX model that other programs run, and as a file; the package ``onnx`` is loaded where one is asked
+for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from chainrule.contract.arguments import require_path
+from chainrule.contract.graph import OPSET, Graph
+from chainrule.errors import ConfigError, ContractError, DataError, ExportError, FieldError
+from chainrule.network.files import put
+from chainrule.registry.provenance import own_version
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, TensorProto, ValueInfoProto
+
+Described: TypeAlias = "tuple[Sequence[int | str], Any]"
+"""A shape, with the batch as its first axis, and a dtype."""
+SUFFIX = ".onnx"
+BATCH = "batch"
+"""The name of axis 0 of all inputs and outputs, whose size is any."""
+IR_VERSION = 9
+"""Of the file's own format: the one that came with opset 20, which onnxruntime reads from 1.17 (January 2024) on."""
+LARGEST = 2**31 - 2**20
+"""Bytes of arrays in one file: protobuf ends at 2 GB, and what is not arrays takes some."""
+HOW_TO_INSTALL = "onnx is not installed: pip install 'chainrule[onnx]'"
+
+
+def model_of(
+    graph: Graph,
+    outputs: Mapping[str, Described],
+    metadata: Mapping[str, str] | None = None,
+    about: str = "",
+    values: Mapping[str, Described] | None = None,
+) -> ModelProto:
+    """The model, checked with ONNX's own checker and its inference of all shapes.
+
+    Args:
+        outputs: of each of the graph's outputs the shape, ``(BATCH, *shape)``, and the dtype. Each has its own name in
+            the model; one that is an input's name too is called ``"NAME.output"`` there.
+        metadata: texts by name, for programs; ``about``: a line for people.
+        values: the same as of outputs of values within the graph, by their names.
+
+    Raises:
+        ExportError: ``onnx`` is not installed, or the arrays are larger than a file can be.
+        ContractError: what a component's ``to_onnx`` wrote is no ONNX.
+    """
+    try:
+        import onnx
+        from onnx import helper, numpy_helper
+    except ModuleNotFoundError:
+        raise ExportError(HOW_TO_INSTALL) from None
+
+    parameters = {name: parameter.value for name, parameter in graph.parameters.items()}
+    arrays = {**parameters, **graph.constants}
+    size = sum(array.nbytes for array in arrays.values())
+    if size > LARGEST:
+        raise ExportError(f"its arrays take {size / 1e9:,.2f} GB, and an ONNX file holds 2 GB at most")
+
+    def array(name: str) -> TensorProto:
+        return numpy_helper.from_array(np.ascontiguousarray(arrays[name]).reshape(arrays[name].shape), name)
+
+    def value(name: str, described: Described) -> ValueInfoProto:
+        shape, dtype = described
+        return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape)
+
+    given = {name: f"{name}.output" if name in graph.inputs else name for name in graph.outputs}
+    nodes = [
+        helper.make_node(node.op_type, node.inputs, node.outputs, name=node.outputs[0], **node.attributes)
+        for node in graph.nodes
+    ]
+    computed = {name for node in graph.nodes for name in node.outputs}
+    nodes += [helper.make_node("Identity", [graph.outputs[name]], [given[name]], name=given[name]) for name in given]
+    made = helper.make_graph(
+        nodes,
+        "network",
+        [value(name, ((BATCH, *shape), dtype)) for name, (shape, dtype) in graph.inputs.items()],
+        [value(given[name], outputs[name]) for name in given],
+        [array(name) for name in arrays],
+        value_info=[value(name, described) for name, described in (values or {}).items() if name in computed],
+    )
+    model = helper.make_model(
+        made,
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        producer_name="chainrule",
+        producer_version=own_version(),
+        doc_string=about,
+    )
+    helper.set_model_props(model, dict(metadata or {}))
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ContractError(f"what to_onnx of a component writes is no ONNX: {_in_a_line(error)}") from error
+    return model
+
+
+def write_model(path: Path, model: ModelProto) -> None:
+    """Write it, whole and onto the disk, or not at all.
+
+    Raises:
+        DataError: it cannot be written; its cause is the OSError.
+    """
+    try:
+        put(path, model.SerializeToString())
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def onnx_path(given: Any) -> Path:
+    """Where a model can be written.
+
+    Raises:
+        ConfigError: it is no path that ends in ``.onnx``, or there is no such folder.
+    """
+    path = require_path("path", given)
+    if path.suffix != SUFFIX:
+        raise FieldError(f'got "{path.name}", expected a name that ends in {SUFFIX}, such as model{SUFFIX}', key="path")
+    if not path.parent.is_dir():
+        raise ConfigError(f"there is no folder {path.parent}", key="path")
+    return path
+
+
+def _in_a_line(error: Exception) -> str:
+    """What ONNX's own errors say, which goes over many lines."""
+    return " ".join(str(error).split())
