@@ -3,7 +3,7 @@ for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -97,6 +97,18 @@ def model_of(
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ContractError(f"what to_onnx of a component writes is no ONNX: {_in_a_line(error)}") from error
     return model
+
+
+def in_words(values: Iterable[ValueInfoProto]) -> dict[str, str]:
+    """What inputs or outputs of a model are, by name: ``{"x": "float32, (batch, 2)"}``."""
+    from onnx import helper
+
+    found = {}
+    for value in values:
+        tensor = value.type.tensor_type
+        axes = [axis.dim_param or str(axis.dim_value) for axis in tensor.shape.dim]
+        found[value.name] = f"{helper.tensor_dtype_to_np_dtype(tensor.elem_type)}, ({', '.join(axes)})"
+    return found
 
 
 def write_model(path: Path, model: ModelProto) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chainrule.contract.arguments import require_text
+from chainrule.errors import ConfigError
 from chainrule.markup import html_facts, html_table
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
@@ -18,6 +19,8 @@ from chainrule.words import SHOWN, abridged, number, relative
 WEIGHTS = "model/weights.safetensors"
 PAGE = "explanation.html"
 """Below a run's folder, and its artifacts."""
+FILE = ".safetensors"
+"""How the name of a network's file ends."""
 
 
 @dataclass(frozen=True)
@@ -100,3 +103,23 @@ def loaded(run_id: str, uri: str | None, folder: Path | None) -> Result:
         history.append(values)
     seconds, link = record.seconds, record.link
     return Result(record.name, run_id, record.metrics, network, history, record.folder, seconds, link, None)
+
+
+def lies_here(what: str) -> bool:
+    """Whether a word that stands for a run or a network is a file's name, or that of a folder, and no run's id."""
+    return what.endswith(FILE) or (bool(what) and "=" not in what and Path(what).is_dir())
+
+
+def network_of(what: str, uri: str | None = None) -> Network:
+    """The trained network of a run, by its id or its folder, or of a file that ``Network.save`` wrote.
+
+    Raises:
+        TrackingError: there is no run of this id, or its weights are not there. ConfigError: the folder is no run's.
+        DataError: the file is not there, or holds no network. UnknownName: it needs a component that is not installed.
+    """
+    if not lies_here(what):
+        return load_network(read_run(what, uri, needs=WEIGHTS).folder / WEIGHTS)
+    file = Path(what)
+    if file.is_dir() and not (file / WEIGHTS).is_file():
+        raise ConfigError(f"{file} is no folder of a run: it has no {WEIGHTS}")
+    return load_network(file / WEIGHTS if file.is_dir() else file)

@@ -107,7 +107,7 @@ class Judge:
         """
         try:
             with np.errstate(all="ignore"):
-                found = np.asarray(self._reference.run(None, dict(given))[0])
+                found, *_ = map(np.asarray, self._reference.run(None, dict(given)))
         except Exception as error:
             raise CheckFailed(f"{where} cannot be computed by ONNX: {type(error).__name__}: {error}", mend) from error
         expect(found.shape == expected.shape, f"{where} has shape {found.shape} in ONNX, here {expected.shape}", mend)
