@@ -14,7 +14,7 @@ from chainrule.contract.graph import Graph
 from chainrule.contract.kinds import Built, Component, Loss
 from chainrule.contract.named import each, items
 from chainrule.errors import ExportError
-from chainrule.network.onnx_file import BATCH, model_of, onnx_path, write_model
+from chainrule.network.onnx_file import BATCH, model_of, onnx_path, texts, write_model
 from chainrule.network.stack import Stack
 from chainrule.registry.provenance import provenance, supplier
 
@@ -90,7 +90,7 @@ class Exported:
             ConfigError: the path does not end so, or there is no such folder.
             ExportError: a component has no ``to_onnx``, the package ``onnx`` is not installed, or the arrays are larger
                 than 2 GB.
-            ContractError: what a ``to_onnx`` wrote is no ONNX.
+            ContractError: what the components' ``to_onnx`` wrote is no ONNX.
             DataError: the file cannot be written.
         """
         file = onnx_path(path)
@@ -108,7 +108,7 @@ class Exported:
             for name, value in items(graph.values[step.name]):
                 values[value] = (BATCH, *shapes[name]), self.dtype
         task = {} if self.task is None else {"task": self.task if isinstance(self.task, str) else json.dumps(self.task)}
-        told = {**task, "components": json.dumps(provenance(self.components)), **(metadata or {})}
+        told = {**task, "components": json.dumps(provenance(self.components)), **texts(metadata)}
         return model_of(graph, outputs, told, repr(self).strip("<>"), values)
 
     def _graph(self) -> Graph:

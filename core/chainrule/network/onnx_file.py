@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from chainrule.contract.arguments import require_path
+from chainrule.contract.arrays import Array
 from chainrule.contract.graph import OPSET, Graph
+from chainrule.contract.named import plain
 from chainrule.errors import ConfigError, ContractError, DataError, ExportError, FieldError
 from chainrule.network.files import put
 from chainrule.registry.provenance import own_version
+from chainrule.words import quoted
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, TensorProto, ValueInfoProto
+    from onnx import GraphProto, ModelProto, ValueInfoProto
 
 Described: TypeAlias = "tuple[Sequence[int | str], Any]"
 """A shape, with the batch as its first axis, and a dtype."""
@@ -37,7 +40,7 @@ def model_of(
     about: str = "",
     values: Mapping[str, Described] | None = None,
 ) -> ModelProto:
-    """The model, checked with ONNX's own checker and its inference of all shapes.
+    """The model, checked by ONNX's own checker and its inference of all shapes.
 
     Args:
         outputs: of each of the graph's outputs the shape, ``(BATCH, *shape)``, and the dtype. Each has its own name in
@@ -47,22 +50,35 @@ def model_of(
 
     Raises:
         ExportError: ``onnx`` is not installed, or the arrays are larger than a file can be.
-        ContractError: what a component's ``to_onnx`` wrote is no ONNX.
+        ContractError: the graph is no ONNX.
     """
     try:
         import onnx
-        from onnx import helper, numpy_helper
+        from onnx import helper
     except ModuleNotFoundError:
         raise ExportError(HOW_TO_INSTALL) from None
 
-    parameters = {name: parameter.value for name, parameter in graph.parameters.items()}
-    arrays = {**parameters, **graph.constants}
-    size = sum(array.nbytes for array in arrays.values())
+    size = sum(array.nbytes for array in _arrays(graph).values())
     if size > LARGEST:
         raise ExportError(f"its arrays take {size / 1e9:,.2f} GB, and an ONNX file holds 2 GB at most")
+    try:
+        model = helper.make_model(
+            _graph_proto(graph, outputs, values or {}),
+            ir_version=IR_VERSION,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            producer_name="chainrule",
+            producer_version=own_version(),
+            doc_string=about,
+        )
+        helper.set_model_props(model, dict(metadata or {}))
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, TypeError, ValueError) as error:
+        raise ContractError(f"its graph is no ONNX: {_in_a_line(error)}") from error
+    return model
 
-    def array(name: str) -> TensorProto:
-        return numpy_helper.from_array(np.ascontiguousarray(arrays[name]).reshape(arrays[name].shape), name)
+
+def _graph_proto(graph: Graph, outputs: Mapping[str, Described], values: Mapping[str, Described]) -> GraphProto:
+    from onnx import helper, numpy_helper
 
     def value(name: str, described: Described) -> ValueInfoProto:
         shape, dtype = described
@@ -75,28 +91,30 @@ def model_of(
     ]
     computed = {name for node in graph.nodes for name in node.outputs}
     nodes += [helper.make_node("Identity", [graph.outputs[name]], [given[name]], name=given[name]) for name in given]
-    made = helper.make_graph(
+    return helper.make_graph(
         nodes,
         "network",
         [value(name, ((BATCH, *shape), dtype)) for name, (shape, dtype) in graph.inputs.items()],
         [value(given[name], outputs[name]) for name in given],
-        [array(name) for name in arrays],
-        value_info=[value(name, described) for name, described in (values or {}).items() if name in computed],
+        [numpy_helper.from_array(np.asarray(array, order="C"), name) for name, array in _arrays(graph).items()],
+        value_info=[value(name, described) for name, described in values.items() if name in computed],
     )
-    model = helper.make_model(
-        made,
-        ir_version=IR_VERSION,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        producer_name="chainrule",
-        producer_version=own_version(),
-        doc_string=about,
-    )
-    helper.set_model_props(model, dict(metadata or {}))
-    try:
-        onnx.checker.check_model(model, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ContractError(f"what to_onnx of a component writes is no ONNX: {_in_a_line(error)}") from error
-    return model
+
+
+def _arrays(graph: Graph) -> dict[str, Array]:
+    return {**{name: parameter.value for name, parameter in graph.parameters.items()}, **graph.constants}
+
+
+def texts(given: Any) -> dict[str, str]:
+    """Metadata that somebody hands over.
+
+    Raises:
+        FieldError: it is not texts by name.
+    """
+    told = plain({} if given is None else given)
+    if not isinstance(told, dict) or not all(isinstance(text, str) for text in (*told, *told.values())):
+        raise FieldError(f"got {quoted(given)}, expected texts by name", key="metadata")
+    return told
 
 
 def in_words(values: Iterable[ValueInfoProto]) -> dict[str, str]:

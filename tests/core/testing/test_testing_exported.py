@@ -101,13 +101,13 @@ class GivesNothing(Shifted):
         super().to_onnx(graph, x)
 
 
-@breaks("onnx_agrees", says=r"^what to_onnx of a component writes is no ONNX: .*No Op registered for Times")
+@breaks("onnx_agrees", says=r"^its graph is no ONNX: .*No Op registered for Times")
 class NoSuchOperator(Shifted):
     def to_onnx(self, graph: cr.Graph, x: str) -> Any:
         return graph.add("Times", x, self.s)
 
 
-@breaks("onnx_agrees", says=r"^what to_onnx of a component writes is no ONNX: .*0\.two_types/Mul")
+@breaks("onnx_agrees", says=r"^its graph is no ONNX: .*0\.two_types/Mul")
 class TwoTypes(Shifted):
     def to_onnx(self, graph: cr.Graph, x: str) -> Any:
         return graph.add("Mul", super().to_onnx(graph, x), np.ones(1, np.float32))
@@ -115,7 +115,7 @@ class TwoTypes(Shifted):
 
 @breaks(
     "onnx_agrees",
-    says=r"^what to_onnx of a component writes is no ONNX: .*0\.another_shape/Concat.* dimension 1: \(8\) vs \(4\)",
+    says=r"^its graph is no ONNX: .*0\.another_shape/Concat.* dimension 1: \(8\) vs \(4\)",
 )
 class AnotherShape(Shifted):
     def to_onnx(self, graph: cr.Graph, x: str) -> Any:
@@ -184,7 +184,7 @@ class SummedOverRows(Square):
         return graph.add("ReduceSum", rows, keepdims=0)
 
 
-@breaks("onnx_agrees", says=r"^what to_onnx of a component writes is no ONNX: .*differ in rank: \(1\) vs \(0\)")
+@breaks("onnx_agrees", says=r"^its graph is no ONNX: .*differ in rank: \(1\) vs \(0\)")
 class OneForEachRow(Square):
     def to_onnx(self, graph: cr.Graph, prediction: Any, target: Any) -> str:
         error = graph.add("Sub", prediction, target)
