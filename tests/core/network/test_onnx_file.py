@@ -65,6 +65,8 @@ def test_every_built_in_model_is_computed_as_in_numpy() -> None:
         if entry.kind != "model" or entry.distribution != "chainrule":
             continue
         for subject in Examined(entry).subjects():
+            if "builds" in subject.not_applicable:
+                continue  # one that ends in other ways: networks of several outputs are below
             for shape in sample_shapes(subject):
                 for ending in endings():
                     network = network_of(subject, shape, *ending).copy("float32")
