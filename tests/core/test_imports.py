@@ -190,6 +190,7 @@ LAZY = (
     "scipy",
     "tqdm",
     "pooch",
+    "onnx",
 )
 
 

@@ -114,9 +114,10 @@ def network_of(what: str, uri: str | None = None) -> Network:
     """The trained network of a run, by its id or its folder, or of a file that ``Network.save`` wrote.
 
     Raises:
-        TrackingError: there is no run of this id, or its weights are not there. ConfigError: the folder is no run's.
+        ConfigError: the folder is no run's. TrackingError: there is no run of this id, or its weights are not there.
         DataError: the file is not there, or holds no network. UnknownName: it needs a component that is not installed.
     """
+    require_text("run", what, "the id of a run, its folder, or a network's file")
     if not lies_here(what):
         return load_network(read_run(what, uri, needs=WEIGHTS).folder / WEIGHTS)
     file = Path(what)
