@@ -6,13 +6,14 @@ operators (alpha of Elu, epsilon of LayerNormalization) in float32, as ONNX has 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from chainrule.contract.arrays import Array
+from chainrule.contract.arrays import Array, Shape
 from chainrule.contract.graph import Graph
 from chainrule.contract.kinds import Built, Component, Loss
 from chainrule.errors import ContractError, ExportError
@@ -26,6 +27,7 @@ from chainrule.testing.variants import variants
 
 CLOSE = 1e-6
 """Of the largest number."""
+STEPS = 3
 PASSES = ((1, 1.0), (3, 1.0), (17, 1.0), (17, 10.0))
 """How many samples come, and how large their numbers are."""
 MEND = (
@@ -57,7 +59,7 @@ def check_onnx_agrees(subject: Subject) -> None:
 
 
 def _of_layer(subject: Subject, fields: str) -> None:
-    for shape in subject.input_shapes:
+    for shape in _shapes(subject):
         bench = Bench(subject, shape)
         bench.forward(inputs(subject, shape, index=7), training=True)  # which moves what it keeps in buffers
         network = bench.network
@@ -67,6 +69,17 @@ def _of_layer(subject: Subject, fields: str) -> None:
             where = f"{fields}for x of shape {x.shape}{f', {size:g} times as large' if size > 1 else ''}, y"
             mend = ANY_BATCH if index and size == 1 else MEND
             judge.compare(where, {"x": x}, network.predict(x), mend)
+
+
+def _shapes(subject: Subject) -> Sequence[Shape]:
+    """Those of samples that it is checked with; an activation's last axis is not its only one, where it takes more."""
+    shapes = list(subject.input_shapes)
+    if subject.kind == "activation":
+        with contextlib.suppress(Exception):  # it need not
+            steps = (STEPS, *shapes[0])
+            Bench(subject, steps).forward(inputs(subject, steps))
+            shapes.append(steps)
+    return shapes
 
 
 def _of_loss(subject: Subject, fields: str) -> None:
