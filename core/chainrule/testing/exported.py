@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,9 +25,13 @@ from chainrule.testing.loss_cases import LossCase, all_cases
 from chainrule.testing.subject import Subject
 from chainrule.testing.variants import variants
 
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
 CLOSE = 1e-6
 """Of the largest number."""
 STEPS = 3
+"""Of a sample with an axis more, for an activation."""
 PASSES = ((1, 1.0), (3, 1.0), (17, 1.0), (17, 10.0))
 """How many samples come, and how large their numbers are."""
 MEND = (
@@ -84,7 +88,7 @@ def _shapes(subject: Subject) -> Sequence[Shape]:
 
 def _of_loss(subject: Subject, fields: str) -> None:
     for case in all_cases(subject):
-        loss, judge = subject.usable(), Judge(_loss_model(subject.usable(), case))
+        loss, judge = subject.usable(), Judge(loss_model(subject.usable(), case))
         for rows, mend in ((slice(1), MEND), (slice(None), ANY_BATCH)):
             prediction, target = case.prediction[rows], case.target[rows]
             value = loss.forward(prediction.copy(), case.targets(loss)[rows])
@@ -92,8 +96,9 @@ def _of_loss(subject: Subject, fields: str) -> None:
             judge.compare(where, {"prediction": prediction, "target": target}, np.array(value), mend)
 
 
-def _loss_model(loss: Any, case: LossCase) -> Any:
-    graph = Graph(np.dtype(np.float64))
+def loss_model(loss: Any, case: LossCase) -> ModelProto:
+    """A loss of a case's dtype alone, with inputs ``"prediction"`` and ``"target"``."""
+    graph = Graph(case.prediction.dtype)
     prediction, target = (
         graph.input(name, array.shape[1:], array.dtype)
         for name, array in (("prediction", case.prediction), ("target", case.target))
