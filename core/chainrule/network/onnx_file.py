@@ -19,7 +19,7 @@ from chainrule.registry.provenance import own_version
 from chainrule.words import quoted
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, ValueInfoProto
+    from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
 
 Described: TypeAlias = "tuple[Sequence[int | str], Any]"
 """A shape, with the batch as its first axis, and a dtype."""
@@ -84,20 +84,27 @@ def _graph_proto(graph: Graph, outputs: Mapping[str, Described], values: Mapping
         shape, dtype = described
         return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape)
 
-    given = {name: f"{name}.output" if name in graph.inputs else name for name in graph.outputs}
-    nodes = [
-        helper.make_node(node.op_type, node.inputs, node.outputs, name=node.outputs[0], **node.attributes)
-        for node in graph.nodes
-    ]
     computed = {name for node in graph.nodes for name in node.outputs}
-    nodes += [helper.make_node("Identity", [graph.outputs[name]], [given[name]], name=given[name]) for name in given]
+    arrays = _arrays(graph)
+    known = {*graph.inputs, *computed, *arrays}
+    given = {name: f"{name}.output" if name in known else name for name in graph.outputs}
+    # What a node gives takes the output's name; what none does, or two outputs are, is copied.
+    renamed = {graph.outputs[name]: given[name] for name in reversed(given) if graph.outputs[name] in computed}
+    copied = {given[name]: value for name, value in graph.outputs.items() if renamed.get(value) != given[name]}
+
+    def node(op_type: str, name: str, inputs: Iterable[str], outputs: Iterable[str], **attributes: Any) -> NodeProto:
+        taken, gives = ([renamed.get(value, value) for value in values] for values in (inputs, outputs))
+        return helper.make_node(op_type, taken, gives, name, **attributes)
+
+    nodes = [node(one.op_type, one.outputs[0], one.inputs, one.outputs, **one.attributes) for one in graph.nodes]
+    nodes += [node("Identity", name, [value], [name]) for name, value in copied.items()]
     return helper.make_graph(
         nodes,
         "network",
         [value(name, ((BATCH, *shape), dtype)) for name, (shape, dtype) in graph.inputs.items()],
         [value(given[name], outputs[name]) for name in given],
-        [numpy_helper.from_array(np.asarray(array, order="C"), name) for name, array in _arrays(graph).items()],
-        value_info=[value(name, described) for name, described in values.items() if name in computed],
+        [numpy_helper.from_array(np.asarray(array, order="C"), name) for name, array in arrays.items()],
+        value_info=[value(name, described) for name, described in values.items() if name in computed - {*renamed}],
     )
 
 

@@ -194,7 +194,7 @@ def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     given = {array.name: onnx.numpy_helper.to_array(array) for array in model.graph.initializer}
     for item in [*network.parameters, *network.buffers]:
         assert np.array_equal(given[item.name], item.value)
-    assert {node.name.rpartition("/")[0] for node in model.graph.node} == {"", *network.names}
+    assert {node.name.rpartition("/")[0] for node in model.graph.node} == {*network.names}
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
 
 
@@ -203,10 +203,11 @@ def test_every_step_has_its_shape_in_the_file() -> None:
     model, graph = network.onnx_model(), network.to_graph()
     shapes = {
         value.name: [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
-        for value in model.graph.value_info
+        for value in [*model.graph.value_info, *model.graph.output]
     }
+    named = {**graph.values, network.names[-1]: "y"}
     for name, shape in zip(network.names, network.shapes):
-        assert shapes[graph.values[name]] == [BATCH, *shape]
+        assert shapes[named[name]] == [BATCH, *shape]
 
 
 # ---- what cannot be written
