@@ -97,7 +97,14 @@ class Exported:
         write_model(file, self.onnx_model(metadata, graph))
 
     def onnx_model(self, metadata: Mapping[str, str] | None = None, graph: Graph | None = None) -> ModelProto:
-        """What ``to_onnx`` writes, as the package ``onnx`` has it."""
+        """What ``to_onnx`` writes, as the package ``onnx`` has it.
+
+        Example:
+            >>> import chainrule as cr
+            >>> model = cr.Network([{"name": "dense", "units": 1, "activation": "tanh"}], (2,), "mse").onnx_model()
+            >>> [node.op_type for node in model.graph.node], [output.name for output in model.graph.output]
+            (['MatMul', 'Add', 'Tanh'], ['y'])
+        """
         if graph is None:
             graph = self._graph()
         dtype = self.dtype if self.target_scale is None else np.dtype(np.float64)
