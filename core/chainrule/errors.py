@@ -8,7 +8,7 @@ ChainruleError
 │   └── UnsafeConfig         a config that would run code
 ├── DataError                a dataset is missing, damaged, or not what its loss or labels say
 ├── ContractError            a component does not keep the contract of its kind
-├── ExportError              a component does not say how it is computed elsewhere
+├── ExportError              a network cannot be computed elsewhere, or written so that it can
 ├── PluginError              a plugin could not be loaded
 ├── NonFiniteError           training left the real numbers
 ├── SweepError               jobs of a sweep failed
@@ -92,7 +92,8 @@ class ContractError(ChainruleError, TypeError):
 
 
 class ExportError(ChainruleError):
-    """A component does not say how it is computed elsewhere than in NumPy."""
+    """A network cannot be taken elsewhere than NumPy: a component does not say how it is computed, ``onnx`` is not
+    installed, or a file cannot hold it."""
 
 
 class PluginError(ChainruleError):

@@ -96,6 +96,7 @@ CALLS: list[tuple[Callable[..., Any], tuple[str, ...]]] = [
     (lambda x: network().trace(x), ("x",)),
     (lambda dtype: network().copy(dtype), ("dtype",)),
     (lambda path: network().save(path), ("path",)),
+    (lambda path="a.onnx", metadata=None: network().to_onnx(path, metadata), ("path", "metadata")),
     (lambda path: cr.load_network(path), ("path",)),
     (lambda x=X, y=Y, n=2, h=1e-4: cr.gradient_check(network(), x, y, n, h), ("x", "y", "n", "h")),
     (lambda network: cr.gradient_check(network, X, Y), ("network",)),

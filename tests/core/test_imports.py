@@ -192,6 +192,7 @@ LAZY = (
     "scipy",
     "tqdm",
     "pooch",
+    "onnx",
 )
 
 

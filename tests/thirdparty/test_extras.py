@@ -31,7 +31,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Runs ``chainrule`` in an environment that has it without any extra."""
     folder = tmp_path_factory.mktemp("bare")
-    python = environment(folder / "environment", hidden=("chainrule", "hydra_plugins"))
+    python = environment(folder / "environment", hidden=("chainrule", "hydra_plugins", "onnx"))
     settings = variables(python, **OFFLINE)
     install = [str(python), "-m", "pip", "install", "-q", "--no-deps", "-e", str(REPOSITORY)]
     subprocess.run(install, env=settings, check=True, capture_output=True)
@@ -54,6 +54,19 @@ def test_a_missing_extra_is_named_with_the_command_that_installs_it(
     assert extra in EXTRAS
 
 
+def test_without_onnx_a_run_is_not_exported_and_it_is_said_how_to_have_it(bare: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    trained = bare("train", "tracking=none", "tracking.figures=false", "trainer.epochs=1", f"hydra.run.dir={folder}")
+    assert trained.returncode == 0, trained.stderr
+    done = bare("export", str(folder), str(tmp_path / "model.onnx"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "chainrule: onnx is not installed: pip install 'chainrule[onnx]'\n"
+    checked = bare("check", "tanh")
+    assert checked.returncode == 0
+    assert "activation.tanh: onnx_agrees not applicable\n  onnx is not installed: pip install " in checked.stdout
+    assert "onnx" in EXTRAS
+
+
 def test_every_launcher_and_search_that_is_shipped_is_among_them() -> None:
     shipped = {f"{g}={path.stem}" for g in ("launcher", "hparams_search") for path in REPOSITORY.glob(f"conf/{g}/*")}
     assert {choice for choice in NEEDS if not choice.startswith("hydra/")} == shipped
@@ -67,6 +80,6 @@ def test_what_no_extra_brings_is_an_unknown_option(bare: Run) -> None:
 
 def test_the_tests_have_what_the_extras_that_they_run_bring() -> None:
     names = [re.split("[><]", line)[0] for line in EXTRAS["test"]]
-    for extra in ("parallel", "slurm", "optuna"):
+    for extra in ("onnx", "parallel", "slurm", "optuna"):
         assert {*EXTRAS[extra]} <= {*EXTRAS["test"]}, extra
     assert names == sorted(names)

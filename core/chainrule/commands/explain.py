@@ -10,7 +10,6 @@ from chainrule.errors import FieldError
 from chainrule.process.signals import ended_by_signals
 
 NAME = "explain"
-FILE = ".safetensors"
 
 
 def add(commands: Any) -> None:
@@ -38,11 +37,12 @@ def run(options: argparse.Namespace) -> int:
     """Explain a run, or the first step of an experiment."""
     from chainrule.commands.attached import among_the_artifacts
     from chainrule.runs.explaining import explain_experiment, explain_file, explain_run
+    from chainrule.runs.trained import lies_here
 
     examples = None if options.examples is None else _examples(options.examples)
     with ended_by_signals():
         first, *more = options.what or [""]
-        of_a_file = first.endswith(FILE) or (bool(first) and "=" not in first and Path(first).is_dir())
+        of_a_file = lies_here(first)
         of_a_run = bool(first) and "=" not in first and not of_a_file
         if of_a_run and more:
             raise FieldError(f"a run is explained as it was: leave {' '.join(more)} out", key=first)

@@ -20,6 +20,7 @@ from chainrule.commands import (
     compare,
     evaluate,
     explain,
+    export,
     new,
     plugins,
     predict,
@@ -47,6 +48,7 @@ COMMANDS = {
         explain,
         predict,
         evaluate,
+        export,
         card,
         plugins,
         check,
@@ -106,7 +108,7 @@ def _options() -> dict[str, list[str]]:
 
 
 def _unknown_command(word: str) -> UnknownName:
-    close = difflib.get_close_matches(word, COMMANDS, n=1)
+    close = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.7)  # "xor" is not meant to be "export"
     training = "" if close else f" To train: chainrule train {word if '=' in word else f'experiment={word}'}"
     return UnknownName(f'there is no command "{word}". {did_you_mean(word, COMMANDS, len(COMMANDS))}{training}')
 

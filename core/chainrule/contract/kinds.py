@@ -175,7 +175,7 @@ class Built(Component):
 
     def to_onnx(self, graph: Graph, x: Any) -> Any:
         """May say the forward pass at inference, without a mask, as operators of ONNX (opset 20). Then the network can
-        be taken where NumPy is not: into the page of ``explain``, where it is tried out, or a file.
+        be taken where NumPy is not: into the page of ``explain``, where it is tried out, or an ONNX file.
 
         A layer that computes $y = x W + b$::
 

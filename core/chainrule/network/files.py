@@ -71,6 +71,8 @@ def read(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
         with safe_open(str(path), "numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        if any(tensor.dtype.kind == "V" for tensor in tensors.values()):
+            raise TypeError("a type that some other package, such as ml_dtypes, has added to NumPy's")
     except (OSError, SafetensorError, ValueError) as error:  # NumPy has no arrays of more than 64 axes
         raise DataError(f"{path} is not a network that chainrule saved: {error}") from None
     except (TypeError, AttributeError):

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,12 @@ from chainrule.errors import ConfigError, DataError, FieldError
 from chainrule.network.files import put
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
+from chainrule.network.onnx_file import onnx_path, write_model
+from chainrule.prediction.onnx_preparation import graph_of, metadata_of
 from chainrule.words import quoted
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 log = logging.getLogger(__name__)
 
@@ -141,6 +146,26 @@ class Predictor:
             raise ConfigError(f"the network gives {what}, not probabilities: ask for its predictions")
         if task == "multiclass" and self.network.output_shape[-1] != len(names):
             raise ConfigError("the network does not give a number for each class: ask for its predictions")
+
+    def to_onnx(self, path: str | Path) -> None:
+        """Write the network with its preparation to an ONNX file (opset 20), which onnxruntime and others run: raw rows
+        in, answers out.
+
+        Of a table each column is an input of its own, ``(batch, 1)``, with the column's name: numbers are doubles, NaN
+        where they are missing; categories are texts, an empty one where they are; dates are doubles, in days since
+        1970. Arrays are one input, ``"x"``, as they are before their scaling. ``"y"`` is what ``Network.predict``
+        gives, and where there are classes, ``"label"`` the name of the answer.
+
+        Raises:
+            ChainruleError: as ``Network.to_onnx``.
+        """
+        file = onnx_path(path)
+        write_model(file, self.onnx_model())
+
+    def onnx_model(self) -> ModelProto:
+        """What ``to_onnx`` writes, as the package ``onnx`` has it."""
+        graph, further = graph_of(self.network, self.preparation)
+        return self.network.onnx_model(metadata_of(self.preparation), graph, further)
 
     def save(self, folder: str | Path) -> None:
         """Write the weights, the architecture as JSON for people and programs that only want to read it, and the

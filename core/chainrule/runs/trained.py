@@ -17,6 +17,9 @@ from chainrule.runs.result import MODEL, WEIGHTS
 from chainrule.tracking.reading import read_run
 from chainrule.tracking.written import CONFIG
 
+FILE = ".safetensors"
+"""How the name of a network's file ends."""
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -46,6 +49,24 @@ class Trained:
         return dataset
 
 
+def lies_here(what: str) -> bool:
+    """Whether a word that stands for a run or a network is a file's name, or that of a folder, and no run's id."""
+    return what.endswith(FILE) or (bool(what) and "=" not in what and Path(what).is_dir())
+
+
+def model_folder(run: str, uri: str | None = None) -> Path:
+    """Where the model of a run is, which is named by its id, its folder, or ``"latest"``.
+
+    Raises:
+        ConfigError: the folder is no run's. TrackingError: there is no run of this id, or its weights are not there.
+    """
+    require_text("run", run, "the id of a run, or its folder")
+    if not lies_here(run):
+        return read_run(run, uri, needs=WEIGHTS).folder / MODEL
+    _require_weights(Path(run))
+    return Path(run) / MODEL
+
+
 def trained(run: str, uri: str | None = None) -> Trained:
     """A run's network, with what its data was made with.
 
@@ -58,16 +79,23 @@ def trained(run: str, uri: str | None = None) -> Trained:
             run. DataError: it was recorded without its preparation, or is damaged.
     """
     require_text("run", run, "the id of a run, or its folder")
-    name, run_id, folder = run, None, Path(run)
-    metrics: Mapping[str, float] = {}
-    tags: Mapping[str, str] = {}
-    if not folder.is_dir():
-        record = read_run(run, uri, needs=WEIGHTS)
-        name, run_id, folder, metrics, tags = record.name, record.run_id, record.folder, record.metrics, record.tags
-    elif not (folder / WEIGHTS).is_file():
+    if lies_here(run):
+        folder = Path(run)
+        _require_weights(folder)
+        return _of_folder(folder, folder.absolute().name, None, {}, {})
+    record = read_run(run, uri, needs=WEIGHTS)
+    return _of_folder(record.folder, record.name, record.run_id, record.metrics, record.tags)
+
+
+def _require_weights(folder: Path) -> None:
+    if not (folder / WEIGHTS).is_file():
         raise ConfigError(f"{folder} is no folder of a run: it has no {WEIGHTS}")
+
+
+def _of_folder(
+    folder: Path, name: str, run_id: str | None, metrics: Mapping[str, float], tags: Mapping[str, str]
+) -> Trained:
     if not (folder / CONFIG).is_file():
         raise DataError(f"{folder} has no {CONFIG}, which says what the run was trained on")
-    name = folder.absolute().name if run_id is None else name
     config, predictor = recorded_config(folder / CONFIG), Predictor.load(folder / MODEL)
     return Trained(name, run_id, folder, config, predictor, metrics, tags)

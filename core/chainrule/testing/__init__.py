@@ -72,6 +72,9 @@ dict, and a check of its own holds backward to the reference in which it stays a
         rest = np.round(z) - z
         return z + (rest if given is None else given.setdefault("rest", rest))
 
+A layer, an activation or a loss that writes ``to_onnx`` is computed by ONNX's own reference too, at several batch
+sizes, and gives what ``forward`` gives; without the package ``onnx`` that check says that it is not applicable.
+
 ``checks_for("layer.dense")`` lists the checks of a component, each with its name and a sentence on what it asks for.
 A check that rests on another one is not run where that fails: it would say the same again.
 
@@ -88,6 +91,7 @@ from chainrule.testing import (  # noqa: F401 (importing them takes their checks
     declared,
     elsewhere,
     everywhere,
+    exported,
     far_larger,
     formulas,
     gathering,

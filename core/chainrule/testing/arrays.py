@@ -39,6 +39,13 @@ def close(a: Array, b: Array, tolerance: float = 1e-9) -> bool:
     return distance(a, b) <= tolerance * max(1.0, float(np.abs(b).max(initial=0)))
 
 
+def off_by(given: Array, right: Array) -> float:
+    """The largest difference; what is NaN in both does not differ."""
+    with np.errstate(invalid="ignore"):
+        off = np.where((given == right) | (np.isnan(given) & np.isnan(right)), 0, np.abs(given.astype(float) - right))
+    return float(off.max(initial=0))
+
+
 def held(value: Any) -> Any:
     """What an attribute holds, to be compared with what it holds later: of what has no value of its own, its id."""
     if isinstance(value, np.ndarray):

@@ -14,9 +14,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.contract.arrays import Array, Shape, Task
+from chainrule.contract.graph import Graph
 from chainrule.contract.kinds import Layer, Loss
 from chainrule.errors import ConfigError, ShapeError
 from chainrule.registry.making import fresh
+
+INT64 = 7
+"""ONNX's number of that type."""
 
 
 def packed_shape(shape: Any) -> Shape:
@@ -80,6 +84,26 @@ class PackedLayer(Layer):
     def forward(self, x: Array, training: bool, **mask: Any) -> Array:
         return packed(self.layer.forward(self._taken_apart(x), training, **mask))
 
+    def to_onnx(self, graph: Graph, x: str) -> str:
+        given: Any = self._taken_apart_in(graph, x) if self.shapes else x
+        y = self.layer.to_onnx(graph, given)
+        graph.require_known(y)
+        if not isinstance(y, Mapping):
+            return y  # type: ignore[no-any-return]
+        return graph.add("Concat", *(graph.add("Flatten", one, axis=1) for one in y.values()), axis=1)
+
+    def _taken_apart_in(self, graph: Graph, x: str) -> dict[str, str]:
+        sizes = np.array([math.prod(shape) for shape in self.shapes.values()])
+        rows = graph.add("Split", x, sizes, outputs=len(sizes), axis=1)
+        parts = dict(zip(self.shapes, [rows] if isinstance(rows, str) else rows))
+        parts = {n: graph.add("Reshape", part, np.array([-1, *self.shapes[n]])) for n, part in parts.items()}
+        dtypes, ranges = self.layer.input_dtype, self.layer.input_range
+        for name in dtypes if isinstance(dtypes, Mapping) else ():
+            if dtypes[name] is not None:
+                whole = graph.add("Cast", graph.add("Floor", graph.add("Mul", parts[name], 7.0)), to=INT64)
+                parts[name] = graph.add("Gather", np.asarray(ranges[name]), graph.add("Mod", whole, len(ranges[name])))
+        return parts
+
     def backward(self, dy: Array) -> Array:
         return packed(self.layer.backward(unpacked(dy, self.outputs)))
 
@@ -115,6 +139,13 @@ class PackedLoss(Loss):
 
     def forward(self, prediction: Array, target: Array) -> float:
         return self.loss.forward(self._by_name(prediction), self._by_name(target))  # type: ignore[no-any-return]
+
+    def to_onnx(self, graph: Graph, prediction: str, target: str) -> str:
+        def by_name(given: str) -> dict[str, str]:
+            parts = graph.add("Split", given, outputs=len(self.names), axis=-1, num_outputs=len(self.names))
+            return dict(zip(self.names, [parts] if isinstance(parts, str) else parts))
+
+        return self.loss.to_onnx(graph, by_name(prediction), by_name(target))  # type: ignore[no-any-return]
 
     def rows(self) -> Array:
         return self.loss.rows()  # type: ignore[no-any-return]

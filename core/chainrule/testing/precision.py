@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from chainrule.contract.arrays import Array
-from chainrule.testing.arrays import strictly
+from chainrule.testing.arrays import off_by, strictly
 from chainrule.testing.exercises import Change, Exercise, OfLayer, as_it_is, exercises
 from chainrule.testing.kit import check, expect
 from chainrule.testing.subject import Subject
@@ -84,8 +84,8 @@ def require_agreement(
     for name, array in found.items():
         right = expected[name]
         largest = float(np.abs(right).max(initial=0))
-        changed = max(_off(other[name], right) for other in blurred)
-        off = _off(array, right)
+        changed = max(off_by(other[name], right) for other in blurred)
+        off = off_by(array, right)
         allowed = SLACK * changed + LEAST * max(largest, 0.1)
         expect(
             off <= allowed,
@@ -94,13 +94,6 @@ def require_agreement(
             "look for a difference of large numbers that are nearly equal (a variance: the mean of (x - mean)^2, not "
             "E[x^2] - E[x]^2), for a constant that float32 cannot hold, and for what is computed in a narrower dtype",
         )
-
-
-def _off(given: Array, right: Array) -> float:
-    """The largest difference; what is NaN in both does not differ."""
-    with np.errstate(invalid="ignore"):
-        off = np.where((given == right) | (np.isnan(given) & np.isnan(right)), 0, np.abs(given.astype(float) - right))
-    return float(off.max(initial=0))
 
 
 def _moved(centre: float, then: str, draw: int = 0) -> Change:
@@ -158,7 +151,7 @@ def check_right_at_sizes(subject: Subject) -> None:
                         continue
                     if np.array_equal(right, usual[name]):  # the size does not reach it
                         continue
-                    off = _off(array, right)
+                    off = off_by(array, right)
                     # Where all of dx cancels out, its terms are as large as what y changes by over so much of x.
                     terms = float(np.abs(expected["y"]).max(initial=0)) / size if name == "dx" else 0.0
                     expect(

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import struct
+import subprocess
+import sys
 import tempfile
 import tracemalloc
 from functools import cache
@@ -83,6 +85,15 @@ def test_a_file_that_says_what_is_not_so_is_refused_in_little_memory(
     tracemalloc.stop()
     assert message in str(caught.value)
     assert len(str(caught.value)) < 600
+
+
+def test_numbers_of_a_type_that_another_package_adds_are_refused_as_well(tmp_path: Path) -> None:
+    """``onnx`` brings such types along, and with them NumPy reads what it else does not know."""
+    saved(tmp_path / "model", dtype="BF16")
+    for first in ("", "import ml_dtypes; "):
+        program = f"{first}import sys, chainrule; chainrule.load_network(sys.argv[1])"
+        done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "model")], capture_output=True, text=True)
+        assert "holds numbers of a type that NumPy does not have, such as bfloat16" in done.stderr
 
 
 def test_a_file_that_cannot_be_written_leaves_no_part_of_it(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import test_planted_defects_far
 import test_planted_defects_learning
 import test_planted_defects_more
 import test_testing_data
+import test_testing_exported
 import test_testing_layers
 import test_testing_learning
 from breaking import Breakages, Broken, assert_found, assert_right
@@ -219,7 +220,7 @@ def test_what_is_broken_is_found(broken: Broken) -> None:
     assert_found(broken)
 
 
-BREAKING = (test_testing_layers, test_testing_learning, test_testing_data)
+BREAKING = (test_testing_layers, test_testing_learning, test_testing_data, test_testing_exported)
 PLANTING = (
     test_planted_defects,
     test_planted_defects_learning,
@@ -248,7 +249,7 @@ def test_names_of_a_kinds_checks_are_unique(kind: str) -> None:
 
 
 LEAST = {
-    "layer": 65, "activation": 49, "loss": 35, "optimizer": 29, "initializer": 21, "regularizer": 24, "schedule": 21,
+    "layer": 66, "activation": 50, "loss": 36, "optimizer": 29, "initializer": 21, "regularizer": 24, "schedule": 21,
     "metric": 33, "callback": 20, "dataset": 22, "model": 16,
 }  # fmt: skip
 """How many checks each kind has: to be raised where one is added, and lowered by nobody."""
