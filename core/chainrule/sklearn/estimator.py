@@ -1,0 +1,231 @@
+"""What both estimators share: the training."""
+
+from __future__ import annotations
+
+import copy
+import json
+import numbers
+from collections.abc import Sequence
+from dataclasses import is_dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from chainrule.contract.arguments import require_count, require_dtype, require_memory
+from chainrule.contract.arrays import Array
+from chainrule.contract.kinds import Callback, Component
+from chainrule.contract.split import Split
+from chainrule.errors import ConfigError, DataError, FieldError, NonFiniteError, within
+from chainrule.network.network import Network
+from chainrule.registry.making import make, spec_of
+from chainrule.sklearn.building import Aim, network_for
+from chainrule.sklearn.nested import Nested, with_fields
+from chainrule.training.history import History
+from chainrule.training.length import open_epochs
+from chainrule.training.trainer import Trainer
+from chainrule.words import quoted
+
+INPUTS = {"accept_sparse": "csr", "allow_nd": True, "dtype": [np.float64, np.float32]}
+"""How scikit-learn is to check inputs."""
+LARGEST_SEED = 2**31 - 1
+
+
+class NetworkEstimator(Nested):
+    """A network with its training. Parameters stay as they are given; ``fit`` makes of them what it needs."""
+
+    model: Any
+    hidden: Any
+    activation: Any
+    dropout: Any
+    loss: Any
+    optimizer: Any
+    learning_rate: Any
+    schedule: Any
+    regularizer: Any
+    batch_size: Any
+    epochs: Any
+    metrics: Any
+    callbacks: Any
+    early_stopping: Any
+    validation_fraction: Any
+    warm_start: Any
+    random_state: Any
+    dtype: Any
+
+    network_: Network
+    history_: History
+    callbacks_: list[Callback]
+    n_iter_: int
+    n_outputs_: int
+    _trainer: Trainer
+    _made_of: list[str]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # ---- training
+
+    def _fit(self, x: Array, y: Array, weight: Array | None, aim: Aim, stratify: Array | None = None) -> None:
+        """Train anew, or, with ``warm_start``, go on."""
+        seed = self._seed()
+        train, validation = Split(x, y, weight), None
+        if self.early_stopping:
+            train, validation = self._held_out(train, seed, stratify)
+        self._prepare(train, aim, seed, self._goes_on())
+        self._train(train, self._planned(train), validation)
+
+    def _partial_fit(self, x: Array, y: Array, weight: Array | None, aim: Aim) -> None:
+        """Train for one epoch more."""
+        if self.early_stopping:
+            raise FieldError("partial_fit holds no samples out to stop by: leave it out", key="early_stopping")
+        train = Split(x, y, weight)
+        self._prepare(train, aim, self._seed(), hasattr(self, "_trainer"))
+        self._train(train, 1, total=max(self._planned(train), self._trainer.epoch + 1))
+
+    def _goes_on(self) -> bool:
+        """Whether ``fit`` goes on with a training."""
+        return bool(self.warm_start) and hasattr(self, "_trainer")
+
+    def _prepare(self, train: Split, aim: Aim, seed: int, goes_on: bool) -> None:
+        """Make network, trainer and callbacks; or keep them, where a training goes on. Those whose parameters have been
+        changed meanwhile begin anew, but for the network: what it has learned is what is gone on with.
+
+        Raises:
+            ConfigError: the network's have been changed.
+        """
+        parts = {name: getattr(self, name) for name in ("schedule", "regularizer", "batch_size", "metrics")}
+        with within("optimizer"):
+            parts["optimizer"] = with_fields("optimizer", self.named("optimizer"), lr=self.learning_rate)
+        network = self._network(train.x, aim, seed)
+        architecture = {**network.architecture(), "seed": None, "target_scale": None}
+        made_of = [_plain(given) for given in (architecture, parts, [self.callbacks, self.early_stopping])]
+        before: list[Any] = self._made_of if goes_on else [None, None, None]
+        if goes_on:
+            if made_of[0] != before[0]:
+                raise ConfigError("by its parameters or data the network would be another than before: it cannot go on")
+            network, seed = self._trainer.network, self._trainer.seed
+        if made_of[1] != before[1]:
+            self._trainer = Trainer(network, **parts, seed=seed)
+        if made_of[2] != before[2]:
+            self.callbacks_ = self._made_callbacks()
+        self._made_of = made_of
+
+    def _train(self, train: Split, epochs: int, validation: Split | None = None, total: int | None = None) -> None:
+        trainer = self._trainer
+        try:
+            trainer.fit(train, epochs, validation, self.callbacks_, total)
+        finally:
+            # After an interrupt too: the estimator is as far as it came, and warm_start goes on from there.
+            if trainer.history.epochs:
+                self.network_, self.history_, self.n_iter_ = trainer.network, trainer.history, trainer.epoch
+                self.n_outputs_ = trainer.network.output_shape[0]
+        if not np.isfinite(trainer.network.parameters.theta).all():
+            raise NonFiniteError(
+                f"after {trainer.epoch} epochs weights are infinite or not a number: try a smaller learning rate (it "
+                f"is {trainer.learning_rate:g}), or scale the data"
+            )
+
+    # ---- from parameters to parts
+
+    def _network(self, x: Array, aim: Aim, seed: int) -> Network:
+        fields = {"hidden": self.hidden, "activation": self.activation, "dropout": self.dropout}
+        dtype = require_dtype("dtype", x.dtype if self.dtype is None else self.dtype).name
+        return network_for(aim, x.shape[1:], self.model, fields, self.loss, seed, dtype)
+
+    def _made_callbacks(self) -> list[Callback]:
+        """Those that were named, each an instance of this estimator's own."""
+        given = self.callbacks
+        if isinstance(given, str) or not isinstance(given, Sequence):
+            raise FieldError(f"got {quoted(given)}, expected a list of callbacks", key="callbacks")
+        with within("callbacks"):
+            made: list[Callback] = [copy.deepcopy(make("callback", one)) for one in given]
+        if not self.early_stopping:
+            return made
+        with within("early_stopping"):
+            stopping = self.named("early_stopping")
+            if stopping is None:
+                raise ConfigError("no installed callback ends a training that no longer improves")
+            return [copy.deepcopy(make("callback", stopping)), *made]
+
+    def _planned(self, train: Split) -> int:
+        if self.epochs is not None:
+            return require_count("epochs", self.epochs)
+        return open_epochs(train.rows, require_count("batch_size", self.batch_size))
+
+    def _held_out(self, samples: Split, seed: int, stratify: Array | None) -> tuple[Split, Split]:
+        """What is learned from, and what is held out."""
+        fraction = self.validation_fraction
+        if not isinstance(fraction, numbers.Real) or not 0 < float(fraction) < 1:
+            told = f"got {quoted(fraction)}, expected a number above 0 and below 1"
+            raise FieldError(told, key="validation_fraction")
+        rows = np.arange(samples.rows)
+        parts = train_test_split(rows, test_size=float(fraction), random_state=seed, stratify=stratify)
+        learned, held_out = (samples.at(np.sort(part).tolist()) for part in parts)
+        return learned, held_out
+
+    def _seed(self) -> int:
+        """A whole number is the seed itself, that of the network and of its trainer."""
+        generator = check_random_state(self.random_state)
+        if isinstance(self.random_state, numbers.Integral):
+            return int(self.random_state)
+        return int(generator.randint(LARGEST_SEED))
+
+    # ---- data
+
+    def _counted(self, x: Array, y: Array, sample_weight: Any) -> tuple[Array, Array, Array | None]:
+        """Without the samples that weigh nothing, which are as if they were not there.
+
+        Raises:
+            DataError: a weight is less than 0, or none is more.
+        """
+        if sample_weight is None:
+            return x, y, None
+        weight: Array = _check_sample_weight(sample_weight, x, dtype=np.float64)
+        if (weight < 0).any():
+            raise DataError(f"sample_weight holds {weight.min():g}: weights are 0 or more")
+        counts = weight > 0
+        if not counts.any():
+            raise DataError("no sample counts: all of sample_weight is 0")
+        return x[counts], y[counts], weight[counts]
+
+    def _inputs(self, x: Any) -> Array:
+        """What is to be predicted from.
+
+        Raises:
+            NotFittedError: there is no network yet.
+        """
+        check_is_fitted(self, "network_")
+        return dense(validate_data(self, x, reset=False, **INPUTS))
+
+    def _outputs(self, x: Any) -> Array:
+        """What the network gives, ``(n, n_outputs_)``."""
+        inputs = self._inputs(x)
+        outputs: Array = self.network_.predict(inputs)
+        return outputs
+
+
+def dense(x: Any) -> Array:
+    """An array of what may be sparse.
+
+    Raises:
+        ConfigError: it takes more memory than is free.
+    """
+    if hasattr(x, "toarray"):
+        require_memory("a dense copy of sparse data", x.shape[0] * x.shape[1] * x.dtype.itemsize)
+        x = x.toarray()
+    array: Array = x
+    return array
+
+
+def _plain(value: Any) -> str:
+    """A text that is the same where it was made of the same."""
+
+    def otherwise(one: Any) -> Any:
+        return spec_of(one) if isinstance(one, Component) and is_dataclass(one) else repr(one)
+
+    return json.dumps(value, default=otherwise, sort_keys=True)
