@@ -13,12 +13,12 @@ from sklearn.utils.validation import validate_data
 
 from chainrule.contract.arrays import Array, Task, batches
 from chainrule.contract.kinds import Activation, Loss
-from chainrule.errors import ConfigError, DataError, FieldError
+from chainrule.errors import ConfigError, DataError
 from chainrule.network.network import Network
 from chainrule.registry.making import make
 from chainrule.sklearn.building import Aim
 from chainrule.sklearn.estimator import INPUTS, NetworkEstimator, dense
-from chainrule.sklearn.labels import class_weights, positions, required_labels
+from chainrule.sklearn.labels import class_weights, label_weights, positions, required_labels
 
 
 def _gives_probabilities(estimator: NetworkClassifier) -> bool:
@@ -77,7 +77,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         metrics: what is measured after each epoch beside the loss; None: all that are meant for such targets.
         callbacks: such as ``["progress"]``; the copies that listened are ``callbacks_``.
         class_weight: ``"balanced"``, by which all classes weigh the same together, or a weight for each class, by its
-            label: others have 1. It multiplies ``sample_weight``. Not for several labels.
+            label: others have 1. It multiplies ``sample_weight``. Of several labels it is as scikit-learn's
+            ``compute_sample_weight`` takes it.
         early_stopping: true to hold samples out, end when the loss on these no longer improves, and take the best
             weights; or the callback that ends it.
         validation_fraction: how many are held out then, above 0 and below 1; of each class so many.
@@ -235,9 +236,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
 
     def _aimed(self, y: Array, weight: Array | None) -> tuple[Array, Array | None, Aim]:
         if self._several:
-            if self.class_weight is not None:
-                raise FieldError("it is for one class of each sample, and y has several labels", key="class_weight")
-            return y, weight, Aim("binary", 2, len(self.classes_))
+            return y, label_weights(self.class_weight, y, weight), Aim("binary", 2, len(self.classes_))
         count = len(self.classes_)
         if count < 2:
             raise DataError(f"y holds one class, {self.classes_[0]}: there must be two at least")

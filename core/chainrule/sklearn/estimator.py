@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import numbers
-from collections.abc import Sequence
 from dataclasses import is_dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from chainrule.contract.arguments import require_count, require_dtype, require_memory
+from chainrule.contract.arguments import require_count, require_dtype, require_list, require_memory
 from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Callback, Component
 from chainrule.contract.split import Split
@@ -62,6 +62,8 @@ class NetworkEstimator(Nested):
     n_outputs_: int
     _trainer: Trainer
     _made_of: list[str]
+    _given: list[Any]
+    _data: tuple[Any, ...]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -74,14 +76,14 @@ class NetworkEstimator(Nested):
         """Train anew, or, with ``warm_start``, go on."""
         seed = self._seed()
         train, validation = Split(x, y, weight), None
-        if self.early_stopping:
+        if self._stops_early():
             train, validation = self._held_out(train, seed, stratify)
         self._prepare(train, aim, seed, self._goes_on())
         self._train(train, self._planned(train), validation)
 
     def _partial_fit(self, x: Array, y: Array, weight: Array | None, aim: Aim) -> None:
         """Train for one epoch more."""
-        if self.early_stopping:
+        if self._stops_early():
             raise FieldError("partial_fit holds no samples out to stop by: leave it out", key="early_stopping")
         train = Split(x, y, weight)
         self._prepare(train, aim, self._seed(), hasattr(self, "_trainer"))
@@ -98,22 +100,26 @@ class NetworkEstimator(Nested):
         Raises:
             ConfigError: the network's have been changed.
         """
-        parts = {name: getattr(self, name) for name in ("schedule", "regularizer", "batch_size", "metrics")}
-        with within("optimizer"):
-            parts["optimizer"] = with_fields("optimizer", self.named("optimizer"), lr=self.learning_rate)
+        given = [*self.get_params(deep=False).values()]
+        data = (train.x.shape[1:], train.x.dtype, aim._replace(scale=None))
+        if goes_on and data == self._data and all(one is before for one, before in zip(given, self._given)):
+            return  # as in a loop over partial_fit, where making all of it to compare would take as long as to train
         network = self._network(train.x, aim, seed)
-        architecture = {**network.architecture(), "seed": None, "target_scale": None}
-        made_of = [_plain(given) for given in (architecture, parts, [self.callbacks, self.early_stopping])]
+        trainer = self._new_trainer(network, seed)
+        callbacks = self._new_callbacks()
+        made_of = [
+            _plain({**network.architecture(), "seed": None, "target_scale": None}),
+            _plain([trainer.components, trainer.batch_size]),
+            _plain(callbacks),
+        ]
         before: list[Any] = self._made_of if goes_on else [None, None, None]
-        if goes_on:
-            if made_of[0] != before[0]:
-                raise ConfigError("by its parameters or data the network would be another than before: it cannot go on")
-            network, seed = self._trainer.network, self._trainer.seed
+        if goes_on and made_of[0] != before[0]:
+            raise ConfigError("by its parameters or data the network would be another than before: it cannot go on")
         if made_of[1] != before[1]:
-            self._trainer = Trainer(network, **parts, seed=seed)
+            self._trainer = self._new_trainer(self._trainer.network, self._trainer.seed) if goes_on else trainer
         if made_of[2] != before[2]:
-            self.callbacks_ = self._made_callbacks()
-        self._made_of = made_of
+            self.callbacks_ = callbacks
+        self._made_of, self._given, self._data = made_of, given, data
 
     def _train(self, train: Split, epochs: int, validation: Split | None = None, total: int | None = None) -> None:
         trainer = self._trainer
@@ -126,8 +132,8 @@ class NetworkEstimator(Nested):
                 self.n_outputs_ = trainer.network.output_shape[0]
         if not np.isfinite(trainer.network.parameters.theta).all():
             raise NonFiniteError(
-                f"after {trainer.epoch} epochs weights are infinite or not a number: try a smaller learning rate (it "
-                f"is {trainer.learning_rate:g}), or scale the data"
+                f"after {trainer.epoch} epochs weights are infinite or not a number: try a smaller learning rate "
+                f"(the optimizer's is {trainer.optimizer.lr:g}), or scale the data"
             )
 
     # ---- from parameters to parts
@@ -137,14 +143,18 @@ class NetworkEstimator(Nested):
         dtype = require_dtype("dtype", x.dtype if self.dtype is None else self.dtype).name
         return network_for(aim, x.shape[1:], self.model, fields, self.loss, seed, dtype)
 
-    def _made_callbacks(self) -> list[Callback]:
+    def _new_trainer(self, network: Network, seed: int) -> Trainer:
+        with within("optimizer"):
+            optimizer = with_fields("optimizer", self.named("optimizer"), lr=self.learning_rate)
+        given = {name: getattr(self, name) for name in ("schedule", "regularizer", "batch_size", "metrics")}
+        return Trainer(network, optimizer, **given, seed=seed)
+
+    def _new_callbacks(self) -> list[Callback]:
         """Those that were named, each an instance of this estimator's own."""
-        given = self.callbacks
-        if isinstance(given, str) or not isinstance(given, Sequence):
-            raise FieldError(f"got {quoted(given)}, expected a list of callbacks", key="callbacks")
+        callbacks = require_list("callbacks", self.callbacks)
         with within("callbacks"):
-            made: list[Callback] = [copy.deepcopy(make("callback", one)) for one in given]
-        if not self.early_stopping:
+            made: list[Callback] = [copy.deepcopy(make("callback", one)) for one in callbacks]
+        if not self._stops_early():
             return made
         with within("early_stopping"):
             stopping = self.named("early_stopping")
@@ -152,19 +162,26 @@ class NetworkEstimator(Nested):
                 raise ConfigError("no installed callback ends a training that no longer improves")
             return [copy.deepcopy(make("callback", stopping)), *made]
 
+    def _stops_early(self) -> bool:
+        given = self.early_stopping
+        return bool(given) if isinstance(given, (bool, np.bool_)) else given is not None
+
     def _planned(self, train: Split) -> int:
         if self.epochs is not None:
             return require_count("epochs", self.epochs)
         return open_epochs(train.rows, require_count("batch_size", self.batch_size))
 
     def _held_out(self, samples: Split, seed: int, stratify: Array | None) -> tuple[Split, Split]:
-        """What is learned from, and what is held out."""
+        """What is learned from, and what is held out: of each class so many, where there are enough of each."""
         fraction = self.validation_fraction
         if not isinstance(fraction, numbers.Real) or not 0 < float(fraction) < 1:
             told = f"got {quoted(fraction)}, expected a number above 0 and below 1"
             raise FieldError(told, key="validation_fraction")
-        rows = np.arange(samples.rows)
-        parts = train_test_split(rows, test_size=float(fraction), random_state=seed, stratify=stratify)
+        rows, size = np.arange(samples.rows), math.ceil(float(fraction) * samples.rows)
+        if stratify is not None:
+            _, counts = np.unique(stratify, return_counts=True)
+            stratify = stratify if counts.min() >= 2 and len(counts) <= min(size, samples.rows - size) else None
+        parts = train_test_split(rows, test_size=size, random_state=seed, stratify=stratify)
         learned, held_out = (samples.at(np.sort(part).tolist()) for part in parts)
         return learned, held_out
 
@@ -226,6 +243,6 @@ def _plain(value: Any) -> str:
     """A text that is the same where it was made of the same."""
 
     def otherwise(one: Any) -> Any:
-        return spec_of(one) if isinstance(one, Component) and is_dataclass(one) else repr(one)
+        return spec_of(one) if isinstance(one, Component) and is_dataclass(one) else str(type(one))
 
     return json.dumps(value, default=otherwise, sort_keys=True)

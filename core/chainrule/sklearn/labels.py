@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
@@ -43,7 +44,9 @@ def positions(y: Array, classes: Array) -> Array:
     found = np.searchsorted(classes, y).clip(max=len(classes) - 1)
     other = classes[found] != y
     if other.any():
-        raise DataError(f"y holds {as_written(y[other][0])}, and the classes are {', '.join(map(str, classes))}")
+        raise DataError(
+            f"y holds {as_written(y[other].tolist()[0])}, and the classes are {', '.join(map(str, classes))}"
+        )
     return found.astype(np.int64)
 
 
@@ -67,3 +70,15 @@ def class_weights(given: Any, y: Array, classes: Array, weight: Array | None) ->
         given = {str(classes.dtype.type(key)): value for key, value in given.items()}
     found: Array | None = weighed_by_class(Split(y, y, weight), given, names).weight
     return found
+
+
+def label_weights(given: Any, y: Array, weight: Array | None) -> Array | None:
+    """The same of labels side by side: the product of what a sample weighs by each.
+
+    Raises:
+        ValueError: it is not as scikit-learn's ``compute_sample_weight`` takes it.
+    """
+    if given is None:
+        return weight
+    found: Array = compute_sample_weight(given, y)
+    return found if weight is None else found * weight

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Self
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from chainrule.contract.fields import fields_of
@@ -100,4 +101,4 @@ class Nested(BaseEstimator):  # type: ignore[misc]
         kinds: dict[str, type[Model] | type[Optimizer]] = {"model": Model, "optimizer": Optimizer}
         if given is None and parameter in kinds:
             return usual(kinds[parameter])
-        return usual_stopping() if given is True else given
+        return usual_stopping() if isinstance(given, (bool, np.bool_)) and given else given
