@@ -14,9 +14,8 @@ from chainrule.network.network import Network
 from chainrule.network.weighing import name_of
 from chainrule.registry.defaults import usual_loss
 from chainrule.registry.making import make
-from chainrule.runs.length import open_end
+from chainrule.runs.length import open_end, open_epochs
 from chainrule.runs.threads import require_threads
-from chainrule.training.length import open_epochs
 from chainrule.training.trainer import Trainer
 
 if TYPE_CHECKING:

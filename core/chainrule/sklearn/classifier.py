@@ -73,7 +73,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         schedule: multiplies the learning rate; default: none.
         regularizer: a penalty on the weights; default: none.
         batch_size: 1 or more.
-        epochs: 1 or more; default: as many as come to 10,000 updates, at least 20 and at most 1,000.
+        epochs: 1 or more; at most so many with early stopping.
         metrics: what is measured after each epoch beside the loss; None: all that are meant for such targets.
         callbacks: such as ``["progress"]``; the copies that listened are ``callbacks_``.
         class_weight: ``"balanced"``, by which all classes weigh the same together, or a weight for each class, by its
@@ -124,7 +124,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         schedule: Any = None,
         regularizer: Any = None,
         batch_size: int = 32,
-        epochs: int | None = None,
+        epochs: int = 200,
         metrics: Sequence[Any] | None = (),
         callbacks: Sequence[Any] = (),
         class_weight: str | Mapping[Any, float] | None = None,

@@ -24,7 +24,6 @@ from chainrule.registry.making import make, spec_of
 from chainrule.sklearn.building import Aim, network_for
 from chainrule.sklearn.nested import Nested, with_fields
 from chainrule.training.history import History
-from chainrule.training.length import open_epochs
 from chainrule.training.trainer import Trainer
 from chainrule.words import quoted
 
@@ -79,7 +78,7 @@ class NetworkEstimator(Nested):
         if self._stops_early():
             train, validation = self._held_out(train, seed, stratify)
         self._prepare(train, aim, seed, self._goes_on())
-        self._train(train, self._planned(train), validation)
+        self._train(train, self.epochs, validation)
 
     def _partial_fit(self, x: Array, y: Array, weight: Array | None, aim: Aim) -> None:
         """Train for one epoch more."""
@@ -87,7 +86,8 @@ class NetworkEstimator(Nested):
             raise FieldError("partial_fit holds no samples out to stop by: leave it out", key="early_stopping")
         train = Split(x, y, weight)
         self._prepare(train, aim, self._seed(), hasattr(self, "_trainer"))
-        self._train(train, 1, total=max(self._planned(train), self._trainer.epoch + 1))
+        planned = require_count("epochs", self.epochs)
+        self._train(train, 1, total=max(planned, self._trainer.epoch + 1))
 
     def _goes_on(self) -> bool:
         """Whether ``fit`` goes on with a training."""
@@ -165,11 +165,6 @@ class NetworkEstimator(Nested):
     def _stops_early(self) -> bool:
         given = self.early_stopping
         return bool(given) if isinstance(given, (bool, np.bool_)) else given is not None
-
-    def _planned(self, train: Split) -> int:
-        if self.epochs is not None:
-            return require_count("epochs", self.epochs)
-        return open_epochs(train.rows, require_count("batch_size", self.batch_size))
 
     def _held_out(self, samples: Split, seed: int, stratify: Array | None) -> tuple[Split, Split]:
         """What is learned from, and what is held out: of each class so many, where there are enough of each."""

@@ -59,7 +59,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
         schedule: Any = None,
         regularizer: Any = None,
         batch_size: int = 32,
-        epochs: int | None = None,
+        epochs: int = 200,
         metrics: Sequence[Any] | None = (),
         callbacks: Sequence[Any] = (),
         standardize_targets: bool = True,

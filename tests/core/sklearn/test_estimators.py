@@ -107,11 +107,6 @@ def test_the_seed_decides_and_nothing_else() -> None:
     assert theta(classifier(random_state=None, epochs=1).fit(X, Y)).shape == theta(first).shape
 
 
-def test_it_takes_as_many_epochs_as_make_ten_thousand_updates() -> None:
-    assert NetworkClassifier(batch_size=1).fit(X, Y).n_iter_ == 67  # 10,000 / 150
-    assert NetworkClassifier(batch_size=150, hidden=[1]).fit(X, Y).n_iter_ == 1000  # the most
-
-
 @pytest.mark.parametrize(("given", "asked", "used"), [("f4", None, "f4"), ("f8", None, "f8"), ("f8", "float32", "f4")])
 def test_it_computes_in_the_dtype_of_the_inputs_or_the_one_that_is_asked_for(given: str, asked: Any, used: str) -> None:
     assert classifier(dtype=asked).fit(X.astype(given), Y).network_.dtype == np.dtype(used)
