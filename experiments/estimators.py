@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -171,8 +170,6 @@ def figure(scores: Mapping[str, Mapping[str, list[float]]]) -> Figure:
         axes.invert_yaxis()
         axes.grid(alpha=0.3)
         axes.set(title=name, xlabel="100 R2" if name in REGRESSIONS else "accuracy (%)")
-        low, high = (math.floor(min(map(min, one.values()))), math.ceil(max(map(max, one.values()))))
-        axes.set_xlim(max(low, -50) - 1, high + 1)
     return drawing
 
 

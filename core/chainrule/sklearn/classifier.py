@@ -160,7 +160,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         return tags
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train.
+        """Train. An interrupt leaves what was learned until then: it predicts, and ``warm_start`` goes on from there.
 
         Args:
             X: ``(n_samples, n_features)``, sparse too, or as the first layer takes it.
@@ -179,7 +179,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one epoch more, on these samples; the first call is told all the ``classes`` that there will be.
 
-        So many calls as there are ``epochs``, with the same samples, are one call of ``fit``, to the last bit.
+        So many calls as there are ``epochs``, with the same samples, are one call of ``fit``, to the last bit. There is
+        no early stopping here.
         """
         first = not hasattr(self, "classes_")
         x, y, weight, several = self._checked(X, y, sample_weight, reset=first)

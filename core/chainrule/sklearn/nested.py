@@ -1,4 +1,4 @@
-"""Fields of components as parameters: ``optimizer__lr``, ``model__activation__slope``."""
+"""Fields of components as parameters of an estimator, by names with two underscores between them."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
         return tags
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train.
+        """Train. An interrupt leaves what was learned until then: it predicts, and ``warm_start`` goes on from there.
 
         Args:
             X: ``(n_samples, n_features)``, sparse too, or as the first layer takes it.
@@ -108,7 +108,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one epoch more, on these samples.
 
-        So many calls as there are ``epochs``, with the same samples, are one call of ``fit``, to the last bit.
+        So many calls as there are ``epochs``, with the same samples, are one call of ``fit``, to the last bit. There is
+        no early stopping here.
         """
         self._partial_fit(*self._checked(X, y, sample_weight, reset=not hasattr(self, "_trainer")))
         return self
