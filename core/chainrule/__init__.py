@@ -1,8 +1,8 @@
 """Neural networks written from scratch in NumPy, as an experiment framework made of plugins.
 
 Everything public is here or, for tests and studies, in ``chainrule.testing``, ``chainrule.comparison``,
-``chainrule.explanation`` and ``chainrule.diagnosis``; a plugin imports nothing else of chainrule. Neither Hydra nor
-MLflow is imported until ``train``.
+``chainrule.explanation`` and ``chainrule.diagnosis``, for scikit-learn in ``chainrule.sklearn``; a plugin imports
+nothing else of chainrule. Neither Hydra nor MLflow is imported until ``train``.
 """
 
 import importlib as _importlib
@@ -103,6 +103,7 @@ def __getattr__(name: str) -> _typing.Any:
         "comparison",
         "diagnosis",
         "explanation",
+        "sklearn",
         "testing",
     ):  # public modules, which need not be imported by themselves
         return _importlib.import_module(f"chainrule.{name}")
@@ -110,7 +111,7 @@ def __getattr__(name: str) -> _typing.Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__", "comparison", "diagnosis", "explanation", "testing"])
+    return sorted([*__all__, "__version__", "comparison", "diagnosis", "explanation", "sklearn", "testing"])
 
 
 __all__ = [

@@ -16,6 +16,7 @@ from fuzzing import CASES, fuzz, mostly
 from hypothesis import strategies as st
 
 import chainrule as cr
+from chainrule.sklearn import NetworkClassifier
 
 X = np.random.default_rng(0).normal(size=(12, 3))
 Y = np.arange(12) % 2
@@ -81,6 +82,16 @@ def classifier(**given: Any) -> Any:
     return cr.Network(layers, (3,), "categorical_cross_entropy").evaluate(**{"x": X, "y": Y, **given})
 
 
+def estimator(**given: Any) -> Any:
+    if callable(given.get("model")):
+        return None  # what a function of the user's own raises is its own
+    return NetworkClassifier(random_state=0).set_params(**{"epochs": 1, **given}).fit(X, Y)
+
+
+def nested(**given: Any) -> Any:
+    return NetworkClassifier().set_params(**given)
+
+
 DATA = {"train": (X, Y), "task": "binary", "class_names": ("a", "b")}
 # Each call with the names of its arguments, of which some are odd.
 CALLS: list[tuple[Callable[..., Any], tuple[str, ...]]] = [
@@ -107,6 +118,11 @@ CALLS: list[tuple[Callable[..., Any], tuple[str, ...]]] = [
     (lambda train=(X, Y), validation=None: fit(callbacks=[cr.Film(train, validation)]), ("train", "validation")),
     (lambda path: cr.Film.load(path), ("path",)), (lambda path: cr.Film((X, Y)).save(path), ("path",)),
     (lambda kind="layer", given="dropout": cr.make(kind, given), ("kind", "given")),
+    (estimator, ("model", "hidden", "activation", "dropout", "loss", "optimizer", "learning_rate", "schedule",
+                 "regularizer", "batch_size", "metrics", "callbacks", "class_weight", "early_stopping",
+                 "validation_fraction", "dtype")),
+    (nested, ("optimizer", "optimizer__lr", "model", "model__hidden", "model__activation__slope", "loss",
+              "loss__gamma", "early_stopping", "early_stopping__patience")),
     (lambda component: cr.spec_of(component), ("component",)),
     (lambda name: cr.goal_of(name), ("name",)),
     (lambda name: cr.did_you_mean(name, ["a"]), ("name",)),

@@ -101,4 +101,4 @@ def test_a_summary_shows_as_it_prints() -> None:
 
 
 def test_tab_knows_what_is_loaded_later() -> None:
-    assert {*cr.__all__, "comparison", "diagnosis", "explanation", "testing", "__version__"} == {*dir(cr)}
+    assert {*cr.__all__, "comparison", "diagnosis", "explanation", "sklearn", "testing", "__version__"} == {*dir(cr)}

@@ -27,20 +27,22 @@ QUESTIONS = sorted({path.stem for path in ROOM.glob("*.py")} - SHARED - {*FIGURE
 STUDIES = sorted({*QUESTIONS} - {"speed", "pages", "onnx_table"})
 SWEEPS = {"optimizers": 4 * 5, "activations": 11 * 6, "regularization": 26, "sequences": 9 * 2, "rows": 3 * 3}
 """The studies that try settings before they show the best, and how many."""
-RUNS = {"adam": 30 + 8, "published": 2 * 7 + 2, "text": 2 * 3, "xor_width": 1}
+RUNS = {"adam": 30 + 8, "published": 2 * 7 + 2, "text": 2 * 3, "xor_width": 1, "estimators": 1}
 RUNS |= {study: 2 * settings for study, settings in SWEEPS.items()}
 """Of two seeds, where it is not two for each row: adam tries its rates from one, published has one of
 convolutions, text counts in its other rows.
 """
-NEED_MNIST = {"initializers", "mnist", *RUNS} - {"xor_width", "sequences", "text"}
-QUICK = {study: ["trainer.epochs=1"] for study in STUDIES} | {"xor_width": ["--epochs", "9"]}
+NEED_MNIST = {"initializers", "mnist", *RUNS} - {"xor_width", "estimators", "sequences", "text"}
+QUICK = {study: ["trainer.epochs=1"] for study in STUDIES} | {
+    name: ["--epochs", "9"] for name in ("xor_width", "estimators")
+}
 QUICK["sequences"].append("dataset.samples=100")
 QUICK["text"].append("dataset.stride=2000")
 for study in NEED_MNIST:
     QUICK[study].append("dataset.train_size=300")
 LAST = {"optimizers": ["launcher=parallel"]}
 """Overrides may stand on both sides of options; each sweep starts workers of its own, which take seconds."""
-TAKES_LONG = NEED_MNIST | {"sequences", "text", "spirals", "digits"}
+TAKES_LONG = NEED_MNIST | {"sequences", "text", "spirals", "digits", "estimators"}
 SLOW = [pytest.param(study, marks=pytest.mark.slow if study in TAKES_LONG else ()) for study in STUDIES]
 PAGE = {line.split(" | ")[0].strip("| `"): line for line in (ROOM / "README.md").read_text("utf-8").splitlines()}
 

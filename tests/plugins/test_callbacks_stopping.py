@@ -1,5 +1,6 @@
 """early_stopping and nan_guard, heard by real trainings."""
 
+import logging
 import re
 from dataclasses import dataclass
 
@@ -39,16 +40,15 @@ class Script(cr.Callback):
 # early stopping
 
 
-def test_it_stops_when_patience_is_over_and_takes_the_best_weights_back(capsys):
+def test_it_stops_when_patience_is_over_and_takes_the_best_weights_back(caplog):
+    caplog.set_level(logging.INFO)
     script = Script((5.0, 3.0, 2.0, 2.5, 2.1, 9.0, 1.0))
     trained = trainer()
     trained.fit((X, Y), 7, callbacks=[script, EarlyStopping(patience=3)])
     assert trained.epoch == 6
     assert trained.stop_reason == "validation/loss has not improved for 3 epochs"
     np.testing.assert_array_equal(trained.network.parameters.theta, script.weights[2])
-    assert capsys.readouterr().err == (
-        "early stopping: the weights are those of epoch 3 again, where validation/loss was 2\n"
-    )
+    assert caplog.messages == ["the weights are those of epoch 3 again, where validation/loss was 2"]
 
 
 def test_the_best_weights_come_back_where_all_epochs_were_run_too():

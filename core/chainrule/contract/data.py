@@ -40,8 +40,9 @@ class TargetScale(NamedTuple):
     std: tuple[float, ...]
 
     @classmethod
-    def of(cls, y: Array) -> TargetScale:
-        """That of ``y``, ``(n,)`` or ``(n, k)``; a column that is constant keeps its width, and becomes 0.
+    def of(cls, y: Array, weight: Array | None = None) -> TargetScale:
+        """That of ``y``, ``(n,)`` or ``(n, k)``; a column that is constant keeps its width, and becomes 0. With
+        weights, ``(n,)``, it is as if each sample stood there as often as it weighs.
 
         >>> TargetScale.of(np.array([1990.0, 2000.0, 2010.0, 2000.0]))
         TargetScale(mean=(2000.0,), std=(7.0710678118654755,))
@@ -53,8 +54,9 @@ class TargetScale(NamedTuple):
         width = columns.max(axis=0) - low
         width[width == 0] = 1
         within = (columns - low) / width
-        std = within.std(axis=0) * width
-        return cls(tuple((low + within.mean(axis=0) * width).tolist()), tuple(np.where(std > 0, std, 1).tolist()))
+        mean = np.average(within, axis=0, weights=weight)
+        std = np.sqrt(np.average((within - mean) ** 2, axis=0, weights=weight)) * width
+        return cls(tuple((low + mean * width).tolist()), tuple(np.where(std > 0, std, 1).tolist()))
 
     def standardized(self, y: Array) -> Array:
         """``y``, ``(n, k)``, in standard deviations from the mean, in float64."""

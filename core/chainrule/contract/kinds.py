@@ -429,6 +429,7 @@ class Optimizer(Component):
             ``update`` may then have the parameters ``name``, such as ``"0.dense.W"``, ``shape``, and ``decay``, whether
             it is a weight, and is told them by name.
         whole_vector: true for one call with the whole flat vector. ``update`` may then have the parameter ``evaluate``.
+        default: true for the one that estimators take where none is named.
 
     An optimizer around another one has it in a field, ``optimizer: str | Mapping[str, Any] | Optimizer``, and says its
     ``lr``, ``weight_decay``, ``slots`` and ``whole_parameters`` as properties. Its ``update(..., lr, **told)`` hands on
@@ -442,6 +443,7 @@ class Optimizer(Component):
     slots: ClassVar[tuple[str, ...]] = ()
     whole_parameters: ClassVar[bool] = False
     whole_vector: ClassVar[bool] = False
+    default: ClassVar[bool] = False
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         """Move ``theta`` in place. ``grad`` may be overwritten.
@@ -713,10 +715,16 @@ class Dataset(Component):
 
 
 class Model(Component):
-    """An architecture: the list of layers for a given input and output."""
+    """An architecture: the list of layers for a given input and output.
+
+    Attributes:
+        default: true for the one that estimators take where none is named.
+    """
 
     kind = "model"
     required = {"build": ("input_shape", "units", "activation")}
+
+    default: ClassVar[bool] = False
 
     def build(self, input_shape: Shape, units: int, activation: str) -> Sequence[Any]:
         """Returns layers, each an instance, a name or ``{name: ..., ...}``.

@@ -12,8 +12,8 @@ from chainrule.contract.kinds import Callback, Dataset, Loss, Model
 from chainrule.errors import ConfigError, UnknownName, did_you_mean, within
 from chainrule.network.network import Network
 from chainrule.network.weighing import name_of
+from chainrule.registry.defaults import usual_loss
 from chainrule.registry.making import make
-from chainrule.registry.registry import registry
 from chainrule.runs.length import open_end, open_epochs
 from chainrule.runs.threads import require_threads
 from chainrule.training.trainer import Trainer
@@ -55,11 +55,7 @@ def choose_loss(spec: Mapping[str, Any] | None, data: Data) -> Loss:
     if spec is not None:
         named: Loss = make("loss", spec)
         return named
-    for entry in registry():
-        if issubclass(entry.cls, Loss) and not isinstance(data.task, Mapping) and data.task in entry.cls.default_for:
-            return entry.cls()
-    task = "several tasks" if isinstance(data.task, Mapping) else f"a {data.task} task"
-    raise ConfigError(f"no installed loss is meant for {task}; name one with loss=...")
+    return usual_loss(data.task)
 
 
 def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:

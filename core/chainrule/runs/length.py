@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Callback
-from chainrule.registry.registry import registry
+from chainrule.registry.defaults import usual_stopping
+from chainrule.registry.making import make
 
 UPDATES = 10_000
 """As many are planned: enough for Adam at 0.001 to bring a small network as far as it gets."""
@@ -32,5 +33,5 @@ def open_end(data: Data, callbacks: Sequence[Callback]) -> list[Callback]:
     among those that were named, or there is no validation data to tell by."""
     if data.validation is None or any(callback.ends_open_training for callback in callbacks):
         return []
-    meant = (entry.cls for entry in registry() if issubclass(entry.cls, Callback) and entry.cls.ends_open_training)
-    return [cls() for cls in meant][:1]
+    meant = usual_stopping()
+    return [] if meant is None else [make("callback", meant)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Resumable:
     stop_reason: str | None
     groups: list[dict[str, Any]]
     rest: Rest
+    _given_metrics: Sequence[Any] | None
     _running: RunningEpoch
     _listeners: Listeners
     _position: Position
@@ -86,9 +87,17 @@ class Resumable:
         """
         self.load_state(read(require_path("path", path)))
 
+    def __reduce__(self) -> Any:
+        # Pickled and deep-copied as what it is made of, and its state: what it keeps leads into the network's arrays.
+        parts = {name: getattr(self, name) for name in PARTS}
+        return _restored, (type(self), self.network, {**parts, "metrics": self._given_metrics}, self.state())
+
     def state(self) -> dict[str, Any]:
         """What ``save`` writes. Arrays are the training's own, which goes on to change them."""
         network, position = self.network, self._position
+        # What was loaded and only the next call of fit takes over is what it was.
+        loaded = self._resumed
+        running = None if position.next_batch is None else self._running.state()
         return {
             "built": self._built(),
             "task": network.task,
@@ -97,13 +106,13 @@ class Resumable:
             "learning_rate": self._rate.state(),
             "order": self._rng.bit_generator.state,
             "position": position.state(),
-            "running": None if position.next_batch is None else self._running.state(),
+            "running": running if loaded is None else loaded["running"],
             "step": self.step,
             "epochs": [self.history.epochs, self.epochs],
             "history": dict(self.history),
             "metrics": dict(self.metrics),
             "stop_reason": self.stop_reason,
-            "callbacks": self._listeners.state(),
+            "callbacks": self._listeners.state() if loaded is None else loaded["callbacks"],
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -180,3 +189,9 @@ class Resumable:
         plain |= {"frozen": frozen} if frozen else {}
         built: dict[str, Any] = json.loads(json.dumps({"network": architecture, **plain}, default=repr))
         return built
+
+
+def _restored(cls: Any, network: Network, parts: dict[str, Any], state: dict[str, Any]) -> Any:
+    trainer = cls(network, **parts)
+    trainer.load_state(state)
+    return trainer

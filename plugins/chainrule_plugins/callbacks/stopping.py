@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,6 +21,8 @@ from chainrule import (
     did_you_mean,
     goal_of,
 )
+
+log = logging.getLogger(__name__)
 
 NOTHING_YET = {"best": None, "epoch": 0, "waited": 0, "snapshot": None}
 
@@ -97,10 +99,8 @@ class EarlyStopping(Callback):
         self._waited = 0  # should the training be taken up again
         if self._snapshot is not None and self._epoch != trainer.epoch:
             trainer.network.restore(self._snapshot)
-            print(
-                f"early stopping: the weights are those of epoch {self._epoch} again, where {self.monitor} was "
-                f"{self._best:.4g}",
-                file=sys.stderr,
+            log.info(
+                "the weights are those of epoch %d again, where %s was %.4g", self._epoch, self.monitor, self._best
             )
 
     def _monitored(self, trainer: Training) -> float:

@@ -52,6 +52,7 @@ class MLP(Model):
     output_initializer: str | Mapping[str, Any] | Initializer = "glorot_uniform"
     bias_initializer: str | Mapping[str, Any] | Initializer = "zeros"
 
+    default = True
     check_examples = ({}, {"hidden": (), "activation": "tanh"}, {"hidden": (5, 6), "dropout": 0.2})
     check_input_shapes = ((4,), (5, 4), {"a": (4,), "b": (2, 3)})
 

@@ -63,6 +63,7 @@ class Adam(Optimizer):
     beta2: float = 0.999
     eps: float = 1e-8
     weight_decay: float = 0.0
+    default = True
     slots = ("M", "V")
 
     def __post_init__(self) -> None:

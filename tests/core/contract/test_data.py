@@ -163,6 +163,14 @@ def test_a_constant_target_becomes_0_and_the_smallest_do_not_vanish() -> None:
     np.testing.assert_allclose(TargetScale.of(small).standardized(small), [[-1], [1]])
 
 
+def test_the_scale_of_weighed_targets_is_that_of_targets_repeated() -> None:
+    rng = np.random.default_rng(0)
+    y, weight = rng.normal(5, 3, size=(20, 2)), rng.integers(0, 4, 20)
+    weighed, repeated = TargetScale.of(y, weight), TargetScale.of(y.repeat(weight, axis=0))
+    np.testing.assert_allclose(weighed, repeated, rtol=1e-12)
+    np.testing.assert_allclose(TargetScale.of(y), (y.mean(axis=0), y.std(axis=0)), rtol=1e-12)
+
+
 def test_the_scale_is_that_of_the_training_targets_of_a_regression_that_wants_one() -> None:
     train, test = cr.Split(X, np.array([10.0, 20.0, 30.0, 20.0])), cr.Split(X, np.array([0.0, 0.0, 1e6, 0.0]))
     whole = cr.Data(train, "regression", test=test, standardize_targets=True)
