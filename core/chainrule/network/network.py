@@ -6,6 +6,7 @@ layers in reverse, each applying the chain rule to its own function (Rumelhart, 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -109,6 +110,7 @@ class Network(Kept, Traced, Exported):
         self._streams = blueprint.streams
         self.parameters.initialize(stream(self.seed, "initialization"))
         self._ending = ending_of(self.loss, self.steps[-1])
+        self._predicting = threading.Lock()  # layers keep arrays of their own from one forward pass to the next
         self.target_scale = None if target_scale is None else required_scale(target_scale, self.output_shape)
         if self.target_scale and usual_task("regression", self.loss, self.output_shape) != self.task:
             told = 'is for task="regression" and a loss whose targets are shaped as the output, got'
@@ -180,16 +182,17 @@ class Network(Kept, Traced, Exported):
 
     def predict(self, x: Any, batch_size: int = 256, mask: Any = None) -> Any:
         """What the output layer gives, in the targets' units: ``(n, *output_shape)``, a new array; ``mask`` as
-        ``Split`` has it."""
+        ``Split`` has it. Threads may ask at once: they are answered one after the other."""
         batch_size = require_count("batch_size", batch_size)
         x = self.inputs(x)
         n = len(one_of(x))
         steps = None if mask is None else steps_that_count(mask, n, self.input_shape)
         result = each(lambda shape: np.empty((n, *shape), self.dtype), self.output_shape)
-        for rows in batches(n, batch_size):
-            given = rows_of(x, rows)
-            y = self._stack.forward(given, training=False, mask=None if steps is None else steps[rows])
-            each(lambda all_rows, some: np.copyto(all_rows[rows], some), result, self._ending.output(y))  # noqa: B023
+        with self._predicting:
+            for rows in batches(n, batch_size):
+                given = rows_of(x, rows)
+                y = self._stack.forward(given, training=False, mask=None if steps is None else steps[rows])
+                each(lambda all_rows, some: np.copyto(all_rows[rows], some), result, self._ending.output(y))  # noqa: B023
         return result if self.target_scale is None else self.target_scale.in_units(result)
 
     def evaluate(

@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -661,3 +662,14 @@ def test_batches_cover_all_rows_in_order() -> None:
     assert list(batches(7, 3)) == [slice(0, 3), slice(3, 6), slice(6, 7)]
     assert list(batches(2, 3)) == [slice(0, 2)]
     assert list(batches(0, 3)) == []
+
+
+def test_threads_that_ask_at_once_are_each_answered_with_their_own():
+    """A server's do; layers keep arrays between one forward pass and the next."""
+    layers = [{"name": "dense", "units": 64, "activation": "tanh"}, {"name": "dense", "units": 1}]
+    network = cr.Network(layers, (32,), "mse")
+    inputs = [np.random.default_rng(k).normal(size=(700, 32)) for k in range(8)]
+    expected = [network.predict(x) for x in inputs]
+    with ThreadPoolExecutor(8) as threads:
+        for _ in range(20):
+            assert all(map(np.array_equal, threads.map(network.predict, inputs), expected))
