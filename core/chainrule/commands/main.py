@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
-from chainrule.commands import check, compare, explain, new, plugins, reproduce, resend, resume, runs, train, ui
+from chainrule.commands import check, compare, explain, new, plugins, reproduce, resend, resume, runs, serve, train, ui
 from chainrule.commands.completion import complete
 from chainrule.errors import ChainruleError, UnknownName, debugging, did_you_mean
 from chainrule.process.garbage import own_process
@@ -25,7 +25,7 @@ from chainrule.words import error_in_words
 
 COMMANDS = {
     command.NAME: command
-    for command in (train, resume, runs, explain, plugins, check, new, compare, reproduce, ui, resend)
+    for command in (train, resume, runs, explain, plugins, check, new, compare, reproduce, serve, ui, resend)
 }
 
 
