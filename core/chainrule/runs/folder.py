@@ -17,6 +17,7 @@ from chainrule.pictures.page import save
 from chainrule.prediction.predictor import Predictor
 from chainrule.redaction import without_secrets
 from chainrule.tracking.written import CONFIG, OVERRIDES
+from chainrule.words import error_in_words
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job
@@ -81,8 +82,8 @@ def keep_model(predictor: Predictor, folder: Path, run_id: str | None, options: 
         if place.parent == folder and options["enabled"] and options["model"]:
             try:
                 return add_mlflow_files(predictor, place, run_id)
-            except DataError as error:
-                log.warning("The model is without MLflow's files: %s", error)
+            except Exception as error:  # whatever MLflow makes of it, the run is not lost
+                log.warning("The model is without MLflow's files: %s", error_in_words(error))
         break
     return None
 
