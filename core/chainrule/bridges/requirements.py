@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 
@@ -17,18 +18,19 @@ def requirements_of(network: Network) -> list[str]:
     """A requirement for each distribution that supplies a component of the network, and for what any needs, in the
     versions that are installed here, and from where they came."""
     supplied = {supplier.rpartition(" ")[0] for supplier in provenance(network.components).values()}
-    found = []
-    for name in sorted({*ALWAYS, *supplied}):
-        try:
-            found.append(requirement_of(distribution(name)))
-        except PackageNotFoundError:  # all but its entry points was removed
-            continue
-    return found
+    return [found for name in sorted({*ALWAYS, *supplied}) if (found := _requirement(name)) is not None]
 
 
-def requirement_of(installed: Distribution) -> str:
+@functools.cache
+def _requirement(name: str) -> str | None:
+    try:
+        return requirement_of(name, distribution(name))
+    except PackageNotFoundError:  # all but its entry points was removed
+        return None
+
+
+def requirement_of(name: str, installed: Distribution) -> str:
     """``acme==1.2``; of one that came from no index its place, as ``direct_url.json`` has it (PEP 610)."""
-    name = installed.metadata["Name"]
     text = installed.read_text("direct_url.json")
     if text is None:
         return f"{name}=={installed.version}"

@@ -322,7 +322,7 @@ def test_a_distribution_is_required_from_where_it_came(
     (tmp_path / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.2\n", encoding="utf-8")
     if came is not None:
         (tmp_path / "direct_url.json").write_text(json.dumps(came), encoding="utf-8")
-    assert requirement_of(Distribution.at(tmp_path)) == requirement
+    assert requirement_of("acme", Distribution.at(tmp_path)) == requirement
     Requirement(requirement)
 
 
