@@ -23,7 +23,18 @@ FILES = sorted(path for path in CORE.rglob("*.py") if path.parent != CORE or not
 # arrow, its own modules import one another. It is drawn in core/README.md.
 GROUND = {"errors", "markup", "redaction", "words"}
 ARROWS: dict[str, set[str]] = {
-    "commands": {"runs", "bridges", "prediction", "testing", "comparison", "config", "tracking", "registry", "process", "contract"},
+    "commands": {
+        "runs",
+        "bridges",
+        "prediction",
+        "testing",
+        "comparison",
+        "config",
+        "tracking",
+        "registry",
+        "process",
+        "contract",
+    },
     "runs": {
         "bridges",
         "explanation",

@@ -141,7 +141,7 @@ def test_what_does_not_fit_is_named_to_who_asks(people: cr.Result, folder: Path)
     ):
         with pytest.raises(MlflowException, match=said):
             model.predict(wrong)
-    with pytest.raises(MlflowException, match="threshold: got 2.0, expected a number from 0 to 1"):
+    with pytest.raises(MlflowException, match=r"threshold: got 2\.0, expected a number from 0 to 1"):
         model.predict(rows, params={"threshold": 2.0})
 
 
@@ -156,7 +156,10 @@ def test_its_example_is_of_the_right_kind_and_is_nobodys(people: cr.Result) -> N
 
 
 KINDS = {
-    "several classes": (["dataset=csv", "dataset.path=plane.csv", "dataset.target=where", "dataset.missing=mean"], "long"),
+    "several classes": (
+        ["dataset=csv", "dataset.path=plane.csv", "dataset.target=where", "dataset.missing=mean"],
+        "long",
+    ),
     "a regression": (["dataset=csv", "dataset.path=plane.csv", "dataset.target=sum", "dataset.missing=drop"], "float"),
     "float64": (
         ["dataset=csv", "dataset.path=plane.csv", "dataset.target=sum", "dataset.missing=mean", "dtype=float64"],
@@ -308,7 +311,11 @@ def test_its_requirements_are_those_that_pip_takes(people: cr.Result) -> None:
         (None, "acme==1.2"),
         ({"url": "file:///home/a/acme", "dir_info": {"editable": True}}, "acme @ file:///home/a/acme"),
         (
-            {"url": "https://me:pw@a.org/acme.git", "vcs_info": {"vcs": "git", "commit_id": "ab12"}, "subdirectory": "p"},
+            {
+                "url": "https://me:pw@a.org/acme.git",
+                "vcs_info": {"vcs": "git", "commit_id": "ab12"},
+                "subdirectory": "p",
+            },
             "acme @ git+https://***@a.org/acme.git@ab12#subdirectory=p",
         ),
         ({"url": "https://a.org/acme-1.2.whl", "archive_info": {}}, "acme @ https://a.org/acme-1.2.whl"),
