@@ -24,6 +24,8 @@ def signature_of(predictor: Predictor) -> Any:
     """MLflow's ``ModelSignature``.
 
     Numbers are doubles, for a whole number becomes one without loss, and ``long`` would cut the fraction off another.
+    MLflow's servers take whole numbers for them; in Python MLflow refuses a column of int64, so a table is to be read
+    as its servers do, ``pandas.read_csv(file, dtype=dict(zip(schema.input_names(), schema.pandas_types())))``.
     Categories and dates are texts, as files hold them. No column may be left out, for then a misspelt name would be
     answered; a value may be missing where it is filled in.
     """
