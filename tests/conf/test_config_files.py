@@ -236,6 +236,7 @@ def test_what_stands_in_an_experiment_is_what_it_composes_to(compose, name):
                 "experiment": "e",
                 "run_name": "r",
                 "figures": False,
+                "model": False,
                 "reuse": True,
             },
         ),

@@ -23,8 +23,20 @@ FILES = sorted(path for path in CORE.rglob("*.py") if path.parent != CORE or not
 # arrow, its own modules import one another. It is drawn in core/README.md.
 GROUND = {"errors", "markup", "redaction", "words"}
 ARROWS: dict[str, set[str]] = {
-    "commands": {"runs", "testing", "comparison", "config", "tracking", "registry", "process", "contract"},
+    "commands": {
+        "runs",
+        "bridges",
+        "prediction",
+        "testing",
+        "comparison",
+        "config",
+        "tracking",
+        "registry",
+        "process",
+        "contract",
+    },
     "runs": {
+        "bridges",
         "explanation",
         "diagnosis",
         "film",
@@ -41,6 +53,7 @@ ARROWS: dict[str, set[str]] = {
     "explanation": {"diagnosis", "film", "network", "registry", "contract"},
     "diagnosis": {"film", "registry", "contract"},
     "film": {"training", "network", "contract"},
+    "bridges": {"prediction", "tracking", "network", "registry", "process", "contract"},
     "prediction": {"network", "registry", "contract"},
     "sklearn": {"training", "network", "registry", "contract"},
     "testing": {"config", "training", "network", "registry", "process", "contract"},

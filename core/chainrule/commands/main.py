@@ -28,6 +28,7 @@ from chainrule.commands import (
     resend,
     resume,
     runs,
+    serve,
     train,
     ui,
 )
@@ -49,6 +50,7 @@ COMMANDS = {
         predict,
         evaluate,
         export,
+        serve,
         card,
         plugins,
         check,

@@ -61,6 +61,7 @@ class TrackingOptions:
     experiment: str = "${name}"
     run_name: str | None = None  # null: the overrides that differ
     figures: bool = True
+    model: bool = True  # with MLflow's files, for mlflow models serve, mlflow.pyfunc.load_model and the registry
     reuse: bool = False  # a run that is equal in all that can change its result, and has finished, is not run again
     checkpoint_seconds: float | None = 10.0  # at least; 0: after every update; null: only where the training ends
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chainrule.bridges.mlflow_model import add_mlflow_files
 from chainrule.config.nodes import TrackingOptions, TrainerOptions
 from chainrule.errors import DataError
 from chainrule.pictures.page import save
 from chainrule.prediction.predictor import Predictor
 from chainrule.redaction import without_secrets
 from chainrule.tracking.written import CONFIG, OVERRIDES
+from chainrule.words import error_in_words
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job
@@ -58,8 +60,15 @@ def config_there_first(job: Job, goes_on: bool) -> Iterator[Callable[[], None]]:
                 (job.folder / name).unlink(missing_ok=True)
 
 
-def keep_model(predictor: Predictor, folder: Path) -> None:
-    """Save it in the run's folder; where that takes nothing any more, in one for temporary files, which is said."""
+def keep_model(predictor: Predictor, folder: Path, run_id: str | None, options: Mapping[str, Any]) -> str | None:
+    """Save it in the run's folder; where that takes nothing any more, in one for temporary files, which is said.
+
+    Args:
+        options: the config group ``tracking``.
+
+    Returns:
+        What MLflow's pages know it by; None where it has not MLflow's form, or is not in the run's folder.
+    """
     elsewhere = Path(tempfile.gettempdir()) / f"{folder.name}-model"
     for place, after in (
         (folder / "model", f"it is in {elsewhere} now, and its run without it"),
@@ -67,9 +76,16 @@ def keep_model(predictor: Predictor, folder: Path) -> None:
     ):
         try:
             predictor.save(place)
-            return
         except DataError as error:
             log.warning("The model cannot be saved in %s (%s): %s", place, error, after)
+            continue
+        if place.parent == folder and options["enabled"] and options["model"]:
+            try:
+                return add_mlflow_files(predictor, place, run_id)
+            except Exception as error:  # whatever MLflow makes of it, the run is not lost
+                log.warning("The model is without MLflow's files: %s", error_in_words(error))
+        break
+    return None
 
 
 def keep_text(folder: Path, name: str, text: str) -> None:

@@ -43,6 +43,7 @@ from chainrule.tracking.environment import environment
 from chainrule.tracking.tags import (
     CONFIG_DIGEST,
     DATASET_DIGEST,
+    LOGGED_MODELS,
     NOTE,
     REMARKS,
     TAG_LENGTH,
@@ -157,7 +158,10 @@ def run(job: Job, cut: Cut | None = None) -> Result:
                 raise
             finally:  # of a run that fails or is interrupted, what there is
                 checkpoints.wait()
-                keep_model(Predictor(network, data.prepared), job.folder)
+                trained = Predictor(network, data.prepared)
+                logged = keep_model(trained, job.folder, tracked.run_id, config["tracking"])
+                if logged is not None:
+                    tracked.tag(LOGGED_MODELS, logged)
                 if filming is not None:
                     filming.keep(trainer)
                 tracked.artifacts(job.folder, before)

@@ -28,6 +28,7 @@ ERROR = "error"  # what ended the run
 REMARKS = "remarks"  # what it says of its own result, a line each
 NO_RUN = "jobs_without_run"  # of a sweep, on one of its runs: how many jobs failed before they became runs, and which
 COMMIT, DIRTY = "mlflow.source.git.commit", "git.dirty"
+LOGGED_MODELS = "mlflow.log-model.history"  # by which MLflow's pages know which of its artifacts is a model
 NOTE = "mlflow.note.content"  # Markdown, on top of the run's page
 PROGRAM = "mlflow.source.name"
 OF_THE_CALL = ("mlflow.source.type", PROGRAM, "mlflow.user")  # how the program was called, and by whom

@@ -346,6 +346,9 @@ def test_a_run_whose_folder_takes_nothing_any_more_ends_well_and_keeps_its_model
     [run] = recorded(tmp_path)
     assert run.info.status == "FINISHED"
     places = [*tmp_path.glob("outputs/spirals/*/model/*"), *tmp_path.glob("temporary/*-model/*")]
-    assert {place.name for place in places} == {"weights.safetensors", "architecture.json"}
+    own = {"weights.safetensors", "architecture.json", "preparation.json"}
+    mlflows = {"MLmodel", "requirements.txt", "python_env.yaml", "conda.yaml"}
+    examples = {"input_example.json", "serving_input_example.json"}
+    assert {place.name for place in places} == (own if gone == "disk" else own | mlflows | examples)
     if gone == "disk":
         assert "The model cannot be saved in" in caplog.text

@@ -25,7 +25,12 @@ from chainrule.tracking.store import prepare_store
 from chainrule.tracking.tags import flattened
 from chainrule.tracking.written import files_in
 
-MODEL = {f"model/{name}" for name in ("weights.safetensors", "architecture.json", "preparation.json")}
+OWN = ("weights.safetensors", "architecture.json", "preparation.json")
+MLFLOWS = (
+    *("MLmodel", "requirements.txt", "python_env.yaml", "conda.yaml"),
+    *("input_example.json", "serving_input_example.json"),
+)
+MODEL = {f"model/{name}" for name in (*OWN, *MLFLOWS)}
 FIGURES = {f"figures/{name}.png" for name in ("confusion_matrix", "curves", "decision_boundary")}
 QUICK = ("trainer.epochs=3", "tracking.figures=false", "callbacks=[nan_guard]")
 
@@ -311,9 +316,7 @@ def test_a_run_in_the_folder_of_an_earlier_one_records_what_it_wrote_itself(trai
     assert set(files_in(folder / "around")) == {
         "config.yaml",
         "overrides.yaml",
-        "model/weights.safetensors",
-        "model/architecture.json",
-        "model/preparation.json",
+        *MODEL,
     }
 
 
