@@ -26,8 +26,11 @@ def taken(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def served(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
-    """The address that the command prints, once MLflow answers there; its process is ended after that."""
+def served(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], word: str = "MLflow", health: str = "health"
+) -> Iterator[str]:
+    """The address that the command prints behind that word, once MLflow answers there; its process is ended after
+    that."""
     log = folder / "ui.log"
     with (
         log.open("w", encoding="utf-8") as errors,
@@ -38,11 +41,12 @@ def served(command: Sequence[str], folder: Path, environment: Mapping[str, str])
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            assert line.startswith("MLflow: http://"), f"{line}\n{log.read_text(encoding='utf-8')}"
+            assert line.startswith(f"{word}: http://"), f"{line}\n{log.read_text(encoding='utf-8')}"
             # A line for each request follows; a pipe that nobody empties would stop the server.
             threading.Thread(target=process.stdout.read, daemon=True).start()
             address = line.split()[1]
-            wait_for(address.partition("#")[0] + "health", process)
+            host = "/".join(address.split("/")[:3])
+            wait_for(f"{host}/{health}", process)
             yield address
         finally:
             process.terminate()

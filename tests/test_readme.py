@@ -3,6 +3,8 @@ somewhere, and every list of names is the list of what there is."""
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 import shlex
 import shutil
@@ -101,6 +103,11 @@ class Reader:
             return ""
         if block.text == "chainrule ui":
             return self.serves(block.text)
+        if block.text == "chainrule serve latest":
+            self.server = block.text  # it answers what comes next, in another terminal
+            return ""
+        if block.text.startswith("curl "):
+            return self.asks(block.text)
         assert block.language in ("bash", "python"), f"what is one to do with {block}?"
         script = self.folder / f"block.{block.language}"
         script.write_text(block.text + "\n", encoding="utf-8")
@@ -124,6 +131,15 @@ class Reader:
             assert port or address.startswith("http://127.0.0.1:5000/")
             page: str = answer.read().decode()
             return page
+
+    def asks(self, command: str) -> str:
+        """Returns the answer of the server that was started before. The commands are the README's own unless somebody
+        else has its port, 5001."""
+        port = free_port() if taken(5001) else 5001
+        serve = [str(self.bin / "chainrule"), *shlex.split(self.server)[1:], *(["--port", str(port)] * (port != 5001))]
+        with served(serve, self.folder, self.variables, "Model", "ping"):
+            assert "127.0.0.1:5001/" in command
+            return self.runs(shlex.split(command.replace(":5001/", f":{port}/")))
 
 
 @pytest.fixture(scope="module")
@@ -221,11 +237,22 @@ def one_component_among_the_others(reader: Reader, printed: list[str]) -> None:
     assert {run.data.params["model.activation"] for run in recorded(reader, "spirals")} >= {"tanh", "softsign"}
 
 
+def a_table_answered_over_http(reader: Reader, printed: list[str]) -> None:
+    """With the answers of the file that was written before, in its order."""
+    with (reader.folder / "answers.csv").open(encoding="utf-8") as file:
+        said = [row["prediction"] for row in csv.DictReader(file)]
+    assert json.loads(printed[-1]) == {"predictions": said}
+    assert len(said) == 28
+    assert "on 28 new rows" in printed[1]
+    assert [run.info.status for run in recorded(reader, "evaluations")] == ["FINISHED"]
+
+
 CLAIMS: dict[str, Callable[[Reader, list[str]], None]] = {
     "Train": shown_and_not_trained,
     "Sweep and compare": twelve_runs_compared,
     "Sweep on all cores, search": searched,
     "Compare in MLflow": mlflows_page,
+    "Your own data": a_table_answered_over_http,
     "Your own component": one_component_among_the_others,
 }
 

@@ -13,9 +13,7 @@ NAME = "export"
 def add(commands: Any) -> None:
     """Its options."""
     parser = commands.add_parser(NAME, help="the network of a run as an ONNX file, which other programs run")
-    parser.add_argument(
-        "what", metavar="RUN", help="a run's id, latest, its folder, or a file of Network.save"
-    )
+    parser.add_argument("what", metavar="RUN", help="a run's id, latest, its folder, or a file of Network.save")
     parser.add_argument("path", metavar="FILE", help="what is written: model.onnx")
     parser.add_argument("--uri", help="the store (default: MLFLOW_TRACKING_URI, else mlflow.db in this folder)")
     parser.set_defaults(run=run)
