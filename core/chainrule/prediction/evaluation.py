@@ -15,14 +15,17 @@ from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Metric
 from chainrule.contract.named import each, one_of, rows_of
 from chainrule.contract.split import Split
+from chainrule.markup import html_table
 from chainrule.network.measuring import in_batches, metrics_for
 from chainrule.network.network import Network
 from chainrule.network.targets import Targets
 from chainrule.network.weighing import name_of, tell, weighable
 from chainrule.registry.registry import registry
+from chainrule.words import in_words, number
 
 RESAMPLES = 1000
 LEVEL = 0.95
+HEADINGS = ("", "value", "95 % interval")
 ROOM = 4_000_000
 """Positions that are drawn at once."""
 
@@ -35,6 +38,11 @@ class Measured:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def interval(self) -> str:
+        """In words; empty where there is none."""
+        return "" if self.low is None else f"{number(self.low)} to {number(self.high)}"
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -43,6 +51,17 @@ class Evaluation:
     rows: int
     metrics: dict[str, Measured]
     arrays: dict[str, Array]
+
+    def cells(self) -> list[tuple[str, str, str]]:
+        """For people: each metric, its value, and its interval."""
+        return [(in_words(name), number(one.value), one.interval) for name, one in self.metrics.items()]
+
+    def __repr__(self) -> str:
+        told = [f"{name} {value}{f' ({interval})' if interval else ''}" for name, value, interval in self.cells()]
+        return f"<Evaluation on {self.rows:,} rows: {', '.join(told)}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(f"on {self.rows:,} rows", HEADINGS, self.cells())
 
 
 def evaluate(

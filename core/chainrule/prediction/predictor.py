@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,14 @@ import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.contract.preparation import Preparation
+from chainrule.contract.rows import Rows
+from chainrule.contract.split import Split
 from chainrule.errors import ConfigError, DataError, FieldError
 from chainrule.network.files import put
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
 from chainrule.network.onnx_file import onnx_path, write_model
+from chainrule.prediction.evaluation import RESAMPLES, Evaluation, evaluate
 from chainrule.prediction.onnx_preparation import graph_of, metadata_of
 from chainrule.words import quoted
 
@@ -146,6 +149,36 @@ class Predictor:
             raise ConfigError(f"the network gives {what}, not probabilities: ask for its predictions")
         if task == "multiclass" and self.network.output_shape[-1] != len(names):
             raise ConfigError("the network does not give a number for each class: ask for its predictions")
+
+    def evaluate(
+        self, table: Any, metrics: Sequence[Any] | None = None, resamples: int = RESAMPLES, seed: int = 0
+    ) -> Evaluation:
+        """The loss and metrics on rows with answers, each with its bootstrap interval of 95 %.
+
+        Args:
+            table: as ``predict`` takes it, with the targets' columns, and that of the weights, if there is one.
+            metrics: names or metrics; None for every installed one that is for the task.
+            resamples: how many sets are drawn, 1 or more; ``seed``: of the draws, 0 or more.
+
+        Raises:
+            DataError: the rows have no answers, or do not fit. ConfigError: a metric is for another task.
+        """
+        return evaluate(self.network, self.samples(table), metrics, resamples, seed)
+
+    def samples(self, table: Any) -> Split:
+        """Rows with answers as the inputs, targets and weights that they become.
+
+        Raises:
+            DataError: the data that the network was trained on does not say where answers stand, or a column is
+                missing or of another type.
+        """
+        preparation = self.preparation
+        if not preparation.targets:
+            raise DataError("the preparation of this network's data names no column of answers")
+        rows = preparation.rows(Rows.of(table))
+        weight = preparation.weight
+        weights = rows.numbers(weight) if weight is not None and weight in rows.columns else None
+        return Split(preparation.inputs(rows), preparation.answers(rows), weights)
 
     def to_onnx(self, path: str | Path) -> None:
         """Write the network with its preparation to an ONNX file (opset 20), which onnxruntime and others run: raw rows

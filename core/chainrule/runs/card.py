@@ -6,7 +6,6 @@ whom it is meant and what it must not be used for, is left for them to write.
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,14 +17,14 @@ from chainrule.contract.data import Data
 from chainrule.contract.split import Split
 from chainrule.errors import ChainruleError
 from chainrule.markup import markdown_table
-from chainrule.prediction.evaluation import evaluate
+from chainrule.prediction.evaluation import HEADINGS, evaluate
 from chainrule.runs.building import load_data
 from chainrule.runs.folder import recorded_overrides
 from chainrule.runs.measured import Report
 from chainrule.runs.result import MODEL
 from chainrule.runs.trained import Trained, trained
 from chainrule.tracking.tags import BLAS, COMMIT, DATASET_DIGEST, DIRTY, PROCESSOR, REMARKS, VERSION, components_of
-from chainrule.words import in_words, number, one_line, relative
+from chainrule.words import number, one_line, relative
 
 COLUMNS = 40
 """Of a table, that are listed."""
@@ -164,13 +163,8 @@ def of_results(found: Trained, data: Data | None, why_not: str) -> Iterator[str]
         yield "Without intervals: the data is a stream."
         return
     evaluation = evaluate(found.predictor.network, split)
-    rows = [
-        [in_words(metric), number(one.value), f"{number(one.low)} to {number(one.high)}" if one.low is not None else ""]
-        for metric, one in evaluation.metrics.items()
-        if math.isfinite(one.value)
-    ]
     yield f"Of the {split.rows:,} {name} samples, with intervals by the bootstrap (percentiles, 1,000 resamples):"
-    yield markdown_table([name, "value", "95 % interval"], rows)
+    yield markdown_table([name, *HEADINGS[1:]], evaluation.cells())
 
 
 def of_provenance(found: Trained) -> Iterator[str]:

@@ -12,13 +12,12 @@ from pathlib import Path
 from chainrule.contract.arguments import require_count
 from chainrule.pictures.drawing import of_metric
 from chainrule.pictures.page import save
-from chainrule.prediction.evaluation import RESAMPLES, Evaluation, evaluate
+from chainrule.prediction.evaluation import HEADINGS, RESAMPLES, Evaluation, evaluate
 from chainrule.runs.new_rows import STDIN, read_rows, samples_of
 from chainrule.runs.trained import Trained, trained
 from chainrule.tracking.tags import KIND
 from chainrule.tracking.tracking import NoTracking, Tracking
 from chainrule.tracking.uris import resolved
-from chainrule.words import in_words, number
 
 EXPERIMENT = "evaluations"
 FOLDER = Path("outputs/evaluations")
@@ -111,9 +110,8 @@ def show(evaluated: Evaluated) -> None:
     evaluation = evaluated.evaluation
     title = f"{evaluated.trained.name}, on {evaluation.rows:,} new rows"
     table = Table(title=Text(title), title_style="bold", title_justify="left")
-    for heading in ("", "value", "95 % interval"):
+    for heading in HEADINGS:
         table.add_column(heading, justify="right" if heading else "left")
-    for name, measured in evaluation.metrics.items():
-        interval = "" if measured.low is None else f"{number(measured.low)} to {number(measured.high)}"
-        table.add_row(in_words(name), number(measured.value), interval)
+    for row in evaluation.cells():
+        table.add_row(*row)
     Console(highlight=False).print(table)

@@ -76,15 +76,12 @@ def samples_of(trained: Trained, rows: NewRows) -> Split:
     Raises:
         DataError: the rows have no targets, or none that the network knows.
     """
-    preparation = trained.predictor.preparation
-    x = preparation.inputs(rows.table)
+    predictor = trained.predictor
     if rows.answers is not None:
-        return Split(x, rows.answers)
-    if not isinstance(rows.table, Rows) or not preparation.targets:
-        raise DataError("the data has no targets to measure by")
-    weight = preparation.weight
-    weights = rows.table.numbers(weight) if weight is not None and weight in rows.table.columns else None
-    return Split(x, preparation.answers(rows.table), weights)
+        return Split(predictor.preparation.inputs(rows.table), rows.answers)
+    if not isinstance(rows.table, Rows):
+        raise DataError("the data has no answers to measure by")
+    return predictor.samples(rows.table)
 
 
 def is_image(shape: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from chainrule.markup import html_facts, html_table
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
 from chainrule.prediction import predictor
+from chainrule.prediction.evaluation import Evaluation
 from chainrule.prediction.predictor import Predictor, load_preparation
 from chainrule.runs.measured import Report, judged_by
 from chainrule.tracking.reading import read_run
@@ -72,6 +73,10 @@ class Result:
     def predict_proba(self, table: Any) -> Array:
         """The probability of each class, ``(n, classes)``, for rows as they come: see ``Predictor.predict_proba``."""
         return self.predictor.predict_proba(table)
+
+    def evaluate(self, table: Any, metrics: Sequence[Any] | None = None) -> Evaluation:
+        """The loss and metrics on rows with answers, as they come, with intervals: see ``Predictor.evaluate``."""
+        return self.predictor.evaluate(table, metrics)
 
     def __repr__(self) -> str:
         splits = ("test/", "validation/", "train/")  # what was measured on the first that there is

@@ -123,6 +123,12 @@ def test_an_evaluation_measures_as_scikit_learn_does_and_becomes_a_run(shopped, 
     kept = json.loads(next(folder.glob("outputs/evaluations/*/metrics.json")).read_text())
     assert kept["arrays"]["confusion_matrix"] == sk.confusion_matrix(yes, said).tolist()
     assert "on 90 new rows" in printed
+    measured = result.evaluate(new)
+    assert repr(measured).startswith("<Evaluation on 90 rows: loss 0.")
+    assert "roc auc" in measured._repr_html_()
+    assert {name: value["value"] for name, value in kept["metrics"].items()} == {
+        name: one.value for name, one in measured.metrics.items()
+    }
     assert "roc auc" in printed
     assert result.run_id in ran("runs").out
     assert run.info.run_id not in ran("runs").out, "it is no training"
