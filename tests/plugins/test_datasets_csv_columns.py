@@ -133,6 +133,23 @@ def test_numbers_that_are_codes_become_categories_where_that_is_said(write):
         Csv("data.csv", target="y", categories=["y"]).load()
 
 
+def test_whole_numbers_are_the_same_however_pandas_has_written_them(write):
+    """Of a column with an empty cell it makes floats."""
+    frame = pd.DataFrame({"code": [1, 2, None] * 8, "a": np.arange(24) / 7, "y": [0.0, 1.0, 1.0] * 8})
+    path = write(frame)
+    assert "1.0" in Path(path).read_text()
+    dataset = Csv(path, target="y", categories=["code"], missing="most_frequent", **ALL)
+    data = dataset.load()
+    assert data.feature_names[:2] == ["code=1", "code=2"]
+    assert list(data.class_names) == ["0", "1"]
+    rows = dataset.read(Path(path).read_bytes(), "new.csv")
+    for given in (frame, frame.dropna().astype({"code": int, "y": int}), rows, pd.read_csv(path, dtype=str)):
+        expected = data.train.y[frame.notna().all(axis=1)] if len(given) < len(frame) else data.train.y
+        assert (data.prepared.answers(given) == expected).all()
+        x = data.prepared.inputs(given)
+        assert (x == (data.train.x if len(given) == len(frame) else data.train.x[frame.notna().all(axis=1)])).all()
+
+
 def test_dates_become_how_late_it_is_and_where_in_the_year_and_week(write):
     days = pd.date_range("2020-01-31", periods=50, freq="29D")
     frame = pd.DataFrame({"when": days.strftime("%Y-%m-%d"), "y": np.arange(50) / 3})

@@ -136,7 +136,7 @@ class Preparation:
                 if np.isnan(column).any():
                     rows.refuse(int(np.isnan(column).argmax()), name, "the value is missing")
             return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
-        place = {str(name): k for k, name in enumerate(self.class_names)}
+        place = {Rows.text(name) or str(name): k for k, name in enumerate(self.class_names)}
         (target,) = self.targets
         classes = np.empty(len(rows), np.int64)
         for row, text in enumerate(rows.texts(target)):

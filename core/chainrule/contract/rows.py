@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
@@ -14,6 +15,7 @@ from chainrule.errors import DataError, did_you_mean
 from chainrule.words import as_written, cut, quoted
 
 SHOWN = 80
+WHOLE = re.compile(r"^(-?[0-9]+)\.0+$")
 
 
 @dataclass(frozen=True)
@@ -139,15 +141,16 @@ class Rows:
 
     @classmethod
     def text(cls, cell: Any) -> str | None:
-        """What stands in a cell, without blanks around it; None where that is no value.
+        """What stands in a cell, without blanks around it; None where that is no value. A whole number is written as
+        one: pandas makes 3.0 of a 3 where another cell of its column is empty.
 
-        >>> Rows.text(" red "), Rows.text(3.0), Rows.text(float("nan")), Rows.text("NA")
-        ('red', '3', None, None)
+        >>> Rows.text(" red "), Rows.text(3.0), Rows.text("3.0"), Rows.text("03"), Rows.text(float("nan"))
+        ('red', '3', '3', '03', None)
         """
         if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
             return f"{cell:.0f}"
         text = str(cell).strip()
-        return None if text in cls.MISSING else text
+        return None if text in cls.MISSING else WHOLE.sub(r"\1", text)
 
     @staticmethod
     def number(text: str) -> float | None:
