@@ -234,6 +234,11 @@ def test_texts_that_are_as_many_as_rows_are_no_categories(write):
     with pytest.raises(cr.DataError) as refused:
         Csv("data.csv", target="y").load()
     assert "of 60 rows, name (60). To predict without the column: " in str(refused.value)
+    assert "2026-03-01" not in str(refused.value)
+    write("on,a,y\n" + "".join(f"{i // 12 + 1}/{i % 12 + 1}/2024,{i % 3},{i / 7}\n" for i in range(60)))
+    with pytest.raises(cr.DataError, match=r"on \(60\)\. .*\. For dates, write on as 2026-03-01$"):
+        Csv("data.csv", target="y").load()
+    write("name,a,y\n" + names)
     assert Csv("data.csv", target="y", leave_out=["name"]).load().feature_names == ["a (scaled)"]
     data = Csv("data.csv", target="y", categories=["name"], **ALL).load()
     assert len(data.feature_names) == 61

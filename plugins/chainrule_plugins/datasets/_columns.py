@@ -1,7 +1,8 @@
 """The columns of a table: what each holds, and how its training rows say that it becomes inputs."""
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ Unseen = Literal["ignore", "refuse"]
 Kind = type[Number] | type[Category] | type[Date]
 
 MOST_CATEGORIES = 50  # that texts are taken for by themselves
+DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b")  # in one of the ways that people write it
 ROWS_EACH = 2  # on average, of a text that is a category
 
 
@@ -83,7 +85,7 @@ def kinds_of(table: Table, names: Sequence[str], categories: Sequence[str], miss
             advice = f"mend it, leave the column out, or for categories give {list_option('categories', [name])}"
             table.refuse(row, name, f'"{brief(cell)}" is not a finite number, as others are; {advice}')
         table.refuse_missing(row, name, cell, feature=True)
-    refuse_many(table, {name: len(seen[name].texts) for name, kind in kinds.items() if kind is Category}, categories)
+    refuse_many(table, {name: seen[name].texts for name, kind in kinds.items() if kind is Category}, categories)
     return kinds
 
 
@@ -94,18 +96,20 @@ def count_missing(table: Table, name: str, found: Seen) -> int:
     return sum(is_missing(cell) for (cell,) in table.parted([name]))
 
 
-def refuse_many(table: Table, texts: Mapping[str, int], categories: Sequence[str]) -> None:
+def refuse_many(table: Table, texts: Mapping[str, Set[str]], categories: Sequence[str]) -> None:
     """Refuse texts that are too many to be categories, such as names, unless they are named as such."""
     most = min(MOST_CATEGORIES, len(table.rows) // ROWS_EACH)
-    many = [name for name, count in texts.items() if count > max(most, 2) and name not in categories]
+    many = [name for name, there in texts.items() if len(there) > max(most, 2) and name not in categories]
     if not many:
         return
-    told = ", ".join(f"{brief(name)} ({texts[name]:,})" for name in many[:MOST_NAMED])
+    told = ", ".join(f"{brief(name)} ({len(texts[name]):,})" for name in many[:MOST_NAMED])
     those = "these columns" if len(many) > 1 else "the column"
+    dated = [name for name in many if all(map(DATE.match, texts[name]))]
+    hint = f". For dates, write {', '.join(map(brief, dated[:MOST_NAMED]))} as 2026-03-01" if dated else ""
     raise DataError(
         f"{table.path}: texts that differ from row to row tell nothing: of {len(table.rows):,} rows, {told}. To "
         f"predict without {those}: {list_option('leave_out', many)}; to take them for categories all the same: "
-        f"{list_option('categories', many)}"
+        f"{list_option('categories', many)}{hint}"
     )
 
 
