@@ -143,11 +143,10 @@ def test_whole_numbers_are_the_same_however_pandas_has_written_them(write):
     assert data.feature_names[:2] == ["code=1", "code=2"]
     assert list(data.class_names) == ["0", "1"]
     rows = dataset.read(Path(path).read_bytes(), "new.csv")
-    for given in (frame, frame.dropna().astype({"code": int, "y": int}), rows, pd.read_csv(path, dtype=str)):
-        expected = data.train.y[frame.notna().all(axis=1)] if len(given) < len(frame) else data.train.y
-        assert (data.prepared.answers(given) == expected).all()
-        x = data.prepared.inputs(given)
-        assert (x == (data.train.x if len(given) == len(frame) else data.train.x[frame.notna().all(axis=1)])).all()
+    for table in (frame, frame.dropna().astype({"code": int, "y": int}), rows, pd.read_csv(path, dtype=str)):
+        there = np.ones(len(frame), bool) if len(table) == len(frame) else frame.notna().all(axis=1)
+        assert (data.prepared.answers(table) == data.train.y[there]).all()
+        assert (data.prepared.inputs(table) == data.train.x[there]).all()
 
 
 def test_dates_become_how_late_it_is_and_where_in_the_year_and_week(write):

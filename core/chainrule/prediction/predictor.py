@@ -105,9 +105,10 @@ class Predictor:
         """The answers that the outputs of the network stand for, as ``predict`` gives them."""
         names = self.preparation.class_names
         if isinstance(outputs, Mapping):
-            parts = self.network.loss.parts or {}
+            parts, tasks = self.network.loss.parts or {}, self.network.task or {}
+            named = names if isinstance(names, Mapping) else {}
             return {
-                name: self._answer(array, self.network.task[name], names.get(name, ()), parts[name], threshold)
+                name: self._answer(array, tasks.get(name), named.get(name, ()), parts[name], threshold)
                 for name, array in outputs.items()
             }
         return self._answer(outputs, self.network.task, names, self.network.loss, threshold)

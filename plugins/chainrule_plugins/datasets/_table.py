@@ -276,9 +276,10 @@ def read_text(path: Path, content: bytes | bytearray) -> str:
 def as_csv(path: Path, content: bytes | bytearray) -> bytes:
     """A Parquet file as text, which then goes the way of all tables: numbers keep every digit."""
     import pandas
+    from pyarrow import parquet
 
     try:
-        frame = pandas.read_parquet(io.BytesIO(content))
+        frame = parquet.read_table(io.BytesIO(content)).to_pandas()
     except Exception as error:  # of Arrow: damage has no end
         raise DataError(f"{path} is not a sound Parquet file: {brief(str(error))}") from None
     text: str = frame.to_csv(index=not isinstance(frame.index, pandas.RangeIndex))

@@ -238,3 +238,16 @@ def test_it_is_kept_as_plain_json_and_damage_is_told(trained, tmp_path):
     (tmp_path / "preparation.json").unlink()
     with pytest.raises(cr.DataError, match="did not keep how rows are prepared"):
         cr.Predictor.load(tmp_path)
+
+
+def test_several_outputs_are_answered_each_by_name():
+    heads = {"yes": [{"name": "dense", "units": 1, "activation": "sigmoid"}], "size": [{"name": "dense", "units": 2}]}
+    loss = {"name": "by_output", "losses": {"yes": "binary_cross_entropy", "size": "mse"}}
+    for task in ({"yes": "binary", "size": "regression"}, None):
+        network = cr.Network([{"name": "heads", "heads": heads}], (2,), loss, task=task)
+        names = {"yes": ("no", "yes"), "size": ()}
+        found = cr.Predictor(network, cr.Preparation(class_names=names if task else ())).predict(X)
+        outputs = network.predict(X)
+        said = np.where(outputs["yes"][:, 0] > 0.5, "yes", "no") if task else outputs["yes"][:, 0]
+        assert (found["yes"] == said).all()
+        assert (found["size"] == outputs["size"]).all()
