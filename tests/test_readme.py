@@ -303,7 +303,9 @@ RAY = "chainrule train -m launcher=ray seed=0,1"  # needs an extra that the test
 SENT = "chainrule resend"  # needs a file that there is only after MLflow did not answer
 ANEW = "chainrule resend --anew"
 ON_RUNS = ("chainrule runs", "chainrule resume", "chainrule runs rename RUN NAME", "chainrule runs delete --failed")
-NOT_ALONE = (SERVE, COMPARE, RAY, REPRODUCE, SENT, ANEW, *ON_RUNS)
+OF_USE = tuple(f"chainrule {use}" for use in ("card", "evaluate", "export", "predict", "serve"))
+"""Of a run, which their sections train."""
+NOT_ALONE = (SERVE, COMPARE, RAY, REPRODUCE, SENT, ANEW, *ON_RUNS, *OF_USE)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ dict, and a check of its own holds backward to the reference in which it stays a
         return z + (rest if given is None else given.setdefault("rest", rest))
 
 A layer, an activation or a loss that writes ``to_onnx`` is computed by ONNX's own reference too, at several batch
-sizes, and gives what ``forward`` gives; without the package ``onnx`` that check says that it is not applicable.
+sizes, and gives what ``forward`` gives; without the extra [onnx] that check says that it is not applicable.
 
 ``checks_for("layer.dense")`` lists the checks of a component, each with its name and a sentence on what it asks for.
 A check that rests on another one is not run where that fails: it would say the same again.

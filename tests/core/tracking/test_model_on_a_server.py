@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
@@ -21,13 +20,11 @@ ROWS = [{"x1": 0.0, "x2": 1.0}, {"x1": 1.0, "x2": 1.0}]
 
 
 @pytest.fixture
-def recorded(server: tuple[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[cr.Result]:
+def recorded(server: tuple[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> cr.Result:
     uri, _ = server
     monkeypatch.chdir(tmp_path)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(uri)
-    yield cr.train(["experiment=xor", "trainer.epochs=2", "tracking.figures=false", f"tracking.uri={uri}"])
-    mlflow.set_tracking_uri(before)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    return cr.train(["experiment=xor", "trainer.epochs=2", "tracking.figures=false"])
 
 
 def test_mlflow_loads_and_registers_what_a_server_has(recorded: cr.Result) -> None:
