@@ -75,7 +75,7 @@ def blocks(path: Path) -> list[Block]:
 BLOCKS = blocks(README)
 FIRST, CHECKS, *OTHERS = BLOCKS
 SECTIONS = list(dict.fromkeys(block.section for block in OTHERS))
-SLOW = {*SECTIONS} - {"Install and train", "Train"}
+SLOW = {*SECTIONS} - {"Install and train"}
 
 
 class Reader:

@@ -184,6 +184,7 @@ def test_a_study_with_more_seeds_goes_on_where_it_was(
     assert first.items() <= both.items(), "these were not run again"
 
 
+@pytest.mark.slow
 def test_a_study_writes_its_conclusion_into_the_rooms_page(tmp_path: Path) -> None:
     """Of one seed: another answer than the one that is shown."""
     room = tmp_path / "experiments"

@@ -63,6 +63,7 @@ def test_it_needs_nothing_but_public_names() -> None:
                 assert {alias.name for alias in node.names} <= set(cr.__all__)
 
 
+@pytest.mark.slow
 def test_the_kit_finds_nothing_and_is_told_to_leave_nothing_out(run: Run) -> None:
     assert all("checks_not_applicable" not in source.read_text(encoding="utf-8") for source in SOURCES)
     done = run("-W", "ignore", "-m", "chainrule", "check", "acme-unusual")

@@ -162,12 +162,13 @@ class Csv(Dataset):
         parts = split(self, positions, y, stratified=classes, quantities=not text, weight=weight)
         columns = fitted(rows, kinds, np.isin(positions, parts[0].x), self.scale, self.missing, self.unseen)
         remarks += remarks_on(columns, rows, self.missing)
+        kept = {*used, self.index}
         preparation = Preparation(
             columns,
             targets=tuple(targets),
             index=self.index,
             weight=self.weight,
-            left_out=tuple(name for name in whole.columns if name not in {*used, self.index}),
+            left_out=tuple(name for name in whole.columns if name not in kept),
         )
         x = preparation.inputs(rows)
         train, validation, test = (part and Split(x[part.x], part.y, part.weight) for part in parts)

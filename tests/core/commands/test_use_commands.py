@@ -196,6 +196,7 @@ def test_a_card_says_what_there_is_to_say(shopped, ran):
     ).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_images_come_from_a_folder(program_in, tmp_path, monkeypatch):
     from sklearn.datasets import load_digits
 

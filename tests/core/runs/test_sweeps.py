@@ -121,6 +121,7 @@ def test_a_single_run_is_taken_over_too(program, runs):
     assert len(runs.all()) == 1
 
 
+@pytest.mark.slow
 def test_a_run_is_taken_over_where_its_project_has_moved_and_trained_again_where_files_are_gone(
     program_in, tmp_path, caplog
 ):
@@ -440,6 +441,7 @@ def networks() -> dict[int, Any]:
     return {id(thing): thing for thing in gc.get_objects() if isinstance(thing, (cr.Network, cr.Layer))}
 
 
+@pytest.mark.slow
 def test_no_job_leaves_its_network_behind(tmp_path, monkeypatch):
     """Nor what its layers keep, which may be all images of MNIST: 200 jobs take the memory of one."""
     monkeypatch.chdir(tmp_path)
