@@ -222,6 +222,9 @@ def test_parquet_gives_what_csv_does(write):
     assert csv.prepared == parquet.prepared
     for name, part in csv.splits.items():
         assert (part.x == parquet.splits[name].x).all()
+    frame.set_index(pd.Index([f"row {i}" for i in range(80)], name="who")).to_parquet("named.parquet")
+    named = Csv("named.parquet", **given).load()
+    assert (named.train.x == csv.train.x).all(), "an index is no feature"
     Path("bad.parquet").write_bytes(b"PAR1 and nothing else PAR1")
     with pytest.raises(cr.DataError, match=r"bad\.parquet is not a sound Parquet file: "):
         Csv("bad.parquet", target="y").load()

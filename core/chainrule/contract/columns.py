@@ -209,9 +209,12 @@ class Date(Column):
     def days(self, rows: Rows) -> Array:
         """The points in time, in days since 1970, ``(n,)``; NaN where there is none."""
         values = np.full(len(rows), np.nan)
+        known: dict[str, float | None] = {}
         for row, text in enumerate(rows.texts(self.name)):
             if text is not None:
-                day = self.parse(text)
+                day = known.get(text)
+                if day is None:
+                    day = known[text] = self.parse(text)
                 if day is None:
                     reason = f'"{cut(text, 80)}" is no date, and the column is one of dates: write it as 2026-03-01'
                     rows.refuse(row, self.name, reason)

@@ -111,7 +111,16 @@ class Rows:
     def texts(self, name: str) -> Iterator[str | None]:
         """What stands in each cell of a column, without blanks around it; a whole number is written as one, however it
         is stored. None where there is no value."""
-        return map(self.text, self.column(name))
+        known: dict[Any, str | None] = {}
+        for cell in self.column(name):
+            key = (cell.__class__, cell)  # 1 and True are equal
+            try:
+                text = known[key]
+            except KeyError:
+                text = known[key] = self.text(cell)
+            except TypeError:  # a list, say
+                text = self.text(cell)
+            yield text
 
     def numbers(self, name: str) -> Array:
         """A column of numbers, ``(n,)`` in float64; NaN where there is no value.
@@ -176,6 +185,6 @@ def _column(cells: Any) -> Array:
     except ValueError:
         column = np.empty(0)
     if column.ndim != 1 or len(column) != len(cells):
-        raise DataError(f"a column must be a list of cells, got {quoted(cells)}")
+        raise DataError(f"a column must be a list of cells, got {quoted(cells)}; a single row is given as [row]")
     mixed = column.dtype.kind in "US" and any(not isinstance(cell, str) for cell in cells)
     return np.array(cells, object) if mixed else column  # NumPy would write None and True as texts of its own

@@ -97,9 +97,10 @@ class Predictor:
 
     def outputs(self, table: Any) -> Any:
         """What ``Network.predict`` gives for raw rows; what is to be said of them is logged as a warning."""
+        inputs = self.preparation.inputs(table)
         for remark in self.preparation.remarks(table):
             log.warning("%s", remark)
-        return self.network.predict(self.preparation.inputs(table))
+        return self.network.predict(inputs)
 
     def answers(self, outputs: Any, threshold: float | None = None) -> Any:
         """The answers that the outputs of the network stand for, as ``predict`` gives them."""

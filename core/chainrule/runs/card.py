@@ -130,9 +130,11 @@ def shares(data: Data, split: Split) -> list[str]:
 def described(column: Column) -> list[str]:
     """A column, what it holds, and what becomes of it."""
     fields = {k: v for k, v in column.as_json().items() if k not in ("kind", "name", "categories", "cycles")}
+    if (fields.get("shift"), fields.get("width")) == (0.0, 1.0):
+        del fields["shift"], fields["width"]
     told = [f"{k} {number(v) if isinstance(v, float) else v}" for k, v in fields.items() if v is not None]
     inputs = len(column.features)
-    return [column.name, column.holds, f"{inputs} input{'s' if inputs > 1 else ''}: {', '.join(told)}"]
+    return [column.name, column.holds, f"{inputs} input{'s' if inputs > 1 else ''}: {', '.join(told) or 'as it is'}"]
 
 
 def of_training(found: Trained) -> Iterator[str]:

@@ -282,7 +282,8 @@ def as_csv(path: Path, content: bytes | bytearray) -> bytes:
         frame = parquet.read_table(io.BytesIO(content)).to_pandas()
     except Exception as error:  # of Arrow: damage has no end
         raise DataError(f"{path} is not a sound Parquet file: {brief(str(error))}") from None
-    text: str = frame.to_csv(index=not isinstance(frame.index, pandas.RangeIndex))
+    # As pandas writes an index without a name, whatever it is called in the file.
+    text: str = frame.to_csv(index=not isinstance(frame.index, pandas.RangeIndex), index_label="")
     return text.encode()
 
 

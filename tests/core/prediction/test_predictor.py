@@ -115,6 +115,7 @@ def test_a_table_may_come_in_any_form_and_order(trained):
         (lambda f: f.assign(day="yesterday"), 'row 0, column "day": "yesterday" is no date'),
         (lambda f: f.assign(day=20200101), 'row 0, column "day": "20200101" is no date'),
         (lambda f: f.to_numpy()[:, :2], "or an array (n, 3) of the columns \"age\""),
+        (lambda f: f.iloc[0].to_dict(), "a column must be a list of cells, got "),
         (lambda f: 3, "expected a DataFrame, a list of dicts, or an array (n, 3)"),
         (lambda f: {"age": [1], "town": ["Ulm", "Ulm"], "day": ["2020-01-01"]}, "must be of one length"),
         (lambda f: pd.concat([f, f["age"]], axis=1), 'the table has two columns "age"'),
