@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from chainrule.contract.split import Split
 from chainrule.errors import DataError, ExportError
 from chainrule.prediction.predictor import labels
 from chainrule.runs.trained import Trained
-from chainrule.words import cut, listed
+from chainrule.words import cut, listed, one_line
 
 STDIN = "-"
 SUFFIX = ".png"
@@ -58,9 +59,12 @@ def read_rows(trained: Trained, source: str) -> NewRows:
     try:
         given = trained.dataset.read(content, name)
     except ExportError as error:
-        shape = trained.predictor.network.input_shape
-        hint = ": give a folder of images" if is_image(shape) else "; from Python, load_run(RUN).predict takes arrays"
-        raise ExportError(f"{error}{hint}") from None
+        if trained.predictor.preparation.columns:
+            given = as_csv(content, name)
+        else:
+            shape = trained.predictor.network.input_shape
+            way = "give a folder of images" if is_image(shape) else "from Python, load_run(RUN).predict takes arrays"
+            raise ExportError(f"{error}; {way}") from None
     if isinstance(given, tuple):
         return NewRows(given[0], answers=given[1])
     if not isinstance(given, Rows):
@@ -68,6 +72,21 @@ def read_rows(trained: Trained, source: str) -> NewRows:
     kept = trained.predictor.preparation.index
     index = next((name for name in (kept, UNNAMED) if name is not None and name in given.columns), None)
     return NewRows(given, None if index is None else (index, [str(cell) for cell in given.columns[index]]))
+
+
+def as_csv(content: bytes, name: str) -> Rows:
+    """The rows of a file with commas between its cells, for a dataset with columns that says nothing of files.
+
+    Raises:
+        DataError: it is no such file.
+    """
+    import pandas
+
+    try:
+        frame = pandas.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+    except (ValueError, pandas.errors.ParserError) as error:
+        raise DataError(f"{name} is no CSV file: {cut(one_line(error), 200)}") from None
+    return Rows({str(column): frame[column].to_numpy(object) for column in frame.columns}, f"{name}, row {{}}".format)
 
 
 def samples_of(trained: Trained, rows: NewRows) -> Split:

@@ -245,10 +245,20 @@ def test_arrays_come_from_an_npz_file(program_in, tmp_path, monkeypatch):
     assert "wrong.npz must hold x, the new samples; it holds z" in told
 
 
-def test_what_a_dataset_without_files_is_told(program_in, tmp_path, monkeypatch):
+def test_a_dataset_that_reads_no_files_is_asked_by_a_table_with_its_columns(program_in, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = cr.train(["experiment=xor", "trainer.epochs=2", "tracking.figures=false"])
-    Path("x.csv").write_text("a\n1\n")
-    told = program_in("predict", result.run_id, "x.csv", folder=tmp_path).err
-    assert "Xor does not say how new rows are read: it has no read; from Python, load_run(RUN).predict takes" in told
+    Path("corners.csv").write_text("x2,x1\n0,0\n1,0\n0,1\n1,1\n")
+    said = pd.read_csv(io.StringIO(program_in("predict", result.run_id, "corners.csv", folder=tmp_path).out))
+    assert said["prediction"].tolist() == result.predict([[0, 0], [0, 1], [1, 0], [1, 1]]).tolist()
+    for text, message in (
+        ("x1,x2\n1,a\n", 'wrong.csv, row 0, column "x2": "a" is not a finite number'),
+        ("x1\n1\n", 'the column "x2" is missing'),
+        ("", "wrong.csv is no CSV file: "),
+    ):
+        Path("wrong.csv").write_text(text)
+        assert message in program_in("predict", result.run_id, "wrong.csv", folder=tmp_path).err
+    images = cr.train(["experiment=digits", "trainer.epochs=1", "tracking.figures=false"])
+    told = program_in("predict", images.run_id, "corners.csv", folder=tmp_path).err
+    assert "Digits does not say how new rows are read: it has no read; give a folder of images" in told
     assert result.predict([[0, 1]]).tolist() == cr.load_run(result.run_id).predict([{"x2": 1, "x1": 0}]).tolist()
