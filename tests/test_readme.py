@@ -243,7 +243,7 @@ def a_table_answered_over_http(reader: Reader, printed: list[str]) -> None:
         said = [row["prediction"] for row in csv.DictReader(file)]
     assert json.loads(printed[-1]) == {"predictions": said}
     assert len(said) == 28
-    assert "on 28 new rows" in printed[1]
+    assert "on 28 rows of new.csv" in printed[1]
     assert [run.info.status for run in recorded(reader, "evaluations")] == ["FINISHED"]
 
 

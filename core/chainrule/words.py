@@ -105,6 +105,15 @@ def listed(names: Sequence[str], most: int, separator: str = ", ") -> str:
     return separator.join(names[:most]) + more
 
 
+def counted(count: int, noun: str) -> str:
+    """How many there are.
+
+    >>> counted(1, "row"), counted(2000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def in_words(name: str) -> str:
     """A registered name for people.
 

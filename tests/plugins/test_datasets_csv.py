@@ -317,7 +317,7 @@ def test_the_missing_class_is_the_first_that_is_not_there(labels, classes):
 LEAVE_OUT = "dataset.leave_out=[...] leaves columns out"
 DROP = "fill it in, leave such rows out with dataset.missing=drop"
 MISSING = f"the value is missing; {DROP}, or take the mean for it with dataset.missing=mean"
-NO_TARGET = "the value is missing; fill it in, or leave such rows out with dataset.missing=drop"
+NO_TARGET = "the value is missing; fill it in, or leave such rows out with dataset.missing_target=drop"
 TOO_LARGE = "is too large: values go to 1e+19 at most, as float32 must hold their squares; take a larger unit"
 DECIMAL_COMMA = "if it is a decimal comma, else leave it out"
 NOT_A_NUMBER = (
@@ -336,7 +336,8 @@ NOT_A_NUMBER = (
         ('a,y\n1,p\n"0,5",q\n', f'data.csv, line 3, column "a": "0,5" has a comma; write 0.5 {DECIMAL_COMMA}'),
         ('a,y\n1,p\n"-1.234,5",q\n', 'data.csv, line 3, column "a": '
          f'"-1.234,5" has a comma; write -1234.5 {DECIMAL_COMMA}'),
-        ('a,y\n1,p\n"1,234.5",q\n', 'data.csv, line 3, column "a": "1,234.5" ' + NOT_A_NUMBER),
+        ('a,y\n1,p\n"1,234.5",q\n', 'data.csv, line 3, column "a": "1,234.5" is no plain number; write 1234.5, or for '
+         """categories give "dataset.categories=['a']\""""),
         ('a,y\n1,"0,5"\n2,"1,5"\n', f'data.csv, line 2, column "y": "0,5" has a comma; write 0.5 {DECIMAL_COMMA}'),
         ('a,y\n1,2\n2,"1,5"\n', f'data.csv, line 3, column "y": "1,5" has a comma; write 1.5 {DECIMAL_COMMA}'),
         (
@@ -438,8 +439,9 @@ def test_fields_that_do_not_fit_the_table(write, fields, message):
 @pytest.mark.parametrize("mark", ["NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "?", "-"])
 def test_a_missing_value_is_known_by_its_mark_in_features_and_in_text(write, mark):
     missing, other = f'"{mark}" marks a missing value; {DROP}', "or use another word for a value"
+    no_target = missing.replace("dataset.missing", "dataset.missing_target")
     write(f"a,y\n1,cat\n2,{mark}\n3,dog\n")
-    assert error_of() == f'data.csv, line 3, column "y": {missing}, {other}'
+    assert error_of() == f'data.csv, line 3, column "y": {no_target}, {other}'
     write(f"a,y\n{mark},cat\n2,dog\n")
     mean = "take the mean for it with dataset.missing=mean"
     assert error_of() == f'data.csv, line 2, column "a": {missing}, {mean}, {other}'
@@ -505,9 +507,15 @@ def test_a_class_of_one_row_or_two_is_trained_whatever_the_seed(write):
     for seed in range(20):
         data = Csv(path, target="y", seed=seed).load()
         assert set(data.train.y) == {0, 1, 2}
-    assert data.remarks == [
+    assert data.remarks[:1] == [
         "1 of 3 classes have a single sample (rare), which is trained on: nothing tells how well it was learned"
     ]
+    absent = {
+        f"the {name} data has no sample of twice: nothing in it tells how well that is learned"
+        for name, part in (("validation", data.validation), ("test", data.test))
+        if 2 not in part.y
+    }
+    assert {remark for remark in data.remarks if "no sample" in remark} == absent != set()
 
 
 def test_as_many_classes_as_rows_leave_nothing_to_measure_by(write):

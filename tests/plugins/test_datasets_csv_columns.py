@@ -87,9 +87,7 @@ def test_rows_that_are_dropped_take_nothing_with_them(write):
     assert len(data.train.x) == len(whole)
     np.testing.assert_allclose(data.train.x[:, 0], (whole["age"] - whole["age"].mean()) / whole["age"].std(ddof=0))
     assert f"{len(frame) - len(whole)} of 80 rows miss a value and are left out" in data.remarks
-    with pytest.raises(
-        cr.DataError, match='column "age": the value is missing, and the network was trained on rows with'
-    ):
+    with pytest.raises(cr.DataError, match='column "age": the value is missing, as in 10 of 80 rows, and the network'):
         data.prepared.inputs(frame)
 
 
@@ -115,7 +113,7 @@ def test_a_category_that_no_training_row_has_is_told_and_is_zeros_or_refused(wri
         if "c=rare" not in data.feature_names:
             break
     assert (data.prepared.inputs([{"c": "rare"}]) == 0).all()
-    assert 'column "c": "rare" was not there in training, and tells nothing in 1 rows' in data.remarks
+    assert 'column "c": "rare" was not there in training, and tells nothing in 1 row' in data.remarks
     with pytest.raises(cr.DataError) as refused:
         Csv("data.csv", target="y", seed=seed, unseen="refuse").load()
     assert str(refused.value) == 'data.csv, line 9, column "c": "rare" was not there in training: take "a", "b"'
@@ -272,3 +270,56 @@ def test_what_is_made_of_a_file_is_made_of_its_cells_again(write):
     assert (data.prepared.answers(rows) == data.train.y).all()
     with pytest.raises(cr.DataError, match=r'new\.csv, line 2, column "age": "x" is not a finite number'):
         data.prepared.inputs(dataset.read(b"age,rooms,town,size\nx,1,Ulm,3\n", "new.csv"))
+
+
+def test_rows_without_a_target_may_be_left_out_while_features_are_filled_in(write):
+    frame = people()
+    frame.loc[[3, 5], "y"] = None
+    write(frame)
+    with pytest.raises(cr.DataError, match=r"leave such rows out with dataset\.missing_target=drop"):
+        Csv("data.csv", target="y", missing="mean").load()
+    data = Csv("data.csv", target="y", missing="mean", missing_target="drop", **ALL).load()
+    assert len(data.train.x) == 78
+    assert "2 of 80 rows miss a value and are left out" in data.remarks
+
+
+def test_what_parquet_says_of_its_columns_is_heard(tmp_path):
+    """A category is one although it is a number, a duration is a number of days, and an index with a name is one."""
+    frame = pd.DataFrame(
+        {
+            "c": pd.Categorical.from_codes(np.arange(40) % 3, [3, 1, 2]),
+            "took": pd.to_timedelta(np.arange(40) * 6, "h"),
+            "y": np.arange(40) / 7,
+        }
+    ).set_index(pd.Index([f"row {i}" for i in range(40)], name="who"))
+    frame.to_parquet(tmp_path / "data.parquet")
+    data = Csv(str(tmp_path / "data.parquet"), target="y", scale="none", **ALL).load()
+    assert list(data.feature_names) == ["c=1", "c=2", "c=3", "took"]
+    assert data.train.x[:, 3].tolist() == (np.arange(40) / 4).tolist()
+    assert data.prepared.index == "who"
+    assert (data.prepared.inputs(frame) == data.train.x).all()
+
+
+def test_codes_and_columns_that_never_change_are_told(write):
+    write("zip,a,same,y\n" + "".join(f"{i:05},{i % 7},3,{i / 7}\n" for i in range(20)))
+    remarks = Csv("data.csv", target="y").load().remarks
+    codes = 'leading zeros in "zip", as codes have, were taken for those of numbers: for categories give '
+    assert f"{codes}\"dataset.categories=['zip']\"" in remarks
+    assert 'the same in every training row, which tells nothing: "same"' in remarks
+
+
+@pytest.mark.parametrize(("cells", "plain"), [("$2,184.50", "2184.50"), ("30%", "30"), ("-€5", "-5")])
+def test_amounts_and_percentages_are_no_categories(write, cells, plain):
+    write("p,y\n" + "".join(f'"{cells}",{i / 7}\n' for i in range(20)))
+    with pytest.raises(cr.DataError) as refused:
+        Csv("data.csv", target="y").load()
+    assert f'column "p": "{cells}" is no plain number; write {plain}, or for categories give ' in str(refused.value)
+    assert Csv("data.csv", target="y", categories=["p"], **ALL).load().feature_names == [f"p={cells}"]
+
+
+def test_another_separator_is_told_where_a_comma_stands_in_a_name(write):
+    write("a\tName, full\tc\ty\n1\tx\t2\t0\n")
+    with pytest.raises(
+        cr.DataError, match=r"the header has 2; where tab separates the cells, give dataset\.separator=tab"
+    ):
+        Csv("data.csv", target="y").load()

@@ -39,6 +39,9 @@ def run(options: argparse.Namespace) -> int:
             options.run_id, options.data, options.uri, options.metric, options.resamples, options.record
         )
     show(evaluated)
+    network, names = evaluated.trained.predictor.network, evaluated.trained.predictor.preparation.class_names
+    if network.task == "binary":
+        print(f'yes      of the two classes it is "{names[1]}"')
     print(f"files    {relative(evaluated.folder)}")
     if evaluated.link:
         print(f"MLflow   {evaluated.link}")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import DataError
+from chainrule.errors import DataError, FieldError
 
 NAME = "predict"
 
@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
         metavar="DATA",
         help="a file like that which it was trained on; - is standard input; or a folder of PNGs",
     )
-    parser.add_argument("--out", metavar="FILE", help="where the answers go (default: standard output)")
+    parser.add_argument("--out", metavar="FILE", help="the answers, CSV or .parquet (default: standard output)")
     parser.add_argument("--proba", action="store_true", help="the probability of each class beside the answer")
     parser.add_argument(
         "--threshold", type=float, metavar="P", help="of two classes, above which probability the second is the answer"
@@ -34,14 +34,19 @@ def run(options: argparse.Namespace) -> int:
     """Predict, row by row in their order."""
     from chainrule.runs.predicting import predicted
 
+    given = [Path(path) for path in (options.data, options.out) if path is not None]
+    if len(given) == 2 and all(path.exists() for path in given) and given[0].samefile(given[1]):
+        raise FieldError(f"got {options.out}, which is the data itself: name another file", key="--out")
     frame = predicted(options.run_id, options.data, options.uri, options.proba, options.threshold)
-    text = frame.to_csv(index=False)
     if options.out is None:
-        sys.stdout.write(text)
+        sys.stdout.write(frame.to_csv(index=False))
         return 0
     path = Path(options.out)
     try:
-        path.write_text(text, encoding="utf-8", newline="")
+        if path.suffix == ".parquet":
+            frame.to_parquet(path)
+        else:
+            path.write_text(frame.to_csv(index=False), encoding="utf-8", newline="")
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}") from None
     print(f"answers  {path} ({len(frame):,} rows)")

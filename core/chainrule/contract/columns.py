@@ -16,13 +16,12 @@ import numpy as np
 from chainrule.contract.arrays import Array
 from chainrule.contract.rows import Rows
 from chainrule.errors import DataError
-from chainrule.words import cut, listed
+from chainrule.words import counted, cut, listed
 
 PERIODS = {"year": 365.2425, "week": 7.0, "day": 1.0}
 """Of what comes again with dates, in days."""
 DAY = 86400.0  # seconds
 MOST_TOLD = 5
-NOT_FILLED = "the value is missing, and the network was trained on rows without missing values: fill it in"
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Column:
         missing = np.isnan(values)
         if fill is None:
             if missing.any():
-                rows.refuse(int(missing.argmax()), self.name, NOT_FILLED)
+                rows.refuse(int(missing.argmax()), self.name, not_filled(int(missing.sum()), len(rows)))
             return values
         return np.where(missing, fill, values)
 
@@ -139,7 +138,7 @@ class Category(Column):
         inputs = np.zeros((len(rows), len(self.categories)))
         for row, text in enumerate(rows.texts(self.name)):
             if text is None and self.fill is None:
-                rows.refuse(row, self.name, NOT_FILLED)
+                rows.refuse(row, self.name, not_filled(sum(one is None for one in rows.texts(self.name)), len(rows)))
             category = self.fill if text is None else text
             k = place.get(str(category))
             if k is not None:
@@ -165,7 +164,7 @@ class Category(Column):
             return []
         count = sum(texts[text] for text in new)
         told = listed([f'"{cut(text, 40)}"' for text in new], MOST_TOLD)
-        return [f'column "{self.name}": {told} was not there in training, and tells nothing in {count:,} rows']
+        return [f'column "{self.name}": {told} was not there in training, and tells nothing in {counted(count, "row")}']
 
 
 @dataclass(frozen=True)
@@ -235,6 +234,12 @@ class Date(Column):
         except ValueError:
             return None
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() / DAY
+
+
+def not_filled(count: int, rows: int) -> str:
+    """What to say of a missing value for which nothing stands."""
+    more = f", as in {count:,} of {rows:,} rows" if count > 1 else ""
+    return f"the value is missing{more}, and the network was trained on rows without missing values: fill it in"
 
 
 COLUMNS: dict[str, type[Column]] = {cls.kind: cls for cls in (Number, Category, Date)}

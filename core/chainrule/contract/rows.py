@@ -129,6 +129,8 @@ class Rows:
             DataError: names the first cell that is none, or is too large.
         """
         column = self.column(name)
+        if column.dtype.kind == "m":
+            column = column / np.timedelta64(1, "D")  # a duration is a number of days
         if column.dtype.kind in "biuf":
             values = column.astype(np.float64)
         else:

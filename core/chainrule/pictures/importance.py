@@ -43,5 +43,5 @@ def importance(by_column: Mapping[str, Array], title: str, split: str) -> Figure
     axes.set_yticks(rows, labels)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set(xlabel="importance")
+    axes.set(xlabel="growth of the loss")
     return figure

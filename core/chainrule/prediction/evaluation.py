@@ -21,7 +21,7 @@ from chainrule.network.network import Network
 from chainrule.network.targets import Targets
 from chainrule.network.weighing import name_of, tell, weighable
 from chainrule.registry.registry import registry
-from chainrule.words import in_words, number
+from chainrule.words import counted, in_words, number
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -32,7 +32,8 @@ ROOM = 4_000_000
 
 @dataclass(frozen=True)
 class Measured:
-    """A value, and its 95 % interval, ``low`` to ``high``; None where these samples tell none: of a single one."""
+    """A value, and its 95 % interval, ``low`` to ``high``; None where these samples tell none: of a single one, or
+    where every set of them gives the same, as of answers that are all right."""
 
     value: float
     low: float | None = None
@@ -58,10 +59,10 @@ class Evaluation:
 
     def __repr__(self) -> str:
         told = [f"{name} {value}{f' ({interval})' if interval else ''}" for name, value, interval in self.cells()]
-        return f"<Evaluation on {self.rows:,} rows: {', '.join(told)}>"
+        return f"<Evaluation on {counted(self.rows, 'row')}: {', '.join(told)}>"
 
     def _repr_html_(self) -> str:
-        return html_table(f"on {self.rows:,} rows", HEADINGS, self.cells())
+        return html_table(f"on {counted(self.rows, 'row')}", HEADINGS, self.cells())
 
 
 def evaluate(
@@ -154,4 +155,5 @@ def _interval(metric: Metric, value: float, outputs: Any, targets: Targets, resa
             rng=np.random.default_rng(seed),
         ).bootstrap_distribution
         low, high = np.nanpercentile(drawn, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
-    return Measured(value, float(low), float(high)) if np.isfinite([low, high]).all() else Measured(value)
+    told = np.isfinite([low, high]).all() and low < high
+    return Measured(value, float(low), float(high)) if told else Measured(value)

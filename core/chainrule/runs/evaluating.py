@@ -18,6 +18,7 @@ from chainrule.runs.trained import Trained, trained
 from chainrule.tracking.tags import KIND
 from chainrule.tracking.tracking import NoTracking, Tracking
 from chainrule.tracking.uris import resolved
+from chainrule.words import counted
 
 EXPERIMENT = "evaluations"
 FOLDER = Path("outputs/evaluations")
@@ -27,13 +28,15 @@ EVALUATES = "evaluates"
 
 @dataclass(frozen=True)
 class Evaluated:
-    """An evaluation, and where it went: ``run_id`` and ``link`` are None where it was not recorded."""
+    """An evaluation, and where it went: ``run_id`` and ``link`` are None where it was not recorded; ``source``: the
+    name of what it was measured on."""
 
     evaluation: Evaluation
     trained: Trained
     folder: Path
     run_id: str | None
     link: str | None
+    source: str
 
 
 def evaluate_run(
@@ -65,7 +68,8 @@ def evaluate_run(
     evaluation = evaluate(found.predictor.network, samples, metrics, resamples)
     folder = (FOLDER / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}").absolute()
     tracking = Tracking(resolved(uri), EXPERIMENT) if record and found.run_id is not None else NoTracking()
-    name = f"{found.name} on {'standard input' if source == STDIN else Path(source).name}"
+    where = "standard input" if source == STDIN else Path(source).name
+    name = f"{found.name} on {where}"
     digest = hashlib.sha256(b"".join(array.tobytes() for array in samples.arrays)).hexdigest()
     with tracking.run(
         name=name,
@@ -82,7 +86,7 @@ def evaluate_run(
             values |= {f"new/{metric}/{end}": bound for end, bound in bounds.items() if bound is not None}
         tracked.summary(values, step=0)
         tracked.artifacts(folder)
-    return Evaluated(evaluation, found, folder, tracked.run_id, tracked.where)
+    return Evaluated(evaluation, found, folder, tracked.run_id, tracked.where, where)
 
 
 def write(evaluation: Evaluation, found: Trained, title: str, folder: Path) -> None:
@@ -96,7 +100,7 @@ def write(evaluation: Evaluation, found: Trained, title: str, folder: Path) -> N
     (folder / "metrics.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     names = found.predictor.preparation.class_names
     for name, array in evaluation.arrays.items():
-        draw = of_metric(name, array, () if isinstance(names, dict) else names, title, "new")
+        draw = of_metric(name, array, () if isinstance(names, dict) else names, title, "")
         if draw is not None:
             save(draw, folder / f"{name.replace('/', '-')}.png")
 
@@ -108,7 +112,7 @@ def show(evaluated: Evaluated) -> None:
     from rich.text import Text
 
     evaluation = evaluated.evaluation
-    title = f"{evaluated.trained.name}, on {evaluation.rows:,} new rows"
+    title = f"{evaluated.trained.name}, on {counted(evaluation.rows, 'row')} of {evaluated.source}"
     table = Table(title=Text(title), title_style="bold", title_justify="left")
     for heading in HEADINGS:
         table.add_column(heading, justify="right" if heading else "left")

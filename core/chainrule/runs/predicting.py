@@ -47,7 +47,8 @@ def predicted(
         raise ConfigError("the network has several outputs: from Python, load_run(RUN).predict gives each by name")
     columns: dict[str, Any] = {}
     if rows.index is not None:
-        columns[rows.index[0]] = rows.index[1]
+        name, cells = rows.index
+        columns[f"{name} (index)" if name in (ANSWER, *predictor.preparation.targets) else name] = cells
     answers = predictor.answers(outputs, threshold)
     if answers.ndim == 1:
         columns[ANSWER] = answers

@@ -19,6 +19,7 @@ Unseen = Literal["ignore", "refuse"]
 Kind = type[Number] | type[Category] | type[Date]
 
 MOST_CATEGORIES = 50  # that texts are taken for by themselves
+PRICE = re.compile(r"-?[$€£¥]?\s?-?\d{1,3}(,?\d{3})*(\.\d+)?\s?[$€£¥%]?")  # an amount with a sign, or a percentage
 DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b")  # in one of the ways that people write it
 ROWS_EACH = 2  # on average, of a text that is a category
 
@@ -71,7 +72,7 @@ def kinds_of(table: Table, names: Sequence[str], categories: Sequence[str], miss
             kinds[name] = Number
         elif not found.numbers and found.dates == len(table.rows) - count_missing(table, name, found):
             kinds[name] = Date
-        elif found.numbers or all(decimal_comma(text) for text in found.texts):
+        elif found.numbers or all(decimal_comma(text) or PRICE.fullmatch(text) for text in found.texts):
             assert found.first_text is not None
             wrong.append((found.first_text, position, "text"))
         else:
@@ -82,6 +83,12 @@ def kinds_of(table: Table, names: Sequence[str], categories: Sequence[str], miss
         cell = table.cell(row, name)
         if what == "text":
             table.refuse_decimal_comma(row, name, cell)
+            if PRICE.fullmatch(cell):
+                plain = re.sub(r"[^0-9.-]", "", cell)
+                option = list_option("categories", [name])
+                table.refuse(
+                    row, name, f'"{brief(cell)}" is no plain number; write {plain}, or for categories give {option}'
+                )
             advice = f"mend it, leave the column out, or for categories give {list_option('categories', [name])}"
             table.refuse(row, name, f'"{brief(cell)}" is not a finite number, as others are; {advice}')
         table.refuse_missing(row, name, cell, feature=True)

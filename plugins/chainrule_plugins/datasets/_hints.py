@@ -97,6 +97,14 @@ def require_separator(path: Path, line: int, header: str, separator: str) -> Non
         )
 
 
+def likelier_separator(header: str, separator: str) -> str:
+    """What to say of a header in which another sign separates more cells; nothing of others."""
+    other = max(";\t|", key=header.count)
+    if header.count(other) <= header.count(separator):
+        return ""
+    return f"; where {shown(other)} separates the cells, give {separator_option(other)}"
+
+
 def shown(separator: str) -> str:
     return "tab" if separator == "\t" else f'"{separator}"'
 

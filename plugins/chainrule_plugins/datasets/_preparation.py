@@ -173,6 +173,21 @@ def remark_on_single(y: Array, class_names: Sequence[str]) -> list[str]:
     ]
 
 
+def remark_on_absent(parts: Parts, class_names: Sequence[str]) -> list[str]:
+    """What to say of classes that the validation or test data has no sample of, although they are not single ones."""
+    remarks = []
+    many = np.bincount(parts[0].y, minlength=len(class_names)) > 1
+    for name, part in (("validation", parts[1]), ("test", parts[2])):
+        if part is not None:
+            absent = np.flatnonzero(many & (np.bincount(part.y, minlength=len(class_names)) == 0))
+            if len(absent):
+                named = ", ".join(class_names[k] for k in absent[:5]) + (", ..." if len(absent) > 5 else "")
+                remarks.append(
+                    f"the {name} data has no sample of {named}: nothing in it tells how well that is learned"
+                )
+    return remarks
+
+
 def missing_class(y: Array, classes: int) -> int | None:
     """The first class that no label of ``y`` names, and that so cannot be learned; None where all are there.
 

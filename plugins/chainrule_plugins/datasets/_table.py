@@ -13,12 +13,14 @@ import numpy as np
 from chainrule import Array, DataError, Rows, UnknownName
 from chainrule_plugins.datasets._files import brief, unpacked
 from chainrule_plugins.datasets._hints import (
+    likelier_separator,
     missing_in,
     no_column,
     no_separator,
     require_separator,
     what_it_is,
 )
+from chainrule_plugins.datasets._parquet import as_csv
 
 GZIP, PARQUET = b"\x1f\x8b", b"PAR1"  # the bytes with which such a file begins
 UTF16 = (b"\xff\xfe", b"\xfe\xff")  # its byte order marks
@@ -26,7 +28,8 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff")  # its byte order marks
 
 @dataclass
 class Table:
-    """A CSV file as text: where each column stands, and the text and first line of each row.
+    """A CSV file as text: where each column stands, and the text and first line of each row; and what a file with types
+    says of its columns: which is an ``index``, which are ``categories``.
 
     Cells are parted when they are asked for: those of a wide table, all at once, would take a gigabyte.
     """
@@ -36,6 +39,8 @@ class Table:
     separator: str
     rows: Sequence[str]
     lines: Sequence[int]
+    index: str | None = None
+    categories: Sequence[str] = ()
 
     @classmethod
     def read(cls, path: Path, content: bytes | bytearray, separator: str) -> "Table":
@@ -45,13 +50,16 @@ class Table:
         Raises:
             DataError: it is not a table with named columns and rows of equal length.
         """
+        index, categories = None, list[str]()
         if content[:4] == PARQUET:
-            content, separator = as_csv(path, content), ","
+            content, index, categories = as_csv(path, content)
+            separator = ","
         records = _records(path, read_text(path, content), separator)
         line, text, width = next(records, (0, "", 0))
         if not width:
             raise DataError(f"{path} is empty")
         columns: dict[str, int] = {}
+        names_line = text
         names = [cell.strip() for cell in _parted(text, separator)]
         # Consecutive numbers from 0 are names that pandas gives.
         if all(Rows.number(name) is not None for name in names) and names != [str(k) for k in range(width)]:
@@ -68,12 +76,13 @@ class Table:
         rows, lines = [], []
         for line, text, cells in records:
             if cells != width:
-                raise DataError(f"{path}, line {line}: the row has {cells} cells, the header has {width}")
+                other = likelier_separator(names_line, separator)
+                raise DataError(f"{path}, line {line}: the row has {cells} cells, the header has {width}{other}")
             rows.append(text)
             lines.append(line)
         if not rows:
             raise DataError(f"{path} has a header, but no rows")
-        return cls(path, columns, separator, rows, lines)
+        return cls(path, columns, separator, rows, lines, index, categories)
 
     @property
     def has_index(self) -> bool:
@@ -143,7 +152,8 @@ class Table:
     def refuse_missing(self, row: int, name: str, cell: str, feature: bool = False) -> NoReturn:
         """Refuse a cell without a value, and say which columns miss how many."""
         reason = f'"{cell}" marks a missing value' if cell else "the value is missing"
-        ways = ["fill it in", "leave such rows out with dataset.missing=drop"]
+        option = "dataset.missing=drop" if feature else "dataset.missing_target=drop"
+        ways = ["fill it in", f"leave such rows out with {option}"]
         ways += ["take the mean for it with dataset.missing=mean"] if feature else []
         ways += ["use another word for a value"] if cell else []
         self.refuse(row, name, f"{reason}; {', '.join(ways[:-1])}, or {ways[-1]}{self._missing()}")
@@ -271,20 +281,6 @@ def read_text(path: Path, content: bytes | bytearray) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError(f"{path}, line {line}: not UTF-8; save the file in that encoding") from None
-
-
-def as_csv(path: Path, content: bytes | bytearray) -> bytes:
-    """A Parquet file as text, which then goes the way of all tables: numbers keep every digit."""
-    import pandas
-    from pyarrow import parquet
-
-    try:
-        frame = parquet.read_table(io.BytesIO(content)).to_pandas()
-    except Exception as error:  # of Arrow: damage has no end
-        raise DataError(f"{path} is not a sound Parquet file: {brief(str(error))}") from None
-    # As pandas writes an index without a name, whatever it is called in the file.
-    text: str = frame.to_csv(index=not isinstance(frame.index, pandas.RangeIndex), index_label="")
-    return text.encode()
 
 
 def is_missing(cell: str) -> bool:

@@ -1,6 +1,7 @@
 """The user's own data as a table in a text file."""
 
 import dataclasses
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,24 +10,22 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule import Array, Data, DataError, Dataset, FieldError, Number, Preparation, Rows, Split, Task
+from chainrule import Array, Data, DataError, Dataset, FieldError, Number, Preparation, Rows, Split
 from chainrule_plugins.datasets._columns import Missing, Unseen, fitted, kinds_of, remarks_on, require_categories
 from chainrule_plugins.datasets._files import brief, found, stored
-from chainrule_plugins.datasets._hints import list_option, no_separator, remark_on_header
+from chainrule_plugins.datasets._hints import MOST_NAMED, list_option, no_separator, remark_on_header
 from chainrule_plugins.datasets._hints import option as text_option
 from chainrule_plugins.datasets._preparation import (
     Scale,
-    are_classes,
+    remark_on_absent,
     remark_on_single,
-    remark_on_task,
     require_fractions,
     split,
-    task_for,
 )
 from chainrule_plugins.datasets._table import Table
+from chainrule_plugins.datasets._targets import targets_of
 
-MOST_CLASSES = 20  # that whole numbers are taken for; more of them are plainly a quantity
-ROWS_EACH = 5  # on average, of a whole number that is a class
+LOOKED_AT = 1000  # rows, for leading zeros
 
 
 @dataclass
@@ -41,7 +40,8 @@ class Csv(Dataset):
 
     A column of numbers is an input; a column of text, of up to 50 different ones, an input for each, which is 1 where
     that text stands and 0 elsewhere; a column of dates, as 2026-03-01 or 2026-03-01T12:00, becomes how late it is, and
-    where in the year, the week and the day. What columns were taken for is said at a run's end.
+    where in the year, the week and the day; a time without a zone is taken for UTC. What columns were taken for is said
+    at a run's end.
 
     Classes are split so that each part has its share of every one, and the training rows all of them. Features are
     scaled by what they are in the training rows, and missing values filled in, so that nothing of the other rows leaks
@@ -71,8 +71,8 @@ class Csv(Dataset):
         unseen: what a category means that no training row has: ``ignore`` (the default), all its inputs are 0, and it
             is told; or refuse.
         missing: what becomes of a missing value: ``refuse`` (the default); ``drop``, its row is left out; or the mean,
-            median or ``most_frequent`` value of the training rows. Of categories it is the most frequent in all three;
-            where a target is missing, the row is an error unless it is dropped.
+            median or ``most_frequent`` value of the training rows; of categories it is the most frequent in all three.
+        missing_target: what becomes of a row without a target: ``refuse`` (the default), or ``drop``.
         task: binary, multiclass, regression, or auto (the default): text is classes, numbers are a regression, and
             whole numbers are classes where there are two of them (binary), or up to 20 of at most three digits, each
             for at least 5 rows on average; a run says at its end what up to 20 were taken for. Classes are numbered in
@@ -105,6 +105,7 @@ class Csv(Dataset):
     categories: Sequence[str] = ()
     unseen: Unseen = "ignore"
     missing: Missing = "refuse"
+    missing_target: Literal["refuse", "drop"] = "refuse"
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     separator: str = ","
     scale: Scale = "standard"
@@ -134,25 +135,28 @@ class Csv(Dataset):
         whole = self._table(path, stored(path))
         targets = [self.target] if isinstance(self.target, str) else list(self.target)
         features = self._features(whole, targets)
+        categories = [*self.categories, *(name for name in whole.categories if name in features)]
+        index = whole.index if self.index is None else self.index
         used = [*features, *targets, *([self.weight] if self.weight else [])]
         table = dataclasses.replace(whole, columns={name: whole.columns[name] for name in used})
-        if self.missing == "drop":
-            table = table.without_missing(used)
-        values = None if self.categories else table.plain_numbers(features)
+        if self.missing == "drop" or self.missing_target == "drop":
+            table = table.without_missing(used if self.missing == "drop" else targets)
+        values = None if categories else table.plain_numbers(features)
         if values is None:
-            kinds = kinds_of(table, features, self.categories, self.missing)
+            kinds = kinds_of(table, features, categories, self.missing)
             rows = table.as_rows(features)
         else:
             kinds = dict.fromkeys(features, Number)
             rows = Rows(dict(zip(features, values.T)), table.place)
-        y, task, class_names, remarks = self._targets(table, targets)
+        y, task, class_names, remarks = targets_of(table, targets, self.task)
         if len(table.rows) < len(whole.rows):
             dropped = len(whole.rows) - len(table.rows)
             remarks.append(f"{dropped:,} of {len(whole.rows):,} rows miss a value and are left out")
         if whole.has_index:
             remarks.append("the first column has no name and is left out, as pandas and R write an index so")
         remarks += remark_on_header(list(whole.columns), whole.numeric_names)
-        remarks += remark_on_index({name: rows.numbers(name) for name, kind in kinds.items() if kind is Number})
+        numbers = {name: rows.numbers(name) for name, kind in kinds.items() if kind is Number}
+        remarks += remark_on_index(numbers) + remark_on_codes(table, list(numbers))
         classes = task != "regression"
         if classes:
             remarks += remark_on_single(y, class_names)
@@ -160,13 +164,17 @@ class Csv(Dataset):
         weight = None if self.weight is None else weights(table, self.weight)
         positions = np.arange(len(y))
         parts = split(self, positions, y, stratified=classes, quantities=not text, weight=weight)
-        columns = fitted(rows, kinds, np.isin(positions, parts[0].x), self.scale, self.missing, self.unseen)
+        trained = np.isin(positions, parts[0].x)
+        columns = fitted(rows, kinds, trained, self.scale, self.missing, self.unseen)
         remarks += remarks_on(columns, rows, self.missing)
-        kept = {*used, self.index}
+        remarks += remark_on_constant({name: values[trained] for name, values in numbers.items()})
+        if classes:
+            remarks += remark_on_absent(parts, class_names)
+        kept = {*used, index}
         preparation = Preparation(
             columns,
             targets=tuple(targets),
-            index=self.index,
+            index=index,
             weight=self.weight,
             left_out=tuple(name for name in whole.columns if name not in kept),
         )
@@ -197,10 +205,10 @@ class Csv(Dataset):
         Raises:
             UnknownName: a column is not there. FieldError: one is there twice, or is to be two things at once.
         """
-        roles = {
+        roles: dict[str, list[str]] = {
             "target": list(targets),
             "leave_out": list(self.leave_out),
-            "index": [self.index] if self.index is not None else [],
+            "index": [name] if (name := self.index or table.index) else [],
             "weight": [self.weight] if self.weight is not None else [],
         }
         taken: dict[str, str] = {}
@@ -226,51 +234,6 @@ class Csv(Dataset):
             raise DataError(f"{table.path} has no column beside the target. Is the separator right?{hint}")
         return features
 
-    def _targets(self, table: Table, names: Sequence[str]) -> tuple[Array, Task, Sequence[str], list[str]]:
-        """Targets, task, class names, and what is to be said of how the task was chosen."""
-        if self.task in ("binary", "multiclass") and len(names) > 1:
-            raise FieldError(f"got {len(names)} columns, a {self.task} task has one", key="target")
-        if self.task == "regression" or len(names) > 1:
-            y = table.numbers(names)
-            return (y[:, 0] if len(names) == 1 else y), "regression", (), []
-
-        (name,) = names
-        cells = table.cells(name)
-        values = [Rows.number(cell) for cell in cells]
-        text = None in values
-        if text and self.task == "auto":
-            row = values.index(None)
-            table.refuse_decimal_comma(row, name, cells[row])
-            if any(value is not None for value in values):
-                reason = f'"{brief(cells[row])}" is not a number, as others are; for classes give task=multiclass'
-                table.refuse(row, name, reason)
-        labels = np.array(cells if text else values)
-        where, remarks = f'{table.path}, column "{name}"', []
-        if not text:
-            whole = labels % 1 == 0
-            if self.task == "auto" and whole.all():
-                classes = are_classes(labels, ROWS_EACH) and looks_coded(labels)
-                if len(np.unique(labels)) <= MOST_CLASSES:
-                    remarks = remark_on_task(f'column "{name}"', labels, classes)
-            if self.task == "auto" and not (whole.all() and classes):
-                return table.numbers([name])[:, 0], "regression", (), remarks
-            if not whole.all():
-                row = int(np.argmin(whole))
-                table.refuse(row, name, f'"{brief(cells[row])}" is not a class; classes are text or whole numbers')
-        distinct, y = np.unique(labels, return_inverse=True)
-        class_names = distinct.tolist() if text else [f"{label:.0f}" for label in distinct]
-        return y, task_for(self.task, class_names, where), class_names, remarks
-
-
-def looks_coded(values: Array) -> bool:
-    """Whether whole numbers can be codes of classes: two, or up to 20 of at most three digits, which no year has.
-
-    >>> looks_coded(np.array([1, 2, 7])), looks_coded(np.array([1998, 1999, 2001])), looks_coded(np.arange(21))
-    (True, False, False)
-    """
-    distinct = np.unique(values)
-    return len(distinct) <= 2 or (len(distinct) <= MOST_CLASSES and float(np.abs(distinct).max()) < 1000)
-
 
 def remark_on_index(columns: Mapping[str, Array]) -> list[str]:
     """What to say of columns that do nothing but count the rows."""
@@ -283,6 +246,29 @@ def remark_on_index(columns: Mapping[str, Array]) -> list[str]:
         return []
     ways = f"{text_option('index', found[0])}, or {list_option('leave_out', found)}"
     return [f'column "{found[0]}" counts the rows: if it is an index, give {ways}']
+
+
+def remark_on_codes(table: Table, names: Sequence[str]) -> list[str]:
+    """What to say of numbers with leading zeros, as far as the first rows show any: postal codes have them."""
+    coded = dict.fromkeys(
+        name
+        for cells in itertools.islice(table.parted(names), LOOKED_AT)
+        for name, cell in zip(names, cells)
+        if len(cell) > 1 and cell[0] == "0" and cell.isdecimal()
+    )
+    if not coded:
+        return []
+    named = ", ".join(f'"{brief(name)}"' for name in coded)
+    told = f"leading zeros in {named}, as codes have, were taken for those of numbers"
+    return [f"{told}: for categories give {list_option('categories', list(coded))}"]
+
+
+def remark_on_constant(columns: Mapping[str, Array]) -> list[str]:
+    """What to say of columns that are the same in every training row."""
+    known = {name: values[~np.isnan(values)] for name, values in columns.items()}
+    same = [name for name, values in known.items() if len(values) and values.min() == values.max()]
+    told = ", ".join(f'"{brief(name)}"' for name in same[:MOST_NAMED])
+    return [f"the same in every training row, which tells nothing: {told}"] if same else []
 
 
 def weights(table: Table, name: str) -> Array:

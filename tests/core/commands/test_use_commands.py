@@ -84,6 +84,7 @@ def test_standard_input_is_read(shopped):
         (("RUN", "short.csv"), 'the column "age" is missing. Known: id, sex.'),
         (("RUN", "typed.csv"), 'typed.csv, line 3, column "age": "old" is not a finite number'),
         (("RUN", "new.csv", "--out", "no/answers.csv"), "no/answers.csv cannot be written: No such file"),
+        (("RUN", "new.csv", "--out", "new.csv"), "--out: got new.csv, which is the data itself: name another file"),
     ],
 )
 def test_what_cannot_be_predicted_is_told(shopped, ran, arguments, message):
@@ -122,7 +123,7 @@ def test_an_evaluation_measures_as_scikit_learn_does_and_becomes_a_run(shopped, 
     assert {a.path for a in client.list_artifacts(run.info.run_id)} == {"metrics.json", "confusion_matrix.png"}
     kept = json.loads(next(folder.glob("outputs/evaluations/*/metrics.json")).read_text())
     assert kept["arrays"]["confusion_matrix"] == sk.confusion_matrix(yes, said).tolist()
-    assert "on 90 new rows" in printed
+    assert "on 90 rows of new.csv" in printed
     measured = result.evaluate(new)
     assert repr(measured).startswith("<Evaluation on 90 rows: loss 0.")
     assert "roc auc" in measured._repr_html_()
@@ -214,7 +215,7 @@ def test_images_come_from_a_folder(program_in, tmp_path, monkeypatch):
     assert table["file"].tolist() == [f"{i:02}.png" for i in range(40)]
     assert table["prediction"].tolist() == expected.tolist()
     measured = program_in("evaluate", result.run_id, "known", "--no-record", folder=tmp_path).out
-    assert "on 40 new rows" in measured
+    assert "on 40 rows of known" in measured
     assert f"{(expected == digits.target[:40]).mean():.4g}" in measured
     Image.new("L", (9, 8)).save("plain/large.png")
     told = program_in("predict", result.run_id, "plain", folder=tmp_path).err
