@@ -323,3 +323,20 @@ def test_another_separator_is_told_where_a_comma_stands_in_a_name(write):
         cr.DataError, match=r"the header has 2; where tab separates the cells, give dataset\.separator=tab"
     ):
         Csv("data.csv", target="y").load()
+
+
+def test_classes_that_are_codes_keep_their_zeros(write):
+    write("a,y\n" + "".join(f"{i},{('001', '002', '010')[i % 3]}\n" for i in range(30)))
+    data = Csv("data.csv", target="y", **ALL).load()
+    assert (data.task, list(data.class_names)) == ("multiclass", ["001", "002", "010"])
+    assert data.prepared.answers([{"a": 1, "y": "010"}]).tolist() == [2]
+
+
+def test_a_bad_date_among_dates_is_named(write):
+    days = pd.date_range("2020-01-01", periods=30).strftime("%Y-%m-%d").tolist()
+    days[7] = "2020-02-30"
+    write(pd.DataFrame({"d": days, "y": np.arange(30) / 7}))
+    with pytest.raises(cr.DataError) as refused:
+        Csv("data.csv", target="y").load()
+    assert 'data.csv, line 9, column "d": "2020-02-30" is no date, as others are' in str(refused.value)
+    assert len(Csv("data.csv", target="y", categories=["d"], **ALL).load().feature_names) == 30

@@ -63,7 +63,9 @@ def _outputs(predictor: Predictor) -> list[Any]:
     answers = predictor.answers(nothing)
     if isinstance(answers, Mapping):
         return [_tensor(array, name) for name, array in answers.items()]
-    kind = {"i": "long", "O": "string", "f": "float" if answers.itemsize == 4 else "double"}[answers.dtype.kind]
+    kind = {"b": "boolean", "i": "long", "O": "string", "f": "float" if answers.itemsize == 4 else "double"}[
+        answers.dtype.kind
+    ]
     if answers.ndim == 1:
         return [ColSpec(kind)]
     if answers.ndim == 2 and answers.shape[1] == len(targets):

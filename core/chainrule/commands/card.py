@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import DataError
+from chainrule.errors import DataError, FieldError
 from chainrule.process.signals import ended_by_signals
 
 NAME = "card"
@@ -27,8 +27,10 @@ def run(options: argparse.Namespace) -> int:
     from chainrule.runs.card import card
 
     with ended_by_signals():
-        text = card(options.run_id, options.uri)
         file = Path(options.out).absolute()
+        if file.suffix != ".md":
+            raise FieldError(f"got {options.out}, expected a name that ends in .md", key="--out")
+        text = card(options.run_id, options.uri)
         try:
             file.write_text(text, encoding="utf-8")
         except OSError as error:

@@ -29,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
     for word, described in (("input", exported.inputs), ("output", exported.outputs)):
         for name, told in described.items():
             print(f"{word:8} {name}: {told}")
+    if exported.raw:
+        print("note     columns are raw: missing numbers are NaN, missing texts empty; dates are days since 1970-01-01")
     given = ", ".join(f"{name!r}: {name if name.isidentifier() else '...'}" for name in exported.inputs)
     print(f"Python   session = onnxruntime.InferenceSession({str(exported.path)!r})")
     print(f"         outputs = session.run(None, {{{given}}})")

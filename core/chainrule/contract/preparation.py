@@ -27,7 +27,7 @@ class Scaling:
     Args:
         shift, width: numbers, or nested lists of them, of a sample's shape; the widths above 0.
         white: what whole numbers of one byte stand for, which are the brightness of pixels: 255 is this number, 0 is 0;
-            None: they are numbers like others.
+            where it is 1, whole numbers of any type are such. None: they are numbers like others.
     """
 
     shift: Any = 0.0
@@ -37,7 +37,8 @@ class Scaling:
     def encode(self, x: Any) -> Any:
         """The inputs that an array becomes."""
         array: Array = np.asarray(x)
-        if self.white is not None and array.dtype == np.uint8:
+        pixels = array.dtype == np.uint8 or (self.white == 1 and array.dtype.kind in "iu")
+        if self.white is not None and pixels:
             array = array.astype(np.float32) / 255 * np.float32(self.white)
         if (self.shift, self.width) == (0.0, 1.0):
             return array

@@ -72,6 +72,8 @@ class Rows:
         """
         if isinstance(table, Rows):
             return table
+        if hasattr(table, "column_names") and hasattr(table, "to_pandas"):  # a table of Arrow's
+            table = table.to_pandas()
         if hasattr(table, "columns") and hasattr(table, "__getitem__"):
             repeated = sorted({str(c) for c in table.columns if list(map(str, table.columns)).count(str(c)) > 1})
             if repeated:

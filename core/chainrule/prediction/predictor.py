@@ -237,7 +237,9 @@ class Predictor:
 
 
 def labels(names: Any) -> Array:
-    """Classes as they stand in the data, ``(classes,)``: whole numbers, where all their names are such."""
+    """Classes as they stand in the data, ``(classes,)``: whole numbers, or false and true, where all names are such."""
+    if tuple(names) == ("False", "True"):
+        return np.array([False, True])
     whole = [int(name) for name in names if str(name).removeprefix("-").isdecimal()]
     return np.array(whole) if list(map(str, whole)) == list(map(str, names)) else np.array(list(names), object)
 

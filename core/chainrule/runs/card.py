@@ -21,10 +21,11 @@ from chainrule.prediction.evaluation import HEADINGS, evaluate
 from chainrule.runs.building import load_data
 from chainrule.runs.folder import recorded_overrides
 from chainrule.runs.measured import Report
+from chainrule.runs.new_rows import is_image
 from chainrule.runs.result import MODEL
 from chainrule.runs.trained import Trained, trained
 from chainrule.tracking.tags import BLAS, COMMIT, DATASET_DIGEST, DIRTY, PROCESSOR, REMARKS, VERSION, components_of
-from chainrule.words import number, one_line, relative
+from chainrule.words import number, one_line, relative, sizes
 
 COLUMNS = 40
 """Of a table, that are listed."""
@@ -51,7 +52,7 @@ def card(run: str, uri: str | None = None) -> str:
         "## Results": list(of_results(found, data, why_not)),
         "## Where it comes from": list(of_provenance(found)),
         "## Make it again": [reproduction(found)],
-        "## Use it": [USE.format(run=found.run_id or relative(found.folder), model=relative(found.folder / MODEL))],
+        "## Use it": [use(found)],
     }
     return "\n\n".join(text for heading, texts in parts.items() for text in (heading, *texts)) + "\n"
 
@@ -61,19 +62,28 @@ USE = """\
 ```python
 import chainrule as cr
 
-result = cr.load_run("{run}")
-result.predict(table)  # a DataFrame, a list of dicts, or an array, of rows as they come
+predictor = cr.Predictor.load("{model}")
+predictor.predict(rows)  # {rows}
 ```
 
 ```bash
-chainrule predict {run} data.csv
-chainrule evaluate {run} data.csv
-chainrule export {run} model.onnx
-chainrule serve {run}
+{commands}
 ```
 
 Its files are in `{model}`: weights as safetensors, the architecture and the preparation of its data as JSON; nothing in
-them is run. `cr.Predictor.load` takes that folder."""
+them is run."""
+
+
+def use(found: Trained) -> str:
+    """How to ask it: from Python, and by the commands that take such data."""
+    run, predictor = found.run_id or relative(found.folder), found.predictor
+    data, rows = "data.csv", "a DataFrame, a list of dicts, or an array, as they come"
+    if not predictor.preparation.columns:
+        data = "FOLDER" if is_image(predictor.network.input_shape) else ""
+        rows = f"an array (n, {sizes(predictor.network.input_shape)})" if data else "arrays, as the dataset gives them"
+    commands = [f"chainrule {command} {run} {data}" for command in ("predict", "evaluate")] if data else []
+    commands += [f"chainrule export {run} model.onnx", f"chainrule serve {run}"]
+    return USE.format(rows=rows, commands="\n".join(commands), model=relative(found.folder / MODEL))
 
 
 def introduction(found: Trained) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from chainrule.contract.arguments import require_text
 from chainrule.network.loading import load_network
 from chainrule.network.onnx_file import in_words, onnx_path, write_model
-from chainrule.prediction.predictor import PREPARATION, WEIGHTS, Predictor
+from chainrule.prediction.predictor import PREPARATION, WEIGHTS, Predictor, load_preparation
 from chainrule.runs.trained import FILE, model_folder
 
 
@@ -19,6 +19,8 @@ class Exported:
     path: Path
     inputs: dict[str, str]
     outputs: dict[str, str]
+    raw: bool = False
+    """Whether it takes a table's raw columns."""
 
 
 def export(what: str, path: str | Path, uri: str | None = None) -> Exported:
@@ -36,11 +38,13 @@ def export(what: str, path: str | Path, uri: str | None = None) -> Exported:
     """
     require_text("run", what, "the id of a run, its folder, or a network's file")
     file = onnx_path(path)  # before a store is asked
+    raw = False
     if what.endswith(FILE):
         model = load_network(what).onnx_model()
     else:
         folder = model_folder(what, uri)
         prepared = (folder / PREPARATION).is_file()
         model = Predictor.load(folder).onnx_model() if prepared else load_network(folder / WEIGHTS).onnx_model()
+        raw = prepared and bool(load_preparation(folder).columns)
     write_model(file, model)
-    return Exported(file, in_words(model.graph.input), in_words(model.graph.output))
+    return Exported(file, in_words(model.graph.input), in_words(model.graph.output), raw)

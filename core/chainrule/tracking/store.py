@@ -18,7 +18,7 @@ from chainrule.redaction import redacted
 from chainrule.tracking.moved import follow
 from chainrule.tracking.settings import configure
 from chainrule.tracking.sqlite import check_sqlite, make_sqlite, patient, remove_half_made
-from chainrule.tracking.tags import KIND, NAME_LENGTH, stored
+from chainrule.tracking.tags import CONFIG_DIGEST, KIND, NAME_LENGTH, stored
 from chainrule.tracking.uris import artifact_root, refuse_credentials, sqlite_path
 from chainrule.words import cut, one_line
 
@@ -183,7 +183,7 @@ def _latest(client: Any) -> Any:
         places, "attributes.status = 'FINISHED'", order_by=["attributes.start_time DESC"], max_results=LOOKED_AT
     )
     for run in finished:
-        if KIND not in run.data.tags:
+        if CONFIG_DIGEST in run.data.tags and KIND not in run.data.tags:  # others record runs here, too
             return run
     raise TrackingError("no run has finished in this store: chainrule train makes one")
 

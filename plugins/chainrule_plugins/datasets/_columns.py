@@ -21,15 +21,18 @@ Kind = type[Number] | type[Category] | type[Date]
 MOST_CATEGORIES = 50  # that texts are taken for by themselves
 PRICE = re.compile(r"-?[$€£¥]?\s?-?\d{1,3}(,?\d{3})*(\.\d+)?\s?[$€£¥%]?")  # an amount with a sign, or a percentage
 DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b")  # in one of the ways that people write it
+MOSTLY = 0.5
 ROWS_EACH = 2  # on average, of a text that is a category
 
 
 @dataclass
 class Seen:
-    """What a column holds: how often, and where a cell of that sort first stands."""
+    """What a column holds: how often, and where a cell of that sort first stands; ``first_other``: a text that is no
+    date."""
 
     numbers: int = 0
     dates: int = 0
+    first_other: int | None = None
     first_missing: int | None = None
     first_text: int | None = None
     texts: set[str] = field(default_factory=set)
@@ -52,7 +55,9 @@ def kinds_of(table: Table, names: Sequence[str], categories: Sequence[str], miss
             elif Rows.number(cell) is not None:
                 found.numbers += 1
             else:
-                found.dates += Date.parse(cell) is not None
+                dated = Date.parse(cell) is not None
+                found.dates += dated
+                found.first_other = row if found.first_other is None and not dated else found.first_other
                 found.first_text = row if found.first_text is None else found.first_text
                 found.texts.add(cell)
     kinds: dict[str, Kind] = {}
@@ -72,6 +77,9 @@ def kinds_of(table: Table, names: Sequence[str], categories: Sequence[str], miss
             kinds[name] = Number
         elif not found.numbers and found.dates == len(table.rows) - count_missing(table, name, found):
             kinds[name] = Date
+        elif not found.numbers and found.dates > MOSTLY * (len(table.rows) - count_missing(table, name, found)):
+            assert found.first_other is not None
+            wrong.append((found.first_other, position, "date"))
         elif found.numbers or all(decimal_comma(text) or PRICE.fullmatch(text) for text in found.texts):
             assert found.first_text is not None
             wrong.append((found.first_text, position, "text"))
@@ -81,6 +89,9 @@ def kinds_of(table: Table, names: Sequence[str], categories: Sequence[str], miss
         row, position, what = min(wrong)
         name = names[position]
         cell = table.cell(row, name)
+        if what == "date":
+            reason = f'"{brief(cell)}" is no date, as others are: write it as 2026-03-01, or for categories give '
+            table.refuse(row, name, reason + list_option("categories", [name]))
         if what == "text":
             table.refuse_decimal_comma(row, name, cell)
             if PRICE.fullmatch(cell):

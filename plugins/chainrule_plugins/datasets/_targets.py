@@ -27,8 +27,9 @@ def targets_of(table: Table, names: Sequence[str], given: Given) -> tuple[Array,
     (name,) = names
     cells = table.cells(name)
     values = [Rows.number(cell) for cell in cells]
-    text = None in values
-    if text and given == "auto":
+    codes = any(len(cell) > 1 and cell[0] == "0" and cell.isdecimal() for cell in cells)  # 001 is no number
+    text = None in values or codes
+    if None in values and given == "auto":
         row = values.index(None)
         table.refuse_decimal_comma(row, name, cells[row])
         if any(value is not None for value in values):

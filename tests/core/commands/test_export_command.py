@@ -45,7 +45,8 @@ def test_a_run_and_its_folder_give_the_same_and_a_file_the_network_alone(trained
         assert np.abs(names["outputs"][0] - cr.load_network(weights).predict(CORNERS)).max() < 1e-6
     assert written[0] == written[1] != written[2]
     columns = ["input    x1: float64, (batch, 1)", "input    x2: float64, (batch, 1)"]
-    assert printed[0][1:-2] == [*columns, "output   y: float32, (batch, 1)", "output   label: text, (batch)"]
+    assert printed[0][1:-3] == [*columns, "output   y: float32, (batch, 1)", "output   label: text, (batch)"]
+    assert "missing numbers are NaN" in printed[0][-3]
     assert printed[2][:-2] == [
         f"onnx     {tmp_path}/model.onnx ({len(written[2]):,} bytes)",
         "input    x: float32, (batch, 2)",

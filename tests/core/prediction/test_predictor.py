@@ -7,6 +7,7 @@ import logging
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 import chainrule as cr
@@ -252,3 +253,13 @@ def test_several_outputs_are_answered_each_by_name():
         said = np.where(outputs["yes"][:, 0] > 0.5, "yes", "no") if task else outputs["yes"][:, 0]
         assert (found["yes"] == said).all()
         assert (found["size"] == outputs["size"]).all()
+
+
+def test_false_and_true_are_answered_as_such_and_tables_of_arrow_are_taken():
+    network = small("binary", 1, "binary_cross_entropy", "sigmoid")
+    columns = (cr.Number("a"), cr.Number("b"))
+    predictor = cr.Predictor(network, cr.Preparation(columns, class_names=("False", "True")))
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    found = predictor.predict(pyarrow.Table.from_pandas(frame))
+    assert found.dtype == bool
+    assert (found == (network.predict(X)[:, 0] > 0.5)).all()
