@@ -28,8 +28,8 @@ def test_a_third_partys_component_is_exported_as_ours_are(run: Run, tmp_path: Pa
     [folder] = tmp_path.glob("outputs/xor/*")
     done = run("-c", TRAIN, "export", str(folder), "model.onnx")
     assert done.returncode == 0, done.stderr
-    x = np.array([[0, 1], [1, 1], [2, -1]], np.float32)
-    [y] = session_of(str(tmp_path / "model.onnx")).run(None, {"x": x})
+    x1, x2 = np.array([[0, 1], [1, 1], [2, -1]], np.float64).T[:, :, None]
+    y, _ = session_of(str(tmp_path / "model.onnx")).run(None, {"x1": x1, "x2": x2})
     predicted = run("-W", "ignore", "-c", PREDICT)
     assert predicted.returncode == 0, predicted.stderr
     assert np.allclose(y.ravel(), np.fromstring(predicted.stdout.strip("[]\n"), sep=","), rtol=1e-6, atol=1e-6)

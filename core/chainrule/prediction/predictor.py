@@ -14,7 +14,7 @@ from chainrule.contract.arrays import Array
 from chainrule.contract.preparation import Preparation
 from chainrule.contract.rows import Rows
 from chainrule.contract.split import Split
-from chainrule.errors import ConfigError, DataError, FieldError
+from chainrule.errors import ConfigError, DataError, ExportError, FieldError
 from chainrule.network.files import put
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
@@ -199,7 +199,11 @@ class Predictor:
 
     def onnx_model(self) -> ModelProto:
         """What ``to_onnx`` writes, as the package ``onnx`` has it."""
-        graph, further = graph_of(self.network, self.preparation)
+        try:
+            graph, further = graph_of(self.network, self.preparation)
+        except ExportError:
+            self.network.onnx_model()  # which names all components that are to blame, and where each is from
+            raise
         return self.network.onnx_model(metadata_of(self.preparation), graph, further)
 
     def save(self, folder: str | Path) -> None:
