@@ -62,8 +62,8 @@ USE = """\
 ```python
 import chainrule as cr
 
-predictor = cr.Predictor.load("{model}")
-predictor.predict(rows)  # {rows}
+trained = {load}
+trained.predict(rows)  # {rows}
 ```
 
 ```bash
@@ -71,7 +71,7 @@ predictor.predict(rows)  # {rows}
 ```
 
 Its files are in `{model}`: weights as safetensors, the architecture and the preparation of its data as JSON; nothing in
-them is run."""
+them is run. `cr.Predictor.load` takes that folder."""
 
 
 def use(found: Trained) -> str:
@@ -81,9 +81,13 @@ def use(found: Trained) -> str:
     if not predictor.preparation.columns:
         data = "FOLDER" if is_image(predictor.network.input_shape) else ""
         rows = f"an array (n, {sizes(predictor.network.input_shape)})" if data else "arrays, as the dataset gives them"
-    commands = [f"chainrule {command} {run} {data}" for command in ("predict", "evaluate")] if data else []
+    measured = bool(predictor.preparation.targets) or not predictor.preparation.columns
+    asked = ("predict", "evaluate") if measured else ("predict",)
+    commands = [f"chainrule {command} {run} {data}" for command in asked if data]
     commands += [f"chainrule export {run} model.onnx", f"chainrule serve {run}"]
-    return USE.format(rows=rows, commands="\n".join(commands), model=relative(found.folder / MODEL))
+    model = relative(found.folder / MODEL)
+    load = f'cr.load_run("{found.run_id}")' if found.run_id else f'cr.Predictor.load("{model}")'
+    return USE.format(load=load, rows=rows, commands="\n".join(commands), model=model)
 
 
 def introduction(found: Trained) -> str:
