@@ -58,6 +58,7 @@ class Preparation:
         index: a column that says which row it is, and is neither predicted from nor predicted; None for none.
         weight: a column that says how much each row counts; None for none.
         left_out: columns that are none of these.
+        drops: whether rows that miss a value were left out, where nothing stands for it.
 
     Example:
         >>> import chainrule as cr
@@ -76,6 +77,7 @@ class Preparation:
     index: str | None = None
     weight: str | None = None
     left_out: tuple[str, ...] = ()
+    drops: bool = False
 
     @property
     def feature_names(self) -> list[str]:
@@ -112,6 +114,18 @@ class Preparation:
             there = listed([f'"{cut(name, 80)}"' for name in rows.columns], 12)
             raise DataError(f"the columns {named} are missing; the table has {there}")
         return rows
+
+    def complete(self, rows: Rows, answered: bool = False) -> Array:
+        """The positions of the rows that miss no value, where such were left out; else of all.
+
+        Args:
+            answered: whether they are to have their targets, too.
+        """
+        names = [*(column.name for column in self.columns), *(self.targets if answered else ())]
+        whole = np.ones(len(rows), bool)
+        for name in names if self.drops else ():
+            whole &= [text is not None for text in rows.texts(name)]
+        return np.flatnonzero(whole)
 
     def remarks(self, table: Any) -> list[str]:
         """What is to be said of a table: columns that are new, and are not read, and categories that are."""
@@ -161,6 +175,7 @@ class Preparation:
             "index": self.index,
             "weight": self.weight,
             "left_out": list(self.left_out),
+            "drops": self.drops,
         }
 
     @classmethod

@@ -99,6 +99,11 @@ class Rows:
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
 
+    def at(self, positions: Array) -> Rows:
+        """The rows at these positions, which keep their places."""
+        kept = {name: column[positions] for name, column in self.columns.items()}
+        return Rows(kept, lambda row: self.place(int(positions[row])))
+
     def column(self, name: str) -> Array:
         """The cells of a column.
 

@@ -178,6 +178,11 @@ class Predictor:
         if not preparation.targets:
             raise DataError("the preparation of this network's data names no column of answers")
         rows = preparation.rows(Rows.of(table))
+        complete = preparation.complete(rows, answered=True)
+        if len(complete) < len(rows):
+            missing = len(rows) - len(complete)
+            log.warning("%d of %d rows miss a value and are left out, as in training", missing, len(rows))
+            rows = rows.at(complete)
         weight = preparation.weight
         weights = rows.numbers(weight) if weight is not None and weight in rows.columns else None
         return Split(preparation.inputs(rows), preparation.answers(rows), weights)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule.contract.rows import Rows
 from chainrule.errors import ConfigError
 from chainrule.prediction.predictor import labels
 from chainrule.runs.new_rows import read_rows
@@ -13,6 +15,8 @@ from chainrule.runs.trained import trained
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+log = logging.getLogger(__name__)
 
 ANSWER = "prediction"
 
@@ -42,13 +46,17 @@ def predicted(
     if proba:
         predictor.require_probabilities()
     rows = read_rows(found, source)
-    outputs = predictor.outputs(rows.table)
+    table, complete, count = rows.table, None, 0
+    if isinstance(table, Rows) and predictor.preparation.drops:
+        table = predictor.preparation.rows(table)
+        complete, count = predictor.preparation.complete(table), len(table)
+        if len(complete) < count:
+            log.warning("%d of %d rows miss a value and have no answer", count - len(complete), count)
+        table = table.at(complete)
+    outputs = predictor.outputs(table)
     if isinstance(outputs, dict):
         raise ConfigError("the network has several outputs: from Python, load_run(RUN).predict gives each by name")
     columns: dict[str, Any] = {}
-    if rows.index is not None:
-        name, cells = rows.index
-        columns[f"{name} (index)" if name in (ANSWER, *predictor.preparation.targets) else name] = cells
     answers = predictor.answers(outputs, threshold)
     if answers.ndim == 1:
         columns[ANSWER] = answers
@@ -63,4 +71,9 @@ def predicted(
             labels(predictor.preparation.class_names), np.moveaxis(predictor.proba(outputs), -1, 0)
         ):
             columns[f"probability of {name}"] = column
-    return pandas.DataFrame(columns)
+    frame = pandas.DataFrame(columns, index=complete)
+    frame = frame if complete is None else frame.astype(object).reindex(range(count))
+    if rows.index is not None:
+        name, cells = rows.index
+        frame.insert(0, f"{name} (index)" if name in (ANSWER, *predictor.preparation.targets) else name, cells)
+    return frame

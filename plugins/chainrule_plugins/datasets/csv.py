@@ -177,6 +177,7 @@ class Csv(Dataset):
             index=index,
             weight=self.weight,
             left_out=tuple(name for name in whole.columns if name not in kept),
+            drops=self.missing == "drop",
         )
         x = preparation.inputs(rows)
         train, validation, test = (part and Split(x[part.x], part.y, part.weight) for part in parts)

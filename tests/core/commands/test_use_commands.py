@@ -265,3 +265,22 @@ def test_a_dataset_that_reads_no_files_is_asked_by_a_table_with_its_columns(prog
     told = program_in("predict", images.run_id, "corners.csv", folder=tmp_path).err
     assert "Digits does not say how new rows are read: it has no read; give a folder of images" in told
     assert result.predict([[0, 1]]).tolist() == cr.load_run(result.run_id).predict([{"x2": 1, "x1": 0}]).tolist()
+
+
+def test_rows_that_miss_a_value_have_no_answer_where_such_were_left_out(program_in, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    shop(200, 0).to_csv("shop.csv", index=False)
+    new = shop(60, 1)
+    new.to_csv("new.csv", index=False)
+    given = ["dataset=csv", "dataset.path=shop.csv", "dataset.target=bought", "dataset.index=id"]
+    result = cr.train([*given, "dataset.missing=drop", "trainer.epochs=3", "tracking.figures=false"])
+    ran = program_in("predict", result.run_id, "new.csv", "--proba", folder=tmp_path)
+    assert "6 of 60 rows miss a value and have no answer" in caplog.messages
+    table = pd.read_csv(io.StringIO(ran.out))
+    whole = new["age"].notna()
+    assert table["id"].tolist() == new["id"].tolist()
+    assert table["prediction"].notna().tolist() == whole.tolist()
+    assert table["prediction"][whole].tolist() == result.predict(new[whole]).tolist()
+    measured = program_in("evaluate", result.run_id, "new.csv", "--no-record", folder=tmp_path)
+    assert "6 of 60 rows miss a value and are left out, as in training" in caplog.messages
+    assert "on 54 rows of new.csv" in measured.out
