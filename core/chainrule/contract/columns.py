@@ -159,7 +159,8 @@ class Category(Column):
 
     def remarks(self, rows: Rows) -> list[str]:
         texts = Counter(self.fill if text is None else text for text in rows.texts(self.name))
-        new = [str(text) for text in texts if text is not None and text not in self.categories]
+        known = {*self.categories}
+        new = [text for text in texts if text is not None and text not in known]
         if not new:
             return []
         count = sum(texts[text] for text in new)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
@@ -75,9 +76,9 @@ class Rows:
         if hasattr(table, "column_names") and hasattr(table, "to_pandas"):  # a table of Arrow's
             table = table.to_pandas()
         if hasattr(table, "columns") and hasattr(table, "__getitem__"):
-            repeated = sorted({str(c) for c in table.columns if list(map(str, table.columns)).count(str(c)) > 1})
-            if repeated:
-                raise DataError(f'the table has two columns "{repeated[0]}"')
+            for name, count in Counter(map(str, table.columns)).items():
+                if count > 1:
+                    raise DataError(f'the table has two columns "{cut(name, SHOWN)}"')
             return cls({str(column): np.asarray(table[column]) for column in table.columns})
         if isinstance(table, Mapping):
             return cls({str(name): _column(cells) for name, cells in table.items()})

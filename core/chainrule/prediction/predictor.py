@@ -97,8 +97,9 @@ class Predictor:
 
     def outputs(self, table: Any) -> Any:
         """What ``Network.predict`` gives for raw rows; what is to be said of them is logged as a warning."""
-        inputs = self.preparation.inputs(table)
-        for remark in self.preparation.remarks(table):
+        rows = self.preparation.rows(table) if self.preparation.columns else table
+        inputs = self.preparation.inputs(rows)
+        for remark in self.preparation.remarks(rows):
             log.warning("%s", remark)
         return self.network.predict(inputs)
 

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
@@ -27,18 +27,19 @@ ROWS_EACH = 2  # on average, of a text that is a category
 
 @dataclass
 class Seen:
-    """What a column holds: how often, and where a cell of that sort first stands; ``first_other``: a text that is no
-    date."""
+    """What a column holds: how many cells of each sort, and where the first of it stands; ``first_other``: of the texts
+    that are no dates."""
 
     numbers: int = 0
+    words: int = 0
     dates: int = 0
-    first_other: int | None = None
     first_missing: int | None = None
     first_text: int | None = None
+    first_other: int | None = None
     texts: set[str] = field(default_factory=set)
 
 
-def kinds_of(table: Table, names: Sequence[str], categories: Sequence[str], missing: Missing) -> dict[str, Kind]:
+def kinds_of(table: Table, names: Sequence[str], categories: Set[str], missing: Missing) -> dict[str, Kind]:
     """What each of these columns is taken for. Those in ``categories`` are; else numbers alone are numbers, dates alone
     dates, and texts alone categories, as long as they are few.
 
@@ -56,6 +57,7 @@ def kinds_of(table: Table, names: Sequence[str], categories: Sequence[str], miss
                 found.numbers += 1
             else:
                 dated = Date.parse(cell) is not None
+                found.words += 1
                 found.dates += dated
                 found.first_other = row if found.first_other is None and not dated else found.first_other
                 found.first_text = row if found.first_text is None else found.first_text
@@ -75,9 +77,9 @@ def kinds_of(table: Table, names: Sequence[str], categories: Sequence[str], miss
             kinds[name] = Category
         elif not texts:
             kinds[name] = Number
-        elif not found.numbers and found.dates == len(table.rows) - count_missing(table, name, found):
+        elif not found.numbers and found.dates == found.words:
             kinds[name] = Date
-        elif not found.numbers and found.dates > MOSTLY * (len(table.rows) - count_missing(table, name, found)):
+        elif not found.numbers and found.dates > MOSTLY * found.words:
             assert found.first_other is not None
             wrong.append((found.first_other, position, "date"))
         elif found.numbers or all(decimal_comma(text) or PRICE.fullmatch(text) for text in found.texts):
@@ -87,34 +89,28 @@ def kinds_of(table: Table, names: Sequence[str], categories: Sequence[str], miss
             kinds[name] = Category
     if wrong:
         row, position, what = min(wrong)
-        name = names[position]
-        cell = table.cell(row, name)
-        if what == "date":
-            reason = f'"{brief(cell)}" is no date, as others are: write it as 2026-03-01, or for categories give '
-            table.refuse(row, name, reason + list_option("categories", [name]))
-        if what == "text":
-            table.refuse_decimal_comma(row, name, cell)
-            if PRICE.fullmatch(cell):
-                plain = re.sub(r"[^0-9.-]", "", cell)
-                option = list_option("categories", [name])
-                table.refuse(
-                    row, name, f'"{brief(cell)}" is no plain number; write {plain}, or for categories give {option}'
-                )
-            advice = f"mend it, leave the column out, or for categories give {list_option('categories', [name])}"
-            table.refuse(row, name, f'"{brief(cell)}" is not a finite number, as others are; {advice}')
-        table.refuse_missing(row, name, cell, feature=True)
+        refuse(table, row, names[position], what)
     refuse_many(table, {name: seen[name].texts for name, kind in kinds.items() if kind is Category}, categories)
     return kinds
 
 
-def count_missing(table: Table, name: str, found: Seen) -> int:
-    """How many cells of a column have no value."""
-    if found.first_missing is None:
-        return 0
-    return sum(is_missing(cell) for (cell,) in table.parted([name]))
+def refuse(table: Table, row: int, name: str, what: str) -> NoReturn:
+    """Refuse a cell that does not fit the others of its column, or is ``"missing"``."""
+    cell = table.cell(row, name)
+    categories = f"for categories give {list_option('categories', [name])}"
+    if what == "missing":
+        table.refuse_missing(row, name, cell, feature=True)
+    if what == "date":
+        table.refuse(row, name, f'"{brief(cell)}" is no date, as others are: write it as 2026-03-01, or {categories}')
+    table.refuse_decimal_comma(row, name, cell)
+    if PRICE.fullmatch(cell):
+        plain = re.sub(r"[^0-9.-]", "", cell)
+        table.refuse(row, name, f'"{brief(cell)}" is no plain number; write {plain}, or {categories}')
+    advice = f"mend it, leave the column out, or {categories}"
+    table.refuse(row, name, f'"{brief(cell)}" is not a finite number, as others are; {advice}')
 
 
-def refuse_many(table: Table, texts: Mapping[str, Set[str]], categories: Sequence[str]) -> None:
+def refuse_many(table: Table, texts: Mapping[str, Set[str]], categories: Set[str]) -> None:
     """Refuse texts that are too many to be categories, such as names, unless they are named as such."""
     most = min(MOST_CATEGORIES, len(table.rows) // ROWS_EACH)
     many = [name for name, there in texts.items() if len(there) > max(most, 2) and name not in categories]

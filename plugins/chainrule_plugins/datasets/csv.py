@@ -135,7 +135,7 @@ class Csv(Dataset):
         whole = self._table(path, stored(path))
         targets = [self.target] if isinstance(self.target, str) else list(self.target)
         features = self._features(whole, targets)
-        categories = [*self.categories, *(name for name in whole.categories if name in features)]
+        categories = {*self.categories} | ({*whole.categories} & {*features})
         index = whole.index if self.index is None else self.index
         used = [*features, *targets, *([self.weight] if self.weight else [])]
         table = dataclasses.replace(whole, columns={name: whole.columns[name] for name in used})

@@ -263,3 +263,13 @@ def test_false_and_true_are_answered_as_such_and_tables_of_arrow_are_taken():
     found = predictor.predict(pyarrow.Table.from_pandas(frame))
     assert found.dtype == bool
     assert (found == (network.predict(X)[:, 0] > 0.5)).all()
+
+
+def test_a_table_of_many_columns_is_answered():
+    """Looking each name up among all the others took minutes."""
+    names = [f"gene {k}" for k in range(20_000)]
+    network = cr.Network([{"name": "dense", "units": 1}], (20_000,), "mse", task="regression")
+    predictor = cr.Predictor(network, cr.Preparation(tuple(map(cr.Number, names))))
+    x = np.random.default_rng(0).normal(size=(3, 20_000))
+    found = predictor.predict(pd.DataFrame(x[:, ::-1], columns=names[::-1]))
+    assert (found == network.predict(x)[:, 0]).all()
