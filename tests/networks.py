@@ -23,6 +23,21 @@ def around(kind: str) -> Iterator[tuple[str, cr.Network, Any]]:
                 yield with_shape, *network_and_batch([subject.make()], shape)
 
 
+def endings_of(losses: set[str]) -> Iterator[tuple[str, dict[str, Any], str, int, int, str]]:
+    """For each of these losses, its examples and each task that it is for: its name, what it is made of, the task,
+    the columns of the targets, and how a network must end, units and activation."""
+    for name in sorted(losses):
+        for fields in cr.registry().get("loss", name).cls.check_examples or ({},):
+            columns = len(fields["quantile"]) if isinstance(fields.get("quantile"), list) else 3
+            for task in ("binary", "multiclass", "regression"):
+                loss = {"name": name, **fields}
+                try:
+                    units, activation = cr.make("loss", loss).output(task, columns)
+                except cr.ConfigError:
+                    continue
+                yield name, loss, task, columns, units, activation
+
+
 def network_and_batch(layers: list[Any], shape: Any, seed: int = 0, dtype: str = "float32") -> tuple[cr.Network, Any]:
     network = cr.Network(layers, shape, loss_for(layers, shape), seed=seed, dtype=dtype)
     rng = np.random.default_rng(seed)
