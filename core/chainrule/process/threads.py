@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
+import functools
 import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_number: ContextVar[int | None] = ContextVar("threads", default=None)
 POOL = re.compile(r"(?P<name>\S+ \S+?)(?: (?P<kernels>.+))?, (?P<threads>\d+) threads?")
 """One library in a text of ``blas``; older ones do not have its kernels."""
 
@@ -21,7 +25,7 @@ def blas() -> str:
 
     For example ``"openblas 0.3.31 SkylakeX, 2 threads"``.
     """
-    return "; ".join(sorted({_pool(pool) for pool in _pools()}))
+    return "; ".join(sorted({_in_words(pool) for pool in _pools()}))
 
 
 def blas_limit() -> int:
@@ -39,8 +43,42 @@ def blas_threads(number: int) -> Iterator[None]:
     """Let matrix products take this many threads inside, 1 or more."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    with threadpool_limits(number, user_api="blas"):
-        yield
+    token = _number.set(number)
+    try:
+        with threadpool_limits(number, user_api="blas"):
+            yield
+    finally:
+        _number.reset(token)
+
+
+def threads() -> int:
+    """How many matrix products take now, as far as this program says: by default as many as they take by themselves."""
+    number = _number.get()
+    return _by_default() if number is None else number
+
+
+def in_parts(work: Callable[[slice], None], size: int, least: int) -> None:
+    """Do ``work(part)`` for the whole of ``slice(0, size)``, in as many parts at once as there are threads, and wait
+    for all of them. It is for work that lets go of Python's lock, as NumPy does in arrays, and that writes nothing
+    which another part reads.
+
+    Args:
+        least: the size of a part, at least.
+    """
+    parts = size // least and min(size // least, threads())
+    if parts < 2:
+        work(slice(0, size))
+        return
+    bounds = [size * part // parts for part in range(parts + 1)]
+    first, *others = map(slice, bounds, bounds[1:])
+    # Each has the context of the caller: how NumPy treats what overflows.
+    waiting = [_pool().submit(contextvars.copy_context().run, work, part) for part in others]
+    try:
+        work(first)
+    finally:
+        wait(waiting)
+    for part in waiting:
+        part.result()
 
 
 def libraries_in(text: str) -> tuple[set[str], set[str], set[str]]:
@@ -48,6 +86,16 @@ def libraries_in(text: str) -> tuple[set[str], set[str], set[str]]:
     found = [pool for pool in map(POOL.fullmatch, text.split("; ")) if pool]
     names, kernels, threads = ({pool[part] for pool in found if pool[part]} for part in ("name", "kernels", "threads"))
     return names, kernels, threads
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(cores(), thread_name_prefix="chainrule")
+
+
+_by_default = functools.cache(blas_limit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has none of the threads
 
 
 def _pools() -> list[dict[str, Any]]:
@@ -59,7 +107,7 @@ def _pools() -> list[dict[str, Any]]:
     return own or pools
 
 
-def _pool(pool: dict[str, Any]) -> str:
+def _in_words(pool: dict[str, Any]) -> str:
     kernels = f" {pool['architecture']}" if pool.get("architecture") else ""
     return f"{pool['internal_api']} {pool['version']}{kernels}, {pool['num_threads']} threads"
 

@@ -79,6 +79,7 @@ def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
         batch_size=batch_size,
         shuffle=options["shuffle"],
         groups=options.get("groups") or (),
+        engine=options["engine"],
         metrics=metrics or None,
         seed=config["seed"],
     )
