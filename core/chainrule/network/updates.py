@@ -58,7 +58,7 @@ class Updates:
         self._parameters = parameters
         self._evaluate = evaluate
         self._flushes = parameters.theta.dtype == np.float32
-        self._by_rule = optimizer.rule is not None
+        self._by_rule = optimizer.rule is not None and type(optimizer).update is Optimizer.update
         self.arrange()
 
     def arrange(self) -> None:

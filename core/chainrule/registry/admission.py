@@ -72,18 +72,14 @@ def check_class(cls: type[Component]) -> None:
 
 
 def _require_one_way(cls: type[Optimizer], who: str) -> None:
-    """Refuse an optimizer that writes no rule and no update, or both, and a rule that asks for what there is not."""
+    """Refuse an optimizer that writes no rule and no update, and a rule that asks for what there is not."""
     writes_update, rule = cls.update is not Optimizer.update, cls.rule
     if rule is None and not writes_update:
         raise PluginError(
             f"{who} writes neither rule(theta, grad, ...), of single numbers, nor update(theta, grad, slots, step, lr)"
         )
-    if rule is None:
+    if rule is None or isinstance(cls.slots, property):  # which its instances alone know
         return
-    if writes_update or cls.whole_parameters is True or cls.whole_vector is True:
-        raise PluginError(
-            f"{who} has a rule, of single numbers, and another update as well: leave one out, the rule by rule = None"
-        )
     known, asked = ("theta", "grad", *cls.slots, *SCALARS), list(signature_of(rule).parameters)[1:]
     if unknown := [name for name in asked if name not in known]:
         raise PluginError(f"{who}: rule asks for {', '.join(unknown)}; it is given {', '.join(known)}")
