@@ -421,8 +421,8 @@ class Optimizer(Component):
             v = self.beta * v + grad
             return theta - lr * v, v
 
-    Core runs it over whole vectors, with NumPy or compiled. One that looks at more than a number writes ``update``. (One
-    that has both has its ``update`` called, where ``super().update(...)`` runs the rule.)
+    Core runs it over whole vectors, with NumPy or compiled. One that looks at more than a number writes ``update``;
+    where both are there, ``update`` is called, and ``super().update(...)`` in it runs the rule.
 
     It keeps nothing on itself: an update runs once for each block of the flat parameter vector. State lives in
     ``slots``, arrays of zeros at first, named by the class attribute of that name (not annotated, or the dataclass
