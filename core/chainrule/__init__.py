@@ -32,6 +32,7 @@ from chainrule.contract.preparation import Preparation, Scaling
 from chainrule.contract.rows import Rows
 from chainrule.contract.split import Split, Stream
 from chainrule.contract.training import TrainedNetwork, Training
+from chainrule.engine.kernels import loops
 from chainrule.errors import (
     ChainruleError,
     ConfigError,
@@ -54,6 +55,7 @@ from chainrule.network.gradient_check import gradient_check
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
 from chainrule.network.stack import Stack
+from chainrule.process.threads import in_parts
 from chainrule.registry.goals import Goal, goal_of
 from chainrule.registry.hooks import hookimpl
 from chainrule.registry.making import make, spec_of
@@ -180,8 +182,10 @@ __all__ = [
     "goal_of",
     "gradient_check",
     "hookimpl",
+    "in_parts",
     "load_network",
     "load_run",
+    "loops",
     "make",
     "registry",
     "reproduce",

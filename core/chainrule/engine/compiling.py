@@ -6,13 +6,15 @@ there what runs.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -51,20 +53,38 @@ def compiled(source: str, name: str, types: str) -> Callable[..., None] | None:
         return None
     import numba
 
-    told = threading.Timer(LONG, log.info, ["Compiling a loop, which is done once."])
+    with compiling():
+        try:
+            function, kept = _function(source, name)
+            # Of Python's own, a division looks whether it is by zero: so no several numbers are computed at once.
+            loop: Callable[..., None] = numba.njit(types, cache=kept, nogil=True, error_model="numpy")(function)
+        except Exception as error:
+            told_in_place("A loop", error)
+            return None
+    return loop
+
+
+@contextlib.contextmanager
+def compiling() -> Iterator[None]:
+    """Tell a wait that is long."""
+    told = threading.Timer(LONG, log.warning, ["Compiling a loop, which is done once for all runs ..."])
     told.daemon = True
     told.start()
     try:
-        function, kept = _function(source, name)
-        # Of Python's own, a division looks whether it is by zero: such a loop is not computed several numbers at once.
-        loop: Callable[..., None] = numba.njit(types, cache=kept, nogil=True, error_model="numpy")(function)
-    except Exception as error:
-        reason = str(error).strip().split("\n")[0]
-        log.warning("A loop cannot be compiled (%s: %s): NumPy computes in its place", type(error).__name__, reason)
-        return None
+        yield
     finally:
         told.cancel()
-    return loop
+
+
+def told_in_place(what: str, error: Exception) -> None:
+    """Say that NumPy computes in place of what cannot be compiled."""
+    reason = str(error).strip().split("\n")[0]
+    log.warning("%s cannot be compiled (%s: %s): NumPy computes in its place", what, type(error).__name__, reason)
+
+
+def worth_keeping(function: Callable[..., None]) -> bool:
+    """Whether what is compiled of it can be kept on disk: its text lies in a file."""
+    return Path(function.__code__.co_filename).is_file()
 
 
 def _function(source: str, name: str) -> tuple[Callable[..., None], bool]:

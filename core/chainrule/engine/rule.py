@@ -15,7 +15,7 @@ from chainrule.engine.passes import passes_of
 from chainrule.engine.shared import built, computing_shared
 from chainrule.engine.symbols import Formula, recorded
 from chainrule.engine.use import engine_in_use
-from chainrule.process.threads import in_parts
+from chainrule.process.threads import LEAST, in_parts
 
 Vector = np.ndarray[Any, np.dtype[Any]]
 
@@ -24,8 +24,6 @@ BLOCK = 262_144
 over them to the last. Of smaller blocks there are so many that NumPy's calls cost more than a nearer cache gains."""
 KEPT = 4_096
 """Numbers of a work array, from which on one that is kept is had sooner than a new one."""
-SHARED_OUT = 131_072
-"""Numbers for each thread, at least: fewer are computed sooner than another thread has begun."""
 
 
 class Rule:
@@ -111,7 +109,7 @@ class _Passes:
     ) -> None:
         shared = self._shared(*scalars)
         size = arrays[0].size
-        if size < 2 * SHARED_OUT:
+        if size < 2 * LEAST:
             self._compute(arrays, shared, keep, limit, tiny)
             return
 
@@ -120,7 +118,7 @@ class _Passes:
                 cut = slice(start, min(start + BLOCK, part.stop))
                 self._compute([array[cut] for array in arrays], shared, keep, limit, tiny)
 
-        in_parts(compute, size, SHARED_OUT)
+        in_parts(compute, size, size)
 
     def _compute(self, arrays: Sequence[Vector], shared: Sequence[Any], keep: float, limit: float, tiny: float) -> None:
         if keep != 1:
@@ -151,10 +149,10 @@ class _Loop:
                 return
         numbers = np.array((keep, limit, tiny, 0, 1, *self._shared(*scalars)), self._dtype)
         size = arrays[0].size
-        if size < 2 * SHARED_OUT:
+        if size < 2 * LEAST:
             self._loop(*arrays, numbers)
         else:
-            in_parts(lambda part: self._loop(*(array[part] for array in arrays), numbers), size, SHARED_OUT)
+            in_parts(lambda part: self._loop(*(array[part] for array in arrays), numbers), size, size)
 
 
 def _cut_off(x: Vector, limit: float) -> None:

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+LEAST = 131_072
+"""Numbers of a part, at least: fewer are computed sooner than another thread has begun."""
 _number: ContextVar[int | None] = ContextVar("threads", default=None)
+_within: ContextVar[bool] = ContextVar("within a part", default=False)
 POOL = re.compile(r"(?P<name>\S+ \S+?)(?: (?P<kernels>.+))?, (?P<threads>\d+) threads?")
 """One library in a text of ``blas``; older ones do not have its kernels."""
 
@@ -57,28 +60,49 @@ def threads() -> int:
     return _by_default() if number is None else number
 
 
-def in_parts(work: Callable[[slice], None], size: int, least: int) -> None:
-    """Do ``work(part)`` for the whole of ``slice(0, size)``, in as many parts at once as there are threads, and wait
-    for all of them. It is for work that lets go of Python's lock, as NumPy does in arrays, and that writes nothing
-    which another part reads.
+def in_parts(work: Callable[[slice], Any], count: int, numbers: int, products: bool = False) -> None:
+    """Do ``work(part)`` for the whole of ``slice(0, count)``, such as the samples of a batch, in as many parts as there
+    are threads, all at once, and wait for them.
+
+    It is for work that lets go of Python's lock, as NumPy does in large arrays, and that writes nothing which another
+    part reads or writes. What is too little to be worth another thread is one part.
 
     Args:
-        least: the size of a part, at least.
+        numbers: how many are computed in all.
+        products: whether it multiplies matrices: then each part does so in its own thread alone.
     """
-    parts = size // least and min(size // least, threads())
+    parts = 1 if numbers < 2 * LEAST or _within.get() else min(threads(), count, numbers // LEAST)
     if parts < 2:
-        work(slice(0, size))
+        work(slice(0, count))
         return
-    bounds = [size * part // parts for part in range(parts + 1)]
+    bounds = [count * part // parts for part in range(parts + 1)]
     first, *others = map(slice, bounds, bounds[1:])
-    # Each has the context of the caller: how NumPy treats what overflows.
-    waiting = [_pool().submit(contextvars.copy_context().run, work, part) for part in others]
+    token = _within.set(True)
     try:
-        work(first)
+        with _one_thread_each() if products else contextlib.nullcontext():
+            # Each has the context of the caller, for example how NumPy treats what overflows.
+            waiting = [_pool().submit(contextvars.copy_context().run, work, part) for part in others]
+            try:
+                work(first)
+            finally:
+                wait(waiting)
     finally:
-        wait(waiting)
+        _within.reset(token)
     for part in waiting:
         part.result()
+
+
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Matrix products take no further threads inside; as ``blas_threads(1)``, in a hundredth of the time."""
+    before = [library.num_threads for library in _libraries()]
+    try:
+        for library in _libraries():
+            library.set_num_threads(1)
+        yield
+    finally:
+        for library, number in zip(_libraries(), before):
+            library.set_num_threads(number)
 
 
 def libraries_in(text: str) -> tuple[set[str], set[str], set[str]]:
@@ -91,6 +115,14 @@ def libraries_in(text: str) -> tuple[set[str], set[str], set[str]]:
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(cores(), thread_name_prefix="chainrule")
+
+
+@functools.cache
+def _libraries() -> list[Any]:
+    """What multiplies NumPy's matrices, to be told its number of threads."""
+    from threadpoolctl import ThreadpoolController
+
+    return [library for library in ThreadpoolController().lib_controllers if library.info() in _pools()]
 
 
 _by_default = functools.cache(blas_limit)
