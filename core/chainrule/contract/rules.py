@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,58 +35,50 @@ class Recorded(NamedTuple):
     look: Callable[[Any], Any]
     values: Any
     slots: tuple[str, ...]
-    scalars: tuple[str, ...]
     limited: bool
 
+    def move(self, arrays: Sequence[Array], step: int, lr: float, keep: float = 1.0, tiny: float = 0.0) -> None:
+        """One update in place.
 
-def update_by_rule(
-    optimizer: Any,
-    theta: Array,
-    grad: Array,
-    slots: Mapping[str, Array],
-    step: int,
-    lr: float,
-    keep: float = 1.0,
-    tiny: float = 0.0,
-) -> None:
-    """Move ``theta`` and the slots in place by ``optimizer.rule``. ``grad`` is overwritten.
-
-    Args:
-        keep: by which theta is multiplied before.
-        tiny: entries of slots that are smaller become 0.
-    """
-    recorded = _recorded(optimizer)
-    given = {"step": step, "lr": lr}
-    limit = LARGEST[theta.dtype] if recorded.limited else math.inf
-    scalars = [given[name] for name in recorded.scalars]
-    recorded.rule.run([theta, grad, *(slots[name] for name in recorded.slots)], scalars, keep, limit, tiny)
+        Args:
+            arrays: theta, grad, which is overwritten, and each of the slots, in order.
+            keep: by which theta is multiplied before.
+            tiny: entries of slots that are smaller become 0.
+        """
+        self.rule.run(arrays, (step, lr), keep, LARGEST[arrays[0].dtype] if self.limited else math.inf, tiny)
 
 
-def rule_of(optimizer: Any) -> Rule:
-    """Its rule, which says by what passes and loops it is computed.
+def recorded(optimizer: Any) -> Recorded:
+    """Its rule, as its fields are now.
 
     Raises:
         ContractError: it has none, or one that is no function of single numbers.
     """
-    return _recorded(optimizer).rule
+    known: Recorded | None = vars(optimizer).get("_rule")
+    if known is None or known.look(optimizer) != known.values:
+        known = optimizer._rule = _record(optimizer)
+    return known
 
 
-def _recorded(optimizer: Any) -> Recorded:
-    recorded: Recorded | None = vars(optimizer).get("_rule")
-    if recorded is None or recorded.look(optimizer) != recorded.values:
-        recorded = optimizer._rule = _record(optimizer)
-    return recorded
+def update_by_rule(optimizer: Any, theta: Array, grad: Array, slots: Mapping[str, Array], step: int, lr: float) -> None:
+    """Move ``theta`` and the slots in place by ``optimizer.rule``. ``grad`` is overwritten."""
+    known = recorded(optimizer)
+    known.move([theta, grad, *(slots[name] for name in known.slots)], step, lr)
 
 
 def _record(optimizer: Any) -> Recorded:
     function, slots = optimizer.rule, tuple(optimizer.slots)
     if function is None:
         raise ContractError(f"{type(optimizer).__name__} writes neither rule nor update")
-    asked = tuple(name for name in SCALARS if name in signature_of(function).parameters)
+    asked = signature_of(function).parameters
+
+    def of_all(**numbers: Any) -> Any:
+        return function(**{name: number for name, number in numbers.items() if name in asked})
+
     guarded = {"theta": "keep", "grad": "limit", **dict.fromkeys(slots, "tiny")}
     try:
-        rule = Rule(function, ("theta", "grad", *slots), asked, ("theta", *slots), guarded)
+        rule = Rule(of_all, ("theta", "grad", *slots), SCALARS, ("theta", *slots), guarded)
     except ContractError as error:
         raise ContractError(f"rule of {type(optimizer).__name__}: {error}") from error
     look = operator.attrgetter("slots", *(field.name for field in dataclasses.fields(optimizer)))
-    return Recorded(rule, look, look(optimizer), slots, asked, optimizer.squares_gradient)
+    return Recorded(rule, look, look(optimizer), slots, optimizer.squares_gradient)

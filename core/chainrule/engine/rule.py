@@ -127,7 +127,8 @@ class _Passes:
         if limit < math.inf:
             for place in self._guarded.get("limit", ()):
                 _cut_off(arrays[place], limit)
-        self._passes(*arrays, *_work_arrays(self._work, arrays[0].shape), *shared)
+        work = _work_arrays(self._work, arrays[0].shape) if self._work else ()
+        self._passes(*arrays, *work, *shared)
         if tiny:
             for place in self._guarded.get("tiny", ()):
                 arrays[place][np.abs(arrays[place]) < tiny] = 0

@@ -16,7 +16,7 @@ import numpy as np
 from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Optimizer
 from chainrule.contract.parameters import Parameter, Parameters
-from chainrule.contract.rules import update_by_rule
+from chainrule.contract.rules import recorded
 from chainrule.engine.rule import BLOCK
 from chainrule.errors import ConfigError
 from chainrule.network.groups import Setting, checked_groups, settings_of
@@ -26,15 +26,23 @@ TINY = 1e-30
 
 
 class Block(NamedTuple):
-    """An ``update`` that has what it asks for beside, the views of the flat vectors that it works on, the factor of its
-    rate, and, of a rule, the strength of its decay."""
+    """An ``update`` that has what it asks for beside, the views of the flat vectors that it works on, and the factor of
+    its rate."""
 
     update: Callable[..., None]
     theta: Array
     grad: Array
     slots: dict[str, Array]
     rate: float
-    decay: float = 0.0
+
+
+class Alike(NamedTuple):
+    """What a rule works on: views of theta, grad and the slots; the factor of its rate, and the strength of its
+    decay."""
+
+    arrays: list[Array]
+    rate: float
+    decay: float
 
 
 class Updates:
@@ -72,7 +80,7 @@ class Updates:
         self.frozen = [parameter.grad for parameter, setting in settings if not setting.trained]
         self._decays = [] if self._by_rule else list(self._decaying(settings))
         if self._by_rule:
-            self._blocks = list(self._alike(settings))
+            self._alike = list(self._trained_alike(settings))
         elif self.optimizer.whole_vector:
             self._blocks = [self._vector(settings)]
         elif self.optimizer.whole_parameters:
@@ -84,13 +92,13 @@ class Updates:
         """Make update number ``step`` (from 1) from the gradient that stands in ``parameters.grad``."""
         flushes = self._flushes and step % FLUSH_EVERY == 0
         if self._by_rule:
-            tiny = TINY if flushes else 0.0
-            for _, theta, grad, slots, rate, decay in self._blocks:
-                update_by_rule(self.optimizer, theta, grad, slots, step, lr * rate, 1 - lr * (rate * decay), tiny)
+            rule, tiny = recorded(self.optimizer), TINY if flushes else 0.0
+            for arrays, rate, decay in self._alike:
+                rule.move(arrays, step, lr * rate, 1 - lr * (rate * decay), tiny)
             return
         for weights, strength in self._decays:
             weights *= 1 - lr * strength
-        for update, theta, grad, slots, rate, _ in self._blocks:
+        for update, theta, grad, slots, rate in self._blocks:
             update(theta, grad, slots, step, lr * rate)
         if flushes:
             self._flush_subnormals()
@@ -100,12 +108,11 @@ class Updates:
             if decay and trained:
                 yield self._parameters.theta[where], rate * decay
 
-    def _alike(self, settings: Sequence[tuple[Parameter, Setting]]) -> Iterator[Block]:
+    def _trained_alike(self, settings: Sequence[tuple[Parameter, Setting]]) -> Iterator[Alike]:
+        vectors = [self._parameters.theta, self._parameters.grad, *self.slots.values()]
         for (rate, decay, trained), where in _runs(settings):
             if trained:
-                slots = {name: slot[where] for name, slot in self.slots.items()}
-                theta, grad = self._parameters.theta[where], self._parameters.grad[where]
-                yield Block(self.optimizer.update, theta, grad, slots, rate, decay)
+                yield Alike([vector[where] for vector in vectors], rate, decay)
 
     def _cut(self, settings: Sequence[tuple[Parameter, Setting]]) -> Iterator[Block]:
         alike = [(parameter, setting._replace(decay=0.0)) for parameter, setting in settings]

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Component, Optimizer
-from chainrule.contract.rules import rule_of
+from chainrule.contract.rules import recorded
 from chainrule.engine.compiling import numba_version
 from chainrule.engine.kernels import Loops
 from chainrule.engine.use import HOW_TO_INSTALL, Engine, using
@@ -43,7 +43,7 @@ def check_engines_agree(subject: Subject) -> None:
     """Compiled, it gives what NumPy gives, to 1e-12 in float64 and to 1e-6 in float32."""
     for dtype, tolerance in TOLERANCES.items():
         if subject.kind == "optimizer" and cast(type[Optimizer], subject.cls).rule is not None:
-            loop = rule_of(subject.make()).compiled(dtype)
+            loop = recorded(subject.make()).rule.compiled(dtype)
             expect(loop is not None, f"its rule cannot be compiled for {dtype}, as the warning says", PLAIN)
         by_numpy, by_numba = (computed(subject, dtype, engine) for engine in ENGINES)
         failed = [loops.name for loops in loops_of(subject.cls) if loops.fails]

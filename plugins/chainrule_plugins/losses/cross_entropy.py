@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, ConfigError, Graph, Loss, Task
-from chainrule_plugins.losses._softmax import softmax_error, softmax_loss
+from chainrule_plugins.losses._loops import sigmoid_loss, softmax_error, softmax_loss
 from chainrule_plugins.losses._stable import clipped, log_in_onnx, mean
 
 
@@ -96,15 +96,20 @@ class BinaryCrossEntropy(Loss):
 
     def forward_logits(self, logits: Array, target: Array) -> float:
         target = self.target = smoothed(target, self.label_smoothing, classes=2)
+        p = self.p = self.work("p", logits.shape, logits.dtype)
+        losses = self.losses = self.work("losses", logits.shape, logits.dtype)
+        total = self.work("mean", (1,), np.float64)
+        if sigmoid_loss(logits.ravel(), target.ravel(), p.ravel(), losses.ravel(), total):
+            return float(total[0])
         # exp(-|z|) cannot overflow, and serves both the loss and, for either sign of z, the sigmoid.
         e = np.abs(logits, out=self.work("e", logits.shape, logits.dtype))
         np.negative(e, out=e)
         np.exp(e, out=e)
-        p: Array = np.exp(np.minimum(logits, 0))
+        np.exp(np.minimum(logits, 0, out=p), out=p)
         p /= 1 + e
-        self.p = p
-        losses: Array = np.maximum(logits, 0) - target * logits + np.log1p(e)
-        self.losses = losses
+        np.maximum(logits, 0, out=losses)
+        losses -= target * logits
+        losses += np.log1p(e, out=e)
         return mean(losses, losses.size)
 
     def backward_logits(self) -> Array:

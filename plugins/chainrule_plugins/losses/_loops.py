@@ -1,4 +1,4 @@
-"""The softmax and its cross-entropy in loops, one row of logits after another, for true classes as whole numbers."""
+"""Cross-entropies from logits, as loops that can be compiled."""
 
 from __future__ import annotations
 
@@ -8,8 +8,20 @@ from chainrule import Array, loops
 
 
 @loops
+def sigmoid_loss(z: Array, target: Array, p: Array, losses: Array, mean: Array) -> None:
+    """Write the probabilities, the losses, and in ``mean``, ``(1,)``, that of all. All are flat."""
+    mean[0] = 0
+    for n in range(len(z)):
+        e = np.exp(-abs(z[n]))
+        p[n] = (e if z[n] < 0 else 1) / (1 + e)  # of no number, e is none
+        losses[n] = (0 if z[n] < 0 else z[n]) - target[n] * z[n] + np.log1p(e)
+        mean[0] += losses[n] / len(z)
+
+
+@loops
 def softmax_loss(z: Array, target: Array, p: Array, losses: Array, mean: Array) -> None:
-    """Write the probabilities, the loss of each row, and in ``mean``, ``(1,)``, that of all."""
+    """Write the probabilities, the loss of each row, and in ``mean``, ``(1,)``, that of all. ``target`` holds true
+    classes, as whole numbers."""
     mean[0] = 0
     for n in range(len(z)):
         largest = z[n, 0]
