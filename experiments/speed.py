@@ -36,11 +36,11 @@ from matplotlib.figure import Figure
 from peers import MODULES, Work, missing, peer
 from peers.measure import Timing, in_own_process, machine, time_works
 from peers.stopwatch import kinds_of_work
-from study import BLUE, GREEN, ORANGE, PURPLE, VERMILLION, publish
+from study import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, publish
 
 import chainrule as cr
 
-COLOURS = dict(zip(MODULES, [BLUE, VERMILLION, ORANGE, GREEN, PURPLE]))
+COLOURS = dict(zip(MODULES, [BLUE, SKY, VERMILLION, ORANGE, GREEN, PURPLE, "#999999", "#555555"]))
 RATES = {"sgd": 0.01, "adam": 0.001}
 
 

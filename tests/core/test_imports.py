@@ -63,7 +63,7 @@ ARROWS: dict[str, set[str]] = {
     "training": {"network", "registry", "engine", "process", "contract"},
     "tracking": {"process"},
     "pictures": {"process", "contract"},
-    "network": {"registry", "engine", "contract"},
+    "network": {"registry", "engine", "process", "contract"},
     "registry": {"contract"},
     "process": set(),
     "contract": {"engine"},

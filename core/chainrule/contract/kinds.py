@@ -234,9 +234,12 @@ class Layer(Built):
     Attributes:
         input_dtype: ``"int64"`` for a layer that takes whole numbers, such as the ids of words: it stands first in a
             network, and is given them exactly. Its ``backward`` returns zeros of the network's dtype.
+        multiplies_in_parts: true for one that shares its matrix products out by ``chainrule.in_parts``: then those of
+            the whole network take no threads of their own while it is trained, which would be in the way.
     """
 
     kind = "layer"
+    multiplies_in_parts: ClassVar[bool] = False
     required = {"build": ("input_shape",), "forward": ("x", "training"), "backward": ("dy",)}
 
     @property

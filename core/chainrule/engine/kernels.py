@@ -22,7 +22,7 @@ class Loops:
 
     def __call__(self, *arguments: Any) -> bool:
         """Compute it, where loops are compiled: whether that was done."""
-        if self.fails or engine_in_use() != "numba":
+        if not self.in_use:
             return False
         key = getattr(arguments[0], "dtype", None)
         if key in self._known and self._compiled is not None:
@@ -42,6 +42,11 @@ class Loops:
                 return False
         self._known.add(key)
         return True
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a call would compute it, as far as is known: for what is prepared for it alone."""
+        return not self.fails and engine_in_use() == "numba"
 
     def __repr__(self) -> str:
         return f"<Loops {self.name}>"

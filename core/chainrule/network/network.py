@@ -46,6 +46,7 @@ from chainrule.network.targets import (
 )
 from chainrule.network.traced import Traced
 from chainrule.network.weighing import steps_that_count, weighed
+from chainrule.process.threads import products_in_parts
 from chainrule.registry.registry import registry
 from chainrule.words import quoted
 
@@ -178,6 +179,11 @@ class Network(Kept, Traced, Exported):
         self.compute_gradient()
         return loss, self.parameters.grad.copy()
 
+    @property
+    def multiplies_in_parts(self) -> bool:
+        """Whether a layer shares its matrix products out itself; see ``Layer``."""
+        return any(isinstance(layer, Layer) and layer.multiplies_in_parts for layer in self.components)
+
     # ---- use
 
     def predict(self, x: Any, batch_size: int = 256, mask: Any = None) -> Any:
@@ -188,7 +194,7 @@ class Network(Kept, Traced, Exported):
         n = len(one_of(x))
         steps = None if mask is None else steps_that_count(mask, n, self.input_shape)
         result = each(lambda shape: np.empty((n, *shape), self.dtype), self.output_shape)
-        with self._predicting:
+        with self._predicting, products_in_parts(self.multiplies_in_parts):
             for rows in batches(n, batch_size):
                 given = rows_of(x, rows)
                 y = self._stack.forward(given, training=False, mask=None if steps is None else steps[rows])
@@ -210,7 +216,8 @@ class Network(Kept, Traced, Exported):
         require_list("metrics", metrics)
         inputs, targets = self.pair(x, y, weight=weight, mask=mask)
         given = in_batches(inputs, targets, batch_size)
-        return measured(self, given, targets, metrics_for(self.task, metrics))
+        with products_in_parts(self.multiplies_in_parts):
+            return measured(self, given, targets, metrics_for(self.task, metrics))
 
     # ---- what goes in
 

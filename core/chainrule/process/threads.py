@@ -18,6 +18,7 @@ T = TypeVar("T")
 LEAST = 131_072
 """Numbers of a part, at least: fewer are computed sooner than another thread has begun."""
 _number: ContextVar[int | None] = ContextVar("threads", default=None)
+_left_to_parts: ContextVar[bool] = ContextVar("products are left to parts", default=False)
 _within: ContextVar[bool] = ContextVar("within a part", default=False)
 POOL = re.compile(r"(?P<name>\S+ \S+?)(?: (?P<kernels>.+))?, (?P<threads>\d+) threads?")
 """One library in a text of ``blas``; older ones do not have its kernels."""
@@ -69,23 +70,23 @@ def in_parts(work: Callable[[slice], Any], count: int, numbers: int, products: b
 
     Args:
         numbers: how many are computed in all.
-        products: whether it multiplies matrices: then each part does so in its own thread alone.
+        products: whether it multiplies matrices. These take threads of their own, and so are one part, but where that
+            is left to the layers: see ``Layer.multiplies_in_parts``.
     """
-    parts = 1 if numbers < 2 * LEAST or _within.get() else min(threads(), count, numbers // LEAST)
-    if parts < 2:
+    parts = 1 if numbers < 2 * LEAST else min(threads(), count, numbers // LEAST)
+    if parts < 2 or _within.get() or (products and not _left_to_parts.get()):
         work(slice(0, count))
         return
     bounds = [count * part // parts for part in range(parts + 1)]
     first, *others = map(slice, bounds, bounds[1:])
     token = _within.set(True)
     try:
-        with _one_thread_each() if products else contextlib.nullcontext():
-            # Each has the context of the caller, for example how NumPy treats what overflows.
-            waiting = [_pool().submit(contextvars.copy_context().run, work, part) for part in others]
-            try:
-                work(first)
-            finally:
-                wait(waiting)
+        # Each has the context of the caller, for example how NumPy treats what overflows.
+        waiting = [_pool().submit(contextvars.copy_context().run, work, part) for part in others]
+        try:
+            work(first)
+        finally:
+            wait(waiting)
     finally:
         _within.reset(token)
     for part in waiting:
@@ -93,8 +94,16 @@ def in_parts(work: Callable[[slice], Any], count: int, numbers: int, products: b
 
 
 @contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Matrix products take no further threads inside; as ``blas_threads(1)``, in a hundredth of the time."""
+def products_in_parts(at_all: bool = True) -> Iterator[None]:
+    """Inside, a matrix product takes one thread, and what ``in_parts`` shares out has as many as there are.
+
+    A library's threads keep a core busy for some time after a product, waiting for the next one. So products do not
+    take threads of their own in turn with what is shared out.
+    """
+    if not at_all or threads() < 2 or _left_to_parts.get():
+        yield
+        return
+    tokens = _number.set(threads()), _left_to_parts.set(True)
     before = [library.num_threads for library in _libraries()]
     try:
         for library in _libraries():
@@ -103,6 +112,8 @@ def _one_thread_each() -> Iterator[None]:
     finally:
         for library, number in zip(_libraries(), before):
             library.set_num_threads(number)
+        _number.reset(tokens[0])
+        _left_to_parts.reset(tokens[1])
 
 
 def libraries_in(text: str) -> tuple[set[str], set[str], set[str]]:

@@ -12,6 +12,7 @@ from chainrule.contract.split import Split, Stream
 from chainrule.network.ending import usual_task
 from chainrule.network.measuring import measured, metrics_for, renewed
 from chainrule.network.network import Network
+from chainrule.process.threads import products_in_parts
 from chainrule.training.feeding import MEASURED, feed_of
 
 
@@ -30,7 +31,10 @@ class Measures:
     def evaluate_split(self, split: Split | Stream) -> dict[str, Any]:
         """``evaluate`` of a split, with what its samples weigh, or of a stream."""
         feed = feed_of(self.network, split, "given", MEASURED)
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # as in fit
+        with (
+            np.errstate(over="ignore", invalid="ignore", divide="ignore"),  # as in fit
+            products_in_parts(self.network.multiplies_in_parts),
+        ):
             metrics = [renewed(metric) for metric in self.all_metrics()]
             return measured(self.network, feed.measured_by(), feed.targets, metrics)
 

@@ -27,6 +27,7 @@ from chainrule.network.rehearsal import rehearse
 from chainrule.network.targets import Targets
 from chainrule.network.updates import Updates
 from chainrule.network.weighing import name_of, weighable
+from chainrule.process.threads import products_in_parts
 from chainrule.registry.making import make, own
 from chainrule.training.again import Again
 from chainrule.training.epoch import RunningEpoch
@@ -182,8 +183,9 @@ class Trainer(Resumable, Logs, Steps, Measures):
         self.epochs = ending
         try:
             # Numbers that overflow show in the loss, which callbacks watch; NumPy would warn for each operation.
-            computing = np.errstate(over="ignore", invalid="ignore", divide="ignore"), using(self.engine)
-            with computing[0], computing[1], self.rest.awaited_by_interrupts():
+            computing = using(self.engine), products_in_parts(self.network.multiplies_in_parts)
+            ignored = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+            with computing[0], computing[1], ignored, self.rest.awaited_by_interrupts():
                 self.rest.ends()
                 with self._taken_up():
                     self._listeners.tell("on_train_start", self)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Activation, Array, Graph, Shape, ShapeError, in_parts
+from chainrule import Activation, Array, Graph, Shape, ShapeError, in_parts, loops
 
 
 @dataclass
@@ -85,11 +85,18 @@ class ReLU(Activation):
         a, dz = self.a, self.work("dz", da.shape, da.dtype)
 
         def hand_back(part: slice) -> None:
-            np.greater(a[part], 0, out=dz[part])
-            dz[part] *= da[part]
+            if not slope_of_relu(a[part].ravel(), da[part].ravel(), dz[part].ravel()):
+                np.greater(a[part], 0, out=dz[part])
+                dz[part] *= da[part]
 
         in_parts(hand_back, len(da), da.size)
         return dz
+
+
+@loops
+def slope_of_relu(a: Array, da: Array, dz: Array) -> None:
+    for i in range(len(a)):
+        dz[i] = da[i] if a[i] > 0 else 0
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule import Array, Shape, in_parts
+from chainrule import Array, Shape, in_parts, loops
 from chainrule_plugins.layers._images import Sliding, pixels_under
 from chainrule_plugins.layers._sums import feature_sums
 
@@ -123,6 +123,8 @@ class Window:
         filters = dy.shape[-1]
 
         def multiply(part: slice) -> None:
+            if add_under.in_use and self._spread_at_once(dy, W, dx, start, part, work):
+                return
             for images in chunks(dx, dx[0].size + math.prod(self.places) * (filters + self.channels), part):
                 dx_images = dx[images]
                 dx_images[...] = start
@@ -132,6 +134,19 @@ class Window:
                     pixels += np.dot(dy_rows, W_at, out=d_pixels).reshape(pixels.shape)
 
         in_parts(multiply, len(dx), len(dx) * self._numbers, products=True)
+
+    def _spread_at_once(self, dy: Array, W: Array, dx: Array, start: Array | float, part: slice, work: Work) -> bool:
+        """As a single product, whose numbers a compiled loop adds where they belong, row by row."""
+        down, across = self.down, self.across
+        together = np.ascontiguousarray(W.transpose(1, 0, 2)).reshape(dy.shape[-1], -1)
+        for images in chunks(dx, self._numbers, part):
+            dx_images, dy_rows = dx[images], dy[images].reshape(-1, dy.shape[-1])
+            dx_images[...] = start
+            dX = np.dot(dy_rows, together, out=work(f"dX {part.start}", (len(dy_rows), self.size), dy.dtype))
+            laid_out = dX.reshape(len(dx_images), *self.places, down.size, across.size, self.channels)
+            if not add_under(laid_out, dx_images, down.stride, down.dilation, across.stride, across.dilation):
+                return False
+        return True
 
     @property
     def _numbers(self) -> int:
@@ -153,6 +168,16 @@ class Window:
             return X.reshape(self.size, -1).T
         X.reshape(windows.shape)[...] = windows
         return X.reshape(-1, self.size)
+
+
+@loops
+def add_under(dX: Array, dx: Array, down: int, down_apart: int, across: int, across_apart: int) -> None:
+    """Add each number of dX to its pixel. ``down``, ``across``: strides; ``..._apart``: dilations."""
+    for n, i, j in np.ndindex(dX.shape[:3]):
+        for u in range(dX.shape[3]):
+            for v in range(dX.shape[4]):
+                for c in range(dX.shape[5]):
+                    dx[n, i * down + u * down_apart, j * across + v * across_apart, c] += dX[n, i, j, u, v, c]
 
 
 def chunks(x: Array, numbers: int, part: slice | None = None) -> Iterator[slice]:
