@@ -73,7 +73,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("function, message", REFUSED)
+@pytest.mark.parametrize(("function", "message"), REFUSED)
 def test_what_is_no_formula_of_single_numbers_is_refused(function, message):
     with pytest.raises(ContractError, match=re.escape(message)) as refusal:
         of(function)
@@ -171,7 +171,7 @@ UNUSUAL = [
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("function, expected", UNUSUAL)
+@pytest.mark.parametrize(("function", "expected"), UNUSUAL)
 def test_unusual_formulas_give_what_they_say(function, expected, dtype):
     x, v = np.array([-2, 0, 3], dtype), np.array([1, 0, -1], dtype)
     with np.errstate(all="ignore"):
