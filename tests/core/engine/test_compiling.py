@@ -149,7 +149,9 @@ def test_what_cannot_be_compiled_is_computed_by_numpy_and_told_once(cache, caplo
 def test_a_long_wait_is_told(cache, caplog, monkeypatch):
     monkeypatch.setattr(compiling, "LONG", 0.001)
     compiling.compiled(DOUBLED, "loop", FLOAT32)
-    assert [record.getMessage() for record in caplog.records] == ["Compiling a loop, which is done once for all runs ..."]
+    assert [record.getMessage() for record in caplog.records] == [
+        "Compiling a loop, which is done once for all runs ..."
+    ]
 
 
 def test_a_short_one_is_not(cache, caplog, monkeypatch):

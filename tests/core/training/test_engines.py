@@ -99,6 +99,17 @@ def test_a_trainer_is_copied_with_its_engine():
         other.fit((x, x[:, :1]), epochs=2)
 
 
+def test_a_trainer_that_is_read_where_numba_is_not_goes_on_by_numpy(monkeypatch):
+    pytest.importorskip("numba")
+    kept = pickle.dumps(cr.Trainer(cr.Network([DENSE], (2,), "mse"), "adam", engine="numba"))
+    monkeypatch.setitem(sys.modules, "numba", None)
+    compiling.numba_version.cache_clear()
+    try:
+        assert pickle.loads(kept).engine == "numpy"
+    finally:
+        compiling.numba_version.cache_clear()
+
+
 def test_an_unknown_engine_is_refused_with_those_that_there_are():
     network = cr.Network([DENSE], (2,), "mse")
     for given in ("fast", None, 1):
