@@ -74,7 +74,8 @@ def compiling() -> Iterator[None]:
 
 def told_in_place(what: str, error: Exception) -> None:
     """Say that NumPy computes in place of what cannot be compiled."""
-    reason = str(error).strip().split("\n")[0]
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    reason = next((line for line in lines if not line.startswith("Failed in nopython mode")), "")
     log.warning("%s cannot be compiled (%s: %s): NumPy computes in its place", what, type(error).__name__, reason)
 
 
