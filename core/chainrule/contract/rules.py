@@ -37,6 +37,9 @@ class Recorded(NamedTuple):
     slots: tuple[str, ...]
     limited: bool
 
+    def __reduce__(self) -> Any:  # nothing: an optimizer that is kept has it anew, by the chainrule that is there then
+        return type(None), ()
+
     def move(self, arrays: Sequence[Array], step: int, lr: float, keep: float = 1.0, tiny: float = 0.0) -> None:
         """One update in place.
 
@@ -56,7 +59,7 @@ def recorded(optimizer: Any) -> Recorded:
     """
     known: Recorded | None = vars(optimizer).get("_rule")
     if known is None or known.look(optimizer) != known.values:
-        known = optimizer._rule = _record(optimizer)
+        known = vars(optimizer)["_rule"] = _record(optimizer)  # even of one whose fields are frozen
     return known
 
 

@@ -1,7 +1,7 @@
 """Functions of plain loops, compiled by numba, with what was compiled kept on disk.
 
-Each is written into a file of its own, named by its text: numba keeps what it compiled beside it, and a reader finds
-there what runs.
+Each is written into a file of its own, named by its text and types: numba keeps what it compiled beside it, and a
+reader finds there what runs. Of several types in one file, numba mixes up what two processes compile at once.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -51,17 +52,12 @@ def compiled(source: str, name: str, types: str) -> Callable[..., None] | None:
     """
     if numba_version() is None:
         return None
-    import numba
-
     with compiling():
         try:
-            function, kept = _function(source, name)
-            # Of Python's own, a division looks whether it is by zero: so no several numbers are computed at once.
-            loop: Callable[..., None] = numba.njit(types, cache=kept, nogil=True, error_model="numpy")(function)
+            return _compiled(source, name, types)
         except Exception as error:
             told_in_place("A loop", error)
             return None
-    return loop
 
 
 @contextlib.contextmanager
@@ -78,7 +74,8 @@ def compiling() -> Iterator[None]:
 
 def told_in_place(what: str, error: Exception) -> None:
     """Say that NumPy computes in place of what cannot be compiled."""
-    reason = str(error).strip().split("\n")[0]
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    reason = next((line for line in lines if not line.startswith("Failed in nopython mode")), "")
     log.warning("%s cannot be compiled (%s: %s): NumPy computes in its place", what, type(error).__name__, reason)
 
 
@@ -87,29 +84,50 @@ def worth_keeping(function: Callable[..., None]) -> bool:
     return Path(function.__code__.co_filename).is_file()
 
 
-def _function(source: str, name: str) -> tuple[Callable[..., None], bool]:
-    """The function, of a module that is named by its text; whether that lies in a file, where numba can keep beside it
-    what it compiled."""
-    label = f"chainrule_{name}_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+def _compiled(source: str, name: str, types: str) -> Callable[..., None]:
+    import numba
+
+    # Of Python's own, a division looks whether it is by zero: so no several numbers are computed at once.
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    label = f"chainrule_{name}_{hashlib.sha256(f'{types} {source}'.encode()).hexdigest()[:16]}"
     path = _written(label, source)
-    module = sys.modules[label] = ModuleType(label)  # by this name numba finds it
-    vars(module).update(__file__=path, np=np)
-    exec(compile(source, path or f"<{label}>", "exec"), vars(module))
-    return vars(module)[name], path is not None
+    function = _function(source, name, label, path)
+    loop: Callable[..., None]
+    if path is not None:
+        try:
+            loop = numba.njit(types, cache=True, **options)(function)
+            return loop
+        except numba.core.errors.NumbaError:
+            raise
+        except Exception as error:  # what is kept was damaged, or none can be kept beside
+            log.debug("What numba keeps of %s cannot be used: %s", path, error)
+            for kept in path.parent.glob(f"*/{label}.*"):
+                with contextlib.suppress(OSError):
+                    kept.unlink()
+    loop = numba.njit(types, **options)(function)
+    return loop
 
 
-def _written(label: str, source: str) -> str | None:
+def _function(source: str, name: str, label: str, path: Path | None) -> Callable[..., None]:
+    """The function, of a module by which numba finds it."""
+    module = sys.modules[label] = ModuleType(label)
+    vars(module).update(__file__=None if path is None else str(path), np=np)
+    exec(compile(source, str(path or f"<{label}>"), "exec"), vars(module))
+    made: Callable[..., None] = vars(module)[name]
+    return made
+
+
+def _written(label: str, source: str) -> Path | None:
     """The file of a module's text; None where none can be written."""
     from platformdirs import user_cache_path
 
     path = user_cache_path("chainrule") / "loops" / f"{label}.py"
-    if path.exists():
-        return str(path)
     beside = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(source)
-        beside.replace(path)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(source)
+            beside.replace(path)
     except OSError:
         return None
-    return str(path)
+    return path

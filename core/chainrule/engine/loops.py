@@ -9,17 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
-
-from chainrule.engine.passes import dtypes_of
-from chainrule.engine.shared import key_of, shared_numbers, varying
-from chainrule.engine.symbols import WHERE, Formula, Operation, Symbol
+from chainrule.engine.shared import shared_numbers, varying
+from chainrule.engine.symbols import WHERE, Formula, Operation, Symbol, key_of
 
 FORMS: Mapping[str, str] = {
     "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}",
     "positive": "{}", "negative": "-{}", "square": "{0} * {0}", "reciprocal": "one / {}",
     "absolute": "abs({})", "sqrt": "np.sqrt({})",
-    "sign": "one if {0} > zero else (-one if {0} < zero else {0})",
+    "sign": "one if {0} > zero else (-one if {0} < zero else (zero if {0} == zero else {0}))",
     # NumPy's give what is no number wherever there is one.
     "maximum": "{0} if {0} > {1} or {0} != {0} else {1}", "minimum": "{0} if {0} < {1} or {0} != {0} else {1}",
     "greater": "{} > {}", "greater_equal": "{} >= {}", "less": "{} < {}", "less_equal": "{} <= {}",
@@ -50,7 +47,6 @@ def loop_of(formula: Formula, guarded: Mapping[str, str]) -> Loop:
     """
     numbers = shared_numbers(formula)
     named = {key_of(number): f"k{place}" for place, number in enumerate(numbers)}
-    dtypes = dtypes_of(formula, np.dtype(np.float64))
     names = [vector.name for vector in formula.vectors]
     lines = [f"{name}_ = {name}[i]" for name in names]
     lines += [f"{name}_ = {name}_ * keep" for name in names if guarded.get(name) == "keep"]
@@ -65,7 +61,7 @@ def loop_of(formula: Formula, guarded: Mapping[str, str]) -> Loop:
         return f"{operand.name}_" if takes_truths else as_number(operand)
 
     def as_number(symbol: Symbol) -> str:
-        return f"(one if {symbol.name}_ else zero)" if dtypes[symbol.name] == np.bool_ else f"{symbol.name}_"
+        return f"(one if {symbol.name}_ else zero)" if symbol.truth else f"{symbol.name}_"
 
     for symbol in varying(formula):
         operation = symbol.operation
@@ -74,7 +70,7 @@ def loop_of(formula: Formula, guarded: Mapping[str, str]) -> Loop:
         form = FORMS.get(operation.name, f"np.{operation.name}({', '.join('{}' for _ in read)})")
         lines.append(f"{symbol.name}_ = {form.format(*read)}")
     for name, result in formula.results.items():
-        value = as_number(result)
+        value = f"{result.name}_"
         kept = f"zero if abs({value}) < tiny else {value}" if guarded.get(name) == "tiny" else value
         lines.append(f"{name}[i] = {kept}")
     head = [f"{name} = numbers[{place}]" for place, name in enumerate([*GUARDS, *named.values()])]

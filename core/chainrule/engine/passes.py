@@ -6,13 +6,12 @@ else in the place of an operand that nothing needs any more, or of any other; el
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from chainrule.engine.shared import key_of, shared_numbers, varies, varying
-from chainrule.engine.symbols import WHERE, Formula, Symbol
+from chainrule.engine.shared import shared_numbers, varies, varying
+from chainrule.engine.symbols import WHERE, Formula, Symbol, key_of
 
 
 class Passes(NamedTuple):
@@ -50,25 +49,11 @@ def passes_of(formula: Formula, dtype: np.dtype[np.generic]) -> Passes:
     return Passes(source, tuple(places.work.values()), numbers)
 
 
-def dtypes_of(formula: Formula, dtype: np.dtype[np.generic]) -> Mapping[str, np.dtype[np.generic]]:
-    """Of each number of a vector, by its symbol's name: truths are no numbers."""
-    found = {vector.name: dtype for vector in formula.vectors}
-    for symbol in varying(formula):
-        assert symbol.operation is not None
-        function, operands = symbol.operation
-        ones = [np.ones(1, found[operand.name]) if varies(operand) else 1.0 for operand in operands]
-        with np.errstate(all="ignore"):
-            computed = ones[1] if function == WHERE else function(*ones)
-        truth = np.asarray(computed).dtype == np.bool_
-        found[symbol.name] = np.dtype(np.bool_) if truth else dtype
-    return found
-
-
 class _Places:
     """Which array holds which number: ``of`` a symbol by its name. ``work``: the arrays beside the vectors."""
 
     def __init__(self, formula: Formula, dtype: np.dtype[np.generic]) -> None:
-        self._dtypes = dtypes_of(formula, dtype)
+        self._dtype = dtype
         self._targets = {result.name: name for name, result in formula.results.items()}
         self._left = {symbol.name: 0 for symbol in (*formula.vectors, *formula.steps)}  # how often each is yet read
         for symbol in varying(formula):
@@ -87,10 +72,13 @@ class _Places:
         taken = {self.of[name] for name, left in self._left.items() if left and name in self.of}
         if symbol.operation and symbol.operation.function == WHERE:  # it writes before it has read all of these
             taken |= {self.of[operand.name] for operand in symbol.operation.operands[:2] if varies(operand)}
-        dtype = self._dtypes[symbol.name]
-        vectors = {vector.name: self._dtypes[vector.name] for vector in self._formula.vectors}
+        target = self._targets.get(symbol.name)
+        if target is not None:  # where another result belongs it would be lost as that one is moved there
+            taken |= self._formula.results.keys() - {target}
+        dtype = np.dtype(np.bool_) if symbol.truth else self._dtype
+        vectors = {vector.name: self._dtype for vector in self._formula.vectors}
         free = [name for name, of in (vectors | self.work).items() if of == dtype and name not in taken]
-        wanted = [self._targets.get(symbol.name), *(self.of[operand.name] for operand in _operands(symbol))]
+        wanted = [target, *(self.of[operand.name] for operand in _operands(symbol))]
         chosen = next((name for name in (*wanted, *free) if name in free), None)
         if chosen is None:
             chosen = f"work{len(self.work)}"

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engine.symbols import WHERE, Formula, Symbol
+from chainrule.engine.symbols import WHERE, Formula, Symbol, key_of
 
 PLAIN: Mapping[str, str] = {
-    "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}", "power": "{} ** {}",
+    "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}", "power": "({}) ** {}",
     "positive": "{}", "negative": "-{}", "square": "{0} * {0}", "sqrt": "math.sqrt({})", "absolute": "abs({})",
     "exp": "math.exp({})", "log": "math.log({})",
     "greater": "{} > {}", "greater_equal": "{} >= {}", "less": "{} < {}", "less_equal": "{} <= {}",
@@ -35,11 +35,6 @@ def shared_numbers(formula: Formula) -> tuple[object, ...]:
     return tuple(found.values())
 
 
-def key_of(number: object) -> object:
-    """What tells one shared number from another: True and 1.0 are not one, for NumPy."""
-    return number.name if isinstance(number, Symbol) else (type(number), number)
-
-
 def varies(operand: object) -> bool:
     """Whether it is a number of a vector."""
     return isinstance(operand, Symbol) and operand.varies
@@ -53,7 +48,7 @@ def computing_shared(formula: Formula) -> Callable[..., tuple[Any, ...]]:
     def shared(*scalars: Any) -> tuple[Any, ...]:
         try:
             numbers: tuple[Any, ...] = plainly(*scalars)
-        except (ArithmeticError, ValueError):  # where Python refuses, as to divide by zero, NumPy has a number
+        except (ArithmeticError, ValueError, TypeError):  # where Python refuses, or is complex, NumPy has a number
             numbers = exactly(*map(np.float64, scalars))
         return numbers
 
@@ -68,14 +63,17 @@ def _source(formula: Formula, forms: Mapping[str, str]) -> str:
             name = symbol.operation.name
             form = forms.get(name, f"np.{name}({', '.join('{}' for _ in read)})")
             lines.append(f"{symbol.name} = {form.format(*read)}")
-    given = [f"float({op.name})" if isinstance(op, Symbol) else repr(op) for op in shared_numbers(formula)]
+    given = [
+        f"{'bool' if op.truth else 'float'}({op.name})" if isinstance(op, Symbol) else repr(op)
+        for op in shared_numbers(formula)
+    ]
     body = "\n    ".join([*lines, f"return ({', '.join(given)}{',' if given else ''})"])
     return f"def shared({', '.join(scalar.name for scalar in formula.scalars)}):\n    {body}\n"
 
 
 def built(source: str, name: str) -> Callable[..., Any]:
     """The function of that name, from its text, which knows NumPy's functions."""
-    known: dict[str, Any] = {"np": np, "math": math}
+    known: dict[str, Any] = {"np": np, "math": math, "inf": math.inf, "nan": math.nan}  # as numbers are written
     exec(source, known)  # written here, from what was recorded: names of operations, and numbers
     made: Callable[..., Any] = known[name]
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
@@ -13,6 +14,8 @@ from chainrule.words import quoted
 
 WHERE = "where"
 """A choice of two numbers, which NumPy has no ufunc for."""
+TAKEN = re.compile(r"np|abs|range|i|numbers|keep|limit|tiny|zero|one|k\d+|work\d+|_.*|.*_")
+"""Names that passes and loops give to what they work with."""
 
 
 class Operation(NamedTuple):
@@ -30,10 +33,13 @@ class Symbol(NDArrayOperatorsMixin):
     """Stands for a number while a formula is recorded.
 
     ``varies``: whether it differs from number to number of a vector; what does not is computed once for all of them.
+    ``truth``: whether it is true or false, as what a comparison gives.
     """
 
-    def __init__(self, tape: Tape, name: str, varies: bool, operation: Operation | None = None) -> None:
-        self.tape, self.name, self.varies, self.operation = tape, name, varies, operation
+    def __init__(
+        self, tape: Tape, name: str, varies: bool, operation: Operation | None = None, truth: bool = False
+    ) -> None:
+        self.tape, self.name, self.varies, self.operation, self.truth = tape, name, varies, operation, truth
 
     def __repr__(self) -> str:
         return f"<Symbol {self.name}>"
@@ -41,14 +47,19 @@ class Symbol(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Symbol:
         if getattr(np, ufunc.__name__, None) is not ufunc:
             raise ContractError(f"a formula of single numbers takes NumPy's functions, not {quoted(ufunc)}")
-        # In place, as m *= beta, is a new symbol by the old name.
-        if method != "__call__" or options.keys() - {"out"} or ufunc.nout != 1 or ufunc.signature:
+        if method != "__call__" or options or ufunc.nout != 1 or ufunc.signature:
             raise ContractError(f"a formula of single numbers cannot use {ufunc.__name__} in this way")
         return self.tape.record(ufunc, operands)
 
+    # In place, as m *= beta, is a new symbol by the old name; of NumPy's out=m nothing would be seen.
+    __iadd__, __isub__ = NDArrayOperatorsMixin.__add__, NDArrayOperatorsMixin.__sub__
+    __imul__, __itruediv__ = NDArrayOperatorsMixin.__mul__, NDArrayOperatorsMixin.__truediv__
+    __ipow__ = NDArrayOperatorsMixin.__pow__
+
     def __array_function__(self, function: Callable[..., Any], _: Any, given: Sequence[Any], options: Any) -> Symbol:
         if function is np.where and len(given) == 3:
-            return self.tape.record(WHERE, given)
+            condition, *numbers = given
+            return self.tape.record(WHERE, [condition if is_truth(condition) else np.not_equal(condition, 0), *numbers])
         if function is np.clip and len(given) == 3 and not options:
             x, least, most = given
             bounded: Symbol = np.minimum(np.maximum(x, least), most)
@@ -70,20 +81,54 @@ class Tape:
         self._known: dict[Any, Symbol] = {}  # by what is computed: what a formula writes twice is computed once
 
     def record(self, function: Any, operands: Sequence[Any]) -> Symbol:
-        for operand in operands:
-            if not isinstance(operand, (Symbol, bool, int, float, np.number, np.bool_)):
-                raise ContractError(f"a formula of single numbers cannot use {quoted(operand)}: it is no number")
+        operands = [_plain(operand) for operand in operands]
         if function is np.multiply and any(not isinstance(operand, Symbol) and operand == 1 for operand in operands):
-            return next(operand for operand in operands if isinstance(operand, Symbol))
+            multiplied = next(operand for operand in operands if isinstance(operand, Symbol))
+            if not multiplied.truth:  # else it becomes a number by this
+                return multiplied
         if function is np.power and not isinstance(operands[1], Symbol) and operands[1] in (2, 0.5):
             function, operands = (np.square if operands[1] == 2 else np.sqrt), operands[:1]  # as NumPy does for arrays
-        key = (function, *(id(op) if isinstance(op, Symbol) else (type(op), op) for op in operands))
+        key = (function, *map(key_of, operands))
         if key not in self._known:
             varies = any(isinstance(operand, Symbol) and operand.varies for operand in operands)
-            symbol = Symbol(self, f"_{len(self.symbols)}", varies, Operation(function, tuple(operands)))
+            truth = _gives_truth(function, operands)
+            symbol = Symbol(self, f"_{len(self.symbols)}", varies, Operation(function, tuple(operands)), truth)
             self.symbols.append(symbol)
             self._known[key] = symbol
         return self._known[key]
+
+
+def key_of(number: object) -> str:
+    """What tells one operand from another: for NumPy True and 1.0 are not one, nor are 0.0 and -0.0."""
+    return number.name if isinstance(number, Symbol) else repr(number)
+
+
+def is_truth(operand: object) -> bool:
+    """Whether it is true or false, and no number."""
+    return operand.truth if isinstance(operand, Symbol) else isinstance(operand, bool)
+
+
+def _plain(operand: Any) -> Any:
+    """A symbol, or a number of Python: NumPy's own would turn vectors of float32 into float64."""
+    if isinstance(operand, np.bool_):
+        return bool(operand)
+    if isinstance(operand, np.integer):
+        return int(operand)
+    if isinstance(operand, (float, np.floating)):
+        return float(operand)
+    if not isinstance(operand, (Symbol, int)):
+        raise ContractError(f"a formula of single numbers cannot use {quoted(operand)}: it is no number")
+    return operand
+
+
+def _gives_truth(function: Any, operands: Sequence[Any]) -> bool:
+    ones = [
+        np.ones(1, bool if is_truth(operand) else float) if isinstance(operand, Symbol) and operand.varies
+        else is_truth(operand) or 1 for operand in operands
+    ]  # fmt: skip
+    with np.errstate(all="ignore"):
+        computed = (np.where if function == WHERE else function)(*ones)
+    return bool(np.asarray(computed).dtype == np.bool_)
 
 
 class Formula(NamedTuple):
@@ -111,12 +156,17 @@ def recorded(
         results: the names of the vectors that become what it returns: one number, or a tuple of them.
 
     Raises:
-        ContractError: it branches on a number, calls what does not work on symbols, or returns something else.
+        ContractError: it branches on a number, calls what does not work on symbols, or returns something else; or a
+            name is none that a vector may have.
     """
     tape = Tape()
+    if taken := [name for name in vectors if TAKEN.fullmatch(name)]:
+        raise ContractError(f"a vector of a formula cannot be called {quoted(taken[0])}: give it another name")
     given = {name: Symbol(tape, name, True) for name in vectors} | {name: Symbol(tape, name, False) for name in scalars}
     try:
         returned = function(**given)
+    except ContractError:
+        raise
     except (TypeError, AttributeError, ValueError) as error:
         raise ContractError(f"a formula of single numbers cannot do this: {error}") from error
     numbers = returned if isinstance(returned, tuple) else (returned,)
@@ -124,6 +174,8 @@ def recorded(
         raise ContractError(f"the formula must return {', '.join(results)}, computed from what it is given")
     kept: dict[str, Symbol] = {}
     for name, number in zip(results, numbers):
+        if number.truth:
+            number = tape.record(np.multiply, [number, 1.0])
         # What becomes another one's old number, or the same as another one, is copied: an operation by itself.
         copied = number.operation is None or any(number is other for other in kept.values())
         kept[name] = tape.record(np.positive, [number]) if copied and number is not given[name] else number

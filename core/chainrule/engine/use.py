@@ -52,6 +52,11 @@ def chosen_engine(given: str, parameters: int) -> Engine:
     return "numba" if given == "numba" else "numpy"
 
 
+def usable_engine(recorded: str) -> Engine:
+    """The engine of a training that was recorded, where it can be used here; else the one that always can."""
+    return "numba" if recorded.startswith("numba") and numba_version() is not None else "numpy"
+
+
 def engine_in_words(engine: Engine) -> str:
     """It, with its version where that is not NumPy's: ``"numba 0.68.1"``."""
     return f"numba {numba_version()}" if engine == "numba" else engine

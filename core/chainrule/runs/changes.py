@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chainrule.engine.compiling import numba_version
-from chainrule.engine.use import Engine
+from chainrule.engine.use import Engine, usable_engine
 from chainrule.process.threads import libraries_in
 from chainrule.registry.registry import registry
 from chainrule.tracking.tags import BLAS, COMMIT, DATASET_DIGEST, DIRTY, ENGINE, OF_THE_CALL, VERSION, components_of
@@ -39,7 +38,7 @@ def threads_of(tags: Mapping[str, str]) -> int | None:
 
 def engine_of(tags: Mapping[str, str]) -> Engine:
     """The engine that a run had, where it can be used here; else the one that always can."""
-    return "numba" if tags.get(ENGINE, "").startswith("numba") and numba_version() is not None else "numpy"
+    return usable_engine(tags.get(ENGINE, ""))
 
 
 def _libraries(tags: Mapping[str, str]) -> tuple[set[str], set[str], set[str]]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import test_planted_defects
+import test_planted_defects_engines
 import test_planted_defects_far
 import test_planted_defects_learning
 import test_planted_defects_more
@@ -226,6 +227,7 @@ PLANTING = (
     test_planted_defects_learning,
     test_planted_defects_more,
     test_planted_defects_far,
+    test_planted_defects_engines,
 )
 ALL_BROKEN = [*breaks, *(broken for module in (*BREAKING, *PLANTING) for broken in module.breaks)]
 
