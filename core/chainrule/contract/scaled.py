@@ -77,11 +77,12 @@ class Scaled(np.lib.mixins.NDArrayOperatorsMixin):
 
     @property
     def extremes(self) -> Array:
-        """What the least and the greatest number that ``raw`` could hold become, ``(2, *features)``: all others are
-        between them."""
-        known = np.iinfo(self._raw.dtype)
-        ends = [np.full(self._raw.shape[1:], end, self._raw.dtype) for end in (known.min, known.max)]
-        return self._encoded(np.stack(ends))
+        """What the least and the greatest number of each feature become, ``(2, *features)``: all others are between
+        them. Of bytes they are those that there can be, which none need be read for."""
+        raw, known = self._raw, np.iinfo(self._raw.dtype)
+        narrow = known.bits == 8
+        ends = [np.full(raw.shape[1:], end, raw.dtype) for end in (known.min, known.max)] if narrow else []
+        return self._encoded(np.stack(ends or [raw.min(axis=0), raw.max(axis=0)]))
 
     def as_type(self, dtype: Any) -> Scaled:
         """The same, read as another dtype."""
@@ -114,7 +115,7 @@ class Scaled(np.lib.mixins.NDArrayOperatorsMixin):
         if copy is False:
             raise ValueError("what is scaled as it is read has no array to share: leave copy=False out")
         whole: Array = self[:]
-        return whole.astype(dtype, copy=False)
+        return whole if dtype is None else whole.astype(dtype, copy=False)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **given: Any) -> Any:
         read = [np.asarray(value) if isinstance(value, Scaled) else value for value in inputs]

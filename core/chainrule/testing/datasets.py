@@ -40,7 +40,7 @@ def arrays_of(split: Any) -> dict[str, Array]:
         split = Split(*(each(lambda *parts: np.concatenate(parts), *(batch[i] for batch in read)) for i in (0, 1)))
     named: dict[str, Array] = {}
     for which, part in zip(("inputs", "targets"), split):
-        named |= {f"{which} {name}".strip(): array for name, array in items(part)}
+        named |= {f"{which} {name}".strip(): np.asarray(array) for name, array in items(part)}
     return named
 
 

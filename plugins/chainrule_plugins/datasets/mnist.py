@@ -87,11 +87,13 @@ class Mnist(IdxDataset):
     r"""70,000 handwritten digits of 28x28 pixels: the classic benchmark, verified by its hashes, downloaded if need be.
 
     The files are read from ``$CHAINRULE_DATA/mnist/`` if that variable is set, else from the user's cache, to which
-    they are downloaded (11 MB). ``CHAINRULE_MIRROR`` names another mirror. Validation images are taken off the 60,000
-    training images; the 10,000 test images are as published. Pixels are divided by 255.
+    they are downloaded (11 MB). ``CHAINRULE_MIRROR`` names another mirror. Files that lie there decompressed are
+    mapped: processes share them in memory. Validation images are taken off the 60,000 training images; the 10,000 test
+    images are as published. Pixels are divided by 255.
 
     Shapes:
-        x: (60000, 28, 28) for training and validation, (10000, 28, 28) for testing; float32 from 0 to 1
+        x: (60000, 28, 28) for training and validation, (10000, 28, 28) for testing; float32 from 0 to 1, which bytes
+            become as they are read
         y: (60000,) and (10000,); of images (60000, 784) and (10000, 784)
 
     Args:
@@ -144,7 +146,8 @@ class FashionMnist(IdxDataset):
     divided by 255.
 
     Shapes:
-        x: (60000, 28, 28) for training and validation, (10000, 28, 28) for testing; float32 from 0 to 1
+        x: (60000, 28, 28) for training and validation, (10000, 28, 28) for testing; float32 from 0 to 1, which bytes
+            become as they are read
         y: (60000,) and (10000,); of images (60000, 784) and (10000, 784)
 
     Args:
