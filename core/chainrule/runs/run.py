@@ -88,7 +88,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
     tracking = tracking_of(config["tracking"])
     tracking.warm_up()  # MLflow's import and a new store take seconds; meanwhile the data is read
 
-    dataset, data = load_data(config)
+    dataset, data = load_data(config, shared=job.sweep is not None)
     model, network = build_network(config, data)
     trainer = build_trainer(config, network)
     trainer.token_names = data.token_names

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import SweepError, TrackingError, debugging
 from chainrule.registry.goals import goal_of
+from chainrule.runs.loading import KEPT
 from chainrule.runs.measured import in_line, in_short, judged_by
 from chainrule.runs.ranking import best_group, best_of, comparable, groups, means, settings
 from chainrule.words import duration, number, relative
@@ -124,6 +125,7 @@ class Supervisor:
                 over.set()
                 watching.join()
                 look()
+                KEPT.forget()
         if self.failed:
             show_failures(self.failed)
             self._note_failures()
