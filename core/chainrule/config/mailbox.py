@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import socket
 import uuid
@@ -28,6 +29,7 @@ from chainrule.process.liveness import is_gone, process
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 MAILBOX, OWNER = ".mailbox", "owner"
+ENDS, ENDING = "ends", ".json"
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,13 @@ class Mailbox:
     def __init__(self, folder: Path) -> None:
         self.sweep = folder.name
         self._folder = folder / MAILBOX
+        self._ends = self._folder / ENDS
 
     def open(self) -> None:
         """Begin with an empty one, whatever an earlier sweep into the same folder left."""
         self.close()
         self._folder.mkdir(parents=True, mode=0o700)  # a config may hold what nobody else is to read
+        self._ends.mkdir()
         self._write(self._folder / OWNER, process())
 
     def is_open(self) -> bool:
@@ -123,14 +127,18 @@ class Mailbox:
 
     def told(self, known: set[int]) -> Iterator[Ended]:
         """How jobs ended whose numbers are not among the known ones, to which they are added."""
-        for path in sorted(self._folder.glob("ended-*.json"), key=lambda path: path.stat().st_mtime_ns):
-            number = int(path.stem.partition("-")[2])
-            if number not in known:
-                known.add(number)
-                yield _read(path)
+        new = {}
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._ends) as there:
+            for entry in there:  # of thousands, and every moment: so no more is asked of those that are known
+                stem, ending, _ = entry.name.partition(ENDING)
+                if ending and stem.isdecimal() and int(stem) not in known:
+                    new[int(stem)] = Path(entry)
+        for number, path in sorted(new.items(), key=lambda found: found[1].stat().st_mtime_ns):
+            known.add(number)
+            yield _read(path)
 
     def _ending(self, number: int) -> Path:
-        return self._folder / f"ended-{number}.json"
+        return self._ends / f"{number}{ENDING}"
 
     def _place(self, overrides: Sequence[str]) -> Path:
         name = hashlib.sha256(json.dumps(list(overrides)).encode()).hexdigest()
