@@ -173,14 +173,18 @@ def cells(one: Measured) -> list[str]:
 
 
 def verdict(found: dict[int, dict[str, Measured]]) -> str:
-    """What each command takes of the smallest and of the largest store."""
-    (fewest, few), *_, (most, many) = [*found.items(), *found.items()]
-    told = [
-        f"{what} {few[what].seconds:.1f} s and {few[what].mebibytes:.0f} MiB, "
-        f"then {many[what].seconds:.1f} s and {many[what].mebibytes:.0f} MiB"
-        for what in COMMANDS
-    ]
-    return f"From {fewest:,} runs to {most:,}: {'; '.join(told)}"
+    """What the commands take of the smallest and of the largest store."""
+    fewest, most = min(found), max(found)
+    whole, latest, more = COMMANDS
+
+    def told(size: int, what: str) -> str:
+        return f"{found[size][what].seconds:.1f} s with {found[size][what].mebibytes:.0f} MiB"
+
+    return (
+        f"A sweep of {fewest:,} runs is compared in {told(fewest, whole)}, one of {most:,} in {told(most, whole)}; the "
+        f"latest one, of ten runs in a store of {most:,}, in {told(most, latest)}. One run more takes "
+        f"{told(fewest, more)} where there are {fewest:,}, and {told(most, more)} where there are {most:,}"
+    )
 
 
 def drawing(found: dict[int, dict[str, Measured]]) -> Figure:
