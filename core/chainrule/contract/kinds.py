@@ -424,8 +424,16 @@ class Optimizer(Component):
             v = self.beta * v + grad
             return theta - lr * v, v
 
-    Core runs it over whole vectors, with NumPy or compiled. One that looks at more than a number writes ``update``;
-    where both are there, ``update`` is called, and ``super().update(...)`` in it runs the rule.
+    It returns what theta and each slot become, in this order; without slots, theta alone. Its parameters, by name, are
+    ``theta``, ``grad``, each of its slots, and, where it asks for them, ``lr``, the scheduled learning rate, which is to
+    be used in place of the field, and ``step``, which counts from 1. Core runs it over whole vectors, in passes of NumPy
+    or as one compiled loop. To see what it computes, it is called once with symbols in place of numbers: so it takes
+    operators and functions of NumPy of single numbers (``np.sqrt``, ``np.sign``, ``np.maximum``, ``np.where``, ...),
+    and chooses by ``np.where``, not by ``if``; on the optimizer's fields it may branch. What only ``lr``, ``step`` and
+    fields make up is computed once for all numbers. With numbers or arrays it can be called as well.
+
+    One that looks at more than a number writes ``update``. Where both are there, ``update`` is called, and
+    ``super().update(...)`` in it runs the rule.
 
     It keeps nothing on itself: an update runs once for each block of the flat parameter vector. State lives in
     ``slots``, arrays of zeros at first, named by the class attribute of that name (not annotated, or the dataclass
@@ -461,20 +469,10 @@ class Optimizer(Component):
     whole_vector: ClassVar[bool] = False
     default: ClassVar[bool] = False
     rule: ClassVar[Callable[..., Any] | None] = None
-    """Written as a method: what theta and each slot become, in this order, as a tuple; without slots, theta alone.
-
-    Its parameters, by name: ``theta``, ``grad``, each of its slots, and, where it asks for them, ``lr``, the scheduled
-    learning rate, which is to be used in place of the field, and ``step``, which counts from 1.
-
-    It is called once, with symbols in place of numbers, to see what it computes: so it takes operators and functions of
-    NumPy of single numbers (``np.sqrt``, ``np.sign``, ``np.maximum``, ``np.where``, ...), and chooses by ``np.where``,
-    not by ``if``; on the optimizer's fields it may branch. What only ``lr``, ``step`` and fields make up is computed
-    once for all numbers. With numbers or arrays it can be called as well.
-    """
     _rule: Any  # as it was recorded
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
-        """Move ``theta`` in place: by the ``rule``, where there is one. ``grad`` may be overwritten.
+        """Move ``theta`` in place; by default by the ``rule``. ``grad`` may be overwritten.
 
         Args:
             theta, grad: ``(n,)``, or a parameter's shape with ``whole_parameters``.
