@@ -3,14 +3,15 @@
 The same networks on the same images (MNIST), trained in chainrule through its `Trainer`, with the metrics and callbacks
 of `chainrule train`; in PyTorch, eager and compiled; in JAX, a jitted function for each step; in scikit-learn; and a
 floor that runs the matrix products alone. Rounds are interleaved in one process; a figure is the median over the rounds
-of the ratio to the floor in the same round. `python -m pip install -e ".[bench,fast]"` installs the others; those that are
-missing are left out, and named.
+of the ratio to the floor in the same round. `python -m pip install -e ".[bench,fast]"` installs the others; those that
+are missing are left out, and named.
 
 Parts, all by default: `steps` (that table), `growth` (cost as batch, width and depth grow), `kinds` (where the time
 goes), `engines` (what is compiled, beside NumPy), `whole` (two experiments from the command line, and the same in
 PyTorch and Keras), `memory` (peaks of two experiments, and of the same in PyTorch), `tracking` (what MLflow, figures
 and callbacks add to `experiment=mnist`), `sweep` (24 jobs in one process and in two; what one more job costs beside its
-training), `kept` (what is gained by what core has for speed alone: when garbage is searched, config files that are merged once).
+training), `kept` (what is gained by what core has for speed alone: when garbage is searched, config files that are
+merged once).
 
     python experiments/speed.py
 """

@@ -425,9 +425,9 @@ class Optimizer(Component):
             return theta - lr * v, v
 
     It returns what theta and each slot become, in this order; without slots, theta alone. Its parameters, by name, are
-    ``theta``, ``grad``, each of its slots, and, where it asks for them, ``lr``, the scheduled learning rate, which is to
-    be used in place of the field, and ``step``, which counts from 1. Core runs it over whole vectors, in passes of NumPy
-    or as one compiled loop. To see what it computes, it is called once with symbols in place of numbers: so it takes
+    ``theta``, ``grad``, each of its slots, and, where it asks for them, ``lr``, the scheduled learning rate, to be used
+    in place of the field, and ``step``, which counts from 1. Core runs it over whole vectors, in passes of NumPy or as
+    one compiled loop. To see what it computes, it is called once with symbols in place of numbers: so it takes
     operators and functions of NumPy of single numbers (``np.sqrt``, ``np.sign``, ``np.maximum``, ``np.where``, ...),
     and chooses by ``np.where``, not by ``if``; on the optimizer's fields it may branch. What only ``lr``, ``step`` and
     fields make up is computed once for all numbers. With numbers or arrays it can be called as well.
