@@ -25,8 +25,9 @@ BY_NUMBA, BY_NUMPY = (*GIVEN, "trainer.engine=numba"), (*GIVEN, "trainer.engine=
 INSTALL = 'numba cannot be used here: python -m pip install "chainrule[fast]"'
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with a store."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     prepare_store(f"sqlite:///{tmp_path}/mlflow.db", "xor")
@@ -152,7 +153,7 @@ def test_where_that_engine_is_not_there_it_is_refused_and_says_so(program, here,
     assert run[RESUMED] == f"engine was {NUMBA}, here it is numpy"
 
 
-def test_where_a_run_asked_for_that_engine_it_says_how_to_install_it(program, interrupted, uninstall):
+def test_where_a_run_asked_for_that_engine_it_says_how_to_install_it(program, here, interrupted, uninstall):
     interrupted(program, *BY_NUMBA)
     uninstall()
     ran = program("resume")
