@@ -30,6 +30,7 @@ from chainrule.contract.kinds import (
 from chainrule.contract.parameters import Buffer, Parameter, Parameters
 from chainrule.contract.preparation import Preparation, Scaling
 from chainrule.contract.rows import Rows
+from chainrule.contract.scaled import Scaled
 from chainrule.contract.split import Split, Stream
 from chainrule.contract.training import TrainedNetwork, Training
 from chainrule.engine.kernels import loops
@@ -161,6 +162,7 @@ __all__ = [
     "Result",
     "ResumeError",
     "Rows",
+    "Scaled",
     "Scaling",
     "Schedule",
     "Shape",

@@ -58,7 +58,7 @@ ARROWS: dict[str, set[str]] = {
     "prediction": {"network", "registry", "contract"},
     "sklearn": {"training", "network", "registry", "contract"},
     "testing": {"config", "training", "network", "registry", "engine", "process", "contract"},
-    "comparison": {"tracking", "pictures", "registry", "contract"},
+    "comparison": {"tracking", "pictures", "registry", "process", "contract"},
     "config": {"registry", "process", "contract"},
     "training": {"network", "registry", "engine", "process", "contract"},
     "tracking": {"process"},

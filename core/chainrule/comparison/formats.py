@@ -33,12 +33,13 @@ def show(comparison: Comparison) -> None:
     console = Console(highlight=False)
     table = Table()
     names = headings(comparison.by)
-    for title in [*names, *_titles(comparison)]:
+    titles, rows = _table(comparison)
+    for title in titles:
         table.add_column(
             Text(title.replace("/", "/\n")), justify="left" if title in names else "right", overflow="fold"
         )
-    for group in comparison.groups:
-        table.add_row(*map(Text, _cells(comparison, group)))
+    for row in rows:
+        table.add_row(*map(Text, row))
     console.print(heading(comparison), style="bold", markup=False)
     console.print(table)
     said = Table.grid(padding=(0, 1))
@@ -49,9 +50,7 @@ def show(comparison: Comparison) -> None:
 
 def html(comparison: Comparison) -> str:
     """The same, for a notebook."""
-    names = headings(comparison.by)
-    rows = [_cells(comparison, group) for group in comparison.groups]
-    shown = html_table(heading(comparison), [*names, *_titles(comparison)], rows, named_by=len(names))
+    shown = html_table(heading(comparison), *_table(comparison), named_by=len(comparison.by))
     return shown + html_points(findings(comparison))
 
 
@@ -60,22 +59,19 @@ Comparison._repr_html_ = html
 
 def markdown(comparison: Comparison) -> str:
     """A heading, the table, and a list of what there is to say of it."""
-    titles = [*headings(comparison.by), *_titles(comparison)]
-    table = markdown_table(titles, [_cells(comparison, group) for group in comparison.groups], len(comparison.by))
+    table = markdown_table(*_table(comparison), len(comparison.by))
     lines = [f"**{heading(comparison)}**", "", table, "", *(f"- {line}" for line in findings(comparison))]
     return "\n".join(lines) + "\n"
 
 
 def latex(comparison: Comparison) -> str:
     """The table as a paper has it, with the rules of the package booktabs."""
-    names = headings(comparison.by)
-    titles = [*names, *_titles(comparison)]
-    rows = [titles, *(_cells(comparison, group) for group in comparison.groups)]
-    head, *body = [f"{' & '.join(cell.translate(ESCAPED) for cell in row)} \\\\" for row in rows]
+    titles, rows = _table(comparison)
+    head, *body = [f"{' & '.join(cell.translate(ESCAPED) for cell in row)} \\\\" for row in [titles, *rows]]
     lines = [
         f"% {heading(comparison)}",
         r"% \usepackage{booktabs}",
-        rf"\begin{{tabular}}{{{'l' * len(names)}{'r' * (len(titles) - len(names))}}}",
+        rf"\begin{{tabular}}{{{'l' * len(comparison.by)}{'r' * (len(titles) - len(comparison.by))}}}",
         *(r"\toprule", head, r"\midrule", *body, r"\bottomrule"),
         r"\end{tabular}",
     ]
@@ -141,15 +137,20 @@ def as_json(comparison: Comparison) -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
-def _titles(comparison: Comparison) -> list[str]:
-    """A single seed has no spread; where nothing was left out, nobody needs to see a column of zeros."""
+def _table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Headings, and a row for each group.
+
+    A single seed has no spread; where nothing was left out, nobody needs to see a column of zeros.
+    """
     repeated = any(len(group.runs) > 1 for group in comparison.groups)
     left_out = any(group.left_out for group in comparison.groups)
     spread, without = ["sd", "95 % interval"] if repeated else [], ["left out"] if left_out else []
-    return ["n", comparison.metric, *spread, *without, *comparison.further]
+    titles = ["n", comparison.metric, *spread, *without, *comparison.further]
+    rows = [[*settings(comparison, group), *_cells(comparison, group, titles)] for group in comparison.groups]
+    return [*headings(comparison.by), *titles], rows
 
 
-def _cells(comparison: Comparison, group: Group) -> list[str]:
+def _cells(comparison: Comparison, group: Group, titles: list[str]) -> list[str]:
     known = group.summary
     interval = f"{number(known.low)} to {number(known.high)}" if known and known.n > 1 else ""
     cells = {
@@ -160,4 +161,4 @@ def _cells(comparison: Comparison, group: Group) -> list[str]:
         "left out": str(len(group.left_out) or ""),
         **{name: number(group.further[name].mean) if name in group.further else "" for name in comparison.further},
     }
-    return [*settings(comparison, group), *(cells[title] for title in _titles(comparison))]
+    return [cells[title] for title in titles]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chainrule.errors import ConfigError, TrackingError, UnknownName, did_you_mean
+from chainrule.process.garbage import searched_later
 from chainrule.tracking.histories import Point
+from chainrule.tracking.store import all_of
 from chainrule.tracking.tags import (
     ERROR,
     KIND,
@@ -72,7 +75,7 @@ def find(client: Any, which: str | None = None, where: str | None = None) -> Fou
         UnknownName: there is no such experiment or sweep. ConfigError: MLflow does not understand the filter.
         TrackingError: nothing is found.
     """
-    experiments = {e.name: e.experiment_id for e in _pages(client.search_experiments)}
+    experiments = {e.name: e.experiment_id for e in all_of(client.search_experiments)}
     ids = list(experiments.values())
     if which is None and where is None:
         which = next(sweeps(client, ids), None)
@@ -94,18 +97,22 @@ def find(client: Any, which: str | None = None, where: str | None = None) -> Fou
     if where is not None:
         conditions = [" and ".join(filter(None, [condition, where])) for condition in conditions]
         title = title if which is None else f"{title} where {where}"
-    found = [run for condition in conditions for run in _search(client, ids, condition, where)]
-    found = list({run.info.run_id: run for run in found}.values())  # a sweep may have reused a run of its own
-    runs = [_stored(run, which) for run in found if "seed" in run.data.params]
-    others = sum("seed" not in run.data.params and KIND not in run.data.tags for run in found)
+    runs: dict[str, StoredRun] = {}
+    others = 0
+    with searched_later():  # all that is made here stays, or is gone at once
+        for run in (run for condition in conditions for run in _search(client, ids, condition, where)):
+            if "seed" in run.data.params:
+                runs[run.info.run_id] = _stored(run, which)  # a sweep may have reused a run of its own
+            elif KIND not in run.data.tags:
+                others += 1
     if not runs:
         raise TrackingError(f"{title}: no run of chainrule train is recorded")
-    return Found(title, tuple(runs), others)
+    return Found(title, tuple(runs.values()), others)
 
 
 def names(client: Any) -> list[str]:
     """What ``find`` takes: the names of experiments, then of sweeps, the latest first."""
-    experiments = {e.name: e.experiment_id for e in _pages(client.search_experiments)}
+    experiments = {e.name: e.experiment_id for e in all_of(client.search_experiments)}
     return [*experiments, *sweeps(client, list(experiments.values()))]
 
 
@@ -123,7 +130,7 @@ def sweeps(client: Any, experiment_ids: Sequence[str]) -> Iterator[str]:
 
 def recent(client: Any) -> list[StoredRun]:
     """The latest runs of the experiment in which one was trained last, the latest first; none, where none was."""
-    ids = [experiment.experiment_id for experiment in _pages(client.search_experiments)]
+    ids = [experiment.experiment_id for experiment in all_of(client.search_experiments)]
     order = ["attributes.start_time DESC"]
     latest = client.search_runs(ids, TRAINED, max_results=1, order_by=order)
     ids = [run.info.experiment_id for run in latest]
@@ -138,11 +145,11 @@ def by_epoch(points: Iterable[Point]) -> dict[int, float]:
     return dict(sorted(values.items()))
 
 
-def _search(client: Any, experiment_ids: Sequence[str], condition: str, where: str | None) -> list[Any]:
+def _search(client: Any, experiment_ids: Sequence[str], condition: str, where: str | None) -> Iterator[Any]:
     from mlflow.exceptions import MlflowException
 
     try:
-        return list(_pages(client.search_runs, experiment_ids, condition, max_results=PAGE))
+        yield from all_of(client.search_runs, experiment_ids, condition, max_results=PAGE)
     except MlflowException as error:
         if where is None or error.error_code != "INVALID_PARAMETER_VALUE":
             raise
@@ -158,16 +165,6 @@ def _hint(where: str) -> str:
     if param:
         return f" (params are text, which is equal or not: write params.{param[1]} = '{param[3]}')"
     return " (keys are metrics.NAME, params.NAME, tags.NAME and attributes.NAME)"
-
-
-def _pages(search: Any, *arguments: Any, **options: Any) -> Iterator[Any]:
-    token = None
-    while True:
-        page = search(*arguments, **options, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def _is_sweep(client: Any, experiment_ids: Sequence[str], name: str) -> bool:
@@ -189,8 +186,8 @@ def _stored(run: Any, sweep: str | None) -> StoredRun:
         run.info.status,
         run.info.start_time,
         run.data.params["seed"],
-        dict(run.data.params),
-        dict(run.data.metrics),
+        {sys.intern(key): sys.intern(value) for key, value in run.data.params.items()},  # alike in thousands of runs
+        {sys.intern(key): value for key, value in run.data.metrics.items()},
         nonfinite_in(tags),
         tags.get(ERROR),
         objective_of(tags, sweep),

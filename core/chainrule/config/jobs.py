@@ -21,6 +21,7 @@ class Job:
     sweep: str | None = None  # what the runs of one sweep share
     differs: tuple[str, ...] = ()  # the overrides in which it differs from the other jobs of its sweep
     searches: bool = False  # whether a sweeper chooses the next jobs by what this one gives
+    again: bool = False  # whether it had begun before in this sweep, on a node that was lost
 
 
 @dataclass(frozen=True)

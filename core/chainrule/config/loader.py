@@ -137,6 +137,8 @@ class SafeLoader(ConfigLoaderImpl):
             if folder in self._folders:
                 raise one_folder(folder)
             self._folders.add(folder)
+        with contextlib.suppress(OmegaConfBaseException):  # else it is known in the job alone
+            config.hydra.sweep.dir = str(Path.cwd() / config.hydra.sweep.dir)  # a job may begin in another folder
         self._mailbox.keep(sweep_overrides, OmegaConf.to_container(config, enum_to_str=True))
         self.kept += 1
         if self._at_hand is not None:

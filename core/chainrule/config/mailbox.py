@@ -11,7 +11,9 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
+import socket
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +29,7 @@ from chainrule.process.liveness import is_gone, process
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 MAILBOX, OWNER = ".mailbox", "owner"
+ENDS, ENDING = "ends", ".json"
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,18 @@ class Mailbox:
     def __init__(self, folder: Path) -> None:
         self.sweep = folder.name
         self._folder = folder / MAILBOX
+        self._ends = self._folder / ENDS
 
     def open(self) -> None:
         """Begin with an empty one, whatever an earlier sweep into the same folder left."""
         self.close()
         self._folder.mkdir(parents=True, mode=0o700)  # a config may hold what nobody else is to read
+        self._ends.mkdir()
         self._write(self._folder / OWNER, process())
+
+    def is_open(self) -> bool:
+        """Whether it is there, and seen from here."""
+        return self._folder.is_dir()
 
     def close(self) -> None:
         """Remove it."""
@@ -86,32 +95,50 @@ class Mailbox:
         place = self._place(overrides)
         return yaml.load(place.read_text(encoding="utf-8"), Loader=LOADER) if place.exists() else None
 
-    def take(self, folder: Path, number: int) -> None:
-        """Note that a job writes into a folder, which may begin more than once.
+    def take(self, folder: Path, number: int) -> bool:
+        """Note that a job writes into a folder; whether it had begun before, on a node that was lost.
 
         Raises:
-            ConfigError: another job of the sweep does.
+            ConfigError: another job of the sweep does, or this process does not see the folder of the sweep.
         """
+        if not self.is_open():
+            raise ConfigError(
+                f"{socket.gethostname()} does not see {self._folder}: the sweep has ended, or its jobs do not share a "
+                "file system with it",
+                key="hydra.sweep.dir",
+            )
         place = self._folder / f"folder-{hashlib.sha256(str(folder).encode()).hexdigest()}"
         with contextlib.suppress(FileExistsError), place.open("x", encoding="utf-8") as file:
             file.write(str(number))
-            return
+            return False
         if place.read_text(encoding="utf-8") != str(number):
             raise one_folder(folder)
+        return True
 
     def tell(self, ended: Ended) -> float | Ended:
         """Leave how a job ended, for ``told``; its objective, where it has one."""
-        self._write(self._folder / f"ended-{ended.number}.json", json.dumps(dataclasses.asdict(ended)))
+        self._write(self._ending(ended.number), json.dumps(dataclasses.asdict(ended)))
         return ended if ended.objective is None else ended.objective
+
+    def told_of(self, number: int) -> Ended | None:
+        """How the job of that number ended; None where it has not."""
+        place = self._ending(number)
+        return _read(place) if place.exists() else None
 
     def told(self, known: set[int]) -> Iterator[Ended]:
         """How jobs ended whose numbers are not among the known ones, to which they are added."""
-        for path in sorted(self._folder.glob("ended-*.json"), key=lambda path: path.stat().st_mtime_ns):
-            number = int(path.stem.partition("-")[2])
-            if number not in known:
-                known.add(number)
-                said = json.loads(path.read_text(encoding="utf-8"))
-                yield Ended(**{**said, "overrides": tuple(said["overrides"])})
+        new = {}
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._ends) as there:
+            for entry in there:  # of thousands, and every moment: so no more is asked of those that are known
+                stem, ending, _ = entry.name.partition(ENDING)
+                if ending and stem.isdecimal() and int(stem) not in known:
+                    new[int(stem)] = Path(entry)
+        for number, path in sorted(new.items(), key=lambda found: found[1].stat().st_mtime_ns):
+            known.add(number)
+            yield _read(path)
+
+    def _ending(self, number: int) -> Path:
+        return self._ends / f"{number}{ENDING}"
 
     def _place(self, overrides: Sequence[str]) -> Path:
         name = hashlib.sha256(json.dumps(list(overrides)).encode()).hexdigest()
@@ -123,6 +150,11 @@ class Mailbox:
         with contextlib.suppress(FileNotFoundError):  # the parent is gone, and its folder: nobody hears
             new.write_text(text, encoding="utf-8")
             new.replace(place)
+
+
+def _read(place: Path) -> Ended:
+    said = json.loads(place.read_text(encoding="utf-8"))
+    return Ended(**{**said, "overrides": tuple(said["overrides"])})
 
 
 def remove_left(sweeps: Path) -> None:

@@ -11,6 +11,7 @@ from hydra._internal.callbacks import Callbacks
 from hydra._internal.hydra import Hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -25,6 +26,14 @@ from chainrule.process.claims import claimed
 from chainrule.process.workers import end_idle_workers
 from chainrule.registry.goals import goal_of
 from chainrule.words import one_line
+
+
+class Values(Callbacks):
+    """Keeps of what a job gives its value alone: its config, twice, would be held until the last job has ended."""
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        super().on_job_end(config, job_return, **kwargs)
+        job_return.cfg = job_return.hydra_cfg = None
 
 
 def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], watcher: Watcher) -> None:
@@ -54,7 +63,7 @@ def run_jobs(hydra: Hydra, overrides: Sequence[str], run: Callable[[Job], Any], 
     given = plain_of(master.hydra.overrides.task)
     params = [f"{key}={value}" for key, value in (plain_of(options.get("params")) or {}).items()]
     refuse_misfits(loader, [*params, *given], functools.partial(loader.composed, master))
-    callbacks = Callbacks(master)
+    callbacks = Values(master)
     callbacks.on_multirun_start(config=master, config_name=PRIMARY)
     sweeper = Plugins.instance().instantiate_sweeper(
         config=master,

@@ -18,6 +18,7 @@ from chainrule.config.loader import plain_of
 from chainrule.config.mailbox import Ended, Mailbox, remove_left
 from chainrule.config.messages import explained
 from chainrule.config.shapes import refuse_shapes
+from chainrule.config.surroundings import Surroundings
 from chainrule.errors import ChainruleError, ConfigError
 from chainrule.process.claims import claimed
 from chainrule.redaction import override_without_secrets
@@ -39,6 +40,7 @@ class TaskFunction:
         self._fixed = {_key(override) for override in fixed}  # what all jobs of a sweep share
         self._mailbox = mailbox
         self._searches = searches
+        self._surroundings = Surroundings.here()
 
     def __call__(self, config: DictConfig) -> Any:
         """What a single job gave, or its ``Failure``; of a job in a sweep what ``Mailbox.tell`` gives."""
@@ -51,6 +53,7 @@ class TaskFunction:
         if self._mailbox is None:
             remove_left(Path(hydra.runtime.cwd, hydra.sweep.dir).parent)
         try:
+            self._surroundings.enter()
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             assert isinstance(plain, dict)
             _require(plain, hydra)
@@ -58,24 +61,28 @@ class TaskFunction:
                 plain["dataset"].pop(CLASS_WEIGHT, None)  # nobody asked for it
             if self._mailbox is None:  # of a sweep its parent has said it
                 GlobalHydra.instance().config_loader().typed.say_address(plain["tracking"])  # type: ignore[attr-defined]
-            job = Job(plain, overrides, folder, sweep, differs, self._searches)  # type: ignore[arg-type]
-            if self._mailbox is not None:
-                self._mailbox.take(folder, hydra.job.num)
-            with claimed(folder, "run", "hydra.sweep.subdir" if self._mailbox else "hydra.run.dir"):
-                result = self._run(job)
+            again = self._mailbox.take(folder, hydra.job.num) if self._mailbox else False
+            job = Job(plain, overrides, folder, sweep, differs, self._searches, again)  # type: ignore[arg-type]
+            with claimed(folder, "run", "hydra.sweep.subdir" if self._mailbox else "hydra.run.dir", patient=again):
+                ended = self._mailbox.told_of(hydra.job.num) if self._mailbox and again else None
+                result: Any = self._run(job) if ended is None else None
         except BaseException as error:
             _remove_if_empty(folder, Path(hydra.runtime.cwd))
             if not isinstance(error, Exception):  # an interrupt ends the sweep too
                 raise
             if self._mailbox is None:
                 return Failure(explained(error))
+            if not self._mailbox.is_open():  # nobody would hear of it
+                raise
             return self._mailbox.tell(
                 Ended(hydra.job.num, differs, failed=_why(explained(error)), trace=traceback.format_exc())
             )
         if self._mailbox is None:
             _remove_if_empty(folder, Path(hydra.runtime.cwd))
             return result
-        return self._mailbox.tell(Ended(hydra.job.num, differs, folder=str(folder), **dataclasses.asdict(result)))
+        if ended is None:
+            ended = Ended(hydra.job.num, differs, folder=str(folder), **dataclasses.asdict(result))
+        return self._mailbox.tell(ended)
 
 
 def _why(error: Exception) -> str:

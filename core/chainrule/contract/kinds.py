@@ -723,6 +723,15 @@ class Dataset(Component):
         """
         raise NotImplementedError
 
+    def files_read(self) -> Sequence[str | Path] | None:
+        """May name all files that ``load`` reads, which with the fields decide what it gives: where it reads none, of
+        none. Jobs of a sweep in one process then share what one of them loaded, as long as the files stay as they are.
+
+        Returns:
+            Their paths, of such as are not there yet too; None, where this is not written: each job loads it anew.
+        """
+        return None
+
     def read(self, content: bytes, name: str) -> Any:
         """May read new rows from a file like its own, for a network that was trained on this data, as ``chainrule
         predict`` does.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +17,14 @@ try:
 except ImportError:  # not a POSIX system: no folder is claimed there
     fcntl = None  # type: ignore[assignment]
 
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.2
+"""How often a folder that is waited for is looked at."""
+
 
 @contextlib.contextmanager
-def claimed(folder: Path, name: str, key: str) -> Iterator[None]:
+def claimed(folder: Path, name: str, key: str, patient: bool = False) -> Iterator[None]:
     """Hold a folder, which is made if need be, until what is inside ends.
 
     The system's lock on a hidden file holds it: it ends with its process, however that ends, on other machines of the
@@ -26,9 +33,10 @@ def claimed(folder: Path, name: str, key: str) -> Iterator[None]:
     Args:
         name: of what works there, ``"run"`` or ``"sweep"``: one does not shut the other out.
         key: by which the folder was named.
+        patient: whether to wait for who holds it.
 
     Raises:
-        ConfigError: somebody holds it.
+        ConfigError: somebody holds it, and is not waited for.
     """
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / f".{name}.lock"
@@ -37,11 +45,16 @@ def claimed(folder: Path, name: str, key: str) -> Iterator[None]:
             file = stack.enter_context(place.open("a+", encoding="utf-8"))
             if not _lock(file.fileno()):
                 file.seek(0)
-                raise ConfigError(
-                    f"the folder {folder} is in use by a {name} that has not ended ({file.read() or 'just begun'}): "
-                    f"give each {name} a folder of its own, as the default does, or wait for the end of that one",
-                    key=key,
-                )
+                holder = file.read() or "just begun"
+                if not patient:
+                    raise ConfigError(
+                        f"the folder {folder} is in use by a {name} that has not ended ({holder}): give each {name} a "
+                        "folder of its own, as the default does, or wait for the end of that one",
+                        key=key,
+                    )
+                log.warning("The folder %s is in use by a %s (%s), whose end is waited for", folder, name, holder)
+                while not _lock(file.fileno()):
+                    time.sleep(LOOK_SECONDS)
             if _is_open(file.fileno(), place):  # else who held it has removed the file in between
                 break
         file.truncate(0)

@@ -22,6 +22,7 @@ from chainrule.prediction.importance import importances
 from chainrule.prediction.predictor import Predictor
 from chainrule.process.claims import claimed, is_claimed
 from chainrule.process.threads import blas_threads
+from chainrule.runs.again import left_behind
 from chainrule.runs.building import (
     build_callbacks,
     build_network,
@@ -31,7 +32,7 @@ from chainrule.runs.building import (
     planned_epochs,
 )
 from chainrule.runs.checkpointing import Checkpointing
-from chainrule.runs.cut import Cut, how_to_resume, run_in
+from chainrule.runs.cut import Cut, how_to_resume
 from chainrule.runs.final import final_metrics
 from chainrule.runs.folder import config_there_first, keep_figure, keep_model, keep_text
 from chainrule.runs.identity import describe, run_name, weights_digest
@@ -88,7 +89,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
     tracking = tracking_of(config["tracking"])
     tracking.warm_up()  # MLflow's import and a new store take seconds; meanwhile the data is read
 
-    dataset, data = load_data(config)
+    dataset, data = load_data(config, shared=job.sweep is not None)
     model, network = build_network(config, data)
     trainer = build_trainer(config, network)
     trainer.token_names = data.token_names
@@ -103,7 +104,9 @@ def run(job: Job, cut: Cut | None = None) -> Result:
         if earlier is not None:
             return take_over(job, earlier, tracking, reused)
     if cut is None and job.sweep is not None:
-        cut = left_behind(job, data, used, tracking)
+        cut, ended = left_behind(job, data, used, tracking)
+        if ended is not None:
+            return result_of(job, ended, tracking)
 
     threads = config["trainer"]["threads"]
     if cut is not None:  # it goes on as it began
@@ -208,19 +211,6 @@ def equal_run(
     return None, False
 
 
-def left_behind(job: Job, data: Data, used: Sequence[Component], tracking: Any) -> Cut | None:
-    """What an earlier try of this job of a sweep left in its folder: a cluster that takes the machine away from a job
-    begins it once more on another one. None where it had ended, or was another."""
-    run_id = run_in(job.folder)
-    recorded = tracking.recorded(run_id) if run_id is not None else None
-    if recorded is None or recorded.info.status == "FINISHED":
-        return None
-    cut = Cut(run_id, job.folder, job.config, recorded.data.tags)
-    with blas_threads(cut.threads or 1), using(cut.engine):
-        equal = describe(job, data, used)[CONFIG_DIGEST] == cut.tags.get(CONFIG_DIGEST)
-    return cut if equal else None
-
-
 def finished_now(recorded: Any, uri: str, job: Job) -> bool:
     """Bring an equal run to its end that was cut, where there is something left of it: whether it was."""
     try:
@@ -242,12 +232,16 @@ def read_weights(path: Path, tags: Mapping[str, str]) -> None:
 
 def take_over(job: Job, run_id: str, tracking: Any, reused: bool) -> Result:
     """The result of an equal run that has finished, with its files in the folder of this job."""
-    objective = job.config["objective"]
-    found = loaded(run_id, tracking.uri, job.folder)
-    result = dataclasses.replace(found, name=run_name(job), reused=reused, objective=objective)
+    result = result_of(job, run_id, tracking)
     if job.sweep is not None:
-        tracking.reused_by(job.sweep, run_id, objective)
-    return result
+        tracking.reused_by(job.sweep, run_id, result.objective)
+    return dataclasses.replace(result, reused=reused)
+
+
+def result_of(job: Job, run_id: str, tracking: Any) -> Result:
+    """That of this job, from its run, which came to its end before."""
+    found = loaded(run_id, tracking.uri, job.folder)
+    return dataclasses.replace(found, name=run_name(job), objective=job.config["objective"])
 
 
 class EpochLog(Callback):

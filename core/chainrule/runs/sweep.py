@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import SweepError, TrackingError, debugging
 from chainrule.registry.goals import goal_of
+from chainrule.runs.loading import KEPT
 from chainrule.runs.measured import in_line, in_short, judged_by
 from chainrule.runs.ranking import best_group, best_of, comparable, groups, means, settings
 from chainrule.words import duration, number, relative
@@ -59,13 +60,10 @@ class Supervisor:
 
     def __init__(self) -> None:
         self.ended: list[Ended] = []
+        self.best: Ended | None = None
+        """The job with the best objective so far."""
         self._trackings: dict[tuple[str, str], Tracking] = {}
         self._known: set[int] = set()
-
-    @property
-    def best(self) -> Ended | None:
-        """The job with the best objective so far."""
-        return best_of(self._comparable())
 
     @property
     def failed(self) -> list[Ended]:
@@ -124,6 +122,7 @@ class Supervisor:
                 over.set()
                 watching.join()
                 look()
+                KEPT.forget()
         if self.failed:
             show_failures(self.failed)
             self._note_failures()
@@ -144,6 +143,7 @@ class Supervisor:
     def _heard(self, ended: Ended) -> str:
         """The line for a job that has ended."""
         self.ended.append(ended)
+        self.best = best_of(comparable([*filter(None, [self.best]), ended], self.sweep.objective))
         done, jobs = len(self.ended), self.sweep.jobs()
         words = [f"{done}/{jobs}", ended.text if ended.failed is None else f"{job_name(ended)}  failed"]
         if done > 1 and self.best is ended:
@@ -155,9 +155,6 @@ class Supervisor:
         done, jobs = len(self.ended), self.sweep.jobs()
         seconds = (time.monotonic() - self._start) / done * (jobs - done)
         return f"{duration(seconds)} left" if done < jobs else ""
-
-    def _comparable(self) -> list[Ended]:
-        return comparable(self.ended, self.sweep.objective)
 
     def _counts(self) -> str:
         """How many failed and were reused, where there are any."""
@@ -180,7 +177,7 @@ class Supervisor:
 
     def _report_best(self) -> None:
         """Groups before runs: a single one may be the best by chance."""
-        jobs, best = self._comparable(), self.best
+        jobs, best = comparable(self.ended, self.sweep.objective), self.best
         if best is None or best.judged is None:
             return
         print(f"judged   by {judged_by(best.judged, self.sweep.objective)}, {goal_of(best.judged).word} is better")

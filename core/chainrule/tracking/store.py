@@ -188,6 +188,17 @@ def _latest(client: Any) -> Any:
     raise TrackingError("no run has finished in this store: chainrule train makes one")
 
 
+def all_of(search: Any, *arguments: Any, **options: Any) -> Iterator[Any]:
+    """All that one of the client's searches finds, which gives it by pages."""
+    token = None
+    while True:
+        page = search(*arguments, **options, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
 def is_gone(client: Any, uri: str, run_id: str, error: Exception) -> bool:
     """Whether an error came because the run was deleted for good, or its database."""
     text, path = str(error), sqlite_path(uri)

@@ -15,10 +15,11 @@ from chainrule.errors import TrackingError
 from chainrule.process.signals import ended_by_signals
 from chainrule.process.threads import in_thread
 from chainrule.redaction import redacted
-from chainrule.tracking.orphans import close_orphans
+from chainrule.tracking.folders import folder_tag
+from chainrule.tracking.orphans import begun, close_orphans, end
 from chainrule.tracking.reading import unsound_file
 from chainrule.tracking.run import NoRun, Run
-from chainrule.tracking.store import connect, find_run, is_outage, prepare_store, usable
+from chainrule.tracking.store import all_of, connect, find_run, is_outage, prepare_store, usable
 from chainrule.tracking.tags import (
     CONFIG_DIGEST,
     NAME_LENGTH,
@@ -167,6 +168,19 @@ class Tracking:
         places = [self.prepare()]
         return next(iter(self._ask(lambda client: client.search_runs(places, equal, max_results=1)).result()), None)
 
+    def begun(self, sweep: str, folder: Path) -> Any:
+        """The latest run of a sweep whose files are in a folder, as MLflow has it; None for none.
+
+        Raises:
+            TrackingError: the store cannot be used.
+        """
+        places = [self.prepare()]
+        return self._ask(lambda client: begun(client, places, sweep, folder_tag(self.uri, folder))).result()
+
+    def lost(self, run_id: str) -> None:
+        """Give a status to a run whose machine was lost."""
+        self._ask(lambda client: end(client, run_id, "its machine was lost, and its job began again")).result()
+
     def recorded(self, run_id: str) -> Any:
         """A run as MLflow has it.
 
@@ -195,12 +209,8 @@ class Tracking:
         if "'" in sweep:  # which no filter of MLflow's can hold
             return
         with usable(self.uri):
-            client, experiments, runs, token = connect(self.uri), [self.prepare()], [], None
-            while True:
-                runs += (page := client.search_runs(experiments, f"tags.{SWEEP} = '{sweep}'", page_token=token))
-                token = page.token
-                if not token:
-                    break
+            client = connect(self.uri)
+            runs = list(all_of(client.search_runs, [self.prepare()], f"tags.{SWEEP} = '{sweep}'"))
             names = {run.info.run_name for run in runs}
             lost = {name: why for name, why in failed.items() if stored(name, NAME_LENGTH) not in names}
             count = len(failed) - sum(run.info.status != "FINISHED" for run in runs)
@@ -273,6 +283,9 @@ class NoTracking:
 
     def recorded(self, run_id: str) -> None:
         """Nothing was."""
+
+    def begun(self, sweep: str, folder: Path) -> None:
+        """Nothing was recorded."""
 
     def reused_by(self, sweep: str, run_id: str, objective: str | None) -> None:
         """Nothing was recorded."""

@@ -1,9 +1,12 @@
 """A folder is one's own while one works in it, and free when one has ended, however that came."""
 
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -53,3 +56,21 @@ def test_within_one_process_too_and_each_sort_for_itself(tmp_path):
     with claimed(tmp_path, "run", "hydra.sweep.subdir"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_is_patient_waits_until_it_is_free(tmp_path, caplog):
+    order = []
+
+    def wait() -> None:
+        with claimed(tmp_path, "run", "hydra.sweep.subdir", patient=True):
+            order.append("the second begins")
+
+    waiting = threading.Thread(target=wait)
+    with claimed(tmp_path, "run", "hydra.sweep.subdir"):
+        waiting.start()
+        while "whose end is waited for" not in caplog.text:
+            time.sleep(0.01)
+        order.append("the first ends")
+    waiting.join()
+    assert order == ["the first ends", "the second begins"]
+    assert f"process {os.getpid()} on " in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import multiprocessing
 import os
@@ -20,10 +21,13 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import chainrule as cr
+from chainrule.config.command_line import run_once
+from chainrule.config.jobs import Job
 from chainrule.network.updates import Updates
+from chainrule.runs.run import run
 from chainrule.tracking.run import Run
 from chainrule.tracking.store import prepare_store
-from chainrule.tracking.tags import WEIGHTS_DIGEST
+from chainrule.tracking.tags import CONFIG_DIGEST, ERROR, WEIGHTS_DIGEST
 
 TIMES = ("seconds", "examples_per_second")
 ALWAYS = ("trainer.threads=1", "tracking.figures=false", "callbacks=[]")
@@ -68,6 +72,11 @@ def go_on(folder: Path, dies_at: int | None = None) -> None:
 
 def train_until_it_is_made(folder: Path, overrides: Sequence[str]) -> None:
     """A run, whose process is killed as soon as MLflow has it."""
+    die_when_made()
+    quietly(folder, lambda: cr.train(overrides))
+
+
+def die_when_made() -> None:
     start = Run.start
 
     def deadly(self: Run, *given: Any) -> None:
@@ -75,7 +84,6 @@ def train_until_it_is_made(folder: Path, overrides: Sequence[str]) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     Run.start = deadly  # type: ignore[method-assign]
-    quietly(folder, lambda: cr.train(overrides))
 
 
 def die_at(update: int | None) -> None:
@@ -88,6 +96,25 @@ def die_at(update: int | None) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     Updates.apply = deadly  # type: ignore[method-assign]
+
+
+def job_of_a_sweep(folder: Path, overrides: Sequence[str], again: bool, ends: bool = True) -> None:
+    """As a cluster's node does it; one that is lost before it could say so, where it does not end."""
+
+    def work(job: Job) -> Any:
+        result = run(dataclasses.replace(job, sweep="sweep", again=again))
+        if not ends:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    quietly(folder, lambda: run_once([*overrides, "hydra.run.dir=sweep/0"], work))
+
+
+def job_that_dies(folder: Path, overrides: Sequence[str], moment: str) -> None:
+    if moment == "made":
+        die_when_made()
+    die_at(2 if moment == "training" else None)
+    job_of_a_sweep(folder, overrides, again=False, ends=False)
 
 
 def sweep(folder: Path, overrides: Sequence[str]) -> None:
@@ -110,13 +137,13 @@ def what_is_recorded(folder: Path) -> list[dict[str, Any]]:
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     found = []
-    for run in client.search_runs(experiments, order_by=["attributes.start_time"]):
-        histories = {name: client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}
+    for stored in client.search_runs(experiments, order_by=["attributes.start_time"]):
+        histories = {name: client.get_metric_history(stored.info.run_id, name) for name in stored.data.metrics}
         found.append(
             {
-                "status": run.info.status,
-                "seed": run.data.params.get("seed"),  # of one that was killed at once it may be missing
-                "weights": run.data.tags.get(WEIGHTS_DIGEST),
+                "status": stored.info.status,
+                "seed": stored.data.params.get("seed"),  # of one that was killed at once it may be missing
+                "weights": stored.data.tags.get(WEIGHTS_DIGEST),
                 "metrics": {
                     name: sorted((point.step, point.value) for point in points)
                     for name, points in histories.items()
@@ -189,6 +216,31 @@ def test_a_run_that_is_killed_as_soon_as_it_is_made_goes_on(tmp_path):
     assert what_is_recorded(folder) == what_is_recorded(whole)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["made", "training", "ended"])
+def test_a_job_of_a_sweep_whose_machine_is_lost_is_recorded_once(tmp_path, moment):
+    """It begins again on another one, which goes on with its run, or takes it as it is."""
+    given, new = ["experiment=xor", *ALWAYS, "trainer.epochs=3", "tracking.checkpoint_seconds=0"], folders(tmp_path)
+    whole, folder = new(), new()
+    assert done(job_of_a_sweep, whole, given, False) == 0
+    assert done(job_that_dies, folder, given, moment) == -signal.SIGKILL
+    assert done(job_of_a_sweep, folder, given, True) == 0
+    assert what_is_recorded(folder) == what_is_recorded(whole)
+
+
+@pytest.mark.slow
+def test_what_would_be_another_run_on_another_machine_is_given_a_status_there(tmp_path):
+    given, folder = ["experiment=xor", *ALWAYS, "trainer.epochs=3"], folders(tmp_path)()
+    assert done(job_that_dies, folder, given, "made") == -signal.SIGKILL
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    [lost] = client.search_runs(["1"])
+    client.set_tag(lost.info.run_id, CONFIG_DIGEST, "of another processor")
+    assert done(job_of_a_sweep, folder, given, True) == 0
+    found = {run.info.status: run for run in client.search_runs(["1"])}
+    assert {*found} == {"KILLED", "FINISHED"}
+    assert found["KILLED"].data.tags[ERROR] == "its machine was lost, and its job began again"
+
+
 @pytest.mark.soak  # some 1,000 processes for each optimizer
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_so_of_every_optimizer_with_schedules_and_callbacks(tmp_path, optimizer):
@@ -234,8 +286,8 @@ def test_runs_that_are_killed_at_random_moments(tmp_path, monkeypatch, experimen
     whole = new()
     start = time.time()
     done(train, whole, given)
-    [run] = MlflowClient(f"sqlite:///{whole}/mlflow.db").search_runs(["1"])
-    begun, ended = (stamp / 1000 - start for stamp in (run.info.start_time, run.info.end_time))
+    [stored] = MlflowClient(f"sqlite:///{whole}/mlflow.db").search_runs(["1"])
+    begun, ended = (stamp / 1000 - start for stamp in (stored.info.start_time, stored.info.end_time))
     [expected] = what_is_recorded(whole)
     killed = 0
     while killed < kills:

@@ -501,6 +501,21 @@ def test_jobs_and_their_parent_hear_each_other(tmp_path):
     assert not list((tmp_path / "sweep").iterdir())
 
 
+def test_a_job_that_begins_once_more_learns_so_and_how_it_ended(tmp_path):
+    exchange, folder = Mailbox(tmp_path / "sweep"), tmp_path / "sweep" / "0"
+    with pytest.raises(ConfigError, match=r"does not see .*: the sweep has ended, or its jobs do not share"):
+        exchange.take(folder, 0)
+    exchange.open()
+    assert exchange.take(folder, 0) is False
+    assert exchange.take(folder, 0) is True
+    assert exchange.told_of(0) is None
+    done = Ended(0, ("seed=0",), "text", {"loss": 0.5}, "loss", "id")
+    exchange.tell(done)
+    assert exchange.told_of(0) == done
+    with pytest.raises(ConfigError, match="two jobs would have one folder"):
+        exchange.take(folder, 1)
+
+
 def test_what_a_killed_sweep_left_is_removed_once_it_is_gone(tmp_path):
     living, killed, going_on = (tmp_path / "multirun" / "xor" / name for name in ("living", "killed", "going_on"))
     for sweep in (living, killed, going_on):
