@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 LONG = 1.0
 """Seconds of a wait that is told."""
+# Of Python's own, a division looks whether it is by zero: so no several numbers are computed at once.
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
 @functools.cache
@@ -79,23 +81,16 @@ def told_in_place(what: str, error: Exception) -> None:
     log.warning("%s cannot be compiled (%s: %s): NumPy computes in its place", what, type(error).__name__, reason)
 
 
-def worth_keeping(function: Callable[..., None]) -> bool:
-    """Whether what is compiled of it can be kept on disk: its text lies in a file."""
-    return Path(function.__code__.co_filename).is_file()
-
-
 def _compiled(source: str, name: str, types: str) -> Callable[..., None]:
     import numba
 
-    # Of Python's own, a division looks whether it is by zero: so no several numbers are computed at once.
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     label = f"chainrule_{name}_{hashlib.sha256(f'{types} {source}'.encode()).hexdigest()[:16]}"
     path = _written(label, source)
     function = _function(source, name, label, path)
     loop: Callable[..., None]
     if path is not None:
         try:
-            loop = numba.njit(types, cache=True, **options)(function)
+            loop = numba.njit(types, cache=True, **OPTIONS)(function)
             return loop
         except numba.core.errors.NumbaError:
             raise
@@ -104,7 +99,7 @@ def _compiled(source: str, name: str, types: str) -> Callable[..., None]:
             for kept in path.parent.glob(f"*/{label}.*"):
                 with contextlib.suppress(OSError):
                     kept.unlink()
-    loop = numba.njit(types, **options)(function)
+    loop = numba.njit(types, **OPTIONS)(function)
     return loop
 
 

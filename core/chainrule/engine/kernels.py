@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.engine.compiling import compiling, told_in_place, worth_keeping
+from chainrule.engine.compiling import OPTIONS, compiling, told_in_place
 from chainrule.engine.use import engine_in_use
 
 
@@ -30,18 +30,26 @@ class Loops:
             return True
         with compiling():
             try:
-                if self._compiled is None:
-                    import numba
-
-                    jit = numba.njit(cache=worth_keeping(self._function), nogil=True, error_model="numpy")
-                    self._compiled = jit(self._function)
-                self._compiled(*arguments)
+                self._compile_and_call(arguments)
             except Exception as error:
                 self.fails = True
                 told_in_place(self.name, error)
                 return False
         self._known.add(key)
         return True
+
+    def _compile_and_call(self, arguments: tuple[Any, ...]) -> None:
+        import numba
+
+        try:
+            if self._compiled is None:
+                self._compiled = numba.njit(cache=True, **OPTIONS)(self._function)
+            self._compiled(*arguments)
+        except numba.core.errors.NumbaError:
+            raise
+        except Exception:  # what is kept is damaged, or none can be: there is no file, or nothing may be written
+            self._compiled = numba.njit(**OPTIONS)(self._function)
+            self._compiled(*arguments)
 
     @property
     def in_use(self) -> bool:
