@@ -449,8 +449,8 @@ class Optimizer(Component):
         squares_gradient: true where a rule sums squares of gradients. Of a gradient, what is beyond 2.2e15 in float32
             or 7.1e145 in float64 then counts as that, so that no such sum becomes infinite, and stays so: as its root
             divides the gradient, the step is what it would have been.
-        whole_parameters: true for one call of ``update`` per parameter, in its own shape, in place of blocks of the
-            flat vector. It may then have the parameters ``name``, such as ``"0.dense.W"``, ``shape``, and ``decay``,
+        whole_parameters: true for one call per parameter, in its own shape, in place of blocks of the flat vector.
+            ``update`` may then have the parameters ``name``, such as ``"0.dense.W"``, ``shape``, and ``decay``,
             whether it is a weight, and is told them by name.
         whole_vector: true for one call with the whole flat vector. ``update`` may then have the parameter ``evaluate``.
         default: true for the one that estimators take where none is named.

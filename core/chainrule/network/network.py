@@ -109,6 +109,7 @@ class Network(Kept, Traced, Exported):
         self.buffers = blueprint.buffers
         self.components = blueprint.components
         self._streams = blueprint.streams
+        self.multiplies_in_parts = any(getattr(layer, "multiplies_in_parts", False) for layer in self.components)
         self.parameters.initialize(stream(self.seed, "initialization"))
         self._ending = ending_of(self.loss, self.steps[-1])
         self._predicting = threading.Lock()  # layers keep arrays of their own from one forward pass to the next
@@ -178,11 +179,6 @@ class Network(Kept, Traced, Exported):
         loss = self.compute_loss(inputs, targets, training=True)
         self.compute_gradient()
         return loss, self.parameters.grad.copy()
-
-    @property
-    def multiplies_in_parts(self) -> bool:
-        """Whether a layer shares its matrix products out itself; see ``Layer``."""
-        return any(isinstance(layer, Layer) and layer.multiplies_in_parts for layer in self.components)
 
     # ---- use
 

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 LEAST = 131_072
 """Numbers of a part, at least: fewer are computed sooner than another thread has begun."""
+_least: ContextVar[int] = ContextVar("numbers of a part", default=LEAST)
 _number: ContextVar[int | None] = ContextVar("threads", default=None)
 _left_to_parts: ContextVar[bool] = ContextVar("products are left to parts", default=False)
 _within: ContextVar[bool] = ContextVar("within a part", default=False)
@@ -73,7 +74,8 @@ def in_parts(work: Callable[[slice], Any], count: int, numbers: int, products: b
         products: whether it multiplies matrices. These take threads of their own, and so are one part, but where that
             is left to the layers: see ``Layer.multiplies_in_parts``.
     """
-    parts = 1 if numbers < 2 * LEAST else min(threads(), count, numbers // LEAST)
+    least = _least.get()
+    parts = 1 if numbers < 2 * least else min(threads(), count, numbers // least)
     if parts < 2 or _within.get() or (products and not _left_to_parts.get()):
         work(slice(0, count))
         return
@@ -91,6 +93,17 @@ def in_parts(work: Callable[[slice], Any], count: int, numbers: int, products: b
         _within.reset(token)
     for part in waiting:
         part.result()
+
+
+@contextlib.contextmanager
+def all_in_parts(number: int) -> Iterator[None]:
+    """Inside, whatever can be shared out is, among this many, however little it is: to see whether it comes out right."""
+    tokens = _number.set(number), _least.set(1), _left_to_parts.set(True)
+    try:
+        yield
+    finally:
+        for variable, token in zip((_number, _least, _left_to_parts), tokens):
+            variable.reset(token)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from chainrule.contract.rules import recorded
 from chainrule.engine.compiling import numba_version
 from chainrule.engine.kernels import Loops
 from chainrule.engine.use import HOW_TO_INSTALL, Engine, using
+from chainrule.process.threads import all_in_parts
 from chainrule.testing.arrays import distance
 from chainrule.testing.exercises import exercises
 from chainrule.testing.kit import check, expect
@@ -24,6 +25,9 @@ TOLERANCES = {"float64": 1e-12, "float32": 1e-6}
 PLAIN = "write rules, and loops, with operators and functions that NumPy and numba both have for single numbers"
 
 
+SHARED = "write nothing in one part that another one reads or writes, and what belongs together in their order"
+
+
 def loops_of(cls: type[Component]) -> list[Loops]:
     """Those that the modules of a class and its bases know."""
     modules = [sys.modules.get(base.__module__) for base in cls.__mro__]
@@ -31,7 +35,8 @@ def loops_of(cls: type[Component]) -> list[Loops]:
 
 
 def compiles(cls: type[Component]) -> bool:
-    return getattr(cls, "rule", None) is not None or bool(loops_of(cls))
+    """Whether it has a rule, or may have loops, in a module that it uses."""
+    return getattr(cls, "rule", None) is not None or cls.kind in ("layer", "activation", "loss")
 
 
 def without_numba(cls: type[Component]) -> str | None:
@@ -51,6 +56,18 @@ def check_engines_agree(subject: Subject) -> None:
         for name, one in by_numpy.items():
             off, largest = distance(one, by_numba[name]), float(np.abs(one).max(initial=1.0))
             expect(off <= tolerance * largest, f"{name}, in {dtype}, compiled is off by {off:.3g}", PLAIN)
+
+
+@check("layer", "activation")
+def check_parts_agree(subject: Subject) -> None:
+    """Where all that it gives to in_parts is shared out, it gives what it gives by itself, to 1e-12 in float64."""
+    alone = computed(subject, "float64", "numpy")
+    for number in (2, 3):
+        with all_in_parts(number):
+            together = computed(subject, "float64", "numpy")
+        for name, one in alone.items():
+            off, largest = distance(one, together[name]), float(np.abs(one).max(initial=1.0))
+            expect(off <= 1e-12 * largest, f"{name}, shared out among {number} threads, is off by {off:.3g}", SHARED)
 
 
 def computed(subject: Subject, dtype: str, engine: Engine) -> dict[str, Array]:

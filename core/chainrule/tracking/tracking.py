@@ -287,6 +287,9 @@ class NoTracking:
     def begun(self, sweep: str, folder: Path) -> None:
         """Nothing was recorded."""
 
+    def lost(self, run_id: str) -> None:
+        """Nothing was recorded."""
+
     def reused_by(self, sweep: str, run_id: str, objective: str | None) -> None:
         """Nothing was recorded."""
 

@@ -110,7 +110,42 @@ class HalfByNumPyAlone(Half):
         return z.ndim == 2 and divide_by_three(z, out)
 
 
-RIGHT = [OneWay, Half]
+# ---- parts
+
+
+@dataclass
+class Doubled(cr.Layer):
+    """Twice the input: $y = 2 x$."""
+
+    def reference(self, x: cr.Array, training: bool) -> cr.Array:
+        return 2 * x
+
+    def build(self, input_shape: cr.Shape) -> cr.Shape:
+        return input_shape
+
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        y = np.empty_like(x)
+
+        cr.in_parts(lambda part: np.multiply(x[part], 2, out=y[part]), len(x), x.size)
+        return y
+
+    def backward(self, dy: cr.Array) -> cr.Array:
+        return 2 * dy
+
+
+@breaks("parts_agree", says="shared out among 2 threads, is off by ")
+class DoubledFromTheStart(Doubled):
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        y = np.zeros_like(x)
+
+        def double(part: slice) -> None:
+            y[: part.stop] += 2 * x[: part.stop]
+
+        cr.in_parts(double, len(x), x.size)
+        return y
+
+
+RIGHT = [OneWay, Half, Doubled]
 
 
 @pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)
