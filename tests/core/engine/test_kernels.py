@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.engine import compiling
 from chainrule.engine.use import using
 
 pytest.importorskip("numba")
@@ -45,6 +46,7 @@ def module_in(folder: Path) -> ModuleType:
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(compiling, "LONG", 3600)  # however busy the machine is
     yield
     sys.modules.pop("written_loops", None)
 
