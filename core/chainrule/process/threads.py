@@ -97,13 +97,14 @@ def in_parts(work: Callable[[slice], Any], count: int, numbers: int, products: b
 
 @contextlib.contextmanager
 def all_in_parts(number: int) -> Iterator[None]:
-    """Inside, whatever can be shared out is, among this many, however little it is: to see whether it comes out right."""
+    """Inside, whatever can be shared out is, among this many, however little it is: to see whether that is right."""
     tokens = _number.set(number), _least.set(1), _left_to_parts.set(True)
     try:
         yield
     finally:
-        for variable, token in zip((_number, _least, _left_to_parts), tokens):
-            variable.reset(token)  # type: ignore[arg-type]
+        _number.reset(tokens[0])
+        _least.reset(tokens[1])
+        _left_to_parts.reset(tokens[2])
 
 
 @contextlib.contextmanager

@@ -56,8 +56,8 @@ def choose_loss(spec: Mapping[str, Any] | None, data: Data) -> Loss:
     return usual_loss(data.task)
 
 
-def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
-    """Optimizer, schedule, regularizer and metrics as the config names them."""
+def build_trainer(config: Mapping[str, Any], network: Network, engine: str | None = None) -> Trainer:
+    """Optimizer, schedule, regularizer and metrics as the config names them; the engine, where none is given."""
     metrics = []
     for name, spec in (config.get("metrics") or {}).items():
         with within(f"metrics.{name}"):
@@ -77,7 +77,7 @@ def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
         batch_size=batch_size,
         shuffle=options["shuffle"],
         groups=options.get("groups") or (),
-        engine=options["engine"],
+        engine=engine or options["engine"],
         metrics=metrics or None,
         seed=config["seed"],
     )

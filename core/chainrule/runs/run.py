@@ -91,7 +91,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
 
     dataset, data = load_data(config, shared=job.sweep is not None)
     model, network = build_network(config, data)
-    trainer = build_trainer(config, network)
+    trainer = build_trainer(config, network, cut.engine if cut else None)
     trainer.token_names = data.token_names
     callbacks = build_callbacks(config, data, quiet=job.sweep is not None and cut is None)
     check_objective(job, data, trainer, callbacks)

@@ -76,7 +76,8 @@ class Supervisor:
         Raises:
             TrackingError: they cannot be made.
         """
-        from chainrule.tracking.tracking import NoTracking, tracking_of
+        from chainrule.tracking.nothing import NoTracking
+        from chainrule.tracking.tracking import tracking_of
 
         if not self.ended:  # what is left is reckoned from when the last job was ready
             self._start = time.monotonic()

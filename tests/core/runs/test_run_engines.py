@@ -165,9 +165,10 @@ def test_where_that_engine_is_not_there_it_is_refused_and_says_so(program, here,
     assert run[RESUMED] == f"engine was {NUMBA}, here it is numpy"
 
 
-def test_where_a_run_asked_for_that_engine_it_says_how_to_install_it(program, here, interrupted, uninstall):
+def test_so_it_is_where_the_run_asked_for_that_engine(program, here, interrupted, uninstall):
     interrupted(program, *BY_NUMBA)
     uninstall()
-    ran = program("resume")
-    assert ran.status == 2
-    assert INSTALL in ran.err
+    refused = program("resume")
+    assert refused.status == 2
+    assert f"engine was {NUMBA}, here it is numpy" in refused.err
+    assert program("resume", "--anyway").status == 0

@@ -466,7 +466,7 @@ def test_no_tracking_has_the_same_interface_and_records_nothing(tmp_path, monkey
         run.text("a", "b")
     assert (run.run_id, run.where) == (None, None)
     assert not list(tmp_path.iterdir())
-    for real, other in ((tracking.Tracking, tracking.NoTracking), (recording.Run, recording.NoRun)):
+    for real, other in ((tracking.Tracking, nothing.NoTracking), (recording.Run, recording.NoRun)):
         public = {name for name in vars(real) if not name.startswith("_")}
         assert public - {"start", "go_on", "finish"} <= set(dir(other))
 
