@@ -63,7 +63,7 @@ def test_other_datasets_and_class_weights_are_others(path):
     assert load(kept, name="digits") is digits, "it reads no files but its own"
 
 
-@pytest.mark.parametrize("when", [LONG_AGO, LONG_AGO - 1, None])
+@pytest.mark.parametrize("when", [LONG_AGO, LONG_AGO - 1, None], ids=["then", "before", "now"])
 def test_a_file_that_was_changed_is_read_again(path, when):
     """Whatever time it says."""
     kept = Kept()
