@@ -22,20 +22,20 @@ class Loops:
 
     def __call__(self, *arguments: Any) -> bool:
         """Compute it, where loops are compiled: whether that was done."""
-        if not self.in_use:
+        if self.fails or engine_in_use() != "numba":
             return False
         key = getattr(arguments[0], "dtype", None)
-        if key in self._known and self._compiled is not None:
-            self._compiled(*arguments)
-            return True
-        with compiling():
-            try:
-                self._compile_and_call(arguments)
-            except Exception as error:
-                self.fails = True
-                told_in_place(self.name, error)
-                return False
-        self._known.add(key)
+        try:
+            if key in self._known and self._compiled is not None:
+                self._compiled(*arguments)
+            else:
+                with compiling():
+                    self._compile_and_call(arguments)
+                self._known.add(key)
+        except Exception as error:  # of compiling, for arguments of these types: what is compiled raises none
+            self.fails = True
+            told_in_place(self.name, error)
+            return False
         return True
 
     def _compile_and_call(self, arguments: tuple[Any, ...]) -> None:

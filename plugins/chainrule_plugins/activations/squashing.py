@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Activation, Array, Graph
+from chainrule import Activation, Array, Graph, loops
 
 
 @dataclass
@@ -48,10 +48,18 @@ class Sigmoid(Activation):
         return graph.add("Sigmoid", x)
 
     def backward(self, da: Array) -> Array:
-        dz = np.subtract(1, self.a, out=self.work("dz", da.shape, da.dtype))
-        dz *= self.a
-        dz *= da
+        dz = self.work("dz", da.shape, da.dtype)
+        if not slope_of_sigmoid(self.a.ravel(), da.ravel(), dz.ravel()):
+            np.subtract(1, self.a, out=dz)
+            dz *= self.a
+            dz *= da
         return dz
+
+
+@loops
+def slope_of_sigmoid(a: Array, da: Array, dz: Array) -> None:
+    for i in range(len(a)):
+        dz[i] = (1 - a[i]) * a[i] * da[i]
 
 
 @dataclass
@@ -88,10 +96,18 @@ class Tanh(Activation):
         return graph.add("Tanh", x)
 
     def backward(self, da: Array) -> Array:
-        dz = np.multiply(self.a, self.a, out=self.work("dz", da.shape, da.dtype))
-        np.subtract(1, dz, out=dz)
-        dz *= da
+        dz = self.work("dz", da.shape, da.dtype)
+        if not slope_of_tanh(self.a.ravel(), da.ravel(), dz.ravel()):
+            np.multiply(self.a, self.a, out=dz)
+            np.subtract(1, dz, out=dz)
+            dz *= da
         return dz
+
+
+@loops
+def slope_of_tanh(a: Array, da: Array, dz: Array) -> None:
+    for i in range(len(a)):
+        dz[i] = (1 - a[i] * a[i]) * da[i]
 
 
 @dataclass

@@ -19,6 +19,13 @@ def sigmoid_loss(z: Array, target: Array, p: Array, losses: Array, mean: Array) 
 
 
 @loops
+def sigmoid_error(p: Array, target: Array, dz: Array) -> None:
+    """Write $(p - t) / numbers$. All are flat."""
+    for n in range(len(p)):
+        dz[n] = (p[n] - target[n]) / len(p)
+
+
+@loops
 def softmax_loss(z: Array, target: Array, p: Array, losses: Array, mean: Array) -> None:
     """Write the probabilities, the loss of each row, and in ``mean``, ``(1,)``, that of all. ``target`` holds true
     classes, as whole numbers."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, ConfigError, Graph, Loss, Task
-from chainrule_plugins.losses._loops import sigmoid_loss, softmax_error, softmax_loss
+from chainrule_plugins.losses._loops import sigmoid_error, sigmoid_loss, softmax_error, softmax_loss
 from chainrule_plugins.losses._stable import clipped, log_in_onnx, mean
 
 
@@ -113,8 +113,10 @@ class BinaryCrossEntropy(Loss):
         return mean(losses, losses.size)
 
     def backward_logits(self) -> Array:
-        dz = np.subtract(self.p, self.target, out=self.work("dz", self.p.shape, self.p.dtype))
-        dz /= dz.size
+        dz = self.work("dz", self.p.shape, self.p.dtype)
+        if not sigmoid_error(self.p.ravel(), self.target.ravel(), dz.ravel()):
+            np.subtract(self.p, self.target, out=dz)
+            dz /= dz.size
         return dz
 
     def activated(self) -> Array:
