@@ -40,15 +40,26 @@ class Recorded(NamedTuple):
     def __reduce__(self) -> Any:  # nothing: an optimizer that is kept has it anew, by the chainrule that is there then
         return type(None), ()
 
-    def move(self, arrays: Sequence[Array], step: int, lr: float, keep: float = 1.0, tiny: float = 0.0) -> None:
+    def move(
+        self,
+        arrays: Sequence[Array],
+        step: int,
+        lr: float,
+        keep: float = 1.0,
+        tiny: float = 0.0,
+        limit: float = math.inf,
+    ) -> None:
         """One update in place.
 
         Args:
             arrays: theta, grad, which is overwritten, and each of the slots, in order.
             keep: by which theta is multiplied before.
             tiny: entries of slots that are smaller become 0.
+            limit: numbers of the gradient that are larger are cut off.
         """
-        self.rule.run(arrays, (step, lr), keep, LARGEST[arrays[0].dtype] if self.limited else math.inf, tiny)
+        if self.limited:
+            limit = min(limit, LARGEST[arrays[0].dtype])
+        self.rule.run(arrays, (step, lr), keep, limit, tiny)
 
 
 def recorded(optimizer: Any) -> Recorded:

@@ -137,6 +137,10 @@ class Training(Protocol):
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None: ...
 
+    def limit_gradient(self, limit: float) -> None:
+        """In ``on_gradient``: cut off each number of the gradient that is larger than ``limit``, to ``-limit`` or
+        ``limit``. Where nothing listens after it, the optimizer's rule does so, without a further pass over memory."""
+
     def log(self, name: str, value: float) -> None:
         """Have a value among the epoch's metrics: in ``history`` and MLflow, for early stopping and as an objective.
 

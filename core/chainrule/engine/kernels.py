@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from chainrule.engine.compiling import OPTIONS, compiling, told_in_place
@@ -16,40 +17,42 @@ class Loops:
     def __init__(self, function: Callable[..., None]) -> None:
         functools.update_wrapper(self, function)
         self._function, self.name = function, function.__name__
-        self._compiled: Callable[..., None] | None = None
-        self._known: set[Any] = set()
+        self._compiled: dict[Any, Callable[..., None]] = {}  # by the dtype of what is given first
         self.fails = False
 
     def __call__(self, *arguments: Any) -> bool:
         """Compute it, where loops are compiled: whether that was done."""
         if self.fails or engine_in_use() != "numba":
             return False
-        key = getattr(arguments[0], "dtype", None)
+        dtype = arguments[0].dtype
+        compiled = self._compiled.get(dtype)
         try:
-            if key in self._known and self._compiled is not None:
-                self._compiled(*arguments)
-            else:
+            if compiled is None:
                 with compiling():
-                    self._compile_and_call(arguments)
-                self._known.add(key)
+                    self._compile_and_call(dtype, arguments)
+            else:
+                compiled(*arguments)
         except Exception as error:  # of compiling, for arguments of these types: what is compiled raises none
             self.fails = True
             told_in_place(self.name, error)
             return False
         return True
 
-    def _compile_and_call(self, arguments: tuple[Any, ...]) -> None:
+    def _compile_and_call(self, dtype: Any, arguments: tuple[Any, ...]) -> None:
         import numba
 
+        # Of several types in one file, numba mixes up what two processes compile at once: it is named by its function.
+        function = FunctionType(self._function.__code__, self._function.__globals__, f"{self.name}_{dtype}")
+        function.__qualname__ = f"{self._function.__qualname__}_{dtype}"
         try:
-            if self._compiled is None:
-                self._compiled = numba.njit(cache=True, **OPTIONS)(self._function)
-            self._compiled(*arguments)
+            compiled = numba.njit(cache=True, **OPTIONS)(function)
+            compiled(*arguments)
         except numba.core.errors.NumbaError:
             raise
         except Exception:  # what is kept is damaged, or none can be: there is no file, or nothing may be written
-            self._compiled = numba.njit(**OPTIONS)(self._function)
-            self._compiled(*arguments)
+            compiled = numba.njit(**OPTIONS)(function)
+            compiled(*arguments)
+        self._compiled[dtype] = compiled
 
     @property
     def in_use(self) -> bool:
@@ -77,6 +80,7 @@ def loops(function: Callable[..., None]) -> Loops:
 
     A call says whether it did the work: it does so where the engine is numba (see ``Trainer``), and the function can be
     compiled; that it cannot is told once. It writes into arrays that it is given, and returns nothing. Both ways give
-    the same, to 1e-12 in float64 and to 1e-6 in float32, which the kit holds them to.
+    the same, to 1e-12 in float64 and to 1e-6 in float32, which the kit holds them to. A plain 1 beside a float32 is
+    computed in float64 there: ``one = z.dtype.type(1)`` is not.
     """
     return Loops(function)

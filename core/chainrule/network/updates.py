@@ -6,6 +6,7 @@ the vectors after another.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
@@ -66,7 +67,7 @@ class Updates:
         self._parameters = parameters
         self._evaluate = evaluate
         self._flushes = parameters.theta.dtype == np.float32
-        self._by_rule = optimizer.rule is not None and type(optimizer).update is Optimizer.update
+        self.by_rule = optimizer.rule is not None and type(optimizer).update is Optimizer.update
         self.arrange()
 
     def arrange(self) -> None:
@@ -78,8 +79,8 @@ class Updates:
         settings = settings_of(self.groups, self.optimizer, self._parameters)
         self.trained = [parameter for parameter, setting in self._in_order(settings) if setting.trained]
         self.frozen = [parameter.grad for parameter, setting in settings if not setting.trained]
-        self._decays = [] if self._by_rule else list(self._decaying(settings))
-        if self._by_rule:
+        self._decays = [] if self.by_rule else list(self._decaying(settings))
+        if self.by_rule:
             self._alike = list(self._trained_alike(settings))
         elif self.optimizer.whole_vector:
             self._blocks = [self._vector(settings)]
@@ -88,13 +89,14 @@ class Updates:
         else:
             self._blocks = list(self._cut(settings))
 
-    def apply(self, step: int, lr: float) -> None:
-        """Make update number ``step`` (from 1) from the gradient that stands in ``parameters.grad``."""
+    def apply(self, step: int, lr: float, limit: float = math.inf) -> None:
+        """Make update number ``step`` (from 1) from the gradient that stands in ``parameters.grad``; by a rule, with
+        its numbers cut off at ``limit``."""
         flushes = self._flushes and step % FLUSH_EVERY == 0
-        if self._by_rule:
+        if self.by_rule:
             rule, tiny = recorded(self.optimizer), TINY if flushes else 0.0
             for arrays, rate, decay in self._alike:
-                rule.move(arrays, step, lr * rate, 1 - lr * (rate * decay), tiny)
+                rule.move(arrays, step, lr * rate, 1 - lr * (rate * decay), tiny, limit)
             return
         for weights, strength in self._decays:
             weights *= 1 - lr * strength

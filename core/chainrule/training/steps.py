@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
+
+import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Optimizer, Regularizer
@@ -33,6 +36,8 @@ class Steps:
     step: int
     total_steps: int
     rest: Rest
+    _limit: float  # of each number of the gradient, which the running update has yet to see to
+    _heard_by: Any = None  # who of those that listen to the gradient hears of it now
     _again: Again | None
     _listeners: Listeners
     _rate: LearningRate
@@ -48,13 +53,22 @@ class Steps:
         self.batch_loss = network.compute_loss(x, targets, training=True)
         self._running.add(self.batch_loss, network.prediction, targets)
         self._compute_gradient()
-        of = self._listeners.of
+        of, self._limit = self._listeners.of, math.inf
         for listen in of["on_gradient"]:
+            self._heard_by = listen
             listen(cast(Training, self))
-        self._updates.apply(self.step + 1, self.learning_rate)
+        self._updates.apply(self.step + 1, self.learning_rate, self._limit)
         self.step += 1
         for listen in of["on_batch_end"]:
             listen(cast(Training, self))
+
+    def limit_gradient(self, limit: float) -> None:
+        """Cut off what is larger: see ``Training.limit_gradient``."""
+        if self._updates.by_rule and self._heard_by is self._listeners.of["on_gradient"][-1]:
+            self._limit = min(self._limit, limit)
+        else:
+            grad = self.network.parameters.grad
+            np.clip(grad, -limit, limit, out=grad)
 
     def _compute_gradient(self) -> None:
         """The gradient of the last forward pass, and of the penalty; that of frozen parameters is 0."""

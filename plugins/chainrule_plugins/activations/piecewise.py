@@ -95,8 +95,9 @@ class ReLU(Activation):
 
 @loops
 def slope_of_relu(a: Array, da: Array, dz: Array) -> None:
+    zero = dz.dtype.type(0)
     for i in range(len(a)):
-        dz[i] = da[i] if a[i] > 0 else 0
+        dz[i] = da[i] if a[i] > zero else zero
 
 
 @dataclass

@@ -58,8 +58,9 @@ class Sigmoid(Activation):
 
 @loops
 def slope_of_sigmoid(a: Array, da: Array, dz: Array) -> None:
+    one = a.dtype.type(1)
     for i in range(len(a)):
-        dz[i] = (1 - a[i]) * a[i] * da[i]
+        dz[i] = (one - a[i]) * a[i] * da[i]
 
 
 @dataclass
@@ -106,8 +107,9 @@ class Tanh(Activation):
 
 @loops
 def slope_of_tanh(a: Array, da: Array, dz: Array) -> None:
+    one = a.dtype.type(1)
     for i in range(len(a)):
-        dz[i] = (1 - a[i] * a[i]) * da[i]
+        dz[i] = (one - a[i] * a[i]) * da[i]
 
 
 @dataclass

@@ -82,8 +82,7 @@ class ClipValue(Callback):
         self.require("limit", self.limit > 0, "above 0")
 
     def on_gradient(self, trainer: Training) -> None:
-        grad = trainer.network.parameters.grad
-        np.clip(grad, -self.limit, self.limit, out=grad)
+        trainer.limit_gradient(self.limit)
 
 
 @dataclass

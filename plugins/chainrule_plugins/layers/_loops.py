@@ -23,8 +23,9 @@ def slope_of_normalized(dy: Array, x_hat: Array, along: Array, mean: Array, scal
 
 
 @loops
-def drop(uniform: Array, x: Array, keep: float, kept: Array, mask: Array, y: Array) -> None:
-    """Write into ``mask`` ``kept[0]`` or 0 for each number, and into ``y`` the number times that. All are flat."""
+def drop(uniform: Array, x: Array, keep: float, mask: Array, y: Array) -> None:
+    """Write into ``mask`` 1 / keep or 0 for each number, and into ``y`` the number times that. All are flat."""
+    scale, zero = x.dtype.type(1 / keep), x.dtype.type(0)
     for i in range(len(x)):
-        mask[i] = kept[0] if uniform[i] < keep else 0
+        mask[i] = scale if uniform[i] < keep else zero
         y[i] = x[i] * mask[i]

@@ -65,8 +65,7 @@ class Dropout(Layer):
         uniform = self.work("uniform", x.shape, np.float32)
         self.rng.random(dtype=np.float32, out=uniform)
         self.mask, y = (self.work(name, x.shape, x.dtype) for name in ("mask", "y"))
-        kept = np.array([1 / keep], x.dtype)
-        if not drop(uniform.ravel(), x.ravel(), keep, kept, self.mask.ravel(), y.ravel()):
+        if not drop(uniform.ravel(), x.ravel(), keep, self.mask.ravel(), y.ravel()):
             np.multiply(uniform < keep, 1 / keep, out=self.mask)
             np.multiply(x, self.mask, out=y)
         return y

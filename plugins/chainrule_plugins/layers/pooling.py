@@ -138,12 +138,13 @@ def choose_in_loops(x: Array, y: Array, chosen: Array, size: int, stride: int) -
 @loops
 def hand_back_in_loops(dy: Array, chosen: Array, dx: Array, size: int) -> None:
     """The gradient of each place to the pixel that was the largest, where windows do not overlap."""
+    zero = dx.dtype.type(0)
     for n, i, j in np.ndindex(dy.shape[:3]):
         for u in range(size):
             for v in range(size):
                 for c in range(dy.shape[3]):
                     is_chosen = chosen[n, i, j, c] == u * size + v
-                    dx[n, i * size + u, j * size + v, c] = dy[n, i, j, c] if is_chosen else 0
+                    dx[n, i * size + u, j * size + v, c] = dy[n, i, j, c] if is_chosen else zero
 
 
 @dataclass
