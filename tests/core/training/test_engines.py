@@ -6,6 +6,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -141,3 +142,38 @@ print(trainer.engine, "numba" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["numpy", "False"]
+
+
+# ---- what joins an update
+
+
+@dataclass
+class Hears(cr.Callback):
+    """Keeps the largest number of the gradient that it hears of."""
+
+    def __post_init__(self):
+        self.largest = 0.0
+
+    def on_gradient(self, trainer):
+        self.largest = max(self.largest, float(np.abs(trainer.network.parameters.grad).max()))
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", {"name": "lookahead", "optimizer": "sgd"}])
+def test_numbers_of_a_gradient_are_cut_off_by_each_engine(engine, optimizer):
+    """As they are by hand, whether or not somebody listens behind it."""
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(8, 3)), 1000 * rng.normal(size=8)
+    found = []
+    for behind in (False, True):
+        network = cr.Network([{"name": "dense", "units": 1}], (3,), "mse", seed=1, dtype="float64")
+        hears = Hears()
+        trainer = cr.Trainer(network, optimizer, batch_size=4, seed=2, engine=engine)
+        trainer.fit(data, 3, callbacks=[{"name": "clip_value", "limit": 0.5}, *([hears] if behind else [])])
+        found.append(network.parameters.theta)
+        assert hears.largest == (0.5 if behind else 0.0)
+    np.testing.assert_array_equal(*found)
+    if optimizer == "sgd":
+        network = cr.Network([{"name": "dense", "units": 1}], (3,), "mse", seed=1, dtype="float64")
+        before, lr = network.parameters.theta.copy(), cr.make("optimizer", "sgd").lr
+        assert np.abs(found[0] - before).max() <= 6 * lr * 0.5 * (1 + 1e-12)
