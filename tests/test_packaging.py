@@ -202,8 +202,7 @@ def test_no_third_party_is_declared_that_is_not_imported() -> None:
 
 
 def test_every_third_party_that_the_tests_import_is_declared() -> None:
-    brought = {"sqlalchemy"}  # by mlflow, whose own reading of an address a test asks for
-    declared = NEEDED | {distribution(line) for line in TEST} | brought | {"acme-forgotten-dependency"}
+    declared = NEEDED | {distribution(line) for line in TEST} | {"acme-forgotten-dependency"}
     found = distributions(imports("tests"))
     assert {name: file for name, file in found.items() if name not in declared} == {}
 

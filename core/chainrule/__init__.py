@@ -58,7 +58,6 @@ from chainrule.network.network import Network
 from chainrule.network.stack import Stack
 from chainrule.process.threads import in_parts
 from chainrule.registry.goals import Goal, goal_of
-from chainrule.registry.hooks import hookimpl
 from chainrule.registry.making import make, spec_of
 from chainrule.registry.registry import Entry, Registry, registry
 from chainrule.training.history import History
@@ -69,6 +68,7 @@ if _typing.TYPE_CHECKING:
     from chainrule.explanation import Explanation, explain
     from chainrule.film import Film
     from chainrule.prediction.predictor import Predictor
+    from chainrule.registry.hooks import hookimpl
     from chainrule.runs.reproduce import Reproduction, reproduce
     from chainrule.runs.result import Result, load_run
     from chainrule.runs.resume import resume
@@ -83,6 +83,7 @@ _LATER = {
     "Explanation": "chainrule.explanation",
     "explain": "chainrule.explanation",
     "Film": "chainrule.film",
+    "hookimpl": "chainrule.registry.hooks",
     "Predictor": "chainrule.prediction.predictor",
     "Reproduction": "chainrule.runs.reproduce",
     "reproduce": "chainrule.runs.reproduce",

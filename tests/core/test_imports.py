@@ -220,6 +220,13 @@ def test_importing_loads_nothing_heavy(code: str) -> None:
     assert done.stdout.split() == []
 
 
+def test_what_finds_plugins_is_loaded_where_they_are_looked_for() -> None:
+    looked_for = "print(*(name for name in ('pluggy', 'chainrule.registry.discovery') if name in sys.modules))"
+    code = f"import sys, chainrule; {looked_for}; chainrule.registry(); {looked_for}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["", "pluggy chainrule.registry.discovery"]
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys, chainrule.commands.main\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
-from importlib.metadata import version
 from typing import Any
 
 from chainrule.contract.fields import Field, fields_of
@@ -96,4 +95,6 @@ def supplier(component: Component) -> str:
 
 def own_version() -> str:
     """The version of chainrule, as its distribution's metadata has it."""
+    from importlib.metadata import version
+
     return version("chainrule")

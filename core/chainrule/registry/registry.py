@@ -7,14 +7,16 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from chainrule.contract.fields import Field, fields_of
 from chainrule.contract.kinds import KINDS, Component
 from chainrule.errors import PluginError, UnknownName, did_you_mean
 from chainrule.registry.admission import check_class
-from chainrule.registry.discovery import Plugin, discover, isolated
 from chainrule.words import SHOWN, as_written, cut, quoted
+
+if TYPE_CHECKING:
+    from chainrule.registry.discovery import Plugin
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Registry:
 
     def load(self) -> Registry:
         """Take in every installed plugin."""
+        from chainrule.registry.discovery import discover, isolated  # with pluggy, and all that reads metadata
+
         if Registry._loading:
             raise PluginError(
                 "it looks components up (make, registry) while plugins are being loaded: do so in functions that run "

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import mlflow.environment_variables
 import pytest
+import sqlalchemy
+import sqlalchemy.event
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
@@ -110,6 +112,38 @@ def test_a_new_store_is_made_whole(tmp_path):
     assert experiment.artifact_location == (tmp_path / "new" / "folder" / "mlartifacts").as_uri()
     assert names_in(tmp_path / "new" / "folder") == {"mlflow.db"}
     assert not (tmp_path / "mlruns").exists()
+
+
+def test_a_new_store_is_not_awaited_statement_by_statement_and_others_are_as_ever(tmp_path):
+    """MLflow makes it with hundreds of them; what another thread writes meanwhile is as safe as it was."""
+    other = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/other.db")
+    found: dict[str, set[str]] = {"made": set(), "other": set()}
+
+    def ask(connection):
+        whose = "made" if ".new" in str(connection.engine.url) else "other"
+        database = connection.connection.dbapi_connection
+        for pragma in ("synchronous", "journal_mode"):
+            found[whose].add(f"{pragma} {database.execute(f'PRAGMA {pragma}').fetchone()[0]}")
+        if whose == "made" and not found["other"]:
+            other.connect().close()
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "engine_connect", ask)
+    try:
+        sqlite.make_sqlite(tmp_path / "mlflow.db")
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "engine_connect", ask)
+        other.dispose()
+    assert found == {
+        "made": {"synchronous 0", "journal_mode memory"},
+        "other": {"synchronous 2", "journal_mode delete"},
+    }
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/mlflow.db")
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2, "nothing of it is left"
+    engine.dispose()
 
 
 def test_an_interrupt_leaves_no_half_made_store(tmp_path, monkeypatch):
