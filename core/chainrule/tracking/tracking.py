@@ -169,13 +169,12 @@ class Tracking:
         return next(iter(self._ask(lambda client: client.search_runs(places, equal, max_results=1)).result()), None)
 
     def begun(self, sweep: str, folder: Path) -> Any:
-        """The latest run of a sweep whose files are in a folder, as MLflow has it; None for none.
+        """The latest run of a sweep with its files in that folder, as MLflow has it, waited for; None for none.
 
         Raises:
             TrackingError: the store cannot be used.
         """
-        places = [self.prepare()]
-        return self._ask(lambda client: begun(client, places, sweep, folder_tag(self.uri, folder))).result()
+        return self._ask(lambda client: begun(client, sweep, folder_tag(self.uri, folder))).result()
 
     def lost(self, run_id: str) -> None:
         """Give a status to a run whose machine was lost."""
