@@ -169,11 +169,7 @@ class Tracking:
         return next(iter(self._ask(lambda client: client.search_runs(places, equal, max_results=1)).result()), None)
 
     def begun(self, sweep: str, folder: Path) -> Any:
-        """The latest run of a sweep with its files in that folder, as MLflow has it, waited for; None for none.
-
-        Raises:
-            TrackingError: the store cannot be used.
-        """
+        """The latest run of a sweep with its files in that folder, as MLflow has it, waited for; None for none."""
         return self._ask(lambda client: begun(client, sweep, folder_tag(self.uri, folder))).result()
 
     def lost(self, run_id: str) -> None:
@@ -284,6 +280,9 @@ class NoTracking:
         """Nothing was."""
 
     def begun(self, sweep: str, folder: Path) -> None:
+        """Nothing was recorded."""
+
+    def lost(self, run_id: str) -> None:
         """Nothing was recorded."""
 
     def reused_by(self, sweep: str, run_id: str, objective: str | None) -> None:
