@@ -3,13 +3,15 @@
 The same networks on the same images (MNIST), trained in chainrule through its `Trainer`, with the metrics and callbacks
 of `chainrule train`; in PyTorch, eager and compiled; in JAX, a jitted function for each step; in scikit-learn; and a
 floor that runs the matrix products alone. Rounds are interleaved in one process; a figure is the median over the rounds
-of the ratio to the floor in the same round. `python -m pip install -e ".[bench]"` installs the others; those that are
-missing are left out, and named.
+of the ratio to the floor in the same round. `python -m pip install -e ".[bench,fast]"` installs the others; those that
+are missing are left out, and named.
 
 Parts, all by default: `steps` (that table), `growth` (cost as batch, width and depth grow), `kinds` (where the time
-goes), `memory` (peaks of two experiments, and of the same in PyTorch), `tracking` (what MLflow, figures and callbacks
-add to `experiment=mnist`), `sweep` (24 jobs in one process and in two; what one more job costs beside its training),
-`kept` (what is gained by what core has for speed alone: when garbage is searched, config files that are merged once).
+goes), `engines` (what is compiled, beside NumPy), `whole` (two experiments from the command line, and the same in
+PyTorch and Keras), `memory` (peaks of two experiments, and of the same in PyTorch), `tracking` (what MLflow, figures
+and callbacks add to `experiment=mnist`), `sweep` (24 jobs in one process and in two; what one more job costs beside its
+training), `kept` (what is gained by what core has for speed alone: when garbage is searched, config files that are
+merged once).
 
     python experiments/speed.py
 """
@@ -34,13 +36,15 @@ import yaml
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 from peers import MODULES, Work, missing, peer
+from peers.engines import of_engines
 from peers.measure import Timing, in_own_process, machine, time_works
 from peers.stopwatch import kinds_of_work
-from study import BLUE, GREEN, ORANGE, PURPLE, VERMILLION, publish
+from peers.wholes import whole_runs
+from study import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, publish
 
 import chainrule as cr
 
-COLOURS = dict(zip(MODULES, [BLUE, VERMILLION, ORANGE, GREEN, PURPLE]))
+COLOURS = dict(zip(MODULES, [BLUE, SKY, VERMILLION, ORANGE, GREEN, PURPLE, "#999999", "#555555"]))
 RATES = {"sgd": 0.01, "adam": 0.001}
 
 
@@ -62,7 +66,7 @@ def main() -> None:
     options.note = machine()
     print(options.note)
     if missing():
-        print(f'left out, as not installed: {", ".join(missing())} (python -m pip install -e ".[bench]")')
+        print(f'left out, as not installed: {", ".join(missing())} (python -m pip install -e ".[bench,fast]")')
     for part in options.parts or PARTS:
         PARTS[part](options)
 
@@ -176,13 +180,18 @@ def growth(options: argparse.Namespace) -> None:
 def kinds(options: argparse.Namespace) -> None:
     """Where the time of a step goes, one thread."""
     works = {
-        "784-128-10, SGD": network("784-128-10", 64, "sgd"),
-        "784-128-10, Adam": network("784-128-10", 64, "adam"),
-        "LeNet-like, SGD": network("LeNet-like", 64, "sgd"),
-        "Keras mnist_cnn, SGD": network("Keras mnist_cnn", 64, "sgd"),
+        "784-128-10, SGD": (network("784-128-10", 64, "sgd"), 10_000),
+        "784-128-10, Adam": (network("784-128-10", 64, "adam"), 10_000),
+        "Keras mnist_cnn, SGD": (network("Keras mnist_cnn", 64, "sgd"), 100),
+        "XOR, SGD": (xor, 100_000),
     }
-    many = [int(options.seconds * rate) for rate in (10_000, 10_000, 400, 100)]
-    spent = {name: in_own_process(1, kinds_of_work, make, count) for (name, make), count in zip(works.items(), many)}
+    engines = {"chainrule": "", "chainrule compiled": ", compiled"}
+    spent = {
+        f"{name}{engine}": in_own_process(1, kinds_of_work, make, int(options.seconds * rate), library)
+        for name, (make, rate) in works.items()
+        for library, engine in engines.items()
+        if library not in missing()
+    }
     for of_work in spent.values():
         whole = sum(of_work.values())
         for kind in [kind for kind, seconds in of_work.items() if seconds < whole / 100 and kind != "the rest"]:
@@ -191,7 +200,27 @@ def kinds(options: argparse.Namespace) -> None:
     order = ["matrix products", *sorted(found - {"matrix products", "the rest"}), "the rest"]
     rows = [[kind, *(part(of_work, kind) for of_work in spent.values())] for kind in order]
     rows.append(["whole step", *(f"{microseconds(sum(of_work.values()))} µs" for of_work in spent.values())])
-    publish(options.results, "speed_kinds", ["kind of work", *works], rows, stacks(spent, order), options.note)
+    publish(options.results, "speed_kinds", ["kind of work", *spent], rows, stacks(spent, order), options.note)
+
+
+def engines(options: argparse.Namespace) -> None:
+    """What is compiled beside NumPy's passes: rules of optimizers, and layers and losses that write loops."""
+    rows = in_own_process(1, of_engines, max(options.rounds, 5), options.seconds)
+    columns = ["what", "of", "NumPy, µs", "compiled, µs", "times as fast"]
+    publish(options.results, "speed_engines", columns, rows, note=options.note)
+
+
+def whole(options: argparse.Namespace) -> None:
+    """Whole experiments from the command line, and the same in other libraries, turn about: time and peak memory."""
+    rows = []
+    for experiment in ("mnist", "mnist_cnn"):
+        for name, taken in whole_runs(experiment, options).items():
+            seconds, megabytes, accuracy = zip(*taken)
+            shown = f"{statistics.median(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f})"
+            peak = f"{statistics.median(megabytes):.0f} MB"
+            rows.append([experiment, name, shown, peak, f"{100 * statistics.mean(accuracy):.2f} %"])
+    columns = ["experiment", "program", "whole command, and its range", "peak memory", "test accuracy"]
+    publish(options.results, "speed_whole", columns, rows, note=options.note)
 
 
 def memory(options: argparse.Namespace) -> None:
@@ -294,8 +323,8 @@ def program_without(form: str) -> list[str]:
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
-    "steps": steps, "growth": growth, "kinds": kinds, "memory": memory, "tracking": tracking,
-    "sweep": sweep, "kept": kept,
+    "steps": steps, "growth": growth, "kinds": kinds, "engines": engines, "whole": whole, "memory": memory,
+    "tracking": tracking, "sweep": sweep, "kept": kept,
 }  # fmt: skip
 
 

@@ -185,8 +185,8 @@ NEEDED = {distribution(line) for line in PROJECT["dependencies"]}
 
 def test_every_third_party_that_is_imported_is_declared() -> None:
     found = distributions(imports("core", "plugins"))
-    # Authors who ask chainrule.testing for pytest's parametrization have it; onnx is an extra, and asked for by name.
-    assert {name: file for name, file in found.items() if name not in NEEDED | {"pytest", "onnx"}} == {}
+    # Authors who ask chainrule.testing for pytest's parametrization have it; the others are extras, asked for by name.
+    assert {name: file for name, file in found.items() if name not in NEEDED | {"pytest", "onnx", "numba"}} == {}
 
 
 def test_what_the_experiments_import_is_declared_or_an_extra() -> None:

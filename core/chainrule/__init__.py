@@ -30,8 +30,10 @@ from chainrule.contract.kinds import (
 from chainrule.contract.parameters import Buffer, Parameter, Parameters
 from chainrule.contract.preparation import Preparation, Scaling
 from chainrule.contract.rows import Rows
+from chainrule.contract.scaled import Scaled
 from chainrule.contract.split import Split, Stream
 from chainrule.contract.training import TrainedNetwork, Training
+from chainrule.engine.kernels import loops
 from chainrule.errors import (
     ChainruleError,
     ConfigError,
@@ -54,6 +56,7 @@ from chainrule.network.gradient_check import gradient_check
 from chainrule.network.loading import load_network
 from chainrule.network.network import Network
 from chainrule.network.stack import Stack
+from chainrule.process.threads import in_parts
 from chainrule.registry.goals import Goal, goal_of
 from chainrule.registry.hooks import hookimpl
 from chainrule.registry.making import make, spec_of
@@ -159,6 +162,7 @@ __all__ = [
     "Result",
     "ResumeError",
     "Rows",
+    "Scaled",
     "Scaling",
     "Schedule",
     "Shape",
@@ -180,8 +184,10 @@ __all__ = [
     "goal_of",
     "gradient_check",
     "hookimpl",
+    "in_parts",
     "load_network",
     "load_run",
+    "loops",
     "make",
     "registry",
     "reproduce",

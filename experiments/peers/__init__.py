@@ -2,7 +2,8 @@
 
 Each does the least that its users do for a step: it gathers a shuffled batch, and goes forward, backward and updates.
 Chainrule alone also measures its metrics and runs its usual callbacks, as it always does. All but scikit-learn, which
-sets its own, start from the same weights.
+sets its own, start from the same weights. What is called "products" is a library's matrix products alone (of images,
+its convolutions), as ``floor.py`` has NumPy's: where they are faster than those, a library has that much less to do.
 """
 
 from __future__ import annotations
@@ -65,15 +66,18 @@ class Peer(Protocol):
         """A round, and not back before all is computed."""
 
     def loss(self) -> float:
-        """The mean over all samples, as trained so far."""
+        """The mean over all samples, as trained so far; of products alone, which train nothing, none: NaN."""
 
 
 MODULES = {
     "chainrule": ("peers.with_chainrule", "chainrule"),
+    "chainrule compiled": ("peers.with_chainrule", "numba"),
     "PyTorch": ("peers.with_torch", "torch"),
     "PyTorch compiled": ("peers.with_torch", "torch"),
     "JAX": ("peers.with_jax", "jax"),
     "scikit-learn": ("peers.with_sklearn", "sklearn"),
+    "PyTorch products": ("peers.with_torch", "torch"),
+    "JAX products": ("peers.with_jax", "jax"),
 }
 """Name: our module with it, and the package that it takes."""
 

@@ -12,13 +12,14 @@ from unittest.mock import patch
 import numpy as np
 
 import chainrule as cr
-from peers.with_chainrule import Chainrule
+from chainrule.network.updates import Updates
+from chainrule.training import feeding
+from peers.with_chainrule import PEERS
 
 METHODS = {
     "layer": ["forward", "backward", "backward_parameters"],
     "activation": ["forward", "backward"],
     "loss": ["forward", "backward", "forward_logits", "backward_logits"],
-    "optimizer": ["update"],
     "metric": ["reset", "update", "compute"],
 }
 
@@ -56,16 +57,18 @@ def watching(watch: Stopwatch) -> Iterator[None]:
                     timed = watch.timed(kind, vars(entry.cls)[method])
                     patches.enter_context(patch.object(entry.cls, method, timed))
         patches.enter_context(patch.object(np, "dot", watch.timed("matrix products", np.dot)))
-        patches.enter_context(patch.object(np, "take", watch.timed("batches", np.take)))
+        patches.enter_context(patch.object(Updates, "apply", watch.timed("optimizer", Updates.apply)))
+        patches.enter_context(patch.object(feeding, "_gathered", watch.timed("batches", feeding._gathered)))
         yield
 
 
-def kinds_of_work(make: Callable[[], Any], steps: int) -> dict[str, float]:
-    """Seconds a step, by kind of work; what is left, such as the loop itself, is ``"the rest"``."""
+def kinds_of_work(make: Callable[[], Any], steps: int, name: str = "chainrule") -> dict[str, float]:
+    """Seconds a step, by kind of work, of chainrule by the engine of that name; what is left, such as the loop itself,
+    is ``"the rest"``."""
     work = make().of_steps(steps)
     watch = Stopwatch()
     with watching(watch):
-        library = Chainrule(work)
+        library = PEERS[name](work)
         library.train()
         watch.seconds.clear()
         start = time.perf_counter()

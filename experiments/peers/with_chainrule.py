@@ -1,4 +1,4 @@
-"""chainrule, through ``Trainer``, with the metrics and callbacks of ``chainrule train``."""
+"""chainrule, through ``Trainer``, with the metrics and callbacks of ``chainrule train``, by each of its engines."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from peers import EPOCHS, Peer, Work
 
 
 class Chainrule:
+    engine = "numpy"
+
     def __init__(self, work: Work) -> None:
         self.data = (work.x, work.y)
-        self.trainer = cr.Trainer(work.network(), {"name": work.optimizer, "lr": work.lr}, work.batch_size)
+        optimizer = {"name": work.optimizer, "lr": work.lr}
+        self.trainer = cr.Trainer(work.network(), optimizer, work.batch_size, engine=self.engine)
 
     def train(self, epochs: int = EPOCHS) -> None:
         with contextlib.redirect_stderr(io.StringIO()):  # the lines of progress
@@ -22,4 +25,8 @@ class Chainrule:
         return float(self.trainer.network.evaluate(*self.data)["loss"])
 
 
-PEERS: dict[str, type[Peer]] = {"chainrule": Chainrule}
+class Compiled(Chainrule):
+    engine = "numba"
+
+
+PEERS: dict[str, type[Peer]] = {"chainrule": Chainrule, "chainrule compiled": Compiled}

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from peers import EPOCHS, Peer, Work
+from peers.floor import Floor
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
@@ -55,6 +56,55 @@ class Compiled(Eager):
     compiled = True
 
 
+class Products:
+    """Its matrix products, on arrays that are there; of images its convolutions, forward and backward."""
+
+    def __init__(self, work: Work) -> None:
+        self.floor = Floor(work)
+        self.size = work.batch_size
+        self.convolutions = _convolutions(work)
+        dense = self.floor.layers[len(self.convolutions) :]
+        self.layers = [[None if array is None else torch.from_numpy(array) for array in layer[1:]] for layer in dense]
+
+    def train(self, epochs: int = EPOCHS) -> None:
+        with torch.no_grad():
+            for step in range(epochs * self.floor.batches):
+                for x, W in self.convolutions:
+                    nn.functional.conv2d(x, W)
+                for x, W, y, *_ in self.layers:
+                    torch.mm(self._rows(x, step), W, out=y)
+                for x, W, _, dy, dW, dx in reversed(self.layers):
+                    torch.mm(self._rows(x, step).T, dy, out=dW)
+                    if dx is not None:
+                        torch.mm(dy, W.T, out=dx)
+                for position, (x, W) in reversed([*enumerate(self.convolutions)]):
+                    dy = torch.ones(self.size, len(W), *(n - k + 1 for n, k in zip(x.shape[2:], W.shape[2:])))
+                    wanted = [position > 0, True, False]
+                    torch.ops.aten.convolution_backward(
+                        dy, x, W, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, wanted
+                    )
+
+    def _rows(self, x: torch.Tensor, step: int) -> torch.Tensor:
+        start = step * self.size % len(x)
+        return x[start : start + self.size]
+
+    def loss(self) -> float:
+        return math.nan
+
+
+def _convolutions(work: Work) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """The images that each convolution is given, channels first, and its filters."""
+    found = []
+    network = work.network()
+    shape = network.input_shape if len(network.input_shape) == 3 else (*network.input_shape, 1)
+    for name, after in zip(network.names, network.shapes):
+        if name.endswith(".conv2d"):
+            W = torch.from_numpy(network.parameters[f"{name}.W"].value.copy()).permute(3, 2, 0, 1).contiguous()
+            found.append((torch.rand(work.batch_size, shape[2], *shape[:2]), W))
+        shape = after
+    return found
+
+
 def model_of(work: Work) -> nn.Sequential:
     """The network without its last activation, which PyTorch's losses take over, with chainrule's initial weights."""
     network = work.network()
@@ -92,4 +142,4 @@ def model_of(work: Work) -> nn.Sequential:
     return nn.Sequential(*modules)
 
 
-PEERS: dict[str, type[Peer]] = {"PyTorch": Eager, "PyTorch compiled": Compiled}
+PEERS: dict[str, type[Peer]] = {"PyTorch": Eager, "PyTorch compiled": Compiled, "PyTorch products": Products}

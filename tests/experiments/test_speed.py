@@ -154,7 +154,7 @@ def test_the_ratios_and_where_time_goes(tmp_path: Path, data_folder: Path) -> No
     out = run("steps", "kinds", folder=tmp_path, data=data_folder)
     missing = [name for name in MODULES if name not in INSTALLED]
     if missing:
-        assert f'left out, as not installed: {", ".join(missing)} (python -m pip install -e ".[bench]")' in out
+        assert f'left out, as not installed: {", ".join(missing)} (python -m pip install -e ".[bench,fast]")' in out
     compared("speed", tmp_path)
     for name in ("speed", "speed_kinds"):
         assert (tmp_path / "mine" / f"{name}.md").read_text(encoding="utf-8") in out
@@ -200,4 +200,7 @@ def test_a_part_that_there_is_not_is_told(tmp_path: Path) -> None:
         [sys.executable, str(ROOM / "speed.py"), "step"], cwd=tmp_path, env=variables(), capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert "there is no part step; there are steps, growth, kinds, memory, tracking, sweep, kept" in done.stderr
+    assert (
+        "there is no part step; there are steps, growth, kinds, engines, whole, memory, tracking, sweep, kept"
+        in done.stderr
+    )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import psutil
 import pytest
 
 import chainrule as cr
@@ -194,6 +195,64 @@ def test_files_may_be_decompressed(folder):
     assert np.array_equal(plain.train.x, packed.train.x)
     assert plain.digest == packed.digest
     assert TinyByMd5().load().digest == packed.digest
+
+
+def test_images_stay_bytes_in_memory(folder):
+    for dataset in (Tiny(), Tiny(target="image")):
+        for split in dataset.load().splits.values():
+            assert isinstance(split.x, cr.Scaled)
+            assert repr(split.x).endswith("of uint8>")
+
+
+def unpack(folder: Path) -> None:
+    for name, content in CONTENT.items():
+        (folder / f"{name}.gz").unlink(missing_ok=True)
+        (folder / name).write_bytes(content)
+
+
+def test_the_images_of_a_decompressed_file_are_its_pages(folder):
+    """Processes share them, and none has a copy."""
+    unpack(folder)
+    path = folder / "train-images-idx3-ubyte"
+    before = {mapped.path for mapped in psutil.Process().memory_maps()}
+    data = Tiny(validation_size=0).load()
+    assert {str(path)} <= {mapped.path for mapped in psutil.Process().memory_maps()} - before
+    other = folder / "other"
+    other.write_bytes(idx(255 - ARRAYS["train-images-idx3-ubyte"]))
+    other.replace(path)
+    np.testing.assert_allclose(data.train.x, ARRAYS["train-images-idx3-ubyte"] / 255, rtol=1e-7)
+    [message, _] = error_of(Tiny())
+    assert message.startswith(f"{path} is altered")
+
+
+def test_which_files_are_read_is_told(folder):
+    def told() -> list[str]:
+        return [path.name for path in Tiny().files_read()]
+
+    names = list(CONTENT)
+    assert told() == [f"{name}.gz" for name in names]
+    (folder / names[0]).write_bytes(CONTENT[names[0]])
+    assert told() == [names[0], *(f"{name}.gz" for name in names[1:])], "decompressed, where both are there"
+    assert TinyByMd5().files_read()[0].name == f"{names[0]}.gz", "what is verified by its compressed form"
+    (folder / f"{names[1]}.gz").unlink()
+    assert told()[1] == names[1], "or would be looked for"
+
+
+def test_mnist_trains_as_its_pixels_do_to_the_last_bit(data_folder, monkeypatch):
+    """The files are read here by themselves, and divided in float32."""
+    monkeypatch.setenv("CHAINRULE_DATA", str(data_folder))
+    content = gzip.decompress((data_folder / "mnist" / "train-images-idx3-ubyte.gz").read_bytes())
+    labels = gzip.decompress((data_folder / "mnist" / "train-labels-idx1-ubyte.gz").read_bytes())[8:]
+    pixels = np.frombuffer(content, np.uint8, offset=16).reshape(-1, 28, 28).astype(np.float32) / np.float32(255)
+    y = np.frombuffer(labels, np.uint8).astype(np.int64)
+    data = Mnist(hold_out="last", validation_size=50_000).load()
+    found = []
+    for train in ((pixels[:10_000], y[:10_000]), data.train):
+        layers = [{"name": "dense", "units": 32, "activation": "relu"}, {"name": "dense", "units": 10}, "softmax"]
+        network = cr.Network(["flatten", *layers], (28, 28), "categorical_cross_entropy")
+        cr.Trainer(network, "adam", batch_size=64).fit(train, epochs=2)
+        found.append(network.parameters.theta)
+    assert np.array_equal(*found)
 
 
 def test_validation_is_taken_off_the_training_images(folder):

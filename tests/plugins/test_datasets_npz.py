@@ -91,6 +91,20 @@ def test_unsigned_bytes_are_pixels_from_0_to_1(save):
     data = Npz(save(x=images, y=np.arange(6) % 2), **ALL).load()
     assert data.train.x.dtype == np.float32
     np.testing.assert_allclose(data.train.x, images / 255, rtol=1e-6)
+    assert repr(data.train.x) == "<Scaled float32 of shape (6, 3, 3), of uint8>", "in memory they are bytes"
+    scaled = Npz(save(x=images, y=np.arange(6) % 2), scale="minmax", **ALL).load()
+    floats = images.astype(np.float32) / 255
+    width = np.ptp(floats, axis=0)
+    np.testing.assert_allclose(scaled.train.x, (floats - floats.min(axis=0)) / np.where(width, width, 1), atol=1e-6)
+
+
+def test_bytes_beside_numbers_are_pixels_too(save):
+    images = RNG.integers(0, 256, (6, 3, 3), np.uint8)
+    y = np.arange(6) % 2
+    for train, test in ((images, images / 255), (images / 255, images)):
+        data = Npz(save(x_train=train, y_train=y, x_test=test, y_test=y), validation_fraction=0.0).load()
+        np.testing.assert_allclose(data.train.x, images / 255, rtol=1e-6)
+        np.testing.assert_allclose(data.test.x, images / 255, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("dtype", "kept"), [("f4", "f4"), ("f8", "f8"), ("i4", "f8"), ("?", "f8")])

@@ -20,6 +20,8 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
+from hydra.types import RunMode
+from omegaconf import DictConfig
 
 from chainrule.config.asked import COMMAND_LINE, PYTHON, Asked, overrides_from_python
 from chainrule.config.jobs import Failure, Job, Watcher
@@ -46,6 +48,26 @@ class Program(Hydra):
     def __init__(self, asked: Asked, loader: SafeLoader) -> None:
         super().__init__(task_name="chainrule", config_loader=loader)
         self.asked = asked
+        self._composed: DictConfig | None = None
+
+    def asks_for_many(self, overrides: Sequence[str]) -> bool:
+        """Whether the config itself asks for many runs. One that does not is that of the run, which need not be
+        composed again."""
+        try:
+            config = self.compose_config(PRIMARY, list(overrides), RunMode.RUN, with_log_configuration=True)
+        except Exception:  # that of a run is told where it is begun; where it is many, values may be sweeps
+            return self.get_mode(PRIMARY, list(overrides)) is RunMode.MULTIRUN
+        many = config.hydra.mode is RunMode.MULTIRUN
+        self._composed = None if many else config
+        return many
+
+    def run_one(self, run: Callable[[Job], Any], overrides: Sequence[str]) -> Any:
+        """What one job gives, after ``asks_for_many`` of the same overrides."""
+        return self.run(PRIMARY, TaskFunction(run), [*overrides, "hydra.mode=RUN"]).return_value
+
+    def compose_config(self, *given: Any, **more: Any) -> DictConfig:
+        composed, self._composed = self._composed, None
+        return composed if composed is not None else super().compose_config(*given, **more)
 
     def format_config_groups(self, predicate: Callable[[str], bool], compact: bool = True) -> str:
         lines = []
@@ -96,10 +118,9 @@ def run_once(overrides: Sequence[str], run: Callable[[Job], Any], config_dir: st
     given = _with_default(overrides_from_python(overrides))
     with _alone(config_dir) as hydra:
         _note_typed(hydra, given)
-        if _is_search(hydra, given):
+        if hydra.asks_for_many(given):
             raise ConfigError(f"it is a search, of many runs: {PYTHON.sweep}, with the same overrides")
-        job = hydra.run(PRIMARY, TaskFunction(run), [*given, "hydra.mode=RUN"])
-    result = job.return_value
+        result = hydra.run_one(run, given)
     if isinstance(result, Failure):
         raise result.error
     return result
@@ -120,7 +141,7 @@ def run_sweep(
 
 
 @contextlib.contextmanager
-def _alone(config_dir: str | None) -> Iterator[Hydra]:
+def _alone(config_dir: str | None) -> Iterator[Program]:
     if GlobalHydra.instance().is_initialized():
         raise ConfigError(
             "chainrule.train cannot run inside a program that Hydra runs, since Hydra composes one config at a time; "
@@ -138,7 +159,7 @@ def _alone(config_dir: str | None) -> Iterator[Hydra]:
         GlobalHydra.instance().clear()
 
 
-def _act(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any], watcher: Watcher) -> Any:
+def _act(hydra: Program, options: argparse.Namespace, run: Callable[[Job], Any], watcher: Watcher) -> Any:
     config_name, overrides = PRIMARY, options.overrides
     if options.help:
         hydra.app_help(config_name=config_name, args_parser=shown_options(), args=options)
@@ -151,20 +172,14 @@ def _act(hydra: Hydra, options: argparse.Namespace, run: Callable[[Job], Any], w
     elif options.shell_completion:
         with unchecked_help():  # Hydra parses the line so far, too
             hydra.shell_completion(config_name, overrides)
-    elif options.multirun or _is_search(hydra, overrides):
+    elif options.multirun or hydra.asks_for_many(overrides):
         run_jobs(hydra, overrides, run, watcher)
     else:
-        return hydra.run(PRIMARY, TaskFunction(run), [*overrides, "hydra.mode=RUN"]).return_value
+        return hydra.run_one(run, overrides)
     return None
 
 
-def _is_search(hydra: Hydra, overrides: Sequence[str]) -> bool:
-    """Whether the config itself asks for many runs."""
-    mode = hydra.get_mode(PRIMARY, list(overrides))
-    return mode is not None and mode.name == "MULTIRUN"
-
-
-def _start(config_dir: str | None, asked: Asked) -> Hydra:
+def _start(config_dir: str | None, asked: Asked) -> Program:
     version.setbase("1.3")
     HydraConfig.instance().cfg = None  # of an earlier program in this process, by which ${hydra:...} would be resolved
     Plugins.instance()  # finds Hydra's plugins, among them those that read configs

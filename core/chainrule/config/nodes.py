@@ -49,6 +49,7 @@ class TrainerOptions:
     batch_size: int = 32
     shuffle: bool = True
     threads: int | None = None  # of the matrix products; null: as many as pay, which is tried before the first epoch
+    engine: str = "auto"  # of optimizers' rules: numpy; numba, compiled, of the extra [fast]; auto: where that pays
     groups: list[Any] = dataclasses.field(default_factory=list)  # of parameters, {parameters: "*.b", lr: 0.1}
 
 

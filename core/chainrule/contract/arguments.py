@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.contract.arrays import Array, batches
+from chainrule.contract.scaled import Scaled
 from chainrule.errors import ConfigError, DataError, FieldError
 from chainrule.words import quoted
 
@@ -141,7 +142,7 @@ def _as_numbers(array: Array) -> str:
     return ""
 
 
-def require_as_many(which: str, x: Array, y: Array, others: str = "targets") -> None:
+def require_as_many(which: str, x: Any, y: Any, others: str = "targets") -> None:
     """As many inputs as targets, or as others, and at least one; ``which`` is what messages call the data.
 
     Raises:
@@ -165,11 +166,12 @@ def require_labels(y: Array, classes: int, sample: str, there: str) -> None:
         raise DataError(f"label {label:.0f} of {sample} {row} is out of range: {there}, for labels 0 to {classes - 1}")
 
 
-def require_finite(which: str, arrays: Sequence[Array], as_dtype: str = "") -> None:
+def require_finite(which: str, arrays: Sequence[Any], as_dtype: str = "") -> None:
     """Nothing infinite, nothing that is no number; looked at in parts, so that what NumPy makes of each stays small.
 
     Raises:
         DataError: ``which`` is what messages call the data.
     """
-    if not all(np.isfinite(values[rows]).all() for values in arrays for rows in batches(len(values), 256)):
+    telling = [given.extremes if isinstance(given, Scaled) else given for given in arrays]
+    if not all(np.isfinite(values[rows]).all() for values in telling for rows in batches(len(values), 256)):
         raise DataError(f"the {which} data holds values that are infinite or not a number{as_dtype}")

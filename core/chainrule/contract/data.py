@@ -7,7 +7,7 @@ import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -19,54 +19,19 @@ from chainrule.contract.arguments import (
     require_list,
     require_memory,
 )
-from chainrule.contract.arrays import Array, Shape, Task
+from chainrule.contract.arrays import Array, Shape, Task, batches
 from chainrule.contract.class_weights import weighed_by_class
 from chainrule.contract.columns import Number
 from chainrule.contract.named import each, items, plain
 from chainrule.contract.preparation import Preparation
+from chainrule.contract.scaled import Scaled
 from chainrule.contract.split import Split, Stream
+from chainrule.contract.target_scale import TargetScale
 from chainrule.errors import DataError, FieldError
 from chainrule.words import as_written, quoted
 
-
-class TargetScale(NamedTuple):
-    """By what the targets of a regression are standardized: a mean and a standard deviation for each column.
-
-    $z = (y - mean) / std$. All of it is computed in float64: in float32 a year would keep three digits behind the
-    point, and a number of a billion none.
-    """
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    @classmethod
-    def of(cls, y: Array, weight: Array | None = None) -> TargetScale:
-        """That of ``y``, ``(n,)`` or ``(n, k)``; a column that is constant keeps its width, and becomes 0. With
-        weights, ``(n,)``, it is as if each sample stood there as often as it weighs.
-
-        >>> TargetScale.of(np.array([1990.0, 2000.0, 2010.0, 2000.0]))
-        TargetScale(mean=(2000.0,), std=(7.0710678118654755,))
-        """
-        columns = y.reshape(len(y), -1).astype(np.float64)
-        low = columns.min(axis=0)
-        # Within its range a column is of order 1, so that no square overflows or vanishes; that its bounds are equal
-        # is exact, where rounding can leave a deviation of 1e-17.
-        width = columns.max(axis=0) - low
-        width[width == 0] = 1
-        within = (columns - low) / width
-        mean = np.average(within, axis=0, weights=weight)
-        std = np.sqrt(np.average((within - mean) ** 2, axis=0, weights=weight)) * width
-        return cls(tuple((low + mean * width).tolist()), tuple(np.where(std > 0, std, 1).tolist()))
-
-    def standardized(self, y: Array) -> Array:
-        """``y``, ``(n, k)``, in standard deviations from the mean, in float64."""
-        z: Array = (y.astype(np.float64) - self.mean) / self.std
-        return z
-
-    def in_units(self, z: Array) -> Array:
-        """The way back."""
-        y: Array = z.astype(np.float64) * self.std + self.mean
-        return y
+HASHED = 1024
+"""Rows that are laid out at once for a digest."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +40,12 @@ class Data:
 
     Args:
         train, validation, test: pairs ``(x, y)``, or each a ``Split``, or a ``Stream``; the last two may be None.
-            Inputs are floats (images: 0 to 1, of shape ``(height, width)`` or ``(height, width, channels)``), or
-            integers, where ``token_names`` says what they stand for. Targets of a ``"binary"`` task are integers 0 or 1
-            of shape ``(n,)``; of a ``"multiclass"`` task integers from 0 of shape ``(n,)``, or ``(n, *steps)``, a class
-            for each step, where inputs are ``(n, *steps, features)`` or whole numbers ``(n, *steps)``; of a
-            ``"regression"`` task floats of shape ``(n,)``, ``(n, k)`` or ``(n, *output_shape)``. Several inputs, or
-            targets, are mappings of such arrays, by name.
+            Inputs are floats (images: 0 to 1, of shape ``(height, width)`` or ``(height, width, channels)``), which may
+            be ``Scaled`` as they are read; or integers, where ``token_names`` says what they stand for. Targets of a
+            ``"binary"`` task are integers 0 or 1 of shape ``(n,)``; of a ``"multiclass"`` task integers from 0 of shape
+            ``(n,)``, or ``(n, *steps)``, a class for each step, where inputs are ``(n, *steps, features)`` or whole
+            numbers ``(n, *steps)``; of a ``"regression"`` task floats of shape ``(n,)``, ``(n, k)`` or
+            ``(n, *output_shape)``. Several inputs, or targets, are mappings of such arrays, by name.
         task: which of the three; of several targets that of each, by name.
         class_names: one for each class; empty for regression. Of several targets those of each, by name.
         feature_names: one for each input column, where they have names.
@@ -121,7 +86,7 @@ class Data:
                 continue
             for what, array in [*(("data", array) for array in split.arrays), *split.weighing.items()]:
                 kinds = "iuf" if what == "data" else "biuf"
-                if not (isinstance(array, np.ndarray) and array.dtype.kind in kinds and array.ndim):
+                if not (isinstance(array, (np.ndarray, Scaled)) and array.dtype.kind in kinds and array.ndim):
                     given = getattr(array, "dtype", type(array).__name__)
                     raise DataError(f"the {name} {what} must be arrays of real numbers, got {given}")
                 require_as_many(name, split.arrays[0], array, "targets" if what == "data" else f"rows of the {what}")
@@ -179,7 +144,7 @@ class Data:
     def _check_labels(self, name: str, split: Split, output: str) -> None:
         y, classes = split.y[output] if output else split.y, self._classes(output)
         # A class for each step, of inputs that have the same steps; what else has a second axis is one-hot.
-        x = split.x if isinstance(split.x, np.ndarray) else np.empty(0)
+        x = split.x if isinstance(split.x, (np.ndarray, Scaled)) else np.empty(0)
         steps = y.shape[1:] == x.shape[1 : y.ndim] and (x.ndim > y.ndim or x.dtype.kind in "iu")
         if not np.issubdtype(y.dtype, np.integer) or not (y.ndim == 1 or steps):
             raise DataError(f"the {name} labels must be integers of shape (n,), got {y.dtype} of shape {y.shape}")
@@ -274,7 +239,8 @@ class Data:
             ]
             for what, array in named:
                 sha.update(f"{what} {array.dtype.str} {array.shape}".encode())
-                sha.update(np.ascontiguousarray(array).tobytes())
+                for rows in batches(len(array), HASHED):
+                    sha.update(np.ascontiguousarray(array[rows]).tobytes())
         return sha.hexdigest()
 
 

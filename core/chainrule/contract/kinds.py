@@ -23,6 +23,7 @@ import numpy as np
 
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.fields import fit_fields
+from chainrule.contract.rules import update_by_rule
 from chainrule.contract.signatures import asked_of
 from chainrule.contract.state import gathered, take_over
 from chainrule.errors import ContractError, ExportError, FieldError
@@ -233,9 +234,12 @@ class Layer(Built):
     Attributes:
         input_dtype: ``"int64"`` for a layer that takes whole numbers, such as the ids of words: it stands first in a
             network, and is given them exactly. Its ``backward`` returns zeros of the network's dtype.
+        multiplies_in_parts: true for one that shares its matrix products out by ``chainrule.in_parts``: then those of
+            the whole network take no threads of their own while it is trained, which would be in the way.
     """
 
     kind = "layer"
+    multiplies_in_parts: ClassVar[bool] = False
     required = {"build": ("input_shape",), "forward": ("x", "training"), "backward": ("dy",)}
 
     @property
@@ -412,22 +416,42 @@ class Loss(Component):
 
 
 class Optimizer(Component):
-    """The rule by which a gradient moves the parameters.
+    """The rule by which a gradient moves the parameters, written in one of two ways.
 
-    It keeps nothing on itself: ``update`` runs once for each block of the flat parameter vector. State lives in
+    One that treats each number of the parameters by itself writes its ``rule``, as a function of single numbers::
+
+        def rule(self, theta, grad, v, lr):  # v: its slot
+            v = self.beta * v + grad
+            return theta - lr * v, v
+
+    It returns what theta and each slot become, in this order; without slots, theta alone. Its parameters, by name, are
+    ``theta``, ``grad``, each of its slots, and, where it asks for them, ``lr``, the scheduled learning rate, to be used
+    in place of the field, and ``step``, which counts from 1. Core runs it over whole vectors, in passes of NumPy or as
+    one compiled loop. To see what it computes, it is called once with symbols in place of numbers: so it takes
+    operators and functions of NumPy of single numbers (``np.sqrt``, ``np.sign``, ``np.maximum``, ``np.where``, ...),
+    and chooses by ``np.where``, not by ``if``; on the optimizer's fields it may branch. What only ``lr``, ``step`` and
+    fields make up is computed once for all numbers. With numbers or arrays it can be called as well.
+
+    One that looks at more than a number writes ``update``. Where both are there, ``update`` is called, and
+    ``super().update(...)`` in it runs the rule.
+
+    It keeps nothing on itself: an update runs once for each block of the flat parameter vector. State lives in
     ``slots``, arrays of zeros at first, named by the class attribute of that name (not annotated, or the dataclass
     would take it for a field). In float32, entries of slots that are smaller than 1e-30 in size are set to zero every
     64 steps, since subnormal numbers are slow: keep nothing in a slot to which that would matter. A field
-    ``weight_decay`` is the strength of decoupled decay: the trainer applies it to weights before ``update``, as
+    ``weight_decay`` is the strength of decoupled decay: the trainer applies it to weights before the update, as
     $theta = (1 - lr * weight_decay) theta$ (Loshchilov, Hutter 2019; as is common, it is scaled by the scheduled
     ``lr``, where their algorithm 2 takes the schedule's factor alone).
 
     Attributes:
         lr: the learning rate, a field that every optimizer has.
         slots: the names of its state vectors.
+        squares_gradient: true where a rule sums squares of gradients. Of a gradient, what is beyond 2.2e15 in float32
+            or 7.1e145 in float64 then counts as that, so that no such sum becomes infinite, and stays so: as its root
+            divides the gradient, the step is what it would have been.
         whole_parameters: true for one call per parameter, in its own shape, in place of blocks of the flat vector.
-            ``update`` may then have the parameters ``name``, such as ``"0.dense.W"``, ``shape``, and ``decay``, whether
-            it is a weight, and is told them by name.
+            ``update`` may then have the parameters ``name``, such as ``"0.dense.W"``, ``shape``, and ``decay``,
+            whether it is a weight, and is told them by name.
         whole_vector: true for one call with the whole flat vector. ``update`` may then have the parameter ``evaluate``.
         default: true for the one that estimators take where none is named.
 
@@ -437,16 +461,18 @@ class Optimizer(Component):
     """
 
     kind = "optimizer"
-    required = {"update": ("theta", "grad", "slots", "step", "lr")}
 
     lr: float
     slots: ClassVar[tuple[str, ...]] = ()
+    squares_gradient: ClassVar[bool] = False
     whole_parameters: ClassVar[bool] = False
     whole_vector: ClassVar[bool] = False
     default: ClassVar[bool] = False
+    rule: ClassVar[Callable[..., Any] | None] = None
+    _rule: Any  # as it was recorded
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
-        """Move ``theta`` in place. ``grad`` may be overwritten.
+        """Move ``theta`` in place; by default by the ``rule``. ``grad`` may be overwritten.
 
         Args:
             theta, grad: ``(n,)``, or a parameter's shape with ``whole_parameters``.
@@ -460,7 +486,7 @@ class Optimizer(Component):
         the first pass found it, so that at the same ``theta`` both are the same; the buffers are left as that pass left
         them. Callbacks do not hear of it.
         """
-        raise NotImplementedError
+        update_by_rule(self, theta, grad, slots, step, lr)
 
     def asks_for(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """Of what may be told beside, that for which ``update`` has parameters."""
@@ -694,6 +720,15 @@ class Dataset(Component):
             DataError: it is missing or damaged; say where it was looked for, and what to do.
         """
         raise NotImplementedError
+
+    def files_read(self) -> Sequence[str | Path] | None:
+        """May name all files that ``load`` reads, which with the fields decide what it gives: where it reads none, of
+        none. Jobs of a sweep in one process then share what one of them loaded, as long as the files stay as they are.
+
+        Returns:
+            Their paths, of such as are not there yet too; None, where this is not written: each job loads it anew.
+        """
+        return None
 
     def read(self, content: bytes, name: str) -> Any:
         """May read new rows from a file like its own, for a network that was trained on this data, as ``chainrule

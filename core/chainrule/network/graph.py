@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.contract.data import TargetScale
 from chainrule.contract.graph import Graph
 from chainrule.contract.kinds import Built, Component, Loss
 from chainrule.contract.named import each, items
+from chainrule.contract.target_scale import TargetScale
 from chainrule.errors import ExportError
 from chainrule.network.onnx_file import BATCH, model_of, onnx_path, texts, write_model
 from chainrule.network.stack import Stack

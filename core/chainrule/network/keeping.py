@@ -10,10 +10,10 @@ from typing import Any, Self
 import numpy as np
 
 from chainrule.contract.arguments import require_path
-from chainrule.contract.data import TargetScale
 from chainrule.contract.kinds import Component, Loss
 from chainrule.contract.named import each
 from chainrule.contract.parameters import Buffer, Parameters, Snapshot
+from chainrule.contract.target_scale import TargetScale
 from chainrule.errors import ConfigError
 from chainrule.network.files import write
 from chainrule.network.stack import Stack

@@ -46,6 +46,7 @@ from chainrule.network.targets import (
 )
 from chainrule.network.traced import Traced
 from chainrule.network.weighing import steps_that_count, weighed
+from chainrule.process.threads import products_in_parts
 from chainrule.registry.registry import registry
 from chainrule.words import quoted
 
@@ -108,6 +109,7 @@ class Network(Kept, Traced, Exported):
         self.buffers = blueprint.buffers
         self.components = blueprint.components
         self._streams = blueprint.streams
+        self.multiplies_in_parts = any(getattr(layer, "multiplies_in_parts", False) for layer in self.components)
         self.parameters.initialize(stream(self.seed, "initialization"))
         self._ending = ending_of(self.loss, self.steps[-1])
         self._predicting = threading.Lock()  # layers keep arrays of their own from one forward pass to the next
@@ -184,11 +186,11 @@ class Network(Kept, Traced, Exported):
         """What the output layer gives, in the targets' units: ``(n, *output_shape)``, a new array; ``mask`` as
         ``Split`` has it. Threads may ask at once: they are answered one after the other."""
         batch_size = require_count("batch_size", batch_size)
-        x = self.inputs(x)
+        x = self._held_inputs(x)
         n = len(one_of(x))
         steps = None if mask is None else steps_that_count(mask, n, self.input_shape)
         result = each(lambda shape: np.empty((n, *shape), self.dtype), self.output_shape)
-        with self._predicting:
+        with self._predicting, products_in_parts(self.multiplies_in_parts):
             for rows in batches(n, batch_size):
                 given = rows_of(x, rows)
                 y = self._stack.forward(given, training=False, mask=None if steps is None else steps[rows])
@@ -208,9 +210,10 @@ class Network(Kept, Traced, Exported):
         ``Split`` has them."""
         batch_size = require_count("batch_size", batch_size)
         require_list("metrics", metrics)
-        inputs, targets = self.pair(x, y, weight=weight, mask=mask)
+        inputs, targets = self.held(Split(x, y, weight, mask), "given")
         given = in_batches(inputs, targets, batch_size)
-        return measured(self, given, targets, metrics_for(self.task, metrics))
+        with products_in_parts(self.multiplies_in_parts):
+            return measured(self, given, targets, metrics_for(self.task, metrics))
 
     # ---- what goes in
 
@@ -221,6 +224,9 @@ class Network(Kept, Traced, Exported):
             ShapeError: it is not ``(batch, *input_shape)``. DataError: it does not hold numbers, or not those that the
                 first layer takes.
         """
+        return each(np.asarray, self._held_inputs(x))
+
+    def _held_inputs(self, x: Any) -> Any:
         if not isinstance(self.input_shape, Mapping):
             return as_inputs(x, self.input_shape, self.dtype, self.whole_numbers)
         require_names("inputs", x, self.input_shape)
@@ -233,6 +239,9 @@ class Network(Kept, Traced, Exported):
         Raises:
             DataError: labels out of range. ShapeError: targets that do not fit the output.
         """
+        return self._held_targets(y).read()
+
+    def _held_targets(self, y: Any) -> Targets:
         if not isinstance(self.output_shape, Mapping):
             if self.task is None:
                 self.task = self._task_of(y, self.output_shape, self.loss)
@@ -250,7 +259,7 @@ class Network(Kept, Traced, Exported):
     def _prepared(self, y: Any, task: Task, output_shape: Shape, loss: Loss) -> Targets:
         y, shape = as_numbers(y), loss.target_shape(output_shape)
         if shape is not None:
-            return shaped(y, shape, np.dtype(loss.target_dtype or self.dtype), registry().name_of(loss))
+            return shaped(np.asarray(y), shape, np.dtype(loss.target_dtype or self.dtype), registry().name_of(loss))
         return prepared(y, task, output_shape, self.dtype, loss.integer_targets, self.target_scale)
 
     def pair(
@@ -262,17 +271,23 @@ class Network(Kept, Traced, Exported):
         Raises:
             DataError: they are not as many, or none, or not finite.
         """
-        inputs, targets = self.inputs(x), self.targets(y)
-        arrays = [array for given in (inputs, targets.loss) for _, array in items(given)]
-        for array in arrays[1:]:
-            require_as_many(which, arrays[0], array)
-        require_finite(which, arrays, f" as {self.dtype}")
-        asked = mask is None or any(step.takes_mask for step in self.steps)
-        return inputs, weighed(targets, weight, mask, self.input_shape, self.output_shape, asked, part)
+        inputs, targets = self.held(Split(x, y, weight, mask), which, part)
+        return each(np.asarray, inputs), targets.read()
 
     def pair_of(self, samples: Split, which: str, part: bool = False) -> tuple[Any, Targets]:
         """``pair`` of a split, with what its samples weigh."""
         return self.pair(*samples, which, samples.weight, samples.mask, part)
+
+    def held(self, samples: Split, which: str, part: bool = False) -> tuple[Any, Targets]:
+        """As ``pair_of``, but what is ``Scaled`` as it is read stays so, for those who read it batch by batch."""
+        inputs, targets = self._held_inputs(samples.x), self._held_targets(samples.y)
+        arrays = [array for given in (inputs, targets.loss) for _, array in items(given)]
+        for array in arrays[1:]:
+            require_as_many(which, arrays[0], array)
+        require_finite(which, arrays, f" as {self.dtype}")
+        weight, mask = samples.weight, samples.mask
+        asked = mask is None or any(step.takes_mask for step in self.steps)
+        return inputs, weighed(targets, weight, mask, self.input_shape, self.output_shape, asked, part)
 
     def summary(self) -> str:
         """A table: each layer, the shape of its output, and its number of parameters."""

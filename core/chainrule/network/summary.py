@@ -6,8 +6,8 @@ import io
 from collections.abc import Sequence
 
 from chainrule.contract.arrays import Shape
-from chainrule.contract.data import TargetScale
 from chainrule.contract.kinds import Loss
+from chainrule.contract.target_scale import TargetScale
 from chainrule.markup import html_table
 from chainrule.network.stack import Step
 from chainrule.registry.registry import registry

@@ -11,8 +11,9 @@ import numpy as np
 
 from chainrule.contract.arguments import real_numbers, require_labels, require_memory
 from chainrule.contract.arrays import Array, Shape, Task
-from chainrule.contract.data import TargetScale
-from chainrule.contract.named import one_of, rows_of
+from chainrule.contract.named import each, one_of, rows_of
+from chainrule.contract.scaled import Scaled
+from chainrule.contract.target_scale import TargetScale
 from chainrule.errors import DataError, FieldError, ShapeError
 from chainrule.words import quoted, sizes
 
@@ -46,6 +47,12 @@ class Targets(NamedTuple):
         mask = None if self.mask is None else self.mask[which]
         return Targets(loss, metric, weight, mask, self.per_step)
 
+    def read(self) -> Targets:
+        """The same, of which what is ``Scaled`` as it is read is an array."""
+        loss = each(np.asarray, self.loss)
+        metric = loss if self.metric is self.loss else each(np.asarray, self.metric)
+        return self._replace(loss=loss, metric=metric)
+
     @property
     def weighs(self) -> float:
         """How many samples there are, or what they weigh together."""
@@ -60,17 +67,22 @@ class Whole(NamedTuple):
     layer: str
 
 
-def as_inputs(x: Any, input_shape: Shape, dtype: np.dtype[Any], whole: Whole | None = None) -> Array:
-    """``x`` as an array of that dtype; of whole numbers, where the network takes such.
+def as_inputs(x: Any, input_shape: Shape, dtype: np.dtype[Any], whole: Whole | None = None) -> Any:
+    """``x`` as an array of that dtype; of whole numbers, where the network takes such. What is ``Scaled`` as it is read
+    stays so.
 
     Raises:
         ShapeError: it is not ``(batch, *input_shape)``. DataError: it does not hold numbers, or none that it takes.
     """
-    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
-        given = real_numbers("inputs", x)
-        if given.dtype != dtype:
-            require_memory("a copy of the inputs", given.size * dtype.itemsize)
-        inputs: Array = given.astype(dtype, copy=False) if whole is None else _whole_numbers(given, whole)
+    inputs: Any
+    if isinstance(x, Scaled) and whole is None:
+        inputs = x.as_type(dtype)
+    else:
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
+            given = real_numbers("inputs", x)
+            if given.dtype != dtype:
+                require_memory("a copy of the inputs", given.size * dtype.itemsize)
+            inputs = given.astype(dtype, copy=False) if whole is None else _whole_numbers(given, whole)
     if inputs.ndim == 0 or inputs.shape[1:] != input_shape:
         raise ShapeError(f"the network takes inputs of shape (n, {sizes(input_shape)}), got {inputs.shape}")
     return inputs
@@ -120,12 +132,14 @@ def require_names(what: str, given: Any, known: Mapping[str, Any]) -> None:
         raise ShapeError(f"{what} must be a mapping with an array for each of {', '.join(known)}, got {found}")
 
 
-def as_numbers(y: Any) -> Array:
-    """Targets as an array.
+def as_numbers(y: Any) -> Any:
+    """Targets as an array. What is ``Scaled`` as it is read stays so.
 
     Raises:
         DataError: it does not hold numbers.
     """
+    if isinstance(y, Scaled):
+        return y
     targets = real_numbers("targets", y, ": give each class as a whole number from 0")
     require_memory("a copy of the targets", targets.size * targets.dtype.itemsize)
     return targets
@@ -169,7 +183,7 @@ def shaped(y: Array, shape: Shape, dtype: np.dtype[Any], loss: str) -> Targets:
 
 
 def prepared(
-    y: Array,
+    y: Any,
     task: Task,
     output_shape: Shape,
     dtype: np.dtype[Any],
@@ -187,6 +201,10 @@ def prepared(
     Raises:
         DataError: labels out of range. ShapeError: targets that do not fit the output.
     """
+    if isinstance(y, Scaled) and task == "regression" and scale is None and y.shape[1:] == output_shape:
+        numbers = y.as_type(dtype)
+        return Targets(numbers, numbers)
+    y = np.asarray(y)
     if task == "multiclass":
         return _classes(y, output_shape, dtype, integer_targets)
     with np.errstate(over="ignore"):  # as for inputs

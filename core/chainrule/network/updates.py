@@ -1,8 +1,7 @@
-"""Applying an optimizer to a network's flat vectors: its state, blocks that stay in cache, decoupled weight decay.
+"""Applying an optimizer to a network's flat vectors: its state, decoupled weight decay, blocks that stay in cache.
 
-An optimizer's ``update`` is elementwise, so it may run over one block of the vectors after another. Blocks of 256K
-numbers, 4 MB of theta, grad and two slots in float32, stay in a processor's outer cache from the first pass over them
-to the last; of smaller ones there are so many that NumPy's calls cost more than a nearer cache gains.
+A ``rule`` is given all that is trained alike, with its decay. An ``update`` that is elementwise runs over one block of
+the vectors after another.
 """
 
 from __future__ import annotations
@@ -17,10 +16,11 @@ import numpy as np
 from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Optimizer
 from chainrule.contract.parameters import Parameter, Parameters
+from chainrule.contract.rules import recorded
+from chainrule.engine.rule import BLOCK
 from chainrule.errors import ConfigError
 from chainrule.network.groups import Setting, checked_groups, settings_of
 
-BLOCK = 262_144
 FLUSH_EVERY = 64
 TINY = 1e-30
 
@@ -34,6 +34,15 @@ class Block(NamedTuple):
     grad: Array
     slots: dict[str, Array]
     rate: float
+
+
+class Alike(NamedTuple):
+    """What a rule works on: views of theta, grad and the slots; the factor of its rate, and the strength of its
+    decay."""
+
+    arrays: list[Array]
+    rate: float
+    decay: float
 
 
 class Updates:
@@ -57,6 +66,7 @@ class Updates:
         self._parameters = parameters
         self._evaluate = evaluate
         self._flushes = parameters.theta.dtype == np.float32
+        self._by_rule = optimizer.rule is not None and type(optimizer).update is Optimizer.update
         self.arrange()
 
     def arrange(self) -> None:
@@ -68,8 +78,10 @@ class Updates:
         settings = settings_of(self.groups, self.optimizer, self._parameters)
         self.trained = [parameter for parameter, setting in self._in_order(settings) if setting.trained]
         self.frozen = [parameter.grad for parameter, setting in settings if not setting.trained]
-        self._decays = list(self._decaying(settings))
-        if self.optimizer.whole_vector:
+        self._decays = [] if self._by_rule else list(self._decaying(settings))
+        if self._by_rule:
+            self._alike = list(self._trained_alike(settings))
+        elif self.optimizer.whole_vector:
             self._blocks = [self._vector(settings)]
         elif self.optimizer.whole_parameters:
             self._blocks = [self._parameter(p, setting) for p, setting in self._in_order(settings) if setting.trained]
@@ -78,17 +90,29 @@ class Updates:
 
     def apply(self, step: int, lr: float) -> None:
         """Make update number ``step`` (from 1) from the gradient that stands in ``parameters.grad``."""
+        flushes = self._flushes and step % FLUSH_EVERY == 0
+        if self._by_rule:
+            rule, tiny = recorded(self.optimizer), TINY if flushes else 0.0
+            for arrays, rate, decay in self._alike:
+                rule.move(arrays, step, lr * rate, 1 - lr * (rate * decay), tiny)
+            return
         for weights, strength in self._decays:
             weights *= 1 - lr * strength
         for update, theta, grad, slots, rate in self._blocks:
             update(theta, grad, slots, step, lr * rate)
-        if self._flushes and step % FLUSH_EVERY == 0:
+        if flushes:
             self._flush_subnormals()
 
     def _decaying(self, settings: Sequence[tuple[Parameter, Setting]]) -> Iterator[tuple[Array, float]]:
         for (rate, decay, trained), where in _runs(settings):
             if decay and trained:
                 yield self._parameters.theta[where], rate * decay
+
+    def _trained_alike(self, settings: Sequence[tuple[Parameter, Setting]]) -> Iterator[Alike]:
+        vectors = [self._parameters.theta, self._parameters.grad, *self.slots.values()]
+        for (rate, decay, trained), where in _runs(settings):
+            if trained:
+                yield Alike([vector[where] for vector in vectors], rate, decay)
 
     def _cut(self, settings: Sequence[tuple[Parameter, Setting]]) -> Iterator[Block]:
         alike = [(parameter, setting._replace(decay=0.0)) for parameter, setting in settings]

@@ -26,17 +26,17 @@ def predictions(history: Epochs, data: Data, predict: Predict, title: str) -> Fi
     shows what is usual. The last row holds the wrong answers that the network is surest of.
     """
     name, (x, y) = shown_split(data)
-    x, y = x[:MOST_PREDICTED], y[:MOST_PREDICTED]
-    predicted, confidence = classified(predict(x))
+    y = y[:MOST_PREDICTED]
+    predicted, confidence = classified(predict(x[:MOST_PREDICTED]))
     wrong = np.flatnonzero(predicted != y)
     surest = wrong[np.argsort(-confidence[wrong], kind="stable")][:PER_ROW]
-    first = np.arange(min(len(x), 2 * PER_ROW))
+    first = np.arange(min(len(y), 2 * PER_ROW))
     rows = [row for row in (first[:PER_ROW], first[PER_ROW:], surest) if len(row)]
 
-    some = "all" if len(first) == len(x) else f"the first {len(first)}"
+    some = "all" if len(first) == len(y) else f"the first {len(first)}"
     mistakes = "the only mistake" if len(wrong) == 1 else f"the {len(surest)} surest of {len(wrong):,} mistakes"
     caption = (
-        f"{len(x) - len(wrong):,} of {len(x):,} {name} images right ({1 - len(wrong) / len(x):.1%}). Shown: {some}"
+        f"{len(y) - len(wrong):,} of {len(y):,} {name} images right ({1 - len(wrong) / len(y):.1%}). Shown: {some}"
         f"{f', then {mistakes}' if len(wrong) else '; there are no mistakes'}. "
         "Above each: prediction, confidence, true class."
     )

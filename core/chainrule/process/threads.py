@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
+import functools
 import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+LEAST = 131_072
+"""Numbers of a part, at least: fewer are computed sooner than another thread has begun."""
+_least: ContextVar[int] = ContextVar("numbers of a part", default=LEAST)
+_number: ContextVar[int | None] = ContextVar("threads", default=None)
+_left_to_parts: ContextVar[bool] = ContextVar("products are left to parts", default=False)
+_within: ContextVar[bool] = ContextVar("within a part", default=False)
 POOL = re.compile(r"(?P<name>\S+ \S+?)(?: (?P<kernels>.+))?, (?P<threads>\d+) threads?")
 """One library in a text of ``blas``; older ones do not have its kernels."""
 
@@ -21,7 +30,7 @@ def blas() -> str:
 
     For example ``"openblas 0.3.31 SkylakeX, 2 threads"``.
     """
-    return "; ".join(sorted({_pool(pool) for pool in _pools()}))
+    return "; ".join(sorted({_in_words(pool) for pool in _pools()}))
 
 
 def blas_limit() -> int:
@@ -39,8 +48,86 @@ def blas_threads(number: int) -> Iterator[None]:
     """Let matrix products take this many threads inside, 1 or more."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    with threadpool_limits(number, user_api="blas"):
+    token = _number.set(number)
+    try:
+        with threadpool_limits(number, user_api="blas"):
+            yield
+    finally:
+        _number.reset(token)
+
+
+def threads() -> int:
+    """How many matrix products take now, as far as this program says: by default as many as they take by themselves."""
+    number = _number.get()
+    return _by_default() if number is None else number
+
+
+def in_parts(work: Callable[[slice], Any], count: int, numbers: int, products: bool = False) -> None:
+    """Do ``work(part)`` for the whole of ``slice(0, count)``, such as the samples of a batch, in as many parts as there
+    are threads, all at once, and wait for them.
+
+    It is for work that lets go of Python's lock, as NumPy does in large arrays, and that writes nothing which another
+    part reads or writes. What is too little to be worth another thread is one part.
+
+    Args:
+        numbers: how many are computed in all.
+        products: whether it multiplies matrices. These take threads of their own, and so are one part, but where that
+            is left to the layers: see ``Layer.multiplies_in_parts``.
+    """
+    least = _least.get()
+    parts = 1 if numbers < 2 * least else min(threads(), count, numbers // least)
+    if parts < 2 or _within.get() or (products and not _left_to_parts.get()):
+        work(slice(0, count))
+        return
+    bounds = [count * part // parts for part in range(parts + 1)]
+    first, *others = map(slice, bounds, bounds[1:])
+    token = _within.set(True)
+    try:
+        # Each has the context of the caller, for example how NumPy treats what overflows.
+        waiting = [_pool().submit(contextvars.copy_context().run, work, part) for part in others]
+        try:
+            work(first)
+        finally:
+            wait(waiting)
+    finally:
+        _within.reset(token)
+    for part in waiting:
+        part.result()
+
+
+@contextlib.contextmanager
+def all_in_parts(number: int) -> Iterator[None]:
+    """Inside, whatever can be shared out is, among this many, however little it is: to see whether that is right."""
+    tokens = _number.set(number), _least.set(1), _left_to_parts.set(True)
+    try:
         yield
+    finally:
+        _number.reset(tokens[0])
+        _least.reset(tokens[1])
+        _left_to_parts.reset(tokens[2])
+
+
+@contextlib.contextmanager
+def products_in_parts(at_all: bool = True) -> Iterator[None]:
+    """Inside, a matrix product takes one thread, and what ``in_parts`` shares out has as many as there are.
+
+    A library's threads keep a core busy for some time after a product, waiting for the next one. So products do not
+    take threads of their own in turn with what is shared out.
+    """
+    if not at_all or threads() < 2 or _left_to_parts.get():
+        yield
+        return
+    tokens = _number.set(threads()), _left_to_parts.set(True)
+    before = [library.num_threads for library in _libraries()]
+    try:
+        for library in _libraries():
+            library.set_num_threads(1)
+        yield
+    finally:
+        for library, number in zip(_libraries(), before):
+            library.set_num_threads(number)
+        _number.reset(tokens[0])
+        _left_to_parts.reset(tokens[1])
 
 
 def libraries_in(text: str) -> tuple[set[str], set[str], set[str]]:
@@ -48,6 +135,24 @@ def libraries_in(text: str) -> tuple[set[str], set[str], set[str]]:
     found = [pool for pool in map(POOL.fullmatch, text.split("; ")) if pool]
     names, kernels, threads = ({pool[part] for pool in found if pool[part]} for part in ("name", "kernels", "threads"))
     return names, kernels, threads
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(cores(), thread_name_prefix="chainrule")
+
+
+@functools.cache
+def _libraries() -> list[Any]:
+    """What multiplies NumPy's matrices, to be told its number of threads."""
+    from threadpoolctl import ThreadpoolController
+
+    return [library for library in ThreadpoolController().lib_controllers if library.info() in _pools()]
+
+
+_by_default = functools.cache(blas_limit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has none of the threads
 
 
 def _pools() -> list[dict[str, Any]]:
@@ -59,7 +164,7 @@ def _pools() -> list[dict[str, Any]]:
     return own or pools
 
 
-def _pool(pool: dict[str, Any]) -> str:
+def _in_words(pool: dict[str, Any]) -> str:
     kernels = f" {pool['architecture']}" if pool.get("architecture") else ""
     return f"{pool['internal_api']} {pool['version']}{kernels}, {pool['num_threads']} threads"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from chainrule.contract.fields import fields_of
 from chainrule.contract.kinds import KINDS, Callback, Component, Loss, Optimizer
+from chainrule.contract.rules import SCALARS
 from chainrule.contract.signatures import asked_of, signature_of
 from chainrule.errors import PluginError, did_you_mean
 
@@ -49,7 +50,10 @@ def check_class(cls: type[Component]) -> None:
     base = KINDS[cls.kind]
     required = dict(base.required)
     if issubclass(cls, Optimizer):
+        _require_one_way(cls, who)
         _require_told(cls, who)
+        if cls.update is not Optimizer.update:
+            required["update"] = ("theta", "grad", "slots", "step", "lr")
     if issubclass(cls, Loss) and cls.fuses_with is not None:
         required |= {"forward_logits": ("logits", "target"), "backward_logits": ()}
     if issubclass(cls, Callback):
@@ -65,6 +69,22 @@ def check_class(cls: type[Component]) -> None:
             raise PluginError(
                 f"{who}: {method}{signature_of(written)} must take (self, {', '.join(arguments)})"
             ) from None
+
+
+def _require_one_way(cls: type[Optimizer], who: str) -> None:
+    """Refuse an optimizer that writes no rule and no update, and a rule that asks for what there is not."""
+    writes_update, rule = cls.update is not Optimizer.update, cls.rule
+    if rule is None and not writes_update:
+        raise PluginError(
+            f"{who} writes neither rule(theta, grad, ...), of single numbers, nor update(theta, grad, slots, step, lr)"
+        )
+    if rule is None or isinstance(cls.slots, property):  # which its instances alone know
+        return
+    known, asked = ("theta", "grad", *cls.slots, *SCALARS), list(signature_of(rule).parameters)[1:]
+    if unknown := [name for name in asked if name not in known]:
+        raise PluginError(f"{who}: rule asks for {', '.join(unknown)}; it is given {', '.join(known)}")
+    if missing := [name for name in ("theta", "grad", *cls.slots) if name not in asked]:
+        raise PluginError(f"{who}: rule must take {', '.join(missing)}")
 
 
 def _require_told(cls: type[Optimizer], who: str) -> None:

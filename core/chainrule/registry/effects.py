@@ -9,9 +9,9 @@ from typing import Any
 from chainrule.contract.kinds import Callback
 from chainrule.registry.registry import Registry, registry
 
-IDLE = ("name", "objective", "explain", "trainer.threads", "callbacks")
+IDLE = ("name", "objective", "explain", "trainer.threads", "trainer.engine", "callbacks")
 """By themselves; ``callbacks`` is a key of its own only where there are none. In how many threads a product was
-computed, its last bits may tell; but which number is taken where none is named, the machine decides."""
+computed, and by which engine, its last bits may tell; but what is taken where none is named, the machine decides."""
 
 
 def without_effect(params: Mapping[str, Any]) -> set[str]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Component
+from chainrule.engine.use import using
 from chainrule.errors import ResumeError
 from chainrule.process.threads import blas_threads
-from chainrule.runs.changes import threads_of
+from chainrule.runs.changes import engine_of, threads_of
 from chainrule.runs.cut import Cut, run_in
 from chainrule.runs.identity import describe
 from chainrule.tracking.tags import CONFIG_DIGEST
@@ -33,7 +34,7 @@ def left_behind(
         begun = tracking.recorded(run_id)
     if begun is None or (begun.info.status == "FINISHED" and not job.again):
         return None, None
-    with blas_threads(threads_of(begun.data.tags) or 1):
+    with blas_threads(threads_of(begun.data.tags) or 1), using(engine_of(begun.data.tags)):
         equal = describe(job, data, used)[CONFIG_DIGEST] == begun.data.tags.get(CONFIG_DIGEST)
     if equal and begun.info.status == "FINISHED":
         return None, run_id

@@ -15,6 +15,7 @@ from chainrule.network.weighing import name_of
 from chainrule.registry.defaults import usual_loss
 from chainrule.registry.making import make
 from chainrule.runs.length import open_end, open_epochs
+from chainrule.runs.loading import KEPT, loaded
 from chainrule.runs.threads import require_threads
 from chainrule.training.trainer import Trainer
 
@@ -22,14 +23,11 @@ if TYPE_CHECKING:
     from chainrule.config.jobs import Job
 
 
-def load_data(config: Mapping[str, Any]) -> tuple[Dataset, Data]:
-    """The dataset that the config names, and what it gives."""
+def load_data(config: Mapping[str, Any], shared: bool = False) -> tuple[Dataset, Data]:
+    """The dataset that the config names, and what it gives; ``shared``: or gave to the job before."""
     with within("dataset"):
         dataset: Dataset = make("dataset", config["dataset"])
-        data = dataset.load()
-        if dataset.class_weight is not None:
-            data = data.with_class_weights(dataset.class_weight)
-        return dataset, data
+        return dataset, KEPT.load(dataset, config["dataset"]) if shared else loaded(dataset)
 
 
 def build_network(config: Mapping[str, Any], data: Data) -> tuple[Model, Network]:
@@ -58,8 +56,8 @@ def choose_loss(spec: Mapping[str, Any] | None, data: Data) -> Loss:
     return usual_loss(data.task)
 
 
-def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
-    """Optimizer, schedule, regularizer and metrics as the config names them."""
+def build_trainer(config: Mapping[str, Any], network: Network, engine: str | None = None) -> Trainer:
+    """Optimizer, schedule, regularizer and metrics as the config names them; the engine, where none is given."""
     metrics = []
     for name, spec in (config.get("metrics") or {}).items():
         with within(f"metrics.{name}"):
@@ -79,6 +77,7 @@ def build_trainer(config: Mapping[str, Any], network: Network) -> Trainer:
         batch_size=batch_size,
         shuffle=options["shuffle"],
         groups=options.get("groups") or (),
+        engine=engine or options["engine"],
         metrics=metrics or None,
         seed=config["seed"],
     )

@@ -24,7 +24,17 @@ from chainrule.runs.measured import Report
 from chainrule.runs.new_rows import is_image
 from chainrule.runs.result import MODEL
 from chainrule.runs.trained import Trained, trained
-from chainrule.tracking.tags import BLAS, COMMIT, DATASET_DIGEST, DIRTY, PROCESSOR, REMARKS, VERSION, components_of
+from chainrule.tracking.tags import (
+    BLAS,
+    COMMIT,
+    DATASET_DIGEST,
+    DIRTY,
+    ENGINE,
+    PROCESSOR,
+    REMARKS,
+    VERSION,
+    components_of,
+)
 from chainrule.words import number, one_line, relative, sizes
 
 COLUMNS = 40
@@ -189,6 +199,7 @@ def of_provenance(found: Trained) -> Iterator[str]:
         "commit": f"{tags[COMMIT]}{', with changes' if tags.get(DIRTY) == 'true' else ''}" if COMMIT in tags else None,
         **{name.removesuffix(VERSION): text for name, text in sorted(tags.items()) if name.endswith(VERSION)},
         "matrix products": tags.get(BLAS),
+        "engine": tags.get(ENGINE),
         "processor": tags.get(PROCESSOR),
     }
     rows = [[name, text] for name, text in known.items() if text]

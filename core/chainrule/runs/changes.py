@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chainrule.engine.use import Engine, usable_engine
 from chainrule.process.threads import libraries_in
 from chainrule.registry.registry import registry
-from chainrule.tracking.tags import BLAS, COMMIT, DATASET_DIGEST, DIRTY, OF_THE_CALL, VERSION, components_of
+from chainrule.tracking.tags import BLAS, COMMIT, DATASET_DIGEST, DIRTY, ENGINE, OF_THE_CALL, VERSION, components_of
 
 WORDS = {DATASET_DIGEST: "data digest", COMMIT: "git commit", DIRTY: "uncommitted changes"}
 
@@ -33,6 +34,11 @@ def changes(recorded: Mapping[str, str], here: Mapping[str, str]) -> dict[str, t
 def threads_of(tags: Mapping[str, str]) -> int | None:
     """In how many threads matrices were multiplied, as far as it is known."""
     return max(map(int, _libraries(tags)[2]), default=None)
+
+
+def engine_of(tags: Mapping[str, str]) -> Engine:
+    """The engine that a run had, where it can be used here; else the one that always can."""
+    return usable_engine(tags.get(ENGINE, ""))
 
 
 def _libraries(tags: Mapping[str, str]) -> tuple[set[str], set[str], set[str]]:

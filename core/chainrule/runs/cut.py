@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Component
+from chainrule.engine.use import Engine
 from chainrule.errors import ConfigError, DataError, ResumeError
 from chainrule.process.liveness import is_gone
-from chainrule.runs.changes import changes, threads_of
+from chainrule.runs.changes import changes, engine_of, threads_of
 from chainrule.runs.identity import describe
 from chainrule.tracking.environment import environment
 from chainrule.tracking.folders import folder_of
-from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, DATASET_DIGEST, PROCESS, RESUMED, TAG_LENGTH, capped
+from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, DATASET_DIGEST, ENGINE, PROCESS, RESUMED, TAG_LENGTH, capped
 from chainrule.tracking.written import CHECKPOINTS, CONFIG
 from chainrule.training.agreement import understood
 from chainrule.training.checkpoint import Checkpoints
@@ -94,6 +95,11 @@ class Cut:
         """In how many its matrices were multiplied, as far as it is known."""
         return threads_of(self.tags)
 
+    @property
+    def engine(self) -> Engine:
+        """That it had, where it can be used here."""
+        return engine_of(self.tags)
+
     def require_same(self, job: Job, data: Data, used: Sequence[Component]) -> dict[str, str]:
         """The tags by which it is told that it goes on otherwise than it began; none where nothing differs that tells
         in a result.
@@ -108,7 +114,7 @@ class Cut:
         here = describe(dataclasses.replace(job, config=dict(self.config)), data, used)
         told = []
         if here[CONFIG_DIGEST] not in begun.split(AND):
-            told_here = {**environment(Path.cwd()), BLAS: here[BLAS], DATASET_DIGEST: data.digest}
+            told_here = {**environment(Path.cwd()), BLAS: here[BLAS], ENGINE: here[ENGINE], DATASET_DIGEST: data.digest}
             now = capped(told_here, TAG_LENGTH)
             differ = {name: both for name, both in changes(self.tags, now).items() if name not in NO_MATTER}
             told = [f"{name} was {then}, here it is {now}" for name, (then, now) in differ.items()]

@@ -15,8 +15,9 @@ from chainrule.pictures.page import save
 from chainrule.prediction.evaluation import HEADINGS, RESAMPLES, Evaluation, evaluate
 from chainrule.runs.new_rows import STDIN, read_rows, samples_of
 from chainrule.runs.trained import Trained, trained
+from chainrule.tracking.nothing import NoTracking
 from chainrule.tracking.tags import KIND
-from chainrule.tracking.tracking import NoTracking, Tracking
+from chainrule.tracking.tracking import Tracking
 from chainrule.tracking.uris import resolved
 from chainrule.words import counted
 

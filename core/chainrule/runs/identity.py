@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Callback, Component
+from chainrule.engine.use import engine_in_use, engine_in_words
 from chainrule.network.network import Network
 from chainrule.process.threads import blas
 from chainrule.redaction import without_secrets
 from chainrule.registry.effects import without_effect
 from chainrule.registry.provenance import provenance
 from chainrule.tracking.environment import numerics
-from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, OBJECTIVE, SWEEP, component_tags, flattened
+from chainrule.tracking.tags import BLAS, CONFIG_DIGEST, ENGINE, OBJECTIVE, SWEEP, component_tags, flattened
 
 if TYPE_CHECKING:
     from chainrule.config.jobs import Job
@@ -33,14 +34,15 @@ def describe(job: Job, data: Data, used: Sequence[Component]) -> dict[str, str]:
     if job.config["objective"] is not None:
         tags[OBJECTIVE] = job.config["objective"]
     working = [component for component in used if not (isinstance(component, Callback) and component.display)]
-    return {**tags, BLAS: blas(), CONFIG_DIGEST: config_digest(job.config, data, provenance(working))}
+    tags |= {BLAS: blas(), ENGINE: engine_in_words(engine_in_use())}
+    return {**tags, CONFIG_DIGEST: config_digest(job.config, data, provenance(working))}
 
 
 def config_digest(config: Mapping[str, Any], data: Data, components: Mapping[str, str]) -> str:
     """SHA-256 of all that can change a result to its last bit, and of nothing else.
 
     The config, less what is without effect; the data; who supplied the components, in which versions; the libraries
-    that compute, and the threads that they take now.
+    that compute, and the threads that they take now; the engine that is in use.
     """
     flat = flattened(without_secrets(config))  # of which a digest could be guessed
     idle = without_effect(flat)
@@ -49,7 +51,7 @@ def config_digest(config: Mapping[str, Any], data: Data, components: Mapping[str
         "callbacks": [key for key in config.get("callbacks") or {} if f"callbacks.{key}.name" not in idle],  # in order
         "data": data.digest,
         "components": dict(components),
-        "libraries": [blas(), numerics()],
+        "libraries": [blas(), numerics(), engine_in_words(engine_in_use())],
     }
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.contract.arguments import require_text
+from chainrule.engine.use import engine_in_words
 from chainrule.errors import TrackingError
 from chainrule.process.threads import blas, blas_threads, cores
 from chainrule.registry.provenance import require_installed
 from chainrule.runs.building import load_data
-from chainrule.runs.changes import changes, threads_of
+from chainrule.runs.changes import changes, engine_of, threads_of
 from chainrule.runs.folder import recorded_config
 from chainrule.runs.identity import weights_digest
 from chainrule.runs.result import Result
@@ -32,6 +33,7 @@ from chainrule.tracking.store import connect, find_run, usable
 from chainrule.tracking.tags import (
     BLAS,
     DATASET_DIGEST,
+    ENGINE,
     TAG_LENGTH,
     WEIGHTS_DIGEST,
     capped,
@@ -119,6 +121,7 @@ def reproduce(run_id: str, uri: str | None = None, threads: int | None = None) -
 
     trainer = config["trainer"]
     trainer["threads"] = threads or min(trainer["threads"] or threads_of(tags) or 1, cores())
+    trainer["engine"] = engine_of(tags)
     differ = changes(tags, _tags_here(config))
     try:
         result = run(Job(config, [], (FOLDER / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}").absolute()))
@@ -197,5 +200,6 @@ def _exact(points: Iterable[Point]) -> set[tuple[int, str]]:
 def _tags_here(config: Mapping[str, Any]) -> dict[str, str]:
     """What the tags of the new run would be, but for those of its components."""
     digest = load_data(config)[1].digest
+    engine = engine_in_words(config["trainer"]["engine"])
     with blas_threads(config["trainer"]["threads"]):
-        return capped({**environment(Path.cwd()), BLAS: blas(), DATASET_DIGEST: digest}, TAG_LENGTH)
+        return capped({**environment(Path.cwd()), BLAS: blas(), ENGINE: engine, DATASET_DIGEST: digest}, TAG_LENGTH)

@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from chainrule.contract.data import Data
 from chainrule.contract.kinds import Callback, Component
 from chainrule.contract.training import Training
+from chainrule.engine.use import Engine, using
 from chainrule.errors import DataError, ResumeError
 from chainrule.network.loading import load_network
 from chainrule.pictures.drawing import draw_all
@@ -34,6 +33,7 @@ from chainrule.runs.building import (
 )
 from chainrule.runs.checkpointing import Checkpointing
 from chainrule.runs.cut import Cut, how_to_resume
+from chainrule.runs.final import final_metrics
 from chainrule.runs.folder import config_there_first, keep_figure, keep_model, keep_text
 from chainrule.runs.identity import describe, run_name, weights_digest
 from chainrule.runs.measured import Report
@@ -55,8 +55,6 @@ from chainrule.tracking.tags import (
 from chainrule.tracking.tracking import tracking_of
 from chainrule.tracking.written import CHECKPOINTS, files_in
 from chainrule.training.checkpoint import Checkpoints
-from chainrule.training.history import best_epoch
-from chainrule.training.trainer import Trainer
 from chainrule.words import relative
 
 if TYPE_CHECKING:
@@ -91,9 +89,9 @@ def run(job: Job, cut: Cut | None = None) -> Result:
     tracking = tracking_of(config["tracking"])
     tracking.warm_up()  # MLflow's import and a new store take seconds; meanwhile the data is read
 
-    dataset, data = load_data(config)
+    dataset, data = load_data(config, shared=job.sweep is not None)
     model, network = build_network(config, data)
-    trainer = build_trainer(config, network)
+    trainer = build_trainer(config, network, cut.engine if cut else None)
     trainer.token_names = data.token_names
     callbacks = build_callbacks(config, data, quiet=job.sweep is not None and cut is None)
     check_objective(job, data, trainer, callbacks)
@@ -102,7 +100,7 @@ def run(job: Job, cut: Cut | None = None) -> Result:
     if cut is None and job.sweep is None:  # else the sweep has done it
         tracking.close_orphans()
     if cut is None and config["tracking"]["reuse"]:
-        earlier, reused = equal_run(job, data, used, tracking)
+        earlier, reused = equal_run(job, data, used, trainer.engine, tracking)
         if earlier is not None:
             return take_over(job, earlier, tracking, reused)
     if cut is None and job.sweep is not None:
@@ -110,10 +108,13 @@ def run(job: Job, cut: Cut | None = None) -> Result:
         if ended is not None:
             return result_of(job, ended, tracking)
 
-    threads = config["trainer"]["threads"] if cut is None else cut.threads
+    threads = config["trainer"]["threads"]
+    if cut is not None:  # it goes on as it began
+        threads, trainer.engine = cut.threads, cut.engine
     checkpoints = Checkpoints(job.folder / CHECKPOINTS)
     filming = filmed(job, data) if config["explain"] else None
-    with blas_threads(chosen_threads(threads, network, data, trainer.batch_size)):
+    threads = chosen_threads(threads, network, data, trainer.batch_size)
+    with blas_threads(threads), using(trainer.engine):
         tags = describe(job, data, used)
         if cut is not None:
             tags |= cut.require_same(job, data, used)
@@ -193,11 +194,13 @@ def filmed(job: Job, data: Data) -> Filming:
     return Filming(job, data)
 
 
-def equal_run(job: Job, data: Data, used: Sequence[Component], tracking: Any) -> tuple[str | None, bool]:
+def equal_run(
+    job: Job, data: Data, used: Sequence[Component], engine: Engine, tracking: Any
+) -> tuple[str | None, bool]:
     """The id of a run that is equal in all that can change its result and has finished, and whether it had before:
     one that was cut is brought to its end here."""
     for number in candidates(job.config["trainer"]["threads"]):
-        with blas_threads(number):
+        with blas_threads(number), using(engine):
             digest = describe(job, data, used)[CONFIG_DIGEST]
         earlier: str | None = tracking.finished(digest, WEIGHTS, read_weights)
         begun = tracking.unfinished(digest) if earlier is None else None
@@ -255,26 +258,6 @@ class EpochLog(Callback):
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         pass
-
-
-def final_metrics(trainer: Trainer, data: Data) -> tuple[dict[str, float], dict[str, Any]]:
-    """The last and best values of all metrics, and the test set's, at which this is the only look; then the arrays.
-
-    The validation set is measured again: a callback may have taken the weights of an earlier epoch back.
-    """
-    measured: dict[str, Any] = dict(trainer.metrics)
-    if data.validation is not None:
-        again = trainer.evaluate_split(data.validation)
-        measured |= {f"validation/{name}": value for name, value in again.items() if np.ndim(value) == 0}
-    for name in trainer.history:
-        best = best_epoch(trainer.history, name) if name.startswith("validation/") else None
-        if best is not None:
-            measured[f"best/{name}"], measured[f"best_epoch/{name}"] = best
-    if data.test is not None:
-        measured |= {f"test/{name}": value for name, value in trainer.evaluate_split(data.test).items()}
-    arrays = {name: value for name, value in measured.items() if np.ndim(value) > 0}
-    metrics = {name: float(value) for name, value in measured.items() if name not in arrays}
-    return metrics, arrays
 
 
 def note(job: Job, metrics: Mapping[str, float], run_id: str | None) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import SweepError, TrackingError, debugging
 from chainrule.registry.goals import goal_of
+from chainrule.runs.loading import KEPT
 from chainrule.runs.measured import in_line, in_short, judged_by
 from chainrule.runs.ranking import best_group, best_of, comparable, groups, means, settings
 from chainrule.words import duration, number, relative
@@ -75,7 +76,8 @@ class Supervisor:
         Raises:
             TrackingError: they cannot be made.
         """
-        from chainrule.tracking.tracking import NoTracking, tracking_of
+        from chainrule.tracking.nothing import NoTracking
+        from chainrule.tracking.tracking import tracking_of
 
         if not self.ended:  # what is left is reckoned from when the last job was ready
             self._start = time.monotonic()
@@ -121,6 +123,7 @@ class Supervisor:
                 over.set()
                 watching.join()
                 look()
+                KEPT.forget()
         if self.failed:
             show_failures(self.failed)
             self._note_failures()

@@ -16,7 +16,7 @@ from chainrule.contract.arguments import require_count
 from chainrule.contract.data import Data
 from chainrule.errors import FieldError
 from chainrule.network.network import Network
-from chainrule.process.threads import blas_limit, blas_threads, cores
+from chainrule.process.threads import blas_limit, blas_threads, cores, products_in_parts
 
 LARGE_SECONDS = 0.002
 """A step that is faster than this in one thread is not shared out: whatever it gained, it would lose in one wait."""
@@ -63,9 +63,9 @@ def chosen_threads(named: int | None, network: Network, data: Data, batch_size: 
         twin = network.copy()
         x, targets = twin.pair_of(data.train.first(batch_size), "train")
         with np.errstate(all="ignore"):
-            chosen, seconds = first, _seconds(step, first)
+            chosen, seconds = first, _seconds(step, first, twin)
             for number in more if seconds >= LARGE_SECONDS else ():
-                shared = _seconds(step, number)
+                shared = _seconds(step, number, twin)
                 if seconds < GAIN * shared:
                     break
                 chosen, seconds = number, shared
@@ -74,10 +74,10 @@ def chosen_threads(named: int | None, network: Network, data: Data, batch_size: 
     return chosen
 
 
-def _seconds(step: Callable[[], None], threads: int) -> float:
+def _seconds(step: Callable[[], None], threads: int, network: Network) -> float:
     """The least time of a step, once the threads are there."""
     taken: list[float] = []
-    with blas_threads(threads):
+    with blas_threads(threads), products_in_parts(network.multiplies_in_parts):
         step()
         while len(taken) < 2 or (len(taken) < TRIALS and sum(taken) < TRIAL_SECONDS):
             start = time.perf_counter()

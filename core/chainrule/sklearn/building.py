@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from chainrule.contract.arrays import Shape, Task
-from chainrule.contract.data import TargetScale
 from chainrule.contract.kinds import Loss, Model
+from chainrule.contract.target_scale import TargetScale
 from chainrule.errors import ConfigError, FieldError, within
 from chainrule.network.network import Network
 from chainrule.registry.defaults import usual, usual_loss

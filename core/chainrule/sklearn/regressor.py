@@ -10,7 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from chainrule.contract.arrays import Array
-from chainrule.contract.data import TargetScale
+from chainrule.contract.target_scale import TargetScale
 from chainrule.sklearn.building import Aim
 from chainrule.sklearn.estimator import INPUTS, NetworkEstimator, dense
 

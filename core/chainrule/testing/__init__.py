@@ -90,6 +90,7 @@ from chainrule.testing import (  # noqa: F401 (importing them takes their checks
     datasets,
     declared,
     elsewhere,
+    engines,
     everywhere,
     exported,
     far_larger,

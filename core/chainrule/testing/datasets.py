@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def arrays_of(split: Any) -> dict[str, Array]:
         split = Split(*(each(lambda *parts: np.concatenate(parts), *(batch[i] for batch in read)) for i in (0, 1)))
     named: dict[str, Array] = {}
     for which, part in zip(("inputs", "targets"), split):
-        named |= {f"{which} {name}".strip(): array for name, array in items(part)}
+        named |= {f"{which} {name}".strip(): np.asarray(array) for name, array in items(part)}
     return named
 
 
@@ -234,6 +235,19 @@ def check_reads_what_it_loads(subject: Subject) -> None:
         f"{lost} of {data.train.rows} training samples are not among what read gives, prepared",
         "let load and read go the same way: read gives raw rows, and the preparation of the data makes inputs of them",
     )
+
+
+@check("dataset", when=lambda cls: getattr(cls, "files_read", None) is not Dataset.files_read)
+def check_names_its_files(subject: Subject) -> None:
+    """Where it says which files it reads, those that its fields name are among them: jobs of a sweep rely on it."""
+    named = subject.make().files_read()
+    known = None if named is None else {os.path.realpath(path) for path in named}
+    for field, value in subject.fields.items():
+        expect(
+            known is None or not (isinstance(value, str) and Path(value).is_file()) or os.path.realpath(value) in known,
+            f"files_read does not give the file of {field}, {value}: when it changed, a sweep would not see it",
+            "give the paths of all files that load reads, or None where they are not known",
+        )
 
 
 @check("dataset")

@@ -98,7 +98,7 @@ def check_keeps_nothing_on_itself(subject: Subject) -> None:
 
 
 def _attributes(optimizer: Optimizer) -> dict[str, Any]:
-    return {name: held(value) for name, value in vars(optimizer).items() if name != "_work"}
+    return {name: held(value) for name, value in vars(optimizer).items() if name not in ("_work", "_rule")}
 
 
 @check("optimizer")

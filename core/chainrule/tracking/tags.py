@@ -20,6 +20,7 @@ CONFIG_DIGEST = "config_digest"  # of all that can change the result
 WEIGHTS_DIGEST = "weights_digest"  # of the result
 DATASET_DIGEST = "dataset.digest"
 BLAS = "blas"  # see process.threads
+ENGINE = "engine"  # see engine.use
 PROCESSOR = "processor"
 PROCESS = "process"  # see process.liveness
 FOLDER = "folder"  # its files', from the folder of a SQLite store on, for they move together

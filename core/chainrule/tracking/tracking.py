@@ -16,9 +16,10 @@ from chainrule.process.signals import ended_by_signals
 from chainrule.process.threads import in_thread
 from chainrule.redaction import redacted
 from chainrule.tracking.folders import folder_tag
+from chainrule.tracking.nothing import NoTracking
 from chainrule.tracking.orphans import begun, close_orphans, end
 from chainrule.tracking.reading import unsound_file
-from chainrule.tracking.run import NoRun, Run
+from chainrule.tracking.run import Run
 from chainrule.tracking.store import all_of, connect, find_run, is_outage, prepare_store, usable
 from chainrule.tracking.tags import (
     CONFIG_DIGEST,
@@ -254,44 +255,3 @@ class Tracking:
                 finally:
                     run.finish(why)  # for a second signal that came before the first call could hold it off
                 raise
-
-
-class NoTracking:
-    """``tracking=none``: the same, and nothing is recorded."""
-
-    uri = ""
-
-    def warm_up(self) -> None:
-        """Nothing to begin."""
-
-    def prepare(self) -> None:
-        """Nothing to prepare."""
-
-    def close_orphans(self) -> None:
-        """Nothing was recorded."""
-
-    def finished(self, config_digest: str, needs: str, read: object) -> None:
-        """Nothing was recorded."""
-
-    def unfinished(self, config_digest: str) -> None:
-        """Nothing was recorded."""
-
-    def recorded(self, run_id: str) -> None:
-        """Nothing was."""
-
-    def begun(self, sweep: str, folder: Path) -> None:
-        """Nothing was recorded."""
-
-    def lost(self, run_id: str) -> None:
-        """Nothing was recorded."""
-
-    def reused_by(self, sweep: str, run_id: str, objective: str | None) -> None:
-        """Nothing was recorded."""
-
-    def note_failed(self, sweep: str, failed: Mapping[str, str]) -> None:
-        """Nothing was recorded."""
-
-    @contextlib.contextmanager
-    def run(self, **described: Any) -> Iterator[NoRun]:
-        """Nothing is recorded of what happens inside."""
-        yield NoRun()

@@ -114,7 +114,7 @@ def feed_of(network: Network, given: Any, which: str, batch_size: int) -> Held |
     """
     if isinstance(given, Stream):
         return Streamed(network, given, which, batch_size)
-    return Held(*network.pair_of(Split.of(which, given), which), batch_size)
+    return Held(*network.held(Split.of(which, given), which), batch_size)
 
 
 def changed(

@@ -14,6 +14,7 @@ from chainrule.contract.arguments import require_path
 from chainrule.contract.kinds import Component, Optimizer, Regularizer, Schedule
 from chainrule.contract.named import items
 from chainrule.contract.parameters import Snapshot
+from chainrule.engine.use import Engine, usable_engine
 from chainrule.errors import DataError
 from chainrule.network.network import Network
 from chainrule.network.updates import Updates
@@ -48,6 +49,7 @@ class Resumable:
     stop_reason: str | None
     groups: list[dict[str, Any]]
     rest: Rest
+    engine: Engine
     _given_metrics: Sequence[Any] | None
     _running: RunningEpoch
     _listeners: Listeners
@@ -90,7 +92,13 @@ class Resumable:
     def __reduce__(self) -> Any:
         # Pickled and deep-copied as what it is made of, and its state: what it keeps leads into the network's arrays.
         parts = {name: getattr(self, name) for name in PARTS}
-        return _restored, (type(self), self.network, {**parts, "metrics": self._given_metrics}, self.state())
+        return _restored, (
+            type(self),
+            self.network,
+            {**parts, "metrics": self._given_metrics},
+            self.state(),
+            self.engine,
+        )
 
     def state(self) -> dict[str, Any]:
         """What ``save`` writes. Arrays are the training's own, which goes on to change them."""
@@ -191,7 +199,8 @@ class Resumable:
         return built
 
 
-def _restored(cls: Any, network: Network, parts: dict[str, Any], state: dict[str, Any]) -> Any:
+def _restored(cls: Any, network: Network, parts: dict[str, Any], state: dict[str, Any], engine: str) -> Any:
     trainer = cls(network, **parts)
+    trainer.engine = usable_engine(engine)
     trainer.load_state(state)
     return trainer

@@ -18,15 +18,16 @@ from chainrule.contract.arguments import require_count, require_list
 from chainrule.contract.arrays import stream
 from chainrule.contract.kinds import Component, Metric, Optimizer, Regularizer, Schedule
 from chainrule.contract.split import Split, Stream
+from chainrule.engine.use import chosen_engine, require_engine, using
 from chainrule.errors import FieldError, within
-from chainrule.network.ending import usual_task
-from chainrule.network.measuring import inner, measured, metrics_for, renewed
+from chainrule.network.measuring import inner, measured, renewed
 from chainrule.network.network import Network
 from chainrule.network.penalty import penalty_of
 from chainrule.network.rehearsal import rehearse
 from chainrule.network.targets import Targets
 from chainrule.network.updates import Updates
 from chainrule.network.weighing import name_of, weighable
+from chainrule.process.threads import products_in_parts
 from chainrule.registry.making import make, own
 from chainrule.training.again import Again
 from chainrule.training.epoch import RunningEpoch
@@ -35,6 +36,7 @@ from chainrule.training.history import History
 from chainrule.training.learning_rate import LearningRate
 from chainrule.training.listeners import Listeners
 from chainrule.training.logs import Logs
+from chainrule.training.measures import Measures
 from chainrule.training.position import Position
 from chainrule.training.rest import Rest
 from chainrule.training.state import Resumable
@@ -42,7 +44,7 @@ from chainrule.training.steps import Steps
 from chainrule.words import quoted
 
 
-class Trainer(Resumable, Logs, Steps):
+class Trainer(Resumable, Logs, Steps, Measures):
     """Trains a network.
 
     Args:
@@ -58,6 +60,8 @@ class Trainer(Resumable, Logs, Steps):
             names, such as ``"0.*"`` or ``"*.b"``; and any of ``lr``, a learning rate in place of the optimizer's, which
             the schedule multiplies as well; ``weight_decay``, of a decoupled decay, which spares biases all the same;
             ``trainable``, false to leave them as they are. Of what several groups say of one parameter the last counts.
+        engine: what computes the optimizer's rule: ``"numpy"``; ``"numba"``, a compiled loop, for which the extra
+            ``[fast]`` is installed; or ``"auto"``, the latter where it is there and gains more than its import takes.
 
     Raises:
         ConfigError: a component is unknown or has a bad field, or a number is out of range.
@@ -83,6 +87,7 @@ class Trainer(Resumable, Logs, Steps):
         seed: int = 0,
         shuffle: bool = True,
         groups: Sequence[Mapping[str, Any]] = (),
+        engine: str = "auto",
     ) -> None:
         if not isinstance(network, Network):
             raise FieldError(f"got {quoted(network)}, expected a Network", key="network")
@@ -119,6 +124,7 @@ class Trainer(Resumable, Logs, Steps):
         with within("trainer"):
             self._again = Again(network, self._loss_and_gradient) if self.optimizer.whole_vector else None
             self._updates = Updates(self.optimizer, network.parameters, groups, self._again)
+            self.engine = chosen_engine(require_engine(engine), network.parameters.theta.size)
         self.groups = self._updates.groups
         self._rate = LearningRate(self.optimizer.lr, self.schedule)
         self.seed = require_count("seed", seed, least=0)
@@ -177,7 +183,9 @@ class Trainer(Resumable, Logs, Steps):
         self.epochs = ending
         try:
             # Numbers that overflow show in the loss, which callbacks watch; NumPy would warn for each operation.
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"), self.rest.awaited_by_interrupts():
+            computing = using(self.engine), products_in_parts(self.network.multiplies_in_parts)
+            ignored = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+            with computing[0], computing[1], ignored, self.rest.awaited_by_interrupts():
                 self.rest.ends()
                 with self._taken_up():
                     self._listeners.tell("on_train_start", self)
@@ -240,18 +248,6 @@ class Trainer(Resumable, Logs, Steps):
         position.leave()
         self.rest.begins()
 
-    def evaluate(self, x: Any, y: Any, weight: Any = None, mask: Any = None) -> dict[str, Any]:
-        """The loss and every metric, those that give an array too, over all of ``(x, y)``, by name; ``weight`` and
-        ``mask`` as ``Split`` has them."""
-        return self.evaluate_split(Split(x, y, weight, mask))
-
-    def evaluate_split(self, split: Split | Stream) -> dict[str, Any]:
-        """``evaluate`` of a split, with what its samples weigh, or of a stream."""
-        feed = feed_of(self.network, split, "given", MEASURED)
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # as in fit
-            metrics = [renewed(metric) for metric in self.all_metrics()]
-            return measured(self.network, feed.measured_by(), feed.targets, metrics)
-
     def _batches(self, feed: Held | Streamed, begins: bool) -> Iterator[tuple[Any, Targets]]:
         """Those of the running epoch, in its order; one that goes on has the order that was chosen for it."""
         if isinstance(feed, Streamed):
@@ -273,15 +269,6 @@ class Trainer(Resumable, Logs, Steps):
     def stop(self, reason: str) -> None:
         """End the training after the running batch; the epoch is closed as usual."""
         self.stop_reason = reason
-
-    def all_metrics(self) -> list[Metric]:
-        """The metrics that were given, or those that are meant for the network's task: none where a loss says the form
-        of its targets, which others do not know."""
-        if self._metrics is None:
-            network, given = self.network, self._given_metrics
-            task = usual_task(network.task, network.loss, network.output_shape) if given is None else network.task
-            self._metrics = metrics_for(task, given)
-        return self._metrics
 
     @property
     def components(self) -> list[Component]:

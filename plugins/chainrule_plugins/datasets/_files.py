@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import mmap
 import os
 import stat
 import zlib
@@ -45,6 +46,21 @@ def stored(path: Path) -> bytes:
     try:
         require_memory(str(path), path.stat().st_size)
         return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def mapped(path: Path) -> mmap.mmap | bytes:
+    """All that the file holds, as its own pages, which are read as they are needed and shared by all processes. A file
+    that takes its place leaves them as they are; one that is written over, while it is read, does not.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            empty = os.fstat(file.fileno()).st_size == 0  # which has no page
+            return b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
 

@@ -14,6 +14,7 @@ import struct
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from chainrule import Array, DataError, Split
-from chainrule_plugins.datasets._files import stored, unpacked
+from chainrule_plugins.datasets._files import mapped, stored, unpacked
 
 
 @dataclass(frozen=True)
@@ -41,30 +42,34 @@ class IdxFile:
     gz_md5: str | None = None
 
     def find(self, folder: Path) -> Path | None:
-        """Where it lies in ``folder``, compressed or not."""
-        candidates = (folder / f"{self.name}.gz", folder / self.name)
+        """Where it lies in ``folder``, compressed or not. What can be verified either way is best read decompressed,
+        which takes no time, and no memory that other processes have not as well."""
+        candidates = [folder / self.name, folder / f"{self.name}.gz"]
+        if self.sha256 is None:
+            candidates.reverse()
         return next((path for path in candidates if path.is_file()), None)
 
     def read(self, path: Path) -> tuple[Array, str]:
-        """Its array, and the SHA-256 of its content.
+        """Its array, and the SHA-256 of its content. Of a file that is not compressed the array is the file's own
+        pages, which are read as they are needed.
 
         Raises:
             DataError: what is wrong with it.
         """
-        packed = stored(path)
-        content = unpacked(path, packed) if path.suffix == ".gz" else packed
+        packed = stored(path) if path.suffix == ".gz" else None
+        content = mapped(path) if packed is None else unpacked(path, packed)
         array = parse_idx(content, self.axes, str(path))
         sha256 = hashlib.sha256(content).hexdigest()
         if self.sha256 not in (None, sha256):
             raise DataError(f"{path} is altered: the SHA-256 of its content is {sha256}, not {self.sha256}")
-        if self.gz_md5 and path.suffix == ".gz":
+        if self.gz_md5 and packed is not None:
             md5 = hashlib.md5(packed, usedforsecurity=False).hexdigest()
             if md5 != self.gz_md5:
                 raise DataError(f"{path} is altered: its MD5 is {md5}, not {self.gz_md5}")
         return array, sha256
 
 
-def parse_idx(content: bytes | bytearray, axes: int, name: str) -> Array:
+def parse_idx(content: bytes | bytearray | mmap, axes: int, name: str) -> Array:
     """The array of unsigned bytes in an IDX file.
 
     It starts with big-endian numbers of 4 bytes: the magic number (0x08 for unsigned bytes, then the number of axes)
@@ -112,8 +117,8 @@ class IdxSource:
         Raises:
             DataError: a file is missing and cannot be downloaded, or is not what it should be; and what to do.
         """
-        folder, remedy = self._filled_folder()
-        paths = [file.find(folder) or folder / file.name for file in self.files]
+        remedy = self._fill()
+        paths = self.paths
         try:
             (x, y, test_x, test_y), hashes = zip(*(f.read(path) for f, path in zip(self.files, paths)), strict=True)
             for images, labels, path in ((x, y, paths[1]), (test_x, test_y, paths[3])):
@@ -134,12 +139,17 @@ class IdxSource:
         return Path(platformdirs.user_cache_dir("chainrule")) / self.name
 
     @property
+    def paths(self) -> list[Path]:
+        """Where the four files are, or would be looked for."""
+        return [file.find(self.folder) or self.folder / file.name for file in self.files]
+
+    @property
     def at_hand(self) -> bool:
         """Whether all four files are there, so that none need be downloaded."""
         return not self._missing(self.folder)
 
-    def _filled_folder(self) -> tuple[Path, str]:
-        """The folder that has all four files, after a download if need be; and what to do about a damaged one."""
+    def _fill(self) -> str:
+        """See that all four files are in the folder, by a download if need be; what to do about a damaged one."""
         folder = self.folder
         if os.environ.get("CHAINRULE_DATA"):
             missing = self._missing(folder)
@@ -150,10 +160,10 @@ class IdxSource:
                     "Put the four files there, or unset CHAINRULE_DATA to have them downloaded; "
                     "or use experiment=digits, which needs no download."
                 )
-            return folder, "Replace it with the published file, or unset CHAINRULE_DATA to have it downloaded."
+            return "Replace it with the published file, or unset CHAINRULE_DATA to have it downloaded."
         own = os.environ.get("CHAINRULE_MIRROR")
         self.download(folder, [f"{own.rstrip('/')}/{self.name}/"] if own else self.mirrors)
-        return folder, "Delete it, and the next run downloads it again."
+        return "Delete it, and the next run downloads it again."
 
     def download(self, folder: Path, mirrors: Sequence[str]) -> None:
         """Download what is missing in ``folder``. Where a mirror fails, the next one is asked for the rest.

@@ -193,6 +193,9 @@ class Csv(Dataset):
             preparation=preparation,
         )
 
+    def files_read(self) -> Sequence[Path]:
+        return [found(self.path)]
+
     def read(self, content: bytes, name: str) -> Rows:
         table = self._table(Path(name), content)
         return table.as_rows([*table.columns])

@@ -1,5 +1,6 @@
 """Real handwritten digits that come with scikit-learn: no download."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,9 @@ class Digits(Dataset):
 
     def __post_init__(self) -> None:
         require_fractions(self)
+
+    def files_read(self) -> Sequence[str]:
+        return []
 
     def load(self) -> Data:
         from sklearn.datasets import load_digits

@@ -3,17 +3,18 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from chainrule import Array, Data, DataError, Dataset, Preparation, Scaling, Split, split_indices
+from chainrule import Array, Data, DataError, Dataset, Preparation, Scaled, Scaling, Split, split_indices
 from chainrule_plugins.datasets._idx import IdxFile, IdxSource
 
 
 @dataclass
 class IdxDataset(Dataset):
-    """What datasets of this form share: how the images are split and scaled."""
+    """What datasets of this form share: how the images, which stay bytes until they are read, are split."""
 
     validation_size: int = 5000
     train_size: int | None = None
@@ -40,6 +41,9 @@ class IdxDataset(Dataset):
         self.require("train_size", self.train_size is None or self.train_size >= 1, "at least 1, or null for all")
         self.require("seed", self.seed >= 0, "at least 0")
 
+    def files_read(self) -> Sequence[Path]:
+        return self.source.paths
+
     def load(self) -> Data:
         (x, y), (test_x, test_y), hashes = self.source.read()
         n, validation_size = len(x), self.validation_size
@@ -55,25 +59,27 @@ class IdxDataset(Dataset):
         else:
             before = n - validation_size
             train, validation = split_indices(before, [train_size / before], self.seed)[0], np.arange(before, n)
+        scaling = Scaling(white=1.0)
+
+        def part(images: Array, labels: Array, rows: Array | None = None) -> Split:
+            pixels = Scaled(images, scaling, rows)
+            if self.target == "image":
+                return Split(pixels, Scaled(images.reshape(len(images), -1), scaling, rows))
+            return Split(pixels, (labels if rows is None else labels[rows]).astype(np.int64))
+
         return Data(
-            train=self._scaled(x[train], y[train]),
+            train=part(x, y, train),
             task="multiclass" if self.target == "class" else "regression",
-            validation=self._scaled(x[validation], y[validation]) if validation_size else None,
-            test=self._scaled(test_x, test_y),
+            validation=part(x, y, validation) if validation_size else None,
+            test=part(test_x, test_y),
             class_names=self.class_names if self.target == "class" else (),
             source_digest=self._digest(hashes, train_size),
-            preparation=Preparation(scaling=Scaling(white=1.0)),
+            preparation=Preparation(scaling=scaling),
         )
 
     def _digest(self, hashes: str, train_size: int) -> str:
         more = " last" * (self.hold_out == "last") + " image" * (self.target == "image")
         return hashlib.sha256(f"{hashes} {self.validation_size} {train_size} {self.seed}{more}".encode()).hexdigest()
-
-    def _scaled(self, images: Array, labels: Array) -> Split:
-        """Pixels from 0 to 1, and labels as integers with a sign, or the pixels of each image in a row."""
-        x = images.astype(np.float32)
-        x /= 255
-        return Split(x, labels.astype(np.int64) if self.target == "class" else x.reshape(len(x), -1))
 
 
 @dataclass
@@ -81,11 +87,13 @@ class Mnist(IdxDataset):
     r"""70,000 handwritten digits of 28x28 pixels: the classic benchmark, verified by its hashes, downloaded if need be.
 
     The files are read from ``$CHAINRULE_DATA/mnist/`` if that variable is set, else from the user's cache, to which
-    they are downloaded (11 MB). ``CHAINRULE_MIRROR`` names another mirror. Validation images are taken off the 60,000
-    training images; the 10,000 test images are as published. Pixels are divided by 255.
+    they are downloaded (11 MB). ``CHAINRULE_MIRROR`` names another mirror. Files that lie there decompressed are
+    mapped: processes share them in memory. Validation images are taken off the 60,000 training images; the 10,000 test
+    images are as published. Pixels are divided by 255.
 
     Shapes:
-        x: (60000, 28, 28) for training and validation, (10000, 28, 28) for testing; float32 from 0 to 1
+        x: (60000, 28, 28) for training and validation, (10000, 28, 28) for testing; float32 from 0 to 1, which bytes
+            become as they are read
         y: (60000,) and (10000,); of images (60000, 784) and (10000, 784)
 
     Args:
@@ -138,7 +146,8 @@ class FashionMnist(IdxDataset):
     divided by 255.
 
     Shapes:
-        x: (60000, 28, 28) for training and validation, (10000, 28, 28) for testing; float32 from 0 to 1
+        x: (60000, 28, 28) for training and validation, (10000, 28, 28) for testing; float32 from 0 to 1, which bytes
+            become as they are read
         y: (60000,) and (10000,); of images (60000, 784) and (10000, 784)
 
     Args:

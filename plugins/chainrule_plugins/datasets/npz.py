@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule import Array, Data, DataError, Dataset, Preparation, Rows, Split, did_you_mean
+from chainrule import Array, Data, DataError, Dataset, Preparation, Rows, Scaled, Split, did_you_mean
 from chainrule_plugins.datasets._archive import array_of, opened
 from chainrule_plugins.datasets._files import brief, found
 from chainrule_plugins.datasets._preparation import (
@@ -106,9 +106,11 @@ class Npz(Dataset):
             classes = numbered or (are_classes(y, ROWS_EACH) if whole else y.dtype.kind in "iub" or one_hot(y))
             remarks = remark_on_task("y", y, classes) if whole else []
         as_targets = as_labels if classes else as_quantities
+        images = [array for name, array in arrays.items() if name.startswith("x")]
+        kept = self.scale == "none" and all(array.dtype == np.uint8 for array in images)
         given = {
             part: Split(
-                as_inputs(arrays[f"x_{part}"], f"{path}, x_{part}"),
+                as_inputs(arrays[f"x_{part}"], f"{path}, x_{part}", kept),
                 as_targets(arrays[f"y_{part}"], f"{path}, y_{part}"),
             )
             for part in PARTS
@@ -126,7 +128,7 @@ class Npz(Dataset):
         scaling = scaling_for(self.scale, train.x, white)
 
         def encode(part: Split) -> Split:
-            return Split(scaling.encode(part.x), part.y)
+            return Split(Scaled(part.x, scaling) if kept else scaling.encode(part.x), part.y)
 
         train, validation, test = encode(train), validation and encode(validation), test and encode(test)
         preparation = Preparation(scaling=scaling)
@@ -157,6 +159,9 @@ class Npz(Dataset):
         task = task_for(self.task, class_names, str(path))
         remarks += remark_on_single(train.y, class_names)
         return Data(train, task, validation, test, class_names, feature_names, remarks=remarks, preparation=preparation)
+
+    def files_read(self) -> Sequence[Path]:
+        return [found(self.path)]
 
     def read(self, content: bytes, name: str) -> Any:
         with opened(io.BytesIO(content), name) as archive:
@@ -210,12 +215,12 @@ def read_npz(path: Path) -> Mapping[str, Array]:
     return arrays
 
 
-def as_inputs(x: Array, where: str) -> Array:
-    """Inputs as floats; unsigned bytes as pixels from 0 to 1."""
+def as_inputs(x: Array, where: str, kept: bool = False) -> Array:
+    """Inputs as floats; unsigned bytes as pixels from 0 to 1, or ``kept`` as they are."""
     if x.dtype.kind not in "iubf" or x.ndim < 2:
         raise DataError(f"{where}: inputs must be numbers of shape (samples, features...), got {_form(x)}")
     if x.dtype == np.uint8:
-        return x.astype(np.float32) / 255
+        return x if kept else x.astype(np.float32) / 255
     return finite(x if x.dtype.kind == "f" else x.astype(np.float64), where)
 
 

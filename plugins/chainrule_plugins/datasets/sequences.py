@@ -1,5 +1,6 @@
 """Sequences computed from a formula: what they ask for stands many steps before it is asked for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,6 +70,9 @@ class Adding(Dataset):
         self.require("shortest", shortest is None or 2 <= shortest <= self.length, expected)
         self.require("samples", self.samples >= 10, "at least 10")
         require_fractions(self)
+
+    def files_read(self) -> Sequence[str]:
+        return []
 
     def load(self) -> Data:
         rng, n = stream(self.seed, "sequences"), self.samples
@@ -153,6 +157,9 @@ class Copy(Dataset):
         self.require("letters", 2 <= self.letters <= len(LETTERS), f"from 2 to {len(LETTERS)}")
         self.require("samples", self.samples >= 10, "at least 10")
         require_fractions(self)
+
+    def files_read(self) -> Sequence[str]:
+        return []
 
     def load(self) -> Data:
         rng, n = stream(self.seed, "sequences"), self.samples

@@ -103,6 +103,9 @@ class Text(Dataset):
             remarks=remark_on_unknown(codes[len(parts["train"]) :], known),
         )
 
+    def files_read(self) -> Sequence[Path]:
+        return [] if self.path is None else [found(self.path)]
+
     def _windows(self, ids: Array) -> Split:
         stride = self.stride or self.length
         count = (len(ids) - self.length - 1) // stride + 1

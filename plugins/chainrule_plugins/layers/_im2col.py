@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule import Array, Shape
+from chainrule import Array, Shape, in_parts, loops
 from chainrule_plugins.layers._images import Sliding, pixels_under
 from chainrule_plugins.layers._sums import feature_sums
 
@@ -77,23 +77,41 @@ class Window:
 
     def apply(self, x: Array, W: Array, b: Array | None, y: Array, work: Work) -> None:
         """Write $y = X W + b$. ``x`` has its zeros."""
-        for images, X in self._laid_out(x, work):
-            y_rows = y[images].reshape(-1, y.shape[-1])
-            np.dot(X, W.reshape(self.size, -1), out=y_rows)
-            if b is not None:
-                y_rows += b
+
+        def multiply(part: slice) -> None:
+            for images, X in self._laid_out(x, part, work):
+                y_rows = y[images].reshape(-1, y.shape[-1])
+                np.dot(X, W.reshape(self.size, -1), out=y_rows)
+                if b is not None:
+                    y_rows += b
+
+        in_parts(multiply, len(x), len(x) * self._numbers, products=True)
 
     def correlate(self, x: Array, dy: Array, dW: Array, db: Array | None, work: Work) -> None:
         """Write $dW = X^T dy$, and the sum of dy over the batch and all places."""
         dW = dW.reshape(self.size, -1)
-        dW[...] = 0
-        if db is not None:
-            db[...] = 0
-        for images, X in self._laid_out(x, work):
-            dy_rows = dy[images].reshape(-1, dy.shape[-1])
-            dW += np.dot(X.T, dy_rows, out=work("dW", dW.shape, dW.dtype))
+        sums: dict[int, tuple[Array, Array | None]] = {}  # of each part
+
+        def multiply(part: slice) -> None:
+            of_part = dW if part.start == 0 else work(f"dW {part.start}", dW.shape, dW.dtype)
+            of_images = work(f"dW of images {part.start}", of_part.shape, dW.dtype)
+            of_part[...] = 0
+            db_of_part = db if db is None or part.start == 0 else np.zeros_like(db)
+            if db_of_part is not None:
+                db_of_part[...] = 0
+            for images, X in self._laid_out(x, part, work):
+                dy_rows = dy[images].reshape(-1, dy.shape[-1])
+                of_part += np.dot(X.T, dy_rows, out=of_images)
+                if db_of_part is not None:
+                    db_of_part += feature_sums(dy_rows)
+            sums[part.start] = of_part, db_of_part
+
+        in_parts(multiply, len(x), len(x) * self._numbers, products=True)
+        for start in sorted(sums.keys() - {0}):  # in order: else the last bits were those of chance
+            dW_of_part, db_of_part = sums[start]
+            dW += dW_of_part
             if db is not None:
-                db += feature_sums(dy_rows)
+                db += db_of_part
 
     def spread(self, dy: Array, W: Array, dx: Array, work: Work, start: Array | float = 0.0) -> None:
         """Write into ``dx``, which has its zeros, ``start`` and the sum of dX over each place and element of the window
@@ -103,22 +121,45 @@ class Window:
         a few numbers from every row; so it adds long runs of them, and is faster.
         """
         filters = dy.shape[-1]
-        for images in chunks(dx, dx[0].size + math.prod(self.places) * (filters + self.channels)):
-            dx_images = dx[images]
+
+        def multiply(part: slice) -> None:
+            if add_under.in_use and self._spread_at_once(dy, W, dx, start, part, work):
+                return
+            for images in chunks(dx, dx[0].size + math.prod(self.places) * (filters + self.channels), part):
+                dx_images = dx[images]
+                dx_images[...] = start
+                dy_rows = dy[images].reshape(-1, filters)
+                d_pixels = work(f"d_pixels {part.start}", (len(dy_rows), self.channels), dy.dtype)
+                for pixels, W_at in zip(pixels_under(dx_images, self.down, self.across), W):
+                    pixels += np.dot(dy_rows, W_at, out=d_pixels).reshape(pixels.shape)
+
+        in_parts(multiply, len(dx), len(dx) * self._numbers, products=True)
+
+    def _spread_at_once(self, dy: Array, W: Array, dx: Array, start: Array | float, part: slice, work: Work) -> bool:
+        """As a single product, whose numbers a compiled loop adds where they belong, row by row."""
+        down, across = self.down, self.across
+        together = np.ascontiguousarray(W.transpose(1, 0, 2)).reshape(dy.shape[-1], -1)
+        for images in chunks(dx, self._numbers, part):
+            dx_images, dy_rows = dx[images], dy[images].reshape(-1, dy.shape[-1])
             dx_images[...] = start
-            dy_rows = dy[images].reshape(-1, filters)
-            d_pixels = work("d_pixels", (len(dy_rows), self.channels), dy.dtype)
-            for pixels, W_at in zip(pixels_under(dx_images, self.down, self.across), W):
-                pixels += np.dot(dy_rows, W_at, out=d_pixels).reshape(pixels.shape)
+            dX = np.dot(dy_rows, together, out=work(f"dX {part.start}", (len(dy_rows), self.size), dy.dtype))
+            laid_out = dX.reshape(len(dx_images), *self.places, down.size, across.size, self.channels)
+            if not add_under(laid_out, dx_images, down.stride, down.dilation, across.stride, across.dilation):
+                return False
+        return True
 
-    def _laid_out(self, x: Array, work: Work) -> Iterator[tuple[slice, Array]]:
-        """X, with one row for each place, of some images at a time: of which, and their X."""
+    @property
+    def _numbers(self) -> int:
+        """In X, of an image."""
+        return math.prod(self.places) * self.size
+
+    def _laid_out(self, x: Array, part: slice, work: Work) -> Iterator[tuple[slice, Array]]:
+        """X, with one row for each place, of some images of a part of the batch at a time: of which, and their X."""
         windows = self.windows(x)
-        for images in chunks(x, math.prod(self.places) * self.size):
-            yield images, self._matrix(windows[images], work)
+        for images in chunks(x, self._numbers, part):
+            yield images, self._matrix(windows[images], work(f"X {part.start}", (windows[images].size,), x.dtype))
 
-    def _matrix(self, windows: Array, work: Work) -> Array:
-        X = work("X", (windows.size,), windows.dtype)
+    def _matrix(self, windows: Array, X: Array) -> Array:
         if self.across.size * self.channels < self.across.places:
             # Copying is fast along long runs of neighbours in memory. With few channels these are the rows of the
             # image, not of the window: X is laid out as columns. To the matrix product it is all the same.
@@ -129,8 +170,20 @@ class Window:
         return X.reshape(-1, self.size)
 
 
-def chunks(x: Array, numbers: int) -> Iterator[slice]:
-    """The batch, as many images at a time as stay in the cache, with so many ``numbers`` for each of them."""
+@loops
+def add_under(dX: Array, dx: Array, down: int, down_apart: int, across: int, across_apart: int) -> None:
+    """Add each number of dX to its pixel. ``down``, ``across``: strides; ``..._apart``: dilations."""
+    for n, i, j in np.ndindex(dX.shape[:3]):
+        for u in range(dX.shape[3]):
+            for v in range(dX.shape[4]):
+                for c in range(dX.shape[5]):
+                    dx[n, i * down + u * down_apart, j * across + v * across_apart, c] += dX[n, i, j, u, v, c]
+
+
+def chunks(x: Array, numbers: int, part: slice | None = None) -> Iterator[slice]:
+    """The batch, or a part of it, as many images at a time as stay in the cache, with so many ``numbers`` for each of
+    them."""
     count = max(1, CACHE // (numbers * x.itemsize))
-    for start in range(0, len(x), count):
-        yield slice(start, start + count)
+    begin, end, _ = (part or slice(None)).indices(len(x))
+    for start in range(begin, end, count):
+        yield slice(start, min(start + count, end))

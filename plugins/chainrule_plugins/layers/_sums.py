@@ -1,4 +1,4 @@
-"""Sums over all axes but the last, or but that and the first, for arrays that are long and narrow.
+"""Matrix products; sums over all axes but the last, or but that and the first, for arrays that are long and narrow.
 
 ``sum(axis=0)`` goes along them row by row, and takes several times as long.
 """
@@ -10,7 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Array
+from chainrule import Array, in_parts
+
+AT_ONCE = 64
+"""Multiplications of a product in the time of another operation on one number."""
+LARGE = 2**24
+"""Multiplications that may be worth a second thread."""
+
+
+def product(a: Array, b: Array, out: Array) -> Array:
+    """``a @ b``, of which each thread computes some of the rows, where that is left to layers."""
+    multiplications = len(a) * b.size
+    if multiplications < LARGE:
+        return np.dot(a, b, out=out)
+    in_parts(lambda part: np.dot(a[part], b, out=out[part]), len(a), multiplications // AT_ONCE, products=True)
+    return out
 
 
 def feature_sums(a: Array, out: Array | None = None) -> Array:

@@ -90,6 +90,7 @@ class Conv2d(Layer):
     bias_initializer: str | Mapping[str, Any] | Initializer = "zeros"
     bias: bool = True
 
+    multiplies_in_parts = True
     check_examples = (
         {"filters": 3, "kernel": 2, "stride": 2},
         {"filters": 2, "padding": "same", "activation": "tanh"},
@@ -226,6 +227,7 @@ class Conv1d(Layer):
     bias_initializer: str | Mapping[str, Any] | Initializer = "zeros"
     bias: bool = True
 
+    multiplies_in_parts = True
     check_examples = (
         {"filters": 3, "kernel": 2, "stride": 2},
         {"filters": 2, "padding": "same", "activation": "tanh"},

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import Activation, Array, Graph, Initializer, Layer, Shape, ShapeError
-from chainrule_plugins.layers._sums import feature_sums
+from chainrule_plugins.layers._sums import feature_sums, product
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Dense(Layer):
 
     def forward(self, x: Array, training: bool) -> Array:
         self.x = x
-        y = np.dot(x, self.W.value, out=self.work("y", (len(x), self.units), x.dtype))
+        y = product(x, self.W.value, self.work("y", (len(x), self.units), x.dtype))
         if self.b is not None:
             y += self.b.value
         return y
@@ -90,9 +90,9 @@ class Dense(Layer):
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)
-        return np.dot(dy, self.W.value.T, out=self.work("dx", self.x.shape, dy.dtype))
+        return product(dy, self.W.value.T, self.work("dx", self.x.shape, dy.dtype))
 
     def backward_parameters(self, dy: Array) -> None:
-        np.dot(self.x.T, dy, out=self.W.grad)
+        product(self.x.T, dy, self.W.grad)
         if self.b is not None:
             feature_sums(dy, out=self.b.grad)

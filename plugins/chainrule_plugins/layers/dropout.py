@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, Graph, Layer, Shape
+from chainrule_plugins.layers._loops import drop
 
 
 @dataclass
@@ -56,10 +57,19 @@ class Dropout(Layer):
         return input_shape
 
     def forward(self, x: Array, training: bool) -> Array:
-        self.mask = self._draw(x) if training else None
-        if self.mask is None:
+        self.mask: Array | None = None
+        if not training:
             return x
-        return np.multiply(x, self.mask, out=self.work("y", x.shape, x.dtype))
+        keep = 1 - self.rate
+        # Drawing is most of the cost of this layer, and float32 halves it; both dtypes drop the same units.
+        uniform = self.work("uniform", x.shape, np.float32)
+        self.rng.random(dtype=np.float32, out=uniform)
+        self.mask, y = (self.work(name, x.shape, x.dtype) for name in ("mask", "y"))
+        kept = np.array([1 / keep], x.dtype)
+        if not drop(uniform.ravel(), x.ravel(), keep, kept, self.mask.ravel(), y.ravel()):
+            np.multiply(uniform < keep, 1 / keep, out=self.mask)
+            np.multiply(x, self.mask, out=y)
+        return y
 
     def to_onnx(self, graph: Graph, x: str) -> str:
         return graph.add("Identity", x)
@@ -68,10 +78,3 @@ class Dropout(Layer):
         if self.mask is None:
             return dy
         return np.multiply(dy, self.mask, out=self.work("dx", dy.shape, dy.dtype))
-
-    def _draw(self, x: Array) -> Array:
-        keep = 1 - self.rate
-        # Drawing is most of the cost of this layer, and float32 halves it; both dtypes drop the same units.
-        uniform = self.work("uniform", x.shape, np.float32)
-        self.rng.random(dtype=np.float32, out=uniform)
-        return np.multiply(uniform < keep, 1 / keep, out=self.work("mask", x.shape, x.dtype))

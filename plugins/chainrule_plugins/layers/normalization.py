@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, Graph, Layer, Shape, ShapeError
+from chainrule_plugins.layers._loops import normalize, slope_of_normalized
 from chainrule_plugins.layers._moments import all_finite, is_far, large_moments
 from chainrule_plugins.layers._sums import feature_products, feature_sums
 
@@ -121,9 +122,11 @@ class BatchNorm(Layer):
             mean, var = self.running_mean.value, self.running_var.value
             centered = np.subtract(rows, mean, out=self.x_hat)
             self.std = np.sqrt(var + self.eps)
-        np.divide(centered, self.std, out=self.x_hat)
-        np.multiply(x_hat, self.gamma.value, out=y)
-        y += self.beta.value
+        gamma, beta = self.gamma.value, self.beta.value
+        if not normalize(self.x_hat, self.std, gamma, beta, y.reshape(rows.shape)):
+            np.divide(centered, self.std, out=self.x_hat)
+            np.multiply(x_hat, gamma, out=y)
+            y += beta
         return y
 
     def _gather(self, mean: Array, var: Array, m: int) -> None:
@@ -144,10 +147,12 @@ class BatchNorm(Layer):
         dx = self.work("dx", dy.shape, dy.dtype)
         dx_rows = dx.reshape(rows.shape)
         if self.training:
-            np.multiply(self.x_hat, dgamma / m, out=dx_rows)
-            dx_rows += dbeta / m
-            np.subtract(rows, dx_rows, out=dx_rows)
-            dx_rows *= self.gamma.value / self.std
+            along, mean, scale = dgamma / m, dbeta / m, self.gamma.value / self.std
+            if not slope_of_normalized(rows, self.x_hat, along, mean, scale, dx_rows):
+                np.multiply(self.x_hat, along, out=dx_rows)
+                dx_rows += mean
+                np.subtract(rows, dx_rows, out=dx_rows)
+                dx_rows *= scale
         else:
             np.multiply(rows, self.gamma.value / self.std, out=dx_rows)
         return dx

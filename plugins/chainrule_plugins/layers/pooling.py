@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, Graph, Layer, Shape
+from chainrule import Array, Graph, Layer, Shape, in_parts, loops
 from chainrule_plugins.layers._images import image_shape, pixels_under, pooling_windows
 from chainrule_plugins.layers._onnx import channels_first, channels_last, window_of
 
@@ -75,17 +75,24 @@ class MaxPool2d(Layer):
 
     def forward(self, x: Array, training: bool) -> Array:
         self.input_shape = x.shape
-        first, *others = pixels_under(x.reshape(len(x), *self.image), self.down, self.across)
+        images = x.reshape(len(x), *self.image)
+        first, *others = pixels_under(images, self.down, self.across)
         y = self.work("y", first.shape, x.dtype)
-        y[...] = first
         # Which pixel under the window is the maximum, counted from 0. At a tie, such as of zeros that a ReLU left, the
         # first one stays: it alone gets the gradient, so that no more goes down than came in.
-        self.chosen = self.work("chosen", y.shape, np.min_scalar_type(self.size**2 - 1))
-        self.chosen[...] = 0
-        for k, pixels in enumerate(others, start=1):
-            higher = np.greater(pixels, y, out=self.work("higher", y.shape, np.bool_))
-            np.maximum(self.chosen, higher * self.chosen.dtype.type(k), out=self.chosen)
-            np.maximum(y, pixels, out=y)
+        chosen = self.chosen = self.work("chosen", y.shape, np.min_scalar_type(self.size**2 - 1))
+        higher = self.work("higher", y.shape, np.bool_)
+
+        def choose(part: slice) -> None:
+            if choose_in_loops(images[part], y[part], chosen[part], self.size, self.down.stride):
+                return
+            y[part], chosen[part] = first[part], 0
+            for k, pixels in enumerate(others, start=1):
+                np.greater(pixels[part], y[part], out=higher[part])
+                np.maximum(chosen[part], higher[part] * chosen.dtype.type(k), out=chosen[part])
+                np.maximum(y[part], pixels[part], out=y[part])
+
+        in_parts(choose, len(x), x.size)
         return y
 
     def to_onnx(self, graph: Graph, x: str) -> str:
@@ -94,15 +101,49 @@ class MaxPool2d(Layer):
 
     def backward(self, dy: Array) -> Array:
         dx = self.work("dx", (len(dy), *self.image), dy.dtype)
-        if not self.tiled:
-            dx[...] = 0
-        for k, pixels in enumerate(pixels_under(dx, self.down, self.across)):
-            chosen = np.equal(self.chosen, k, out=self.work("is_chosen", dy.shape, np.bool_))
-            if self.tiled:  # nothing to add up
-                np.multiply(dy, chosen, out=pixels)
-            else:
-                pixels += dy * chosen
+        is_chosen = self.work("is_chosen", dy.shape, np.bool_)
+
+        def hand_back(part: slice) -> None:
+            if not self.tiled:
+                dx[part] = 0
+            elif hand_back_in_loops(dy[part], self.chosen[part], dx[part], self.size):
+                return
+            for k, pixels in enumerate(pixels_under(dx[part], self.down, self.across)):
+                chosen = np.equal(self.chosen[part], k, out=is_chosen[part])
+                if self.tiled:  # nothing to add up
+                    np.multiply(dy[part], chosen, out=pixels)
+                else:
+                    pixels += dy[part] * chosen
+
+        in_parts(hand_back, len(dx), dx.size)
         return dx.reshape(self.input_shape)
+
+
+@loops
+def choose_in_loops(x: Array, y: Array, chosen: Array, size: int, stride: int) -> None:
+    """The largest pixel under each place of a window, and which it is. Channels come last: they are neighbours in
+    memory, and computed several at once."""
+    for n, i, j in np.ndindex(y.shape[:3]):
+        for c in range(y.shape[3]):
+            y[n, i, j, c], chosen[n, i, j, c] = x[n, i * stride, j * stride, c], 0
+        for u in range(size):
+            for v in range(size):
+                for c in range(y.shape[3]):
+                    pixel, largest = x[n, i * stride + u, j * stride + v, c], y[n, i, j, c]
+                    higher = pixel > largest
+                    chosen[n, i, j, c] = u * size + v if higher else chosen[n, i, j, c]
+                    y[n, i, j, c] = pixel if higher or pixel != pixel else largest
+
+
+@loops
+def hand_back_in_loops(dy: Array, chosen: Array, dx: Array, size: int) -> None:
+    """The gradient of each place to the pixel that was the largest, where windows do not overlap."""
+    for n, i, j in np.ndindex(dy.shape[:3]):
+        for u in range(size):
+            for v in range(size):
+                for c in range(dy.shape[3]):
+                    is_chosen = chosen[n, i, j, c] == u * size + v
+                    dx[n, i * size + u, j * size + v, c] = dy[n, i, j, c] if is_chosen else 0
 
 
 @dataclass

@@ -75,6 +75,7 @@ class Conv2dTranspose(Layer):
     bias_initializer: str | Mapping[str, Any] | Initializer = "zeros"
     bias: bool = True
 
+    multiplies_in_parts = True
     check_examples = (
         {"filters": 3, "kernel": 2},
         {"filters": 2, "padding": "same", "stride": 2, "activation": "tanh"},

@@ -30,4 +30,4 @@ def squared_length(error: Array) -> float:
 
 def mean(losses: Array, count: int) -> float:
     """The sum over ``count``, divided first: a sum of huge losses overflows where their mean does not."""
-    return float((losses / count).sum(dtype=np.float64))
+    return float(np.add.reduce(losses / count, axis=None, dtype=np.float64))

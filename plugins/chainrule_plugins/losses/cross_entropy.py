@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, ConfigError, Graph, Loss, Task
+from chainrule_plugins.losses._loops import sigmoid_loss, softmax_error, softmax_loss
 from chainrule_plugins.losses._stable import clipped, log_in_onnx, mean
 
 
@@ -95,15 +96,20 @@ class BinaryCrossEntropy(Loss):
 
     def forward_logits(self, logits: Array, target: Array) -> float:
         target = self.target = smoothed(target, self.label_smoothing, classes=2)
+        p = self.p = self.work("p", logits.shape, logits.dtype)
+        losses = self.losses = self.work("losses", logits.shape, logits.dtype)
+        total = self.work("mean", (1,), np.float64)
+        if sigmoid_loss(logits.ravel(), target.ravel(), p.ravel(), losses.ravel(), total):
+            return float(total[0])
         # exp(-|z|) cannot overflow, and serves both the loss and, for either sign of z, the sigmoid.
         e = np.abs(logits, out=self.work("e", logits.shape, logits.dtype))
         np.negative(e, out=e)
         np.exp(e, out=e)
-        p: Array = np.exp(np.minimum(logits, 0))
+        np.exp(np.minimum(logits, 0, out=p), out=p)
         p /= 1 + e
-        self.p = p
-        losses: Array = np.maximum(logits, 0) - target * logits + np.log1p(e)
-        self.losses = losses
+        np.maximum(logits, 0, out=losses)
+        losses -= target * logits
+        losses += np.log1p(e, out=e)
         return mean(losses, losses.size)
 
     def backward_logits(self) -> Array:
@@ -214,6 +220,11 @@ class CategoricalCrossEntropy(Loss):
 
     def forward_logits(self, logits: Array, target: Array) -> float:
         logits, target = self._in_rows(logits, target)
+        p = self.p = self.work("prediction", logits.shape, logits.dtype)
+        if target.ndim == 1:
+            self.losses, total = self.work("losses", target.shape, p.dtype), self.work("mean", (1,), np.float64)
+            if softmax_loss(logits, target, p, self.losses, total):
+                return float(total[0])
         z = logits.T.copy()  # a row for each class: NumPy is slow at what follows where many rows are short
         # Subtracting a sample's largest logit changes neither loss nor softmax, and no exponential can overflow.
         with np.errstate(over="ignore"):  # logits further apart than the dtype reaches are taken as that far apart
@@ -221,15 +232,12 @@ class CategoricalCrossEntropy(Loss):
         np.maximum(z, float(np.finfo(z.dtype).min), out=z)
         weight: Array | float
         if target.ndim == 1:  # of a one-hot t, only the ones are needed
-            self.index = np.arange(len(target))
-            weight, at_target = 1, z[target, self.index]
+            weight, at_target = 1, z[target, np.arange(len(target))]
         else:
             weight, at_target = target.sum(axis=1), (target.T * z).sum(axis=0)
         e = np.exp(z, out=z)
         total = e.sum(axis=0)
-        p = self.work("prediction", logits.shape, logits.dtype)
         np.divide(e, total, out=p.T)
-        self.p = p
         self.losses = weight * np.log(total) - at_target
         return mean(self.losses, len(p))
 
@@ -237,8 +245,10 @@ class CategoricalCrossEntropy(Loss):
         p, target = self.p, self.target
         dz = self.work("dz", p.shape, p.dtype)
         if target.ndim == 1:
+            if softmax_error(p, target, dz):
+                return dz.reshape(self.shape)
             np.copyto(dz, p)
-            dz[self.index, target] -= 1
+            dz[np.arange(len(target)), target] -= 1
         else:
             np.multiply(p, target.sum(axis=1, keepdims=True), out=dz)  # where the sums are 1 but for rounding
             dz -= target

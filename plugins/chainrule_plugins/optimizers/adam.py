@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, Optimizer
-from chainrule_plugins.optimizers._squares import bound
 
 
 @dataclass
@@ -65,6 +64,7 @@ class Adam(Optimizer):
     weight_decay: float = 0.0
     default = True
     slots = ("M", "V")
+    squares_gradient = True
 
     def __post_init__(self) -> None:
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
@@ -84,21 +84,12 @@ class Adam(Optimizer):
             theta = theta - lr * m_hat / (np.sqrt(v_hat) + self.eps)
             yield theta
 
-    def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
-        bound(grad)
-        M, V = slots["M"], slots["V"]
+    def rule(self, theta: Array, grad: Array, M: Array, V: Array, step: int, lr: float) -> tuple[Array, Array, Array]:
         a = (1 - self.beta1) / (1 - self.beta1**step)
-        c = math.sqrt((1 - self.beta2) / (1 - self.beta2**step))
-        M *= self.beta1
-        M += grad
-        V *= self.beta2
-        grad *= grad
-        V += grad
-        move = np.sqrt(V, out=grad)  # the gradient is used up: its place serves for what is left to compute
-        move += self.eps / c
-        np.divide(M, move, out=move)
-        move *= lr * a / c
-        theta -= move
+        c = np.sqrt((1 - self.beta2) / (1 - self.beta2**step))
+        M = self.beta1 * M + grad
+        V = self.beta2 * V + grad**2
+        return theta - lr * a / c * (M / (np.sqrt(V) + self.eps / c)), M, V
 
 
 @dataclass
@@ -182,6 +173,7 @@ class NAdam(Optimizer):
     eps: float = 1e-8
     weight_decay: float = 0.0
     slots = ("M", "V")
+    squares_gradient = True
 
     def __post_init__(self) -> None:
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
@@ -201,21 +193,10 @@ class NAdam(Optimizer):
             theta = theta - lr * m_hat / (np.sqrt(v_hat) + self.eps)
             yield theta
 
-    def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
-        bound(grad)
-        M, V = slots["M"], slots["V"]
+    def rule(self, theta: Array, grad: Array, M: Array, V: Array, step: int, lr: float) -> tuple[Array, Array, Array]:
         a = (1 - self.beta1) / (1 - self.beta1**step)
         b = self.beta1 * (1 - self.beta1**step) / (1 - self.beta1 ** (step + 1))
-        c = math.sqrt((1 - self.beta2) / (1 - self.beta2**step))
-        move, scratch = (self.work(name, grad.shape, grad.dtype) for name in ("move", "scratch"))
-        M *= self.beta1
-        M += grad
-        V *= self.beta2
-        V += np.multiply(grad, grad, out=scratch)
-        np.multiply(b, M, out=move)
-        move += grad
-        np.sqrt(V, out=scratch)
-        scratch += self.eps / c
-        move /= scratch
-        move *= lr * a / c
-        theta -= move
+        c = np.sqrt((1 - self.beta2) / (1 - self.beta2**step))
+        M = self.beta1 * M + grad
+        V = self.beta2 * V + grad**2
+        return theta - lr * a / c * ((b * M + grad) / (np.sqrt(V) + self.eps / c)), M, V

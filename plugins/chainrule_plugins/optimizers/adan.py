@@ -10,7 +10,6 @@ from itertools import pairwise
 import numpy as np
 
 from chainrule import Array, Optimizer
-from chainrule_plugins.optimizers._squares import bound
 
 
 @dataclass
@@ -62,6 +61,7 @@ class Adan(Optimizer):
     eps: float = 1e-8
     weight_decay: float = 0.0
     slots = ("m", "v", "n", "before")
+    squares_gradient = True
 
     def __post_init__(self) -> None:
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
@@ -83,28 +83,12 @@ class Adan(Optimizer):
             theta = theta - lr * (m + self.beta2 * v) / (np.sqrt(n) + self.eps)
             yield theta
 
-    def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
-        bound(grad)
-        m, v, n, before = (slots[name] for name in self.slots)
-        if step == 1:
-            m[...] = before[...] = grad
-            np.multiply(grad, grad, out=n)
-        change, scratch = (self.work(name, grad.shape, grad.dtype) for name in ("change", "scratch"))
-        np.subtract(grad, before, out=change)
-        before[...] = grad
-        for mean, share, new in ((m, self.beta1, grad), (v, self.beta2, change)):
-            mean *= share
-            mean += np.multiply(1 - share, new, out=scratch)
-        change *= self.beta2
-        change += grad
-        change *= change
-        change *= 1 - self.beta3
-        n *= self.beta3
-        n += change
-        move = np.multiply(self.beta2, v, out=change)
-        move += m
-        np.sqrt(n, out=scratch)
-        scratch += self.eps
-        move /= scratch
-        move *= lr
-        theta -= move
+    def rule(
+        self, theta: Array, grad: Array, m: Array, v: Array, n: Array, before: Array, step: int, lr: float
+    ) -> tuple[Array, Array, Array, Array, Array]:
+        first = step == 1
+        change = np.where(first, 0.0, 1.0) * (grad - before)
+        m = self.beta1 * m + np.where(first, 1.0, 1 - self.beta1) * grad
+        v = self.beta2 * v + (1 - self.beta2) * change
+        n = self.beta3 * n + np.where(first, 1.0, 1 - self.beta3) * (grad + self.beta2 * change) ** 2
+        return theta - lr * ((m + self.beta2 * v) / (np.sqrt(n) + self.eps)), m, v, n, grad

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule import Array, Optimizer
-from chainrule_plugins.optimizers._squares import bound
 
 
 @dataclass
@@ -45,6 +44,7 @@ class AdaGrad(Optimizer):
     eps: float = 1e-8
     weight_decay: float = 0.0
     slots = ("v",)
+    squares_gradient = True
 
     def __post_init__(self) -> None:
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
@@ -58,15 +58,9 @@ class AdaGrad(Optimizer):
             theta = theta - lr * met[-1] / (np.sqrt(sum(grad**2 for grad in met)) + self.eps)
             yield theta
 
-    def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
-        bound(grad)
-        v, scratch = slots["v"], self.work("scratch", grad.shape, grad.dtype)
-        v += np.multiply(grad, grad, out=scratch)
-        np.sqrt(v, out=scratch)
-        scratch += self.eps
-        np.divide(grad, scratch, out=scratch)
-        scratch *= lr
-        theta -= scratch
+    def rule(self, theta: Array, grad: Array, v: Array, lr: float) -> tuple[Array, Array]:
+        v = v + grad**2
+        return theta - lr * (grad / (np.sqrt(v) + self.eps)), v
 
 
 @dataclass
@@ -104,6 +98,7 @@ class RMSProp(Optimizer):
     eps: float = 1e-8
     weight_decay: float = 0.0
     slots = ("v",)
+    squares_gradient = True
 
     def __post_init__(self) -> None:
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
@@ -119,18 +114,9 @@ class RMSProp(Optimizer):
             theta = theta - lr * grad / (np.sqrt(v) + self.eps)
             yield theta
 
-    def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
-        bound(grad)
-        v, scratch = slots["v"], self.work("scratch", grad.shape, grad.dtype)
-        v *= self.rho
-        np.multiply(1 - self.rho, grad, out=scratch)
-        scratch *= grad
-        v += scratch
-        np.sqrt(v, out=scratch)
-        scratch += self.eps
-        np.divide(grad, scratch, out=scratch)
-        scratch *= lr
-        theta -= scratch
+    def rule(self, theta: Array, grad: Array, v: Array, lr: float) -> tuple[Array, Array]:
+        v = self.rho * v + (1 - self.rho) * grad**2
+        return theta - lr * (grad / (np.sqrt(v) + self.eps)), v
 
 
 @dataclass
@@ -170,6 +156,7 @@ class AdaDelta(Optimizer):
     eps: float = 1e-6
     weight_decay: float = 0.0
     slots = ("v", "u")
+    squares_gradient = True
 
     def __post_init__(self) -> None:
         self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
@@ -187,21 +174,8 @@ class AdaDelta(Optimizer):
             theta = theta - lr * move
             yield theta
 
-    def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
-        bound(grad)
-        v, u = slots["v"], slots["u"]
-        move, scratch = (self.work(name, grad.shape, grad.dtype) for name in ("move", "scratch"))
-        self._mean_square(v, grad, scratch)
-        np.add(u, self.eps, out=move)
-        move /= np.add(v, self.eps, out=scratch)
-        np.sqrt(move, out=move)  # one root of the quotient, in place of the quotient of two
-        move *= grad
-        self._mean_square(u, move, scratch)
-        move *= lr
-        theta -= move
-
-    def _mean_square(self, mean: Array, x: Array, scratch: Array) -> None:
-        mean *= self.rho
-        np.multiply(1 - self.rho, x, out=scratch)
-        scratch *= x
-        mean += scratch
+    def rule(self, theta: Array, grad: Array, v: Array, u: Array, lr: float) -> tuple[Array, Array, Array]:
+        v = self.rho * v + (1 - self.rho) * grad**2
+        delta = grad * np.sqrt((u + self.eps) / (v + self.eps))  # one root of the quotient, in place of two
+        u = self.rho * u + (1 - self.rho) * delta**2
+        return theta - lr * delta, v, u

@@ -46,6 +46,5 @@ class SGD(Optimizer):
             theta = theta - lr * gradient(theta)
             yield theta
 
-    def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
-        grad *= lr
-        theta -= grad
+    def rule(self, theta: Array, grad: Array, lr: float) -> Array:
+        return theta - lr * grad

@@ -73,16 +73,10 @@ class Momentum(Optimizer):
             theta = theta - leaving * v
             yield theta
 
-    def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
-        v = slots["v"]
-        v *= self.momentum
-        if self.lr_in_velocity:
-            grad *= lr
-            v += grad
-            theta -= v
-        else:
-            v += grad
-            theta -= np.multiply(lr, v, out=self.work("move", v.shape, v.dtype))
+    def rule(self, theta: Array, grad: Array, v: Array, lr: float) -> tuple[Array, Array]:
+        entering, leaving = (lr, 1.0) if self.lr_in_velocity else (1.0, lr)
+        v = self.momentum * v + entering * grad
+        return theta - leaving * v, v
 
 
 @dataclass
@@ -147,14 +141,8 @@ class Nesterov(Optimizer):
             theta = theta - leaving * (push + self.momentum * v)
             yield theta
 
-    def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
-        v = slots["v"]
-        v *= self.momentum
-        if self.lr_in_velocity:
-            grad *= lr
-        v += grad
-        move = np.multiply(self.momentum, v, out=self.work("move", v.shape, v.dtype))
-        move += grad
-        if not self.lr_in_velocity:
-            move *= lr
-        theta -= move
+    def rule(self, theta: Array, grad: Array, v: Array, lr: float) -> tuple[Array, Array]:
+        entering, leaving = (lr, 1.0) if self.lr_in_velocity else (1.0, lr)
+        push = entering * grad
+        v = self.momentum * v + push
+        return theta - leaving * (self.momentum * v + push), v

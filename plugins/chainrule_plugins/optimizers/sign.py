@@ -63,17 +63,10 @@ class Lion(Optimizer):
             m = self.beta2 * m + (1 - self.beta2) * grad
             yield theta
 
-    def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
-        m = slots["m"]
-        delta, vote = (self.work(name, grad.shape, grad.dtype) for name in ("delta", "vote"))
-        np.subtract(grad, m, out=delta)
-        np.multiply(1 - self.beta1, delta, out=vote)
-        vote += m
-        np.sign(vote, out=vote)
-        vote *= lr
-        theta -= vote
-        delta *= 1 - self.beta2
-        m += delta
+    def rule(self, theta: Array, grad: Array, m: Array, lr: float) -> tuple[Array, Array]:
+        delta = grad - m
+        vote = m + (1 - self.beta1) * delta
+        return theta - lr * np.sign(vote), m + (1 - self.beta2) * delta
 
 
 @dataclass
@@ -155,21 +148,11 @@ class Rprop(Optimizer):
             theta, before = theta - lr * size * s, s
             yield theta
 
-    def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
-        size, before = slots["size"], slots["sign"]
-        size += size == 0  # a slot holds zeros at first; no size becomes 0
-        sign = np.sign(grad, out=grad)
-        same = before  # 1 where the sign is what it was, -1 where it has turned, 0 where either one was 0
-        same *= sign
+    def rule(self, theta: Array, grad: Array, size: Array, sign: Array, lr: float) -> tuple[Array, Array, Array]:
+        size = size + (size == 0)  # a slot holds zeros at first; no size becomes 0
+        same = sign * np.sign(grad)  # 1 where the sign is what it was, -1 where it has turned, 0 where either one was 0
         # The parabola through (1, grow), (0, 1) and (-1, shrink): far faster than a choice of three.
-        factor = np.multiply((self.grow + self.shrink - 2) / 2, same, out=self.work("factor", size.shape, size.dtype))
-        factor += (self.grow - self.shrink) / 2
-        factor *= same
-        factor += 1
-        size *= factor
-        np.clip(size, self.smallest, self.largest, out=size)
-        sign *= same >= 0
-        before[...] = sign
-        sign *= size
-        sign *= lr
-        theta -= sign
+        factor = ((self.grow + self.shrink - 2) / 2 * same + (self.grow - self.shrink) / 2) * same + 1
+        size = np.clip(size * factor, self.smallest, self.largest)
+        sign = np.sign(grad) * (same >= 0)
+        return theta - lr * (size * sign), size, sign

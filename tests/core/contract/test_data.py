@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
 import chainrule as cr
-from chainrule.contract.data import TargetScale
+from chainrule.contract.target_scale import TargetScale
 
 X = np.arange(12, dtype=np.float64).reshape(4, 3)
 Y = np.array([0, 1, 2, 1])

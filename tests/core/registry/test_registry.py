@@ -271,6 +271,33 @@ class Rateless(cr.Optimizer):
 
 
 @dataclass
+class Idle(cr.Optimizer):
+    """Says in no way how it moves."""
+
+    lr: float = 0.1
+
+
+@dataclass
+class AsksTooMuch(cr.Optimizer):
+    """Its rule wants what there is not."""
+
+    lr: float = 0.1
+    slots = ("v",)
+
+    def rule(self, theta: Any, grad: Any, v: Any, rate: float, epoch: int) -> Any: ...
+
+
+@dataclass
+class ForgetsSlot(cr.Optimizer):
+    """Its rule does not take one of its slots."""
+
+    lr: float = 0.1
+    slots = ("m", "v")
+
+    def rule(self, theta: Any, grad: Any, m: Any, lr: float) -> Any: ...
+
+
+@dataclass
 class NoBackward(cr.Layer):
     """Cannot go back."""
 
@@ -375,6 +402,17 @@ class Kindless(cr.Component):
         (TakesDtype, None, "layer TakesDtype has a field dtype, which every layer has as something else: rename it"),
         (TakesWork, None, "layer TakesWork has a field work, which every layer has as something else: rename it"),
         (Rateless, None, "optimizer Rateless has no field lr, the learning rate: add lr: float = 0.01"),
+        (
+            Idle,
+            None,
+            "optimizer Idle writes neither rule(theta, grad, ...), of single numbers, nor update(theta, grad, slots, ",
+        ),
+        (
+            AsksTooMuch,
+            None,
+            "optimizer AsksTooMuch: rule asks for rate, epoch; it is given theta, grad, v, step, lr",
+        ),
+        (ForgetsSlot, None, "optimizer ForgetsSlot: rule must take v"),
         (NoBackward, None, "layer NoBackward does not write backward(dy)"),
         (NotCallable, None, "schedule NotCallable does not write __call__(step, total)"),
         (HalfFused, None, "loss HalfFused does not write forward_logits(logits, target)"),

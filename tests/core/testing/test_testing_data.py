@@ -383,6 +383,12 @@ class ReadsOtherwise(Filed):
         return super().read(content, name) / 2
 
 
+@breaks("names_its_files", says="files_read does not give the file of path, .*points.npy: when it changed, a sweep")
+class HidesItsFile(Filed):
+    def files_read(self) -> Sequence[str]:
+        return []
+
+
 @breaks("shapes", says="the train inputs are int64")
 class WholeNumbers(Bands):
     def points(self) -> tuple[cr.Array, cr.Array]:

@@ -28,6 +28,7 @@ from chainrule.tracking import delivery, tags, tracking
 from chainrule.tracking import run as recording
 from chainrule.tracking import series as thinning
 from chainrule.tracking.environment import environment
+from chainrule.tracking.nothing import NoTracking
 from chainrule.tracking.records import batch, deliver
 from chainrule.tracking.resending import resend
 from chainrule.tracking.store import prepare_store
@@ -466,7 +467,7 @@ def test_no_tracking_has_the_same_interface_and_records_nothing(tmp_path, monkey
         run.text("a", "b")
     assert (run.run_id, run.where) == (None, None)
     assert not list(tmp_path.iterdir())
-    for real, other in ((tracking.Tracking, tracking.NoTracking), (recording.Run, recording.NoRun)):
+    for real, other in ((tracking.Tracking, NoTracking), (recording.Run, recording.NoRun)):
         public = {name for name in vars(real) if not name.startswith("_")}
         assert public - {"start", "go_on", "finish"} <= set(dir(other))
 

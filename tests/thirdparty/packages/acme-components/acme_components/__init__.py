@@ -139,6 +139,40 @@ class Momentum(chainrule.Optimizer):
 
 
 @dataclass
+class Softsign(chainrule.Optimizer):
+    r"""Steps of a running mean of gradients, none longer than the learning rate.
+
+    $m = \beta m + (1 - \beta) grad$, $\theta = \theta - lr \, m / (|m| + s)$
+
+    Args:
+        lr: the learning rate, above 0 and finite; default 0.01.
+        beta: the share of the past in the mean, at least 0 and less than 1; default 0.9.
+        s: the size of the mean at which a step is half as long, above 0 and finite; default 0.1.
+    """
+
+    lr: float = 0.01
+    beta: float = 0.9
+    s: float = 0.1
+    slots = ("m",)
+
+    def __post_init__(self):
+        self.require("lr", 0 < self.lr < math.inf, "above 0 and finite")
+        self.require("beta", 0 <= self.beta < 1, "at least 0 and less than 1")
+        self.require("s", 0 < self.s < math.inf, "above 0 and finite")
+
+    def reference(self, theta, gradient, rates):
+        m = 0
+        for lr in rates:
+            m = self.beta * m + (1 - self.beta) * gradient(theta)
+            theta = theta - lr * m / (abs(m) + self.s)
+            yield theta
+
+    def rule(self, theta, grad, m, lr):  # of single numbers; it returns what theta and each slot become
+        m = self.beta * m + (1 - self.beta) * grad
+        return theta - lr * m / (abs(m) + self.s), m
+
+
+@dataclass
 class Signs(chainrule.Initializer):
     r"""Numbers of one size, with a sign by chance.
 
@@ -321,6 +355,7 @@ def register_components(registry):
     ):
         registry.add(cls)
     registry.add(Momentum, name="heavy_ball")
+    registry.add(Softsign, name="soft_sign")
 
 
 @chainrule.hookimpl
