@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from chainrule.process.liveness import is_gone
@@ -14,8 +13,7 @@ def close_orphans(client: Any) -> list[str]:
     """Give the status KILLED to each run of a store that is RUNNING, and whose process is gone; their ids, the latest
     first."""
     closed = []
-    experiments = [experiment.experiment_id for experiment in all_of(client.search_experiments)]
-    for run in list(all_of(client.search_runs, experiments, "attributes.status = 'RUNNING'")):
+    for run in list(all_of(client.search_runs, _experiments(client), "attributes.status = 'RUNNING'")):
         told = run.data.tags.get(PROCESS)
         # Looked at again: it may have ended well since, and then gone.
         if told and is_gone(told) and client.get_run(run.info.run_id).info.status == "RUNNING":
@@ -30,7 +28,7 @@ def end(client: Any, run_id: str, why: str) -> None:
     client.set_terminated(run_id, "KILLED")
 
 
-def begun(client: Any, experiments: Sequence[str | None], sweep: str, folder: str) -> Any:
+def begun(client: Any, sweep: str, folder: str) -> Any:
     """The latest run of a sweep with that tag of its folder; None for none, or where no filter of MLflow's can name
     them."""
     told = capped({SWEEP: sweep, FOLDER: folder}, TAG_LENGTH)
@@ -38,4 +36,8 @@ def begun(client: Any, experiments: Sequence[str | None], sweep: str, folder: st
         return None
     quotes = {key: '"' if "'" in text else "'" for key, text in told.items()}
     same = " and ".join(f"tags.{key} = {quotes[key]}{text}{quotes[key]}" for key, text in told.items())
-    return next(iter(client.search_runs(experiments, same, max_results=1)), None)
+    return next(iter(client.search_runs(_experiments(client), same, max_results=1)), None)
+
+
+def _experiments(client: Any) -> list[str]:
+    return [experiment.experiment_id for experiment in all_of(client.search_experiments)]

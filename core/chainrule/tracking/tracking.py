@@ -137,12 +137,18 @@ class Tracking:
         Raises:
             TrackingError: the store cannot be used.
         """
-        experiment_id = self.prepare()
-        if experiment_id is None:
+        if self._prepared is None:
+            self.warm_up()
+        assert self._prepared is not None
+        try:
+            experiment_id = self._prepared.result()  # waited for: a server that many ask at once may take seconds
+        except TrackingError as error:
+            if not (is_remote(self.uri) and error.__cause__ is not None and is_outage(error.__cause__)):
+                raise
             raise TrackingError(
                 f"the server {redacted(self.uri)} does not answer, and tracking.reuse needs to know what has run: try "
                 "again later, or train without: tracking.reuse=false"
-            )
+            ) from error
         equal = f"tags.{CONFIG_DIGEST} = '{config_digest}' and attributes.status = 'FINISHED'"
 
         def find(client: Any) -> tuple[str | None, list[str]]:
@@ -170,13 +176,8 @@ class Tracking:
         return next(iter(self._ask(lambda client: client.search_runs(places, equal, max_results=1)).result()), None)
 
     def begun(self, sweep: str, folder: Path) -> Any:
-        """The latest run of a sweep whose files are in a folder, as MLflow has it; None for none.
-
-        Raises:
-            TrackingError: the store cannot be used.
-        """
-        places = [self.prepare()]
-        return self._ask(lambda client: begun(client, places, sweep, folder_tag(self.uri, folder))).result()
+        """The latest run of a sweep with its files in that folder, as MLflow has it, waited for; None for none."""
+        return self._ask(lambda client: begun(client, sweep, folder_tag(self.uri, folder))).result()
 
     def lost(self, run_id: str) -> None:
         """Give a status to a run whose machine was lost."""

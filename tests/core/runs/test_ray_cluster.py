@@ -44,40 +44,63 @@ def store(tmp_path: Path) -> Iterator[str]:
         yield address.partition("#")[0].rstrip("/")
 
 
-def test_jobs_of_nodes_that_die_run_again_elsewhere_as_the_same_runs(cluster: Any, store: str, tmp_path: Path) -> None:
+def swept(cluster: Any, store: str, folder: Path, jobs: int, deaths: tuple[int, ...], *more: str) -> tuple[int, str]:
+    """Status and words of a sweep on nodes of which some are killed in the middle."""
     nodes = [cluster.add_node(num_cpus=1, **SMALL) for _ in range(NODES)]
     cluster.wait_for_nodes()
-    sweep = [
-        sys.executable,
-        "-m",
-        "chainrule",
-        "train",
-        "-m",
-        "launcher=ray",
-        "experiment=xor",
-        "tracking.figures=false",
-    ]
-    sweep += [f"seed=range(0,{JOBS})", "trainer.epochs=600", f"hydra.launcher.ray.init.address={cluster.address}"]
-    settings = variables(MLFLOW_TRACKING_URI=store)
+    sweep = [sys.executable, "-m", "chainrule", "train", "-m", "experiment=xor", f"seed=range(0,{jobs})"]
+    sweep += ["trainer.epochs=600", "tracking.figures=false"]
+    sweep += ["launcher=ray", f"hydra.launcher.ray.init.address={cluster.address}", *more]
     said, ended, victims = "", 0, itertools.cycle(range(NODES))
     with subprocess.Popen(
-        sweep, cwd=tmp_path, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        sweep,
+        cwd=folder,
+        env=variables(MLFLOW_TRACKING_URI=store),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as running:
         assert running.stdout is not None
         for line in running.stdout:
             said += line
-            if re.match(rf"\d+/{JOBS}  ", line):
+            if re.match(rf"\d+/{jobs}  ", line):
                 ended += 1
-                if ended in DEATHS:
+                if ended in deaths:
                     victim = next(victims)
                     cluster.remove_node(nodes[victim], allow_graceful=False)
                     nodes[victim] = cluster.add_node(num_cpus=1, **SMALL)
-    assert running.returncode == 0, said
-    assert ended == JOBS
-    assert "Task _run_job failed" in said, "no job was cut: nothing was tried"
+    print(said)
+    return running.returncode, said
+
+
+def recorded(store: str) -> list[Any]:
     client = MlflowClient(store)
-    runs = client.search_runs([client.get_experiment_by_name("xor").experiment_id], max_results=1000)
+    experiment = client.get_experiment_by_name("xor")
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id], max_results=1000))
+
+
+def test_jobs_of_nodes_that_die_run_again_elsewhere_as_the_same_runs(cluster: Any, store: str, tmp_path: Path) -> None:
+    status, said = swept(cluster, store, tmp_path, JOBS, DEATHS)
+    assert status == 0
+    assert f"jobs     {JOBS}\n" in said
+    assert "Task _run_job failed" in said, "no job was cut: nothing was tried"
+    runs = recorded(store)
     assert Counter(run.info.status for run in runs) == {"FINISHED": JOBS}
     assert sorted(int(run.data.params["seed"]) for run in runs) == list(range(JOBS))
     assert list(Path.cwd().iterdir()) == [], "everything is where the sweep was begun"
-    (tmp_path / "said").write_text(said)
+
+
+def test_a_sweep_that_is_given_up_goes_on_with_the_same_command(cluster: Any, store: str, tmp_path: Path) -> None:
+    """As one is of which a job is lost more often than Ray begins it again."""
+    never = "hydra.launcher.ray.remote.max_retries=0"
+    status, said = swept(cluster, store, tmp_path, 24, tuple(range(4, 24, 2)), f"+{never}")
+    assert status == 1
+    assert "the sweep was cut short; with tracking.reuse=true it goes on where it was" in said
+    assert "Traceback" not in said.partition("the sweep was cut short")[2]
+    status, said = swept(cluster, store, tmp_path, 24, (), "tracking.reuse=true")
+    assert status == 0
+    runs = recorded(store)
+    finished = [run for run in runs if run.info.status == "FINISHED"]
+    assert sorted(int(run.data.params["seed"]) for run in finished) == list(range(24))
+    assert {run.info.status for run in runs} <= {"FINISHED", "KILLED"}, "none stays running"

@@ -472,6 +472,21 @@ def test_a_run_whose_process_is_gone_becomes_killed(tmp_path: Path, runs: Runs) 
     assert runs.named()["dead"].data.tags["error"] == "its process was killed"
 
 
+@pytest.mark.parametrize("sweep", ["s", "it's", 'so "called"'])
+def test_the_run_that_a_job_had_begun_is_found_by_its_folder(tmp_path: Path, runs: Runs, sweep: str) -> None:
+    tracking = Tracking(f"sqlite:///{tmp_path}/mlflow.db", "xor")
+    experiment = tracking.prepare()
+    for number in (0, 1):
+        for start in (1, 3, 2):
+            tags = {"sweep": sweep, "folder": f"multirun/{sweep}/{number}"}
+            runs.client.create_run(experiment, start, tags, f"{number}, {start}")
+    for number in (0, 1):
+        found = tracking.begun(sweep, tmp_path / "multirun" / sweep / str(number))
+        assert found.info.run_name == f"{number}, 3"
+    assert tracking.begun("another", tmp_path / "multirun" / sweep / "0") is None
+    assert tracking.begun("'both' \"sorts\"", tmp_path) is None, "which no filter of MLflow's can hold"
+
+
 def test_a_number_that_was_given_to_another_process_is_not_taken_for_the_first():
     host, number, started = process().split(" ")
     assert not is_gone(f"{host} {number} {started}")

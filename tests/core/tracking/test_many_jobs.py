@@ -85,3 +85,8 @@ def test_a_thousand_jobs_on_two_processes_lose_nothing(server: tuple[str, psutil
     early, late = (statistics.median(b - a for a, b in itertools.pairwise(some)) for some in (at[1:201], at[-200:]))
     print(f"a job: {early:.3f} s among the first 200, {late:.3f} s among the last 200 (medians)")
     assert not list(tmp_path.glob("multirun/**/unsent-*")), "all arrived"
+    start = time.monotonic()
+    compare = [sys.executable, "-m", "chainrule", "compare"]
+    done = subprocess.run(compare, cwd=tmp_path, env=variables(MLFLOW_TRACKING_URI=uri), capture_output=True, text=True)
+    assert f"of {JOBS} runs" in done.stdout, done.stderr
+    print(f"compared in {time.monotonic() - start:.1f} s")

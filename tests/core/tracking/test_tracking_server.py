@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -148,3 +149,19 @@ def test_pages_are_served_until_interrupted(tmp_path):
         assert process.wait() == 0
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0  # no server is left behind
+
+
+def test_what_has_run_is_waited_for_where_a_server_takes_seconds(server):
+    """As one does that hundreds of jobs ask at once."""
+    uri, group = server
+    os.killpg(group, signal.SIGSTOP)
+    goes_on = threading.Timer(2.5, os.killpg, (group, signal.SIGCONT))
+    goes_on.start()
+    assert tracking.Tracking(uri, "xor").finished("0" * 64, "model/weights.safetensors", None) is None
+    goes_on.join()
+
+
+def test_what_has_run_is_not_known_where_no_server_is():
+    uri = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(TrackingError, match=r"does not answer, and tracking.reuse needs to know what has run"):
+        tracking.Tracking(uri, "xor").finished("0" * 64, "model/weights.safetensors", None)
