@@ -75,9 +75,9 @@ dict, and a check of its own holds backward to the reference in which it stays a
 A layer, an activation or a loss that writes ``to_onnx`` is computed by ONNX's own reference too, at several batch
 sizes, and gives what ``forward`` gives; without the extra [onnx] that check says that it is not applicable.
 
-An optimizer's ``rule``, and what a layer, an activation or a loss computes in ``cr.loops``, is compiled too, and gives what
-NumPy gives (``engines_agree``); without the extra [fast] that check is not applicable. Layers and activations are computed
-with all that they give to ``cr.in_parts`` shared out among threads (``parts_agree``).
+An optimizer's ``rule``, and what a layer, an activation or a loss computes in ``cr.loops``, is compiled too, and gives
+what NumPy gives (``engines_agree``); without the extra [fast] that check is not applicable. Layers and activations are
+computed with all that they give to ``cr.in_parts`` shared out among threads (``parts_agree``).
 
 ``checks_for("layer.dense")`` lists the checks of a component, each with its name and a sentence on what it asks for.
 A check that rests on another one is not run where that fails: it would say the same again.
