@@ -94,7 +94,7 @@ def test_jobs_of_nodes_that_die_run_again_elsewhere_as_the_same_runs(cluster: An
 def test_a_sweep_that_is_given_up_goes_on_with_the_same_command(cluster: Any, store: str, tmp_path: Path) -> None:
     """As one is of which a job is lost more often than Ray begins it again."""
     never = "hydra.launcher.ray.remote.max_retries=0"
-    status, said = swept(cluster, store, tmp_path, 24, tuple(range(4, 24, 2)), f"+{never}")
+    status, said = swept(cluster, store, tmp_path, 24, tuple(range(4, 24, 2)), never)
     assert status == 1
     assert "the sweep was cut short; with tracking.reuse=true it goes on where it was" in said
     assert "Traceback" not in said.partition("the sweep was cut short")[2]
