@@ -191,8 +191,8 @@ from chainrule.network.updates import Updates
 apply, folder, at = Updates.apply, sys.argv[1], int(sys.argv[2])
 
 
-def deadly(self, step, lr):
-    apply(self, step, lr)
+def deadly(self, step, *given):
+    apply(self, step, *given)
     if step == at:
         os.kill(os.getpid(), signal.SIGKILL)
 

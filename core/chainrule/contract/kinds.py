@@ -612,7 +612,8 @@ class Callback(Component):
 
     What it may touch of that is all in ``Training``: ``network``, ``trained`` and ``optimizer``; ``epoch``, ``epochs``,
     ``step``, ``total_steps``, ``steps_per_epoch``; ``batch``, ``batch_index``, ``batch_size``, ``batch_loss``;
-    ``metrics``, ``history``, ``running()``; ``learning_rate``, which may be set; ``stop(reason)`` and ``stop_reason``;
+    ``metrics``, ``history``, ``running()``; ``learning_rate``, which may be set; ``limit_gradient(limit)``;
+    ``stop(reason)`` and ``stop_reason``;
     ``log(name, value)``, ``figure(name, figure)`` and ``text(name, text)``; ``token_names``.
 
     Attributes:

@@ -43,7 +43,7 @@ def without_numba(cls: type[Component]) -> str | None:
     return None if numba_version() else f"numba cannot be used here: {HOW_TO_INSTALL}"
 
 
-@check(when=compiles, unless=without_numba)
+@check(when=compiles, unless=without_numba, rests_on=("deterministic",))
 def check_engines_agree(subject: Subject) -> None:
     """Compiled, it gives what NumPy gives, to 1e-12 in float64 and to 1e-6 in float32."""
     for dtype, tolerance in TOLERANCES.items():
@@ -58,7 +58,7 @@ def check_engines_agree(subject: Subject) -> None:
             expect(off <= tolerance * largest, f"{name}, in {dtype}, compiled is off by {off:.3g}", PLAIN)
 
 
-@check("layer", "activation")
+@check("layer", "activation", rests_on=("deterministic",))
 def check_parts_agree(subject: Subject) -> None:
     """Where all that it gives to in_parts is shared out, it gives what it gives by itself, to 1e-12 in float64."""
     alone = computed(subject, "float64", "numpy")

@@ -37,7 +37,7 @@ class Steps:
     total_steps: int
     rest: Rest
     _limit: float  # of each number of the gradient, which the running update has yet to see to
-    _heard_by: Any = None  # who of those that listen to the gradient hears of it now
+    _heard_by: Any  # who of those that listen to the gradient hears of it now
     _again: Again | None
     _listeners: Listeners
     _rate: LearningRate

@@ -117,6 +117,7 @@ class Trainer(Resumable, Logs, Steps, Measures):
         self._metrics: list[Metric] | None = None  # known once the first targets have told the task
         self._running = RunningEpoch()
         self._in_epoch = False
+        self._limit, self._heard_by = math.inf, None
         self._listeners = Listeners()
         self._position = Position()
         self._resumed = None

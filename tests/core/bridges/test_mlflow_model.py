@@ -360,8 +360,8 @@ def test_a_run_that_ends_early_leaves_a_sound_model(
 ) -> None:
     apply = Updates.apply
 
-    def broken(self: Updates, step: int, lr: float) -> None:
-        apply(self, step, lr)
+    def broken(self: Updates, step: int, *given: float) -> None:
+        apply(self, step, *given)
         if step == 5:
             raise error("now")
 

@@ -73,9 +73,9 @@ model.layers.0.units=3
 model.activation={name:leaky_relu,slop:1}
     model.activation.slop: activation leaky_relu has no field "slop". Did
 trainer.epoch=3
-    trainer.epoch: there is no key "epoch" here. Did you mean "epochs"? Known: batch_size, epochs,
+    trainer.epoch: there is no key "epoch" here. Did you mean "epochs"? Known: batch_size, engine, epochs,
 +trainer.epoch=3
-    trainer.epoch: there is no key "epoch" here. Did you mean "epochs"? Known: batch_size, epochs,
+    trainer.epoch: there is no key "epoch" here. Did you mean "epochs"? Known: batch_size, engine, epochs,
 callbacks=[progress,{name:early_stopping,patience:3}]
     a list of options holds their names; fields come after it: callbacks=[progress,early_stopping]
 +tracking.url=3

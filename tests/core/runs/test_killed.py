@@ -90,8 +90,8 @@ def die_at(update: int | None) -> None:
     """This process is killed once that update has changed the weights, before anything else knows of it."""
     apply = Updates.apply
 
-    def deadly(self: Updates, step: int, lr: float) -> None:
-        apply(self, step, lr)
+    def deadly(self: Updates, step: int, *given: float) -> None:
+        apply(self, step, *given)
         if step == update:
             os.kill(os.getpid(), signal.SIGKILL)
 

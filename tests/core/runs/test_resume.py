@@ -63,8 +63,8 @@ def signal_at(monkeypatch: pytest.MonkeyPatch, signals_at_default: None) -> Call
     def at(update: int, number: int = signal.SIGINT) -> None:
         apply, made = Updates.apply, []
 
-        def counted(self: Updates, step: int, lr: float) -> None:
-            apply(self, step, lr)
+        def counted(self: Updates, step: int, *given: float) -> None:
+            apply(self, step, *given)
             made.append(step)
             if len(made) == update:
                 os.kill(os.getpid(), number)
@@ -269,8 +269,8 @@ def test_a_job_that_a_cluster_begins_once_more_goes_on(program, tmp_path, whole,
     sweep = ("train", "-m", *GIVEN, "seed=0", "hydra.sweep.dir=sweep")
     apply, made = Updates.apply, []
 
-    def taken_away(self: Updates, step: int, lr: float) -> None:
-        apply(self, step, lr)
+    def taken_away(self: Updates, step: int, *given: float) -> None:
+        apply(self, step, *given)
         made.append(step)
         if len(made) == AT:
             raise SystemExit(-1)
@@ -331,8 +331,8 @@ def test_a_run_whose_folder_takes_nothing_any_more_ends_well_and_keeps_its_model
     (tmp_path / "temporary").mkdir()
     apply, begun = Updates.apply, []
 
-    def broken(self: Updates, step: int, lr: float) -> None:
-        apply(self, step, lr)
+    def broken(self: Updates, step: int, *given: float) -> None:
+        apply(self, step, *given)
         if not begun:
             begun.append(step)
             [folder] = tmp_path.glob("outputs/spirals/*")

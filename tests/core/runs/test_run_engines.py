@@ -126,8 +126,8 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     def interrupted(program: Any, *given: str) -> None:
         apply, made = Updates.apply, []
 
-        def counted(self: Updates, step: int, lr: float) -> None:
-            apply(self, step, lr)
+        def counted(self: Updates, step: int, *given: float) -> None:
+            apply(self, step, *given)
             made.append(step)
             if len(made) == 2:
                 raise KeyboardInterrupt

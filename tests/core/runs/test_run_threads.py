@@ -52,7 +52,9 @@ def test_as_many_as_pay_are_chosen(monkeypatch, milliseconds, chosen, tried):
     """On a machine of eight cores, where a step takes so many milliseconds."""
     monkeypatch.setattr(threads, "blas_limit", lambda: 8)
     asked = []
-    monkeypatch.setattr(threads, "_seconds", lambda step, number: asked.append(number) or milliseconds[number] / 1000)
+    monkeypatch.setattr(
+        threads, "_seconds", lambda step, number, of: asked.append(number) or milliseconds[number] / 1000
+    )
     assert choose(network()) == chosen
     assert asked == tried
 
@@ -65,7 +67,7 @@ def test_a_step_is_timed_in_as_many_threads():
         seen.append(blas())
         time.sleep(0.06 if len(seen) == 2 else 0.03)
 
-    assert threads._seconds(step, 1) >= 0.03
+    assert threads._seconds(step, 1, network()) >= 0.03
     assert {re.search(r"\d+ threads", text)[0] for text in seen} == {"1 threads"}
     assert len(seen) >= 3  # the first of them is not counted
 

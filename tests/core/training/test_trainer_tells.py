@@ -174,7 +174,7 @@ def test_all_of_a_trainer_is_there_from_the_first() -> None:
 
 def test_a_callback_is_given_all_that_its_contract_says() -> None:
     promised = [name for name in vars(cr.Training) if not name.startswith("_")]
-    assert len(promised) == 22
+    assert len(promised) == 23
     found: list[set[str]] = []
 
     class Look(cr.Callback):
