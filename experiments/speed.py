@@ -220,7 +220,8 @@ def whole(options: argparse.Namespace) -> None:
             peak = f"{statistics.median(megabytes):.0f} MB"
             rows.append([experiment, name, shown, peak, f"{100 * statistics.mean(accuracy):.2f} %"])
     columns = ["experiment", "program", "whole command, and its range", "peak memory", "test accuracy"]
-    publish(options.results, "speed_whole", columns, rows, note=options.note)
+    given = f"; with {' '.join(options.override)}" if options.override else ""
+    publish(options.results, "speed_whole", columns, rows, note=f"{options.note}{given}")
 
 
 def memory(options: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ once, and prints the accuracy.
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import os
@@ -26,7 +27,9 @@ def images(folder: Path, train_size: int | None) -> Data:
     """Float images and integer classes of each part."""
 
     def read(name: str, header: int) -> Any:
-        return np.frombuffer((folder / name).read_bytes(), np.uint8, offset=header)
+        plain, packed = folder / name, folder / f"{name}.gz"
+        content = plain.read_bytes() if plain.exists() else gzip.decompress(packed.read_bytes())
+        return np.frombuffer(content, np.uint8, offset=header)
 
     found = {}
     for part, prefix in (("train", "train"), ("test", "t10k")):

@@ -21,6 +21,8 @@ import chainrule as cr
 LIBRARIES = {"torch": "PyTorch", "keras-torch": "Keras on PyTorch", "keras-jax": "Keras on JAX"}
 PACKAGES = {"torch": ["torch"], "keras-torch": ["keras", "torch"], "keras-jax": ["keras", "jax"]}
 MOST_ROUNDS = 3
+ACCURACY = re.compile(r"(?:test/accuracy |accuracy │ *[\d.]+ │ *[\d.]+ │ *)([\d.]+)")
+"""Of the test set: a line of its own, or the third column of chainrule's table."""
 
 
 def whole_runs(experiment: str, options: argparse.Namespace) -> dict[str, list[tuple[float, float, float]]]:
@@ -56,7 +58,7 @@ def taken(command: list[str], folder: str, env: dict[str, str]) -> tuple[float, 
         text = out.read()
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{text}")
-    accuracy = float(re.findall(r"test/accuracy\D+([0-9.]+)", text)[-1])
+    accuracy = float(ACCURACY.findall(text)[-1])
     unit = 2**20 if sys.platform == "darwin" else 2**10
     print(f"{' '.join(command[1:])}: {seconds:.1f} s", file=sys.stderr, flush=True)
     return seconds, usage.ru_maxrss / unit, accuracy
