@@ -85,7 +85,7 @@ class ReLU(Activation):
         a, dz = self.a, self.work("dz", da.shape, da.dtype)
 
         def hand_back(part: slice) -> None:
-            if not slope_of_relu(a[part].ravel(), da[part].ravel(), dz[part].ravel()):
+            if not (slope_of_relu.in_use and slope_of_relu(a[part].ravel(), da[part].ravel(), dz[part].ravel())):
                 np.greater(a[part], 0, out=dz[part])
                 dz[part] *= da[part]
 

@@ -14,15 +14,13 @@ from chainrule import Array, in_parts
 
 AT_ONCE = 64
 """Multiplications of a product in the time of another operation on one number."""
-LARGE = 2**24
-"""Multiplications that may be worth a second thread."""
+LARGE = 2**16
+"""Numbers of a weight matrix whose products may be worth a second thread."""
 
 
 def product(a: Array, b: Array, out: Array) -> Array:
     """``a @ b``, of which each thread computes some of the rows, where that is left to layers."""
     multiplications = len(a) * b.size
-    if multiplications < LARGE:
-        return np.dot(a, b, out=out)
     in_parts(lambda part: np.dot(a[part], b, out=out[part]), len(a), multiplications // AT_ONCE, products=True)
     return out
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import Activation, Array, Graph, Initializer, Layer, Shape, ShapeError
-from chainrule_plugins.layers._sums import feature_sums, product
+from chainrule_plugins.layers._sums import LARGE, feature_sums, product
 
 
 @dataclass
@@ -73,13 +73,14 @@ class Dense(Layer):
                 f"dense takes vectors, of shape (features,), got input of shape {input_shape}: put a flatten before it"
             )
         self.W = self.parameter("W", (*input_shape, self.units), self.initializer)
+        self.product = product if self.W.size >= LARGE else np.dot
         self.b = self.parameter("b", (self.units,), self.bias_initializer, decay=False) if self.bias else None
         self.child("activation", self.activation)
         return (self.units,)
 
     def forward(self, x: Array, training: bool) -> Array:
         self.x = x
-        y = product(x, self.W.value, self.work("y", (len(x), self.units), x.dtype))
+        y = self.product(x, self.W.value, self.work("y", (len(x), self.units), x.dtype))
         if self.b is not None:
             y += self.b.value
         return y
@@ -90,9 +91,9 @@ class Dense(Layer):
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)
-        return product(dy, self.W.value.T, self.work("dx", self.x.shape, dy.dtype))
+        return self.product(dy, self.W.value.T, self.work("dx", self.x.shape, dy.dtype))
 
     def backward_parameters(self, dy: Array) -> None:
-        product(self.x.T, dy, self.W.grad)
+        self.product(self.x.T, dy, self.W.grad)
         if self.b is not None:
             feature_sums(dy, out=self.b.grad)

@@ -96,25 +96,24 @@ class BinaryCrossEntropy(Loss):
 
     def forward_logits(self, logits: Array, target: Array) -> float:
         target = self.target = smoothed(target, self.label_smoothing, classes=2)
-        p = self.p = self.work("p", logits.shape, logits.dtype)
-        losses = self.losses = self.work("losses", logits.shape, logits.dtype)
-        total = self.work("mean", (1,), np.float64)
-        if sigmoid_loss(logits.ravel(), target.ravel(), p.ravel(), losses.ravel(), total):
-            return float(total[0])
+        if sigmoid_loss.in_use:
+            p = self.p = self.work("p", logits.shape, logits.dtype)
+            losses = self.losses = self.work("losses", logits.shape, logits.dtype)
+            total = self.work("mean", (1,), np.float64)
+            if sigmoid_loss(logits.ravel(), target.ravel(), p.ravel(), losses.ravel(), total):
+                return float(total[0])
         # exp(-|z|) cannot overflow, and serves both the loss and, for either sign of z, the sigmoid.
         e = np.abs(logits, out=self.work("e", logits.shape, logits.dtype))
         np.negative(e, out=e)
         np.exp(e, out=e)
-        np.exp(np.minimum(logits, 0, out=p), out=p)
+        p = self.p = np.exp(np.minimum(logits, 0))
         p /= 1 + e
-        np.maximum(logits, 0, out=losses)
-        losses -= target * logits
-        losses += np.log1p(e, out=e)
+        losses = self.losses = np.maximum(logits, 0) - target * logits + np.log1p(e)
         return mean(losses, losses.size)
 
     def backward_logits(self) -> Array:
         dz = self.work("dz", self.p.shape, self.p.dtype)
-        if not sigmoid_error(self.p.ravel(), self.target.ravel(), dz.ravel()):
+        if not (sigmoid_error.in_use and sigmoid_error(self.p.ravel(), self.target.ravel(), dz.ravel())):
             np.subtract(self.p, self.target, out=dz)
             dz /= dz.size
         return dz
@@ -223,7 +222,7 @@ class CategoricalCrossEntropy(Loss):
     def forward_logits(self, logits: Array, target: Array) -> float:
         logits, target = self._in_rows(logits, target)
         p = self.p = self.work("prediction", logits.shape, logits.dtype)
-        if target.ndim == 1:
+        if target.ndim == 1 and softmax_loss.in_use:
             self.losses, total = self.work("losses", target.shape, p.dtype), self.work("mean", (1,), np.float64)
             if softmax_loss(logits, target, p, self.losses, total):
                 return float(total[0])
