@@ -173,6 +173,18 @@ def test_growth_memory_and_tracking(tmp_path: Path, data_folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_is_compiled_and_whole_experiments(tmp_path: Path, data_folder: Path) -> None:
+    short = ["--override", "trainer.epochs=1", "--override", "dataset.train_size=300"]
+    run("engines", "whole", *short, folder=tmp_path, data=data_folder)
+    compared("speed_engines", tmp_path)
+    tried, shown = (cells(folder / "speed_whole.md") for folder in (tmp_path / "mine", ROOM / "results"))
+    assert tried[0] == shown[0]
+    programs = {tuple(row[:2]) for row in tried[1:]}
+    assert programs <= {tuple(row[:2]) for row in shown[1:]}
+    assert {("mnist", "chainrule train"), ("mnist_cnn", "chainrule train, compiled")} <= programs
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["nothing", "pauses", "merged_files"])
 def test_without_what_is_for_speed_alone_all_is_as_it_was(tmp_path: Path, what: str) -> None:
     command = [sys.executable, str(ROOM / "peers" / "without.py"), what, "train", "-m", "seed=1,2", "trainer.epochs=2"]
