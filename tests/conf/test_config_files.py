@@ -224,7 +224,7 @@ def test_what_stands_in_an_experiment_is_what_it_composes_to(compose, name):
         (
             "trainer",
             TrainerOptions(),
-            {"epochs": 3, "batch_size": 7, "shuffle": False, "threads": 1, "groups": [{"lr": 0.1}]},
+            {"epochs": 3, "batch_size": 7, "shuffle": False, "threads": 1, "engine": "numpy", "groups": [{"lr": 0.1}]},
         ),
         (
             "tracking",

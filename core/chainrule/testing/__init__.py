@@ -76,8 +76,8 @@ A layer, an activation or a loss that writes ``to_onnx`` is computed by ONNX's o
 sizes, and gives what ``forward`` gives; without the extra [onnx] that check says that it is not applicable.
 
 An optimizer's ``rule``, and what a layer, an activation or a loss computes in ``cr.loops``, is compiled too, and gives
-what NumPy gives (``engines_agree``); without the extra [fast] that check is not applicable. Layers and activations are
-computed with all that they give to ``cr.in_parts`` shared out among threads (``parts_agree``).
+what NumPy gives; without the extra [fast] that check is not applicable. Layers and activations are
+computed with all that they give to ``cr.in_parts`` shared out among threads.
 
 ``checks_for("layer.dense")`` lists the checks of a component, each with its name and a sentence on what it asks for.
 A check that rests on another one is not run where that fails: it would say the same again.
