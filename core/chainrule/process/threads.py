@@ -59,7 +59,9 @@ def blas_threads(number: int) -> Iterator[None]:
 def threads() -> int:
     """How many matrix products take now, as far as this program says: by default as many as they take by themselves."""
     number = _number.get()
-    return _by_default() if number is None else number
+    if number is None:
+        number = min(cores(), max((library.num_threads for library in _libraries()), default=1))
+    return number
 
 
 def in_parts(work: Callable[[slice], Any], count: int, numbers: int, products: bool = False) -> None:
@@ -118,14 +120,11 @@ def products_in_parts(at_all: bool = True) -> Iterator[None]:
         yield
         return
     tokens = _number.set(threads()), _left_to_parts.set(True)
-    before = [library.num_threads for library in _libraries()]
+    _one_thread.hold()
     try:
-        for library in _libraries():
-            library.set_num_threads(1)
         yield
     finally:
-        for library, number in zip(_libraries(), before):
-            library.set_num_threads(number)
+        _one_thread.let_go()
         _number.reset(tokens[0])
         _left_to_parts.reset(tokens[1])
 
@@ -135,6 +134,31 @@ def libraries_in(text: str) -> tuple[set[str], set[str], set[str]]:
     found = [pool for pool in map(POOL.fullmatch, text.split("; ")) if pool]
     names, kernels, threads = ({pool[part] for pool in found if pool[part]} for part in ("name", "kernels", "threads"))
     return names, kernels, threads
+
+
+class _OneThread:
+    """Holds products to one thread as long as anybody asks for it: networks may be at work in several threads."""
+
+    def __init__(self) -> None:
+        self._lock, self._holders, self._before = threading.Lock(), 0, list[int]()
+
+    def hold(self) -> None:
+        with self._lock:
+            if not self._holders:
+                self._before = [library.num_threads for library in _libraries()]
+                for library in _libraries():
+                    library.set_num_threads(1)
+            self._holders += 1
+
+    def let_go(self) -> None:
+        with self._lock:
+            self._holders -= 1
+            if not self._holders:
+                for library, number in zip(_libraries(), self._before):
+                    library.set_num_threads(number)
+
+
+_one_thread = _OneThread()
 
 
 @functools.cache
@@ -150,7 +174,6 @@ def _libraries() -> list[Any]:
     return [library for library in ThreadpoolController().lib_controllers if library.info() in _pools()]
 
 
-_by_default = functools.cache(blas_limit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has none of the threads
 

@@ -57,6 +57,7 @@ class Steps:
         for listen in of["on_gradient"]:
             self._heard_by = listen
             listen(cast(Training, self))
+        self._heard_by = None
         self._updates.apply(self.step + 1, self.learning_rate, self._limit)
         self.step += 1
         for listen in of["on_batch_end"]:
@@ -64,7 +65,7 @@ class Steps:
 
     def limit_gradient(self, limit: float) -> None:
         """Cut off what is larger: see ``Training.limit_gradient``."""
-        if self._updates.by_rule and self._heard_by is self._listeners.of["on_gradient"][-1]:
+        if self._updates.by_rule and self._heard_by and self._heard_by is self._listeners.of["on_gradient"][-1]:
             self._limit = min(self._limit, limit)
         else:
             grad = self.network.parameters.grad

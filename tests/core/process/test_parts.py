@@ -1,5 +1,6 @@
 """Work that is shared out among threads: all of it is done, once, and what goes wrong in a part is told."""
 
+import contextlib
 import os
 import threading
 
@@ -67,6 +68,39 @@ def test_products_are_one_part_but_where_they_are_left_to_layers():
         assert blas() == before
         with products_in_parts(at_all=False):
             assert blas() == before
+
+
+def test_products_have_their_threads_again_once_the_last_thread_lets_go():
+    """Of two that overlap, the first to come is the first to go."""
+    before, first_in, second_in, first_out = blas(), *(threading.Event() for _ in range(3))
+
+    def first():
+        with all_threads(2), products_in_parts():
+            first_in.set()
+            assert second_in.wait(20)
+        first_out.set()
+
+    def second():
+        assert first_in.wait(20)
+        with all_threads(2), products_in_parts():
+            second_in.set()
+            assert first_out.wait(20)
+            assert blas().endswith("1 threads")
+
+    working = [threading.Thread(target=work) for work in (first, second)]
+    for thread in working:
+        thread.start()
+    for thread in working:
+        thread.join()
+    assert blas() == before
+
+
+@contextlib.contextmanager
+def all_threads(number):
+    """As a run has them, but for the library, of which a process has one."""
+    token = threads._number.set(number)
+    yield
+    threads._number.reset(token)
 
 
 def test_within_a_part_nothing_is_shared_out(three):
