@@ -80,7 +80,7 @@ class Rule:
             engine, dtype = key
             passes = _Passes(self.formula, dtype, self._guarded)
             loop = self.compiled(dtype) if engine == "numba" else None
-            form = self._forms[key] = passes if loop is None else _Loop(loop, self.formula, dtype, passes)
+            form = self._forms[key] = passes if loop is None else _Loop(loop, dtype, passes)
         form(arrays, scalars, keep, limit, tiny)
 
     def compiled(self, dtype: Any) -> Callable[..., None] | None:
@@ -98,7 +98,7 @@ class _Passes:
     def __init__(self, formula: Formula, dtype: np.dtype[Any], guarded: Mapping[str, str]) -> None:
         passes = passes_of(formula, dtype)
         self._passes, self._work = built(passes.source, "passes"), passes.work
-        self._shared = computing_shared(formula)
+        self.shared = computing_shared(formula)
         names = [vector.name for vector in formula.vectors]
         self._guarded: dict[str, list[int]] = {}
         for name, guard in guarded.items():
@@ -107,7 +107,7 @@ class _Passes:
     def __call__(
         self, arrays: Sequence[Vector], scalars: Sequence[float], keep: float, limit: float, tiny: float
     ) -> None:
-        shared = self._shared(*scalars)
+        shared = self.shared(*scalars)
         size = arrays[0].size
         if size < 2 * LEAST:
             self._compute(arrays, shared, keep, limit, tiny)
@@ -137,9 +137,8 @@ class _Passes:
 class _Loop:
     """Compiled: each number goes through the whole formula before the next one does."""
 
-    def __init__(self, loop: Callable[..., None], formula: Formula, dtype: np.dtype[Any], passes: _Passes) -> None:
+    def __init__(self, loop: Callable[..., None], dtype: np.dtype[Any], passes: _Passes) -> None:
         self._loop, self._dtype, self._passes = loop, dtype, passes
-        self._shared = computing_shared(formula)
 
     def __call__(
         self, arrays: Sequence[Vector], scalars: Sequence[float], keep: float, limit: float, tiny: float
@@ -148,7 +147,7 @@ class _Loop:
             if array.ndim != 1 or not array.flags.c_contiguous:
                 self._passes(arrays, scalars, keep, limit, tiny)
                 return
-        numbers = np.array((keep, limit, tiny, 0, 1, *self._shared(*scalars)), self._dtype)
+        numbers = np.array((keep, limit, tiny, 0, 1, *self._passes.shared(*scalars)), self._dtype)
         size = arrays[0].size
         if size < 2 * LEAST:
             self._loop(*arrays, numbers)

@@ -152,23 +152,16 @@ def test_a_run_that_was_cut_goes_on_by_the_engine_that_it_had(program, here, mon
     assert one[WEIGHTS_DIGEST] == cut[WEIGHTS_DIGEST] == weights_digest(whole.network)
 
 
-def test_where_that_engine_is_not_there_it_is_refused_and_says_so(program, here, monkeypatch, interrupted, uninstall):
+@pytest.mark.parametrize("given", [GIVEN, BY_NUMBA], ids=["chosen", "asked for"])
+def test_where_that_engine_is_not_there_it_is_refused_and_says_so(
+    program, here, monkeypatch, interrupted, uninstall, given
+):
     with monkeypatch.context() as patch:
         patch.setattr(use, "MANY", 1)
-        interrupted(program, *GIVEN)
+        interrupted(program, *given)
     uninstall()
     refused = program("resume")
     assert refused.status == 2
     assert f"engine was {NUMBA}, here it is numpy" in refused.err
     assert program("resume", "--anyway").status == 0
-    run = tags(here)[-1]
-    assert run[RESUMED] == f"engine was {NUMBA}, here it is numpy"
-
-
-def test_so_it_is_where_the_run_asked_for_that_engine(program, here, interrupted, uninstall):
-    interrupted(program, *BY_NUMBA)
-    uninstall()
-    refused = program("resume")
-    assert refused.status == 2
-    assert f"engine was {NUMBA}, here it is numpy" in refused.err
-    assert program("resume", "--anyway").status == 0
+    assert tags(here)[-1][RESUMED] == f"engine was {NUMBA}, here it is numpy"
