@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 LEAST = 131_072
 """Numbers of a part, at least: fewer are computed sooner than another thread has begun."""
+LEAST_BESIDE = 1_048_576
+"""The same where products have threads of their own, which keep the cores busy for some time after each of them."""
 _least: ContextVar[int] = ContextVar("numbers of a part", default=LEAST)
 _number: ContextVar[int | None] = ContextVar("threads", default=None)
 _left_to_parts: ContextVar[bool] = ContextVar("products are left to parts", default=False)
@@ -69,14 +71,15 @@ def in_parts(work: Callable[[slice], Any], count: int, numbers: int, products: b
     are threads, all at once, and wait for them.
 
     It is for work that lets go of Python's lock, as NumPy does in large arrays, and that writes nothing which another
-    part reads or writes. What is too little to be worth another thread is one part.
+    part reads or writes. What is too little to be worth another thread is one part: most of what there is where the
+    library that multiplies matrices has threads of its own, which are in the way for some time after each product.
 
     Args:
         numbers: how many are computed in all.
         products: whether it multiplies matrices. These take threads of their own, and so are one part, but where that
             is left to the layers: see ``Layer.multiplies_in_parts``.
     """
-    least = _least.get()
+    least = _least.get() if _left_to_parts.get() else LEAST_BESIDE
     parts = 1 if numbers < 2 * least else min(threads(), count, numbers // least)
     if parts < 2 or _within.get() or (products and not _left_to_parts.get()):
         work(slice(0, count))

@@ -137,14 +137,17 @@ class Window:
 
     def _spread_at_once(self, dy: Array, W: Array, dx: Array, start: Array | float, part: slice, work: Work) -> bool:
         """As a single product, whose numbers a compiled loop adds where they belong, row by row."""
-        down, across = self.down, self.across
+        down, across, channels = self.down, self.across, self.channels
+        # Elements side by side in the window lie over pixels side by side, unless these are apart: one long run.
+        runs = (1, across.size * channels) if across.dilation == 1 else (across.size, channels)
         together = np.ascontiguousarray(W.transpose(1, 0, 2)).reshape(dy.shape[-1], -1)
         for images in chunks(dx, self._numbers, part):
             dx_images, dy_rows = dx[images], dy[images].reshape(-1, dy.shape[-1])
             dx_images[...] = start
             dX = np.dot(dy_rows, together, out=work(f"dX {part.start}", (len(dy_rows), self.size), dy.dtype))
-            laid_out = dX.reshape(len(dx_images), *self.places, down.size, across.size, self.channels)
-            if not add_under(laid_out, dx_images, down.stride, down.dilation, across.stride, across.dilation):
+            laid_out, rows = dX.reshape(-1, *self.places, down.size, *runs), dx_images.reshape(*dx_images.shape[:2], -1)
+            across_in_numbers = across.stride * channels, across.dilation * channels
+            if not add_under(laid_out, rows, down.stride, down.dilation, *across_in_numbers):
                 return False
         return True
 
@@ -172,12 +175,15 @@ class Window:
 
 @loops
 def add_under(dX: Array, dx: Array, down: int, down_apart: int, across: int, across_apart: int) -> None:
-    """Add each number of dX to its pixel. ``down``, ``across``: strides; ``..._apart``: dilations."""
+    """Add each number of dX to its pixel. ``dX``: (batch, rows, columns, height, runs, numbers of a run); ``dx``: (batch,
+    height, numbers of a row). ``down``, ``across``: strides; ``..._apart``: dilations; those across are in numbers."""
     for n, i, j in np.ndindex(dX.shape[:3]):
         for u in range(dX.shape[3]):
             for v in range(dX.shape[4]):
-                for c in range(dX.shape[5]):
-                    dx[n, i * down + u * down_apart, j * across + v * across_apart, c] += dX[n, i, j, u, v, c]
+                start = j * across + v * across_apart
+                run, pixels = dX[n, i, j, u, v], dx[n, i * down + u * down_apart, start : start + dX.shape[5]]
+                for c in range(len(run)):
+                    pixels[c] += run[c]
 
 
 def chunks(x: Array, numbers: int, part: slice | None = None) -> Iterator[slice]:

@@ -19,9 +19,12 @@ LARGE = 2**16
 
 
 def product(a: Array, b: Array, out: Array) -> Array:
-    """``a @ b``, of which each thread computes some of the rows, where that is left to layers."""
-    multiplications = len(a) * b.size
-    in_parts(lambda part: np.dot(a[part], b, out=out[part]), len(a), multiplications // AT_ONCE, products=True)
+    """``a @ b``, of which each thread computes some of the rows or columns, where that is left to layers."""
+    numbers = len(a) * b.size // AT_ONCE
+    if a.size < b.size:  # a thread lays out all of one factor for itself: the smaller one
+        in_parts(lambda part: np.matmul(a, b[:, part], out=out[:, part]), b.shape[1], numbers, products=True)
+    else:
+        in_parts(lambda part: np.matmul(a[part], b, out=out[part]), len(a), numbers, products=True)
     return out
 
 
