@@ -23,6 +23,7 @@ import numpy as np
 
 from chainrule.contract.arrays import Array, Shape, Task
 from chainrule.contract.fields import fit_fields
+from chainrule.contract.formulas import formulas
 from chainrule.contract.rules import update_by_rule
 from chainrule.contract.signatures import asked_of
 from chainrule.contract.state import gathered, take_over
@@ -234,12 +235,15 @@ class Layer(Built):
     Attributes:
         input_dtype: ``"int64"`` for a layer that takes whole numbers, such as the ids of words: it stands first in a
             network, and is given them exactly. Its ``backward`` returns zeros of the network's dtype.
+        bias_last: true for one whose ``forward`` ends in ``return self.add_bias(y, b)``, and needs ``y`` no more.
         multiplies_in_parts: true for one that shares its matrix products out by ``chainrule.in_parts``: then those of
             the whole network take no threads of their own while it is trained, which would be in the way.
     """
 
     kind = "layer"
+    bias_last: ClassVar[bool] = False
     multiplies_in_parts: ClassVar[bool] = False
+    _biased: Callable[[Array, Array], None] | None = None  # in a pass: the bias and the activation behind, in one loop
     required = {"build": ("input_shape",), "forward": ("x", "training"), "backward": ("dy",)}
 
     @property
@@ -276,6 +280,16 @@ class Layer(Built):
         """As ``backward``, where nobody needs ``dx``, as in a network's first layer. May be written to save work."""
         self.backward(dy)
 
+    def add_bias(self, y: Array, b: Parameter | None) -> Array:
+        """Add the bias, ``(features,)``, in place to ``y``, ``(..., features)``, or to some of its rows after others,
+        and give ``y``: the last thing that a ``forward`` does. Where a network computes the activation behind this
+        layer in the same loop, ``y`` then holds what that gives."""
+        if self._biased is not None:
+            self._biased(y, np.zeros(y.shape[-1], y.dtype) if b is None else b.value)
+        elif b is not None:
+            y += b.value
+        return y
+
     def child(self, field: str, given: Any) -> Any:
         """The component that a field of this layer holds, as a private, fresh instance that the network knows of.
 
@@ -290,23 +304,50 @@ class Layer(Built):
 class Activation(Built):
     """An elementwise (or row by row) function $a = f(z)$. Usable as a layer, or by name in a layer's ``activation``.
 
+    One whose derivative follows from what it gave is written as two functions of single numbers::
+
+        def rule(self, z):           # a = f(z)
+            return np.tanh(z)
+
+        def derivative(self, a):     # f'(z)
+            return 1 - a**2
+
+    They are called once, with a symbol for each number, and what they compute is recorded, as of an optimizer's rule:
+    operators and NumPy's functions of single numbers, ``np.where`` in place of ``if``. Core computes it by NumPy, or by
+    compiled loops, on as many threads as a run has: a rule of operators together with the bias of the layer before (see
+    ``Layer.add_bias``). Any other one writes ``forward`` and ``backward``, or one of them in place of its formula:
+    what ``derivative`` is of is ``self.a``.
+
     One that learns may write ``build(input_shape)``, and declare its parameters there as a layer does; ``backward``
     writes their gradients.
     """
 
     kind = "activation"
     required = {"forward": ("z",), "backward": ("da",)}
+    rule: ClassVar[Callable[..., Any] | None] = None
+    derivative: ClassVar[Callable[..., Any] | None] = None
+    a: Array
+    _formulas: Any  # as they were recorded
 
     def build(self, input_shape: Shape) -> None:
         """May declare parameters and buffers; ``input_shape`` is that of one sample, and of its output too."""
 
     def forward(self, z: Array) -> Array:
-        """``z``: any shape. Returns ``a``, of the same shape and dtype, and keeps what ``backward`` needs."""
-        raise NotImplementedError
+        """``z``: any shape. Returns ``a``, of the same shape and dtype, and keeps what ``backward`` needs; by default
+        by the ``rule``."""
+        if self.rule is None:
+            raise NotImplementedError
+        a = self.a = self.work("a", z.shape, z.dtype)
+        formulas(self).forward(z, a)
+        return a
 
     def backward(self, da: Array) -> Array:
-        """Returns ``dz``, shaped as ``z``."""
-        raise NotImplementedError
+        """Returns ``dz``, shaped as ``z``; by default by the ``derivative``."""
+        if self.derivative is None:
+            raise NotImplementedError
+        dz = self.work("dz", da.shape, da.dtype)
+        formulas(self).backward(self.a, da, dz)
+        return dz
 
 
 class Loss(Component):

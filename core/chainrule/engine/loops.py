@@ -6,7 +6,8 @@ is rounded exactly (IEEE 754: sums, products, quotients, square roots).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from chainrule.engine.shared import shared_numbers, varying
@@ -28,6 +29,8 @@ FORMS: Mapping[str, str] = {
 """How an operation is written on numbers; others are called by NumPy's name."""
 OF_TRUTHS = {"logical_and", "logical_or", "logical_not", "bitwise_and", "bitwise_or", "invert"}
 GUARDS = ("keep", "limit", "tiny", "zero", "one")
+UNGUARDED = (1.0, math.inf, 0.0, 0.0, 1.0)
+"""The same where nothing is done beside."""
 
 
 class Loop(NamedTuple):
@@ -37,18 +40,23 @@ class Loop(NamedTuple):
     numbers: tuple[object, ...]
 
 
-def loop_of(formula: Formula, guarded: Mapping[str, str]) -> Loop:
+def loop_of(formula: Formula, guarded: Mapping[str, str], of_columns: Collection[str] = ()) -> Loop:
     """The loop that computes it.
 
     Args:
         guarded: what is done to a vector's numbers beside, by its name: ``"keep"`` multiplies them by the first of the
             loop's numbers before all else, ``"limit"`` cuts off what is larger than the second, and ``"tiny"`` sets
             results smaller than the third to zero.
+        of_columns: the names of vectors with a number for each column of the others, which then are matrices.
     """
     numbers = shared_numbers(formula)
     named = {key_of(number): f"k{place}" for place, number in enumerate(numbers)}
     names = [vector.name for vector in formula.vectors]
-    lines = [f"{name}_ = {name}[i]" for name in names]
+    whole = next(name for name in names if name not in of_columns)
+    at = {
+        name: f"{name}[j]" if name in of_columns else f"{name}[i, j]" if of_columns else f"{name}[i]" for name in names
+    }
+    lines = [f"{name}_ = {at[name]}" for name in names if _is_read(formula, name)]
     lines += [f"{name}_ = {name}_ * keep" for name in names if guarded.get(name) == "keep"]
     for name in (name for name in names if guarded.get(name) == "limit"):
         lines.append(f"{name}_ = limit if {name}_ > limit else {name}_")
@@ -72,7 +80,20 @@ def loop_of(formula: Formula, guarded: Mapping[str, str]) -> Loop:
     for name, result in formula.results.items():
         value = f"{result.name}_"
         kept = f"zero if abs({value}) < tiny else {value}" if guarded.get(name) == "tiny" else value
-        lines.append(f"{name}[i] = {kept}")
+        lines.append(f"{at[name]} = {kept}")
+    loops = [f"for i in range({whole}.shape[0]):"]
+    if of_columns:
+        loops.append(f"    for j in range({whole}.shape[1]):")
     head = [f"{name} = numbers[{place}]" for place, name in enumerate([*GUARDS, *named.values()])]
-    body = "\n    ".join([*head, f"for i in range({names[0]}.size):", *(f"    {line}" for line in lines)])
+    body = "\n    ".join([*head, *loops, *(f"{'    ' * len(loops)}{line}" for line in lines)])
     return Loop(f"def loop({', '.join([*names, 'numbers'])}):\n    {body}\n", numbers)
+
+
+def _is_read(formula: Formula, name: str) -> bool:
+    """Whether it is computed from what stands in that vector."""
+    return any(
+        isinstance(operand, Symbol) and operand.name == name
+        for symbol in varying(formula)
+        if symbol.operation is not None
+        for operand in symbol.operation.operands
+    ) or any(result.name == name for result in formula.results.values())

@@ -6,6 +6,7 @@ else in the place of an operand that nothing needs any more, or of any other; el
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -25,11 +26,11 @@ class Passes(NamedTuple):
     numbers: tuple[object, ...]
 
 
-def passes_of(formula: Formula, dtype: np.dtype[np.generic]) -> Passes:
-    """The passes that compute it, for vectors of this dtype."""
+def passes_of(formula: Formula, dtype: np.dtype[np.generic], spared: Collection[str] = ()) -> Passes:
+    """The passes that compute it, for vectors of this dtype; into those that are ``spared`` nothing is written."""
     numbers = shared_numbers(formula)
     named = {key_of(number): f"k{place}" for place, number in enumerate(numbers)}
-    places = _Places(formula, dtype)
+    places = _Places(formula, dtype, spared)
     lines = []
     for symbol in varying(formula):
         assert symbol.operation is not None
@@ -52,15 +53,15 @@ def passes_of(formula: Formula, dtype: np.dtype[np.generic]) -> Passes:
 class _Places:
     """Which array holds which number: ``of`` a symbol by its name. ``work``: the arrays beside the vectors."""
 
-    def __init__(self, formula: Formula, dtype: np.dtype[np.generic]) -> None:
+    def __init__(self, formula: Formula, dtype: np.dtype[np.generic], spared: Collection[str]) -> None:
         self._dtype = dtype
         self._targets = {result.name: name for name, result in formula.results.items()}
         self._left = {symbol.name: 0 for symbol in (*formula.vectors, *formula.steps)}  # how often each is yet read
         for symbol in varying(formula):
             for operand in _operands(symbol):
                 self._left[operand.name] += 1
-        for result in formula.results.values():
-            self._left[result.name] += 1  # by who gave the vectors
+        for name in (*(result.name for result in formula.results.values()), *spared):
+            self._left[name] += 1  # by who gave the vectors
         self._formula = formula
         self.of = {vector.name: vector.name for vector in formula.vectors}
         self.work: dict[str, np.dtype[np.generic]] = {}

@@ -50,7 +50,7 @@ class Rule:
     ) -> None:
         self.formula = recorded(function, vectors, scalars, results)
         self._guarded = dict(guarded)
-        self._forms: dict[tuple[str, np.dtype[Any]], Callable[..., None]] = {}
+        self._forms: dict[tuple[str, str], Callable[..., None]] = {}
 
     def passes(self, dtype: Any = np.float32) -> str:
         """What NumPy computes it by, as text."""
@@ -74,13 +74,12 @@ class Rule:
             arrays, scalars: in the order of their names. What is not among the results may be overwritten.
             keep, limit, tiny: of ``guarded``.
         """
-        key = engine_in_use(), arrays[0].dtype
-        form = self._forms.get(key)
+        engine, dtype = engine_in_use(), arrays[0].dtype
+        form = self._forms.get((engine, dtype.char))  # its letter, which is had sooner than a dtype
         if form is None:
-            engine, dtype = key
             passes = _Passes(self.formula, dtype, self._guarded)
             loop = self.compiled(dtype) if engine == "numba" else None
-            form = self._forms[key] = passes if loop is None else _Loop(loop, dtype, passes)
+            form = self._forms[engine, dtype.char] = passes if loop is None else _Loop(loop, dtype, passes)
         form(arrays, scalars, keep, limit, tiny)
 
     def compiled(self, dtype: Any) -> Callable[..., None] | None:
@@ -98,7 +97,7 @@ class _Passes:
     def __init__(self, formula: Formula, dtype: np.dtype[Any], guarded: Mapping[str, str]) -> None:
         passes = passes_of(formula, dtype)
         self._passes, self._work = built(passes.source, "passes"), passes.work
-        self.shared = computing_shared(formula)
+        self._shared, self.shared = computing_shared(formula, dtype), computing_shared(formula)
         names = [vector.name for vector in formula.vectors]
         self._guarded: dict[str, list[int]] = {}
         for name, guard in guarded.items():
@@ -107,7 +106,7 @@ class _Passes:
     def __call__(
         self, arrays: Sequence[Vector], scalars: Sequence[float], keep: float, limit: float, tiny: float
     ) -> None:
-        shared = self.shared(*scalars)
+        shared = self._shared(*scalars)
         size = arrays[0].size
         if size < 2 * LEAST:
             self._compute(arrays, shared, keep, limit, tiny)
@@ -121,17 +120,23 @@ class _Passes:
         in_parts(compute, size, size)
 
     def _compute(self, arrays: Sequence[Vector], shared: Sequence[Any], keep: float, limit: float, tiny: float) -> None:
+        if keep != 1 or limit < math.inf:
+            self._guard(arrays, keep, limit)
+        if self._work:
+            self._passes(*arrays, *work_arrays(self._work, arrays[0].shape), *shared)
+        else:
+            self._passes(*arrays, *shared)
+        if tiny:
+            for place in self._guarded.get("tiny", ()):
+                arrays[place][np.abs(arrays[place]) < tiny] = 0
+
+    def _guard(self, arrays: Sequence[Vector], keep: float, limit: float) -> None:
         if keep != 1:
             for place in self._guarded.get("keep", ()):
                 np.multiply(arrays[place], keep, arrays[place])
         if limit < math.inf:
             for place in self._guarded.get("limit", ()):
                 _cut_off(arrays[place], limit)
-        work = _work_arrays(self._work, arrays[0].shape) if self._work else ()
-        self._passes(*arrays, *work, *shared)
-        if tiny:
-            for place in self._guarded.get("tiny", ()):
-                arrays[place][np.abs(arrays[place]) < tiny] = 0
 
 
 class _Loop:
@@ -165,7 +170,7 @@ def _cut_off(x: Vector, limit: float) -> None:
 _threads = threading.local()
 
 
-def _work_arrays(dtypes: Sequence[np.dtype[Any]], shape: tuple[int, ...]) -> list[Vector]:
+def work_arrays(dtypes: Sequence[np.dtype[Any]], shape: tuple[int, ...]) -> list[Vector]:
     """Some that nobody else uses now: each thread has its own, of which large ones are kept."""
     size = math.prod(shape)
     if size < KEPT:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from chainrule.engine.symbols import WHERE, Formula, Symbol, key_of
+from chainrule.engine.symbols import WHERE, Formula, Symbol, is_truth, key_of
 
 PLAIN: Mapping[str, str] = {
     "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}", "power": "({}) ** {}",
@@ -40,10 +41,19 @@ def varies(operand: object) -> bool:
     return isinstance(operand, Symbol) and operand.varies
 
 
-def computing_shared(formula: Formula) -> Callable[..., tuple[Any, ...]]:
+def computing_shared(formula: Formula, dtype: np.dtype[Any] | None = None) -> Callable[..., tuple[Any, ...]]:
     """What gives the shared numbers, in order, from the formula's scalars, as plain numbers: NumPy's own would turn
-    vectors of float32 into float64."""
-    plainly, exactly = (built(_source(formula, forms), "shared") for forms in (PLAIN, {}))
+    vectors of float32 into float64.
+
+    Args:
+        dtype: of arrays without axes, as which what is the same at each step is given then: NumPy's functions take one
+            in half the time.
+    """
+    known = {} if dtype is None else {
+        f"k{place}": np.array(number, bool if is_truth(number) else dtype)
+        for place, number in enumerate(shared_numbers(formula)) if not isinstance(number, Symbol)
+    }  # fmt: skip
+    plainly, exactly = (built(_source(formula, forms, known), "shared", known) for forms in (PLAIN, {}))
 
     def shared(*scalars: Any) -> tuple[Any, ...]:
         try:
@@ -55,7 +65,7 @@ def computing_shared(formula: Formula) -> Callable[..., tuple[Any, ...]]:
     return shared
 
 
-def _source(formula: Formula, forms: Mapping[str, str]) -> str:
+def _source(formula: Formula, forms: Mapping[str, str], known: Collection[str]) -> str:
     lines = []
     for symbol in formula.steps:
         if not symbol.varies and symbol.operation is not None:
@@ -63,17 +73,25 @@ def _source(formula: Formula, forms: Mapping[str, str]) -> str:
             name = symbol.operation.name
             form = forms.get(name, f"np.{name}({', '.join('{}' for _ in read)})")
             lines.append(f"{symbol.name} = {form.format(*read)}")
-    given = [
-        f"{'bool' if op.truth else 'float'}({op.name})" if isinstance(op, Symbol) else repr(op)
-        for op in shared_numbers(formula)
-    ]
+    given = []
+    for place, number in enumerate(shared_numbers(formula)):
+        if isinstance(number, Symbol):
+            given.append(f"{'bool' if number.truth else 'float'}({number.name})")
+        else:
+            given.append(f"k{place}" if f"k{place}" in known else repr(number))
     body = "\n    ".join([*lines, f"return ({', '.join(given)}{',' if given else ''})"])
     return f"def shared({', '.join(scalar.name for scalar in formula.scalars)}):\n    {body}\n"
 
 
-def built(source: str, name: str) -> Callable[..., Any]:
-    """The function of that name, from its text, which knows NumPy's functions."""
-    known: dict[str, Any] = {"np": np, "math": math, "inf": math.inf, "nan": math.nan}  # as numbers are written
+def built(source: str, name: str, beside: Mapping[str, Any] = MappingProxyType({})) -> Callable[..., Any]:
+    """The function of that name, from its text, which knows NumPy's functions, and what is given ``beside``."""
+    known: dict[str, Any] = {
+        "np": np,
+        "math": math,
+        "inf": math.inf,
+        "nan": math.nan,
+        **beside,
+    }  # as numbers are written
     exec(source, known)  # written here, from what was recorded: names of operations, and numbers
     made: Callable[..., Any] = known[name]
     return made

@@ -14,7 +14,7 @@ from chainrule.words import quoted
 
 WHERE = "where"
 """A choice of two numbers, which NumPy has no ufunc for."""
-TAKEN = re.compile(r"np|abs|range|i|numbers|keep|limit|tiny|zero|one|k\d+|work\d+|_.*|.*_")
+TAKEN = re.compile(r"np|abs|range|i|j|numbers|keep|limit|tiny|zero|one|k\d+|work\d+|_.*|.*_")
 """Names that passes and loops give to what they work with."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from chainrule.contract.named import each, items
 from chainrule.contract.parameters import Parameter
 from chainrule.contract.signatures import takes
 from chainrule.errors import ConfigError, ContractError, ShapeError, UnknownName, did_you_mean, within
+from chainrule.network.biased import biased
 from chainrule.network.blueprint import Blueprint, LayerScope
 from chainrule.network.targets import Whole
 from chainrule.registry.registry import registry
@@ -151,7 +152,7 @@ class Stack:
     def link(self) -> None:
         """Look up what a pass calls, once."""
         computed = [step for step in self.steps if not step.fused]
-        self._forward = [step.forward for step in computed]
+        self._forward = [*passes_of(computed)]
         self._masked = [(cast(Any, step.forward), step.takes_mask) for step in computed]
         self._backward = [step.backward for step in reversed(computed)]
         trained = [position for position, step in enumerate(computed) if step.learns]
@@ -192,6 +193,18 @@ class Stack:
         for backward in self._backward_trained:
             dy = backward(dy)
         self._backward_first(dy)
+
+
+def passes_of(steps: Sequence[Step]) -> Iterator[Callable[[Array, bool], Array]]:
+    """What goes forward through them: a layer that adds its bias last goes with the activation behind it."""
+    left = [*steps]
+    while left:
+        step = left.pop(0)
+        if left and (both := biased(step.layer, left[0].layer)):
+            left.pop(0)
+            yield both
+        else:
+            yield step.forward
 
 
 def whole_numbers_of(steps: Sequence[Step]) -> Whole | dict[str, Whole] | None:

@@ -20,6 +20,7 @@ LEAST = 131_072
 LEAST_BESIDE = 1_048_576
 """The same where products have threads of their own, which keep the cores busy for some time after each of them."""
 _least: ContextVar[int] = ContextVar("numbers of a part", default=LEAST)
+least_of_a_part = _least.get
 _number: ContextVar[int | None] = ContextVar("threads", default=None)
 _left_to_parts: ContextVar[bool] = ContextVar("products are left to parts", default=False)
 _within: ContextVar[bool] = ContextVar("within a part", default=False)
@@ -79,9 +80,10 @@ def in_parts(work: Callable[[slice], Any], count: int, numbers: int, products: b
         products: whether it multiplies matrices. These take threads of their own, and so are one part, but where that
             is left to the layers: see ``Layer.multiplies_in_parts``.
     """
-    least = _least.get() if _left_to_parts.get() else LEAST_BESIDE
+    left = _left_to_parts.get()
+    least = _least.get() if left else LEAST_BESIDE
     parts = 1 if numbers < 2 * least else min(threads(), count, numbers // least)
-    if parts < 2 or _within.get() or (products and not _left_to_parts.get()):
+    if parts < 2 or _within.get() or (products and not left):
         work(slice(0, count))
         return
     bounds = [count * part // parts for part in range(parts + 1)]

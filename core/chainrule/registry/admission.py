@@ -7,7 +7,7 @@ import inspect
 from typing import Any
 
 from chainrule.contract.fields import fields_of
-from chainrule.contract.kinds import KINDS, Callback, Component, Loss, Optimizer
+from chainrule.contract.kinds import KINDS, Activation, Callback, Component, Loss, Optimizer
 from chainrule.contract.rules import SCALARS
 from chainrule.contract.signatures import asked_of, signature_of
 from chainrule.errors import PluginError, did_you_mean
@@ -54,6 +54,10 @@ def check_class(cls: type[Component]) -> None:
         _require_told(cls, who)
         if cls.update is not Optimizer.update:
             required["update"] = ("theta", "grad", "slots", "step", "lr")
+    if issubclass(cls, Activation):
+        for method, formula in (("forward", "rule"), ("backward", "derivative")):
+            if getattr(cls, formula) is not None and getattr(cls, method) is getattr(Activation, method):
+                del required[method]
     if issubclass(cls, Loss) and cls.fuses_with is not None:
         required |= {"forward_logits": ("logits", "target"), "backward_logits": ()}
     if issubclass(cls, Callback):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Activation, Array, Graph, Shape, ShapeError, in_parts, loops
+from chainrule import Activation, Array, Graph, Shape, ShapeError
 
 
 @dataclass
@@ -71,33 +71,15 @@ class ReLU(Activation):
     def reference(self, z: Array) -> Array:
         return np.where(z > 0, z, 0.0)
 
-    def forward(self, z: Array) -> Array:
-        # NumPy is several times faster at clip with two bounds than at maximum with one number.
-        a = self.a = self.work("a", z.shape, z.dtype)
-        in_parts(lambda part: z[part].clip(0, np.inf, out=a[part]), len(z), z.size)
-        return a
+    def rule(self, z: Array) -> Array:
+        return np.maximum(z, 0)
+
+    def derivative(self, a: Array) -> Array:
+        # At the kink, z = 0, any slope from 0 to 1 is a subgradient. Taking 0 leaves a unit that is off alone.
+        return a > 0
 
     def to_onnx(self, graph: Graph, x: str) -> str:
         return graph.add("Relu", x)
-
-    def backward(self, da: Array) -> Array:
-        # At the kink, z = 0, any slope from 0 to 1 is a subgradient. Taking 0 leaves a unit that is off alone.
-        a, dz = self.a, self.work("dz", da.shape, da.dtype)
-
-        def hand_back(part: slice) -> None:
-            if not (slope_of_relu.in_use and slope_of_relu(a[part].ravel(), da[part].ravel(), dz[part].ravel())):
-                np.greater(a[part], 0, out=dz[part])
-                dz[part] *= da[part]
-
-        in_parts(hand_back, len(da), da.size)
-        return dz
-
-
-@loops
-def slope_of_relu(a: Array, da: Array, dz: Array) -> None:
-    zero = dz.dtype.type(0)
-    for i in range(len(a)):
-        dz[i] = da[i] if a[i] > zero else zero
 
 
 @dataclass
@@ -139,19 +121,14 @@ class LeakyReLU(Activation):
     def reference(self, z: Array) -> Array:
         return np.where(z > 0, z, self.slope * z)
 
-    def forward(self, z: Array) -> Array:
-        self.a = np.multiply(z, self.slope, out=self.work("a", z.shape, z.dtype))
-        return np.maximum(z, self.a, out=self.a)
+    def rule(self, z: Array) -> Array:
+        return np.maximum(z, self.slope * z)
+
+    def derivative(self, a: Array) -> Array:
+        return np.where(a > 0, 1, self.slope)  # at the kink it is the slope
 
     def to_onnx(self, graph: Graph, x: str) -> str:
         return graph.add("LeakyRelu", x, alpha=self.slope)
-
-    def backward(self, da: Array) -> Array:
-        dz = self.work("dz", da.shape, da.dtype)
-        # Which side z was on is 1 or 0, so that max(side, slope) is the derivative. At the kink it is the slope.
-        np.maximum(self.a > 0, self.slope, out=dz, dtype=da.dtype)
-        dz *= da
-        return dz
 
 
 @dataclass

@@ -40,24 +40,15 @@ class Softplus(Activation):
     def reference(self, z: Array) -> Array:
         return np.logaddexp(0, z)
 
-    def forward(self, z: Array) -> Array:
+    def rule(self, z: Array) -> Array:
         # The second form of the formula: e^-|z| cannot overflow. (np.logaddexp is as stable, and ten times slower.)
-        a = self.a = np.abs(z, out=self.work("a", z.shape, z.dtype))
-        np.negative(a, out=a)
-        np.exp(a, out=a)
-        np.log1p(a, out=a)
-        a += np.maximum(z, 0, out=self.work("positive", z.shape, z.dtype))
-        return a
+        return np.log1p(np.exp(-np.abs(z))) + np.maximum(z, 0)
+
+    def derivative(self, a: Array) -> Array:
+        return -np.expm1(-a)  # 1 - e^-a, with all its digits where a is small
 
     def to_onnx(self, graph: Graph, x: str) -> str:
         return graph.add("Softplus", x)
-
-    def backward(self, da: Array) -> Array:
-        dz = np.negative(self.a, out=self.work("dz", da.shape, da.dtype))
-        np.expm1(dz, out=dz)  # e^-a - 1, with all its digits where a is small
-        np.negative(dz, out=dz)
-        dz *= da
-        return dz
 
 
 @dataclass
@@ -102,22 +93,15 @@ class ELU(Activation):
     def reference(self, z: Array) -> Array:
         return np.where(z > 0, z, self.alpha * (np.exp(z) - 1))
 
-    def forward(self, z: Array) -> Array:
-        # Each side is 0 where the other one counts.
-        a = self.a = np.minimum(z, 0, out=self.work("a", z.shape, z.dtype))
-        np.expm1(a, out=a)  # e^z - 1, with all its digits where z is small
-        a *= self.alpha
-        a += np.maximum(z, 0, out=self.work("positive", z.shape, z.dtype))
-        return a
+    def rule(self, z: Array) -> Array:
+        # Each side is 0 where the other one counts. expm1: e^z - 1, with all its digits where z is small.
+        return np.maximum(z, 0) + self.alpha * np.expm1(np.minimum(z, 0))
+
+    def derivative(self, a: Array) -> Array:
+        return np.where(a > 0, 1, a + self.alpha)
 
     def to_onnx(self, graph: Graph, x: str) -> str:
         return graph.add("Elu", x, alpha=self.alpha)
-
-    def backward(self, da: Array) -> Array:
-        dz = np.add(self.a, self.alpha, out=self.work("dz", da.shape, da.dtype))
-        np.copyto(dz, 1, where=self.a > 0)
-        dz *= da
-        return dz
 
 
 @dataclass
@@ -150,20 +134,11 @@ class SELU(Activation):
     def reference(self, z: Array) -> Array:
         return 1.0507009873554805 * np.where(z > 0, z, 1.6732632423543772 * (np.exp(z) - 1))
 
-    def forward(self, z: Array) -> Array:
-        a = self.a = np.minimum(z, 0, out=self.work("a", z.shape, z.dtype))
-        np.expm1(a, out=a)
-        a *= SELU_LAMBDA * SELU_ALPHA
-        positive = np.maximum(z, 0, out=self.work("positive", z.shape, z.dtype))
-        positive *= SELU_LAMBDA
-        a += positive
-        return a
+    def rule(self, z: Array) -> Array:
+        return SELU_LAMBDA * np.maximum(z, 0) + SELU_LAMBDA * SELU_ALPHA * np.expm1(np.minimum(z, 0))
+
+    def derivative(self, a: Array) -> Array:
+        return np.where(a > 0, SELU_LAMBDA, a + SELU_LAMBDA * SELU_ALPHA)
 
     def to_onnx(self, graph: Graph, x: str) -> str:
         return graph.add("Selu", x, alpha=SELU_ALPHA, gamma=SELU_LAMBDA)
-
-    def backward(self, da: Array) -> Array:
-        dz = np.add(self.a, SELU_LAMBDA * SELU_ALPHA, out=self.work("dz", da.shape, da.dtype))
-        np.copyto(dz, SELU_LAMBDA, where=self.a > 0)
-        dz *= da
-        return dz

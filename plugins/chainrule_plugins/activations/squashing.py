@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Activation, Array, Graph, loops
+from chainrule import Activation, Array, Graph
 
 
 @dataclass
@@ -47,20 +47,9 @@ class Sigmoid(Activation):
     def to_onnx(self, graph: Graph, x: str) -> str:
         return graph.add("Sigmoid", x)
 
-    def backward(self, da: Array) -> Array:
-        dz = self.work("dz", da.shape, da.dtype)
-        if not (slope_of_sigmoid.in_use and slope_of_sigmoid(self.a.ravel(), da.ravel(), dz.ravel())):
-            np.subtract(1, self.a, out=dz)
-            dz *= self.a
-            dz *= da
-        return dz
-
-
-@loops
-def slope_of_sigmoid(a: Array, da: Array, dz: Array) -> None:
-    one = a.dtype.type(1)
-    for i in range(len(a)):
-        dz[i] = (one - a[i]) * a[i] * da[i]
+    def derivative(self, a: Array) -> Array:
+        slope: Array = a * (1 - a)
+        return slope
 
 
 @dataclass
@@ -89,27 +78,14 @@ class Tanh(Activation):
         a: Array = 1 - 2 / (1 + np.exp(2 * z))
         return a
 
-    def forward(self, z: Array) -> Array:
-        self.a = np.tanh(z, out=self.work("a", z.shape, z.dtype))
-        return self.a
+    def rule(self, z: Array) -> Array:
+        return np.tanh(z)
+
+    def derivative(self, a: Array) -> Array:
+        return 1 - a**2
 
     def to_onnx(self, graph: Graph, x: str) -> str:
         return graph.add("Tanh", x)
-
-    def backward(self, da: Array) -> Array:
-        dz = self.work("dz", da.shape, da.dtype)
-        if not (slope_of_tanh.in_use and slope_of_tanh(self.a.ravel(), da.ravel(), dz.ravel())):
-            np.multiply(self.a, self.a, out=dz)
-            np.subtract(1, dz, out=dz)
-            dz *= da
-        return dz
-
-
-@loops
-def slope_of_tanh(a: Array, da: Array, dz: Array) -> None:
-    one = a.dtype.type(1)
-    for i in range(len(a)):
-        dz[i] = (one - a[i] * a[i]) * da[i]
 
 
 @dataclass

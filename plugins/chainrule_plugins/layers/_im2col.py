@@ -75,17 +75,19 @@ class Window:
         views = views[:, :: down.stride, :: across.stride, :, :: down.dilation, :: across.dilation]
         return views.transpose(0, 1, 2, 4, 5, 3)
 
-    def apply(self, x: Array, W: Array, b: Array | None, y: Array, work: Work) -> None:
-        """Write $y = X W + b$. ``x`` has its zeros."""
+    def apply(self, x: Array, W: Array, y: Array, work: Work, finish: Callable[[Array], Any] | None = None) -> Array:
+        """Write $y = X W$, and give it. ``x`` has its zeros; ``finish`` is done to some rows of y after others, each
+        time while they are in the cache."""
 
         def multiply(part: slice) -> None:
             for images, X in self._laid_out(x, part, work):
                 y_rows = y[images].reshape(-1, y.shape[-1])
                 np.dot(X, W.reshape(self.size, -1), out=y_rows)
-                if b is not None:
-                    y_rows += b
+                if finish is not None:
+                    finish(y_rows)
 
         in_parts(multiply, len(x), len(x) * self._numbers, products=True)
+        return y
 
     def correlate(self, x: Array, dy: Array, dW: Array, db: Array | None, work: Work) -> None:
         """Write $dW = X^T dy$, and the sum of dy over the batch and all places."""
@@ -175,8 +177,8 @@ class Window:
 
 @loops
 def add_under(dX: Array, dx: Array, down: int, down_apart: int, across: int, across_apart: int) -> None:
-    """Add each number of dX to its pixel. ``dX``: (batch, rows, columns, height, runs, numbers of a run); ``dx``: (batch,
-    height, numbers of a row). ``down``, ``across``: strides; ``..._apart``: dilations; those across are in numbers."""
+    """Add each number of dX, (batch, rows, columns, height, runs, numbers of a run), to its pixel of dx, (batch, height,
+    numbers of a row). ``down``, ``across``: strides; ``..._apart``: dilations; those across are in numbers."""
     for n, i, j in np.ndindex(dX.shape[:3]):
         for u in range(dX.shape[3]):
             for v in range(dX.shape[4]):

@@ -90,6 +90,7 @@ class Conv2d(Layer):
     bias_initializer: str | Mapping[str, Any] | Initializer = "zeros"
     bias: bool = True
 
+    bias_last = True
     multiplies_in_parts = True
     check_examples = (
         {"filters": 3, "kernel": 2, "stride": 2},
@@ -140,8 +141,7 @@ class Conv2d(Layer):
         self.input_shape = x.shape
         self.x = self.window.padded(x.reshape(len(x), *self.image), self.work)
         y = self.work("y", (len(x), *self.window.places, self.filters), x.dtype)
-        self.window.apply(self.x, self.W.value, self.b.value if self.b is not None else None, y, self.work)
-        return y
+        return self.window.apply(self.x, self.W.value, y, self.work, lambda rows: self.add_bias(rows, self.b))
 
     def to_onnx(self, graph: Graph, x: str) -> str:
         W = graph.add("Transpose", self.W, perm=(3, 2, 0, 1))
@@ -227,6 +227,7 @@ class Conv1d(Layer):
     bias_initializer: str | Mapping[str, Any] | Initializer = "zeros"
     bias: bool = True
 
+    bias_last = True
     multiplies_in_parts = True
     check_examples = (
         {"filters": 3, "kernel": 2, "stride": 2},
@@ -271,8 +272,7 @@ class Conv1d(Layer):
         self.input_shape = x.shape
         self.x = self.window.padded(x.reshape(len(x), 1, self.length, -1), self.work)
         y = self.work("y", (len(x), self.window.places[1], self.filters), x.dtype)
-        self.window.apply(self.x, self.W.value, self.b.value if self.b is not None else None, y, self.work)
-        return y
+        return self.window.apply(self.x, self.W.value, y, self.work, lambda rows: self.add_bias(rows, self.b))
 
     def to_onnx(self, graph: Graph, x: str) -> str:
         x = graph.add("Reshape", x, graph.constant([-1, self.length, self.window.channels]))

@@ -56,6 +56,7 @@ class Dense(Layer):
     bias_initializer: str | Mapping[str, Any] | Initializer = "zeros"
     bias: bool = True
 
+    bias_last = True
     check_examples = ({"units": 3}, {"units": 1, "bias": False, "activation": "tanh"})
 
     def __post_init__(self) -> None:
@@ -81,9 +82,7 @@ class Dense(Layer):
     def forward(self, x: Array, training: bool) -> Array:
         self.x = x
         y = self.product(x, self.W.value, self.work("y", (len(x), self.units), x.dtype))
-        if self.b is not None:
-            y += self.b.value
-        return y
+        return self.add_bias(y, self.b)
 
     def to_onnx(self, graph: Graph, x: str) -> str:
         y = graph.add("MatMul", x, self.W)

@@ -137,7 +137,7 @@ class Conv2dTranspose(Layer):
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)
         dx = self.work("dx", self.x.shape, dy.dtype)
-        self.window.apply(self.padded_dy, self.W.value.transpose(0, 1, 3, 2), None, dx, self.work)
+        self.window.apply(self.padded_dy, self.W.value.transpose(0, 1, 3, 2), dx, self.work)
         return dx.reshape(self.input_shape)
 
     def backward_parameters(self, dy: Array) -> None:

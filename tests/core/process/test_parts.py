@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.process import threads
-from chainrule.process.threads import LEAST, all_in_parts, blas, blas_threads, in_parts, products_in_parts
+from chainrule.process.threads import LEAST, LEAST_BESIDE, all_in_parts, blas, blas_threads, in_parts, products_in_parts
 
 LARGE = 10 * LEAST
 
@@ -48,10 +48,18 @@ def test_what_is_little_is_one_part():
     with blas_threads(1):
         assert len(parts_of(100, LARGE)) == 1
     if threads.cores() > 1:
-        with blas_threads(2):
+        with blas_threads(2), products_in_parts():
             assert len(parts_of(100, LARGE)) == 2
             assert parts_of(100, 2 * LEAST - 1) == [slice(0, 100)]
             assert parts_of(1, LARGE) == [slice(0, 1)]
+
+
+def test_beside_the_threads_of_products_a_part_is_larger():
+    """They keep the cores busy for a while after each product: what is shared out then waits for them."""
+    if threads.cores() > 1:
+        with blas_threads(2):
+            assert parts_of(100, 2 * LEAST_BESIDE - 1) == [slice(0, 100)]
+            assert len(parts_of(100, 2 * LEAST_BESIDE)) == 2
 
 
 def test_products_are_one_part_but_where_they_are_left_to_layers():

@@ -439,7 +439,7 @@ def test_a_job_has_the_config_that_it_would_have_alone(tmp_path, monkeypatch):
 def networks() -> dict[int, Any]:
     """Those that there are, by id, with their layers; that they are kept keeps their ids theirs.
 
-    By type: `isinstance` asks a weak proxy, such as another library may hold, for what it stands for, which may be gone.
+    By type: `isinstance` asks a weak proxy, as another library may hold, for what it stands for, which may be gone.
     """
     return {id(thing): thing for thing in gc.get_objects() if issubclass(type(thing), (cr.Network, cr.Layer))}
 
