@@ -56,7 +56,7 @@ def rules() -> Iterator[tuple[str, str, Callable[[], None]]]:
 
             def update(optimizer: Any = optimizer, arrays: Any = arrays, gradient: Any = gradient) -> None:
                 np.copyto(arrays[1], gradient)  # a rule uses the gradient's place
-                recorded(optimizer).move(arrays, 1, 1e-6)
+                recorded(optimizer).rule.run(arrays, (1, 1e-6))
 
             yield name, f"parameters of {of}", update
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 
 def each(function: Callable[..., Any], first: Any, *others: Any) -> Any:
     """``function`` of one value, or of each by name; ``others`` have the same names.
@@ -36,7 +38,11 @@ def one_of(given: Any) -> Any:
 
 def rows_of(given: Any, which: Any) -> Any:
     """So many rows of each."""
-    return {name: array[which] for name, array in given.items()} if isinstance(given, dict) else given[which]
+    if isinstance(given, dict):
+        return {name: rows_of(array, which) for name, array in given.items()}
+    if isinstance(which, np.ndarray) and which.dtype.kind == "i":
+        return given.take(which, 0)  # in half the time
+    return given[which]
 
 
 def plain(given: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +29,11 @@ SCALARS = ("step", "lr")
 
 
 class Recorded(NamedTuple):
-    """A rule as it was recorded with these ``values`` of the optimizer's fields, which ``look`` finds."""
+    """A rule as it was recorded with these ``values`` of the optimizer's fields, which ``look`` finds.
+
+    It is run on theta, grad, and each of the slots, in order, with step and lr. ``limited``: whether numbers of the
+    gradient beyond ``LARGEST`` are cut off.
+    """
 
     rule: Rule
     look: Callable[[Any], Any]
@@ -39,27 +43,6 @@ class Recorded(NamedTuple):
 
     def __reduce__(self) -> Any:  # nothing: an optimizer that is kept has it anew, by the chainrule that is there then
         return type(None), ()
-
-    def move(
-        self,
-        arrays: Sequence[Array],
-        step: int,
-        lr: float,
-        keep: float = 1.0,
-        tiny: float = 0.0,
-        limit: float = math.inf,
-    ) -> None:
-        """One update in place.
-
-        Args:
-            arrays: theta, grad, which is overwritten, and each of the slots, in order.
-            keep: by which theta is multiplied before.
-            tiny: entries of slots that are smaller become 0.
-            limit: numbers of the gradient that are larger are cut off.
-        """
-        if self.limited:
-            limit = min(limit, LARGEST[arrays[0].dtype])
-        self.rule.run(arrays, (step, lr), keep, limit, tiny)
 
 
 def recorded(optimizer: Any) -> Recorded:
@@ -77,7 +60,8 @@ def recorded(optimizer: Any) -> Recorded:
 def update_by_rule(optimizer: Any, theta: Array, grad: Array, slots: Mapping[str, Array], step: int, lr: float) -> None:
     """Move ``theta`` and the slots in place by ``optimizer.rule``. ``grad`` is overwritten."""
     known = recorded(optimizer)
-    known.move([theta, grad, *(slots[name] for name in known.slots)], step, lr)
+    limit = LARGEST[theta.dtype] if known.limited else math.inf
+    known.rule.run([theta, grad, *(slots[name] for name in known.slots)], (step, lr), limit=limit)
 
 
 def _record(optimizer: Any) -> Recorded:

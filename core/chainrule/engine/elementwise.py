@@ -37,26 +37,29 @@ class Elementwise:
         self._names = names
         self._formula = recorded(of_all, [*names, "out"], (), ("out",))
         self._loops = _Loops(self._formula)
-        self._passes: dict[str, Computing] = {}  # by the dtype's letter, which is had sooner than a dtype
+        self._computing: dict[tuple[str, str], Computing] = {}  # by engine and the dtype's letter
 
     def __call__(self, *arrays: Vector) -> None:
         """Compute it: all that it takes, in order, and the array that the result goes into."""
         out = arrays[-1]
-        if out.size >= 2 * least_of_a_part():
-            in_parts(lambda part: self._compute(*(array[part] for array in arrays)), len(out), out.size)
+        compute = self._computing.get((engine_in_use(), out.dtype.char)) or self._made(out.dtype)
+        if out.size < 2 * least_of_a_part():
+            compute(*arrays)
         else:
-            self._compute(*arrays)
+            in_parts(lambda part: compute(*(array[part] for array in arrays)), len(out), out.size)
 
-    def _compute(self, *arrays: Vector) -> None:
-        dtype = arrays[-1].dtype
-        loop = self._loops.of(dtype)
-        if loop is not None and all(array.flags.c_contiguous for array in arrays):
-            loop(*(array.reshape(-1) for array in arrays))
-            return
-        passes = self._passes.get(dtype.char)
-        if passes is None:
-            passes = self._passes[dtype.char] = self._by_numpy(dtype)
-        passes(*arrays)
+    def _made(self, dtype: np.dtype[Any]) -> Computing:
+        by_numpy, loop = self._by_numpy(dtype), self._loops.of(dtype)
+
+        def compute(*arrays: Vector) -> None:
+            assert loop is not None
+            if all(array.flags.c_contiguous for array in arrays):
+                loop(*(array.reshape(-1) for array in arrays))
+            else:
+                by_numpy(*arrays)
+
+        made = self._computing[engine_in_use(), dtype.char] = by_numpy if loop is None else compute
+        return made
 
     def _by_numpy(self, dtype: np.dtype[Any]) -> Computing:
         source, work, _ = passes_of(self._formula, dtype, self._names)

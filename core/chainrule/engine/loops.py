@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from chainrule.engine.shared import shared_numbers, varying
-from chainrule.engine.symbols import WHERE, Formula, Operation, Symbol, key_of
+from chainrule.engine.symbols import OF_TRUTHS, WHERE, Formula, Operation, Symbol, key_of
 
 FORMS: Mapping[str, str] = {
     "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}",
@@ -27,7 +27,6 @@ FORMS: Mapping[str, str] = {
     WHERE: "{1} if {0} else {2}",
 }  # fmt: skip
 """How an operation is written on numbers; others are called by NumPy's name."""
-OF_TRUTHS = {"logical_and", "logical_or", "logical_not", "bitwise_and", "bitwise_or", "invert"}
 GUARDS = ("keep", "limit", "tiny", "zero", "one")
 UNGUARDED = (1.0, math.inf, 0.0, 0.0, 1.0)
 """The same where nothing is done beside."""

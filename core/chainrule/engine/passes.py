@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chainrule.engine.shared import shared_numbers, varies, varying
-from chainrule.engine.symbols import WHERE, Formula, Symbol, key_of
+from chainrule.engine.symbols import OF_TRUTHS, WHERE, Formula, Symbol, key_of
 
 
 class Passes(NamedTuple):
@@ -62,6 +62,8 @@ class _Places:
                 self._left[operand.name] += 1
         for name in (*(result.name for result in formula.results.values()), *spared):
             self._left[name] += 1  # by who gave the vectors
+        # A truth that is only computed with is a number at once, 1 or 0: NumPy is slow at turning one into the other.
+        self._asked_as_truths = {operand.name for symbol in varying(formula) for operand in _truths_asked_by(symbol)}
         self._formula = formula
         self.of = {vector.name: vector.name for vector in formula.vectors}
         self.work: dict[str, np.dtype[np.generic]] = {}
@@ -76,7 +78,7 @@ class _Places:
         target = self._targets.get(symbol.name)
         if target is not None:  # where another result belongs it would be lost as that one is moved there
             taken |= self._formula.results.keys() - {target}
-        dtype = np.dtype(np.bool_) if symbol.truth else self._dtype
+        dtype = np.dtype(np.bool_) if symbol.name in self._asked_as_truths else self._dtype
         vectors = {vector.name: self._dtype for vector in self._formula.vectors}
         free = [name for name, of in (vectors | self.work).items() if of == dtype and name not in taken]
         wanted = [target, *(self.of[operand.name] for operand in _operands(symbol))]
@@ -90,6 +92,15 @@ class _Places:
     def moved(self) -> list[tuple[str, Symbol]]:
         """The vectors whose result lies elsewhere."""
         return [(name, result) for name, result in self._formula.results.items() if self.of[result.name] != name]
+
+
+def _truths_asked_by(symbol: Symbol) -> list[Symbol]:
+    """Of its operands, those that it takes as true or false."""
+    operation = symbol.operation
+    if operation is None or operation.name not in OF_TRUTHS | {WHERE}:
+        return []
+    operands = operation.operands[:1] if operation.function == WHERE else operation.operands
+    return [operand for operand in operands if isinstance(operand, Symbol) and operand.truth]
 
 
 def _operands(symbol: Symbol) -> list[Symbol]:

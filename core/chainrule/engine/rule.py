@@ -74,13 +74,17 @@ class Rule:
             arrays, scalars: in the order of their names. What is not among the results may be overwritten.
             keep, limit, tiny: of ``guarded``.
         """
-        engine, dtype = engine_in_use(), arrays[0].dtype
+        self.form(arrays[0].dtype)(arrays, scalars, keep, limit, tiny)
+
+    def form(self, dtype: np.dtype[Any]) -> Callable[..., None]:
+        """What computes it for arrays of this dtype, by the engine in use; it takes what ``run`` does."""
+        engine = engine_in_use()
         form = self._forms.get((engine, dtype.char))  # its letter, which is had sooner than a dtype
         if form is None:
             passes = _Passes(self.formula, dtype, self._guarded)
             loop = self.compiled(dtype) if engine == "numba" else None
             form = self._forms[engine, dtype.char] = passes if loop is None else _Loop(loop, dtype, passes)
-        form(arrays, scalars, keep, limit, tiny)
+        return form
 
     def compiled(self, dtype: Any) -> Callable[..., None] | None:
         """The loop, compiled; None where that fails, which is told."""
@@ -104,13 +108,18 @@ class _Passes:
             self._guarded.setdefault(guard, []).append(names.index(name))
 
     def __call__(
-        self, arrays: Sequence[Vector], scalars: Sequence[float], keep: float, limit: float, tiny: float
+        self,
+        arrays: Sequence[Vector],
+        scalars: Sequence[float],
+        keep: float = 1.0,
+        limit: float = math.inf,
+        tiny: float = 0.0,
     ) -> None:
-        shared = self._shared(*scalars)
         size = arrays[0].size
-        if size < 2 * LEAST:
-            self._compute(arrays, shared, keep, limit, tiny)
+        if size < 2 * LEAST and keep == 1 and limit == math.inf and not (tiny or self._work):
+            self._passes(*arrays, *self._shared(*scalars))  # the few that there are: what Python does counts
             return
+        shared = self._shared(*scalars)
 
         def compute(part: slice) -> None:
             for start in range(part.start, part.stop, BLOCK):
@@ -120,23 +129,17 @@ class _Passes:
         in_parts(compute, size, size)
 
     def _compute(self, arrays: Sequence[Vector], shared: Sequence[Any], keep: float, limit: float, tiny: float) -> None:
-        if keep != 1 or limit < math.inf:
-            self._guard(arrays, keep, limit)
-        if self._work:
-            self._passes(*arrays, *work_arrays(self._work, arrays[0].shape), *shared)
-        else:
-            self._passes(*arrays, *shared)
-        if tiny:
-            for place in self._guarded.get("tiny", ()):
-                arrays[place][np.abs(arrays[place]) < tiny] = 0
-
-    def _guard(self, arrays: Sequence[Vector], keep: float, limit: float) -> None:
         if keep != 1:
             for place in self._guarded.get("keep", ()):
                 np.multiply(arrays[place], keep, arrays[place])
         if limit < math.inf:
             for place in self._guarded.get("limit", ()):
                 _cut_off(arrays[place], limit)
+        work = work_arrays(self._work, arrays[0].shape) if self._work else ()
+        self._passes(*arrays, *work, *shared)
+        if tiny:
+            for place in self._guarded.get("tiny", ()):
+                arrays[place][np.abs(arrays[place]) < tiny] = 0
 
 
 class _Loop:
@@ -146,7 +149,12 @@ class _Loop:
         self._loop, self._dtype, self._passes = loop, dtype, passes
 
     def __call__(
-        self, arrays: Sequence[Vector], scalars: Sequence[float], keep: float, limit: float, tiny: float
+        self,
+        arrays: Sequence[Vector],
+        scalars: Sequence[float],
+        keep: float = 1.0,
+        limit: float = math.inf,
+        tiny: float = 0.0,
     ) -> None:
         for array in arrays:
             if array.ndim != 1 or not array.flags.c_contiguous:

@@ -14,6 +14,8 @@ from chainrule.words import quoted
 
 WHERE = "where"
 """A choice of two numbers, which NumPy has no ufunc for."""
+OF_TRUTHS = {"logical_and", "logical_or", "logical_not", "bitwise_and", "bitwise_or", "invert"}
+"""Operations on what is true or false."""
 TAKEN = re.compile(r"np|abs|range|i|j|numbers|keep|limit|tiny|zero|one|k\d+|work\d+|_.*|.*_")
 """Names that passes and loops give to what they work with."""
 

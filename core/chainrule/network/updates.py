@@ -17,7 +17,7 @@ import numpy as np
 from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Optimizer
 from chainrule.contract.parameters import Parameter, Parameters
-from chainrule.contract.rules import recorded
+from chainrule.contract.rules import LARGEST, recorded
 from chainrule.engine.rule import BLOCK
 from chainrule.errors import ConfigError
 from chainrule.network.groups import Setting, checked_groups, settings_of
@@ -94,9 +94,12 @@ class Updates:
         its numbers cut off at ``limit``."""
         flushes = self._flushes and step % FLUSH_EVERY == 0
         if self.by_rule:
-            rule, tiny = recorded(self.optimizer), TINY if flushes else 0.0
+            known, tiny = recorded(self.optimizer), TINY if flushes else 0.0
+            move = known.rule.form(self._parameters.theta.dtype)
+            if known.limited:
+                limit = min(limit, LARGEST[self._parameters.theta.dtype])
             for arrays, rate, decay in self._alike:
-                rule.move(arrays, step, lr * rate, 1 - lr * (rate * decay), tiny, limit)
+                move(arrays, (step, lr * rate), 1 - lr * (rate * decay), limit, tiny)
             return
         for weights, strength in self._decays:
             weights *= 1 - lr * strength

@@ -177,8 +177,8 @@ class Window:
 
 @loops
 def add_under(dX: Array, dx: Array, down: int, down_apart: int, across: int, across_apart: int) -> None:
-    """Add each number of dX, (batch, rows, columns, height, runs, numbers of a run), to its pixel of dx, (batch, height,
-    numbers of a row). ``down``, ``across``: strides; ``..._apart``: dilations; those across are in numbers."""
+    """Add each number of dX, (batch, rows, columns, height, runs, numbers of a run), to its pixel of dx, (batch,
+    height, numbers of a row). ``down``, ``across``: strides; ``..._apart``: dilations; those across are in numbers."""
     for n, i, j in np.ndindex(dX.shape[:3]):
         for u in range(dX.shape[3]):
             for v in range(dX.shape[4]):

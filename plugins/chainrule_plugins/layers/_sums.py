@@ -14,7 +14,7 @@ from chainrule import Array, in_parts
 
 AT_ONCE = 64
 """Multiplications of a product in the time of another operation on one number."""
-LARGE = 2**16
+LARGE = 2**18
 """Numbers of a weight matrix whose products may be worth a second thread."""
 
 

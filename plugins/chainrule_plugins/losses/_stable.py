@@ -29,5 +29,8 @@ def squared_length(error: Array) -> float:
 
 
 def mean(losses: Array, count: int) -> float:
-    """The sum over ``count``, divided first: a sum of huge losses overflows where their mean does not."""
-    return float(np.add.reduce(losses / count, axis=None, dtype=np.float64))
+    """The sum over ``count``, in float64, where no sum of numbers of float32 overflows; those of float64 are divided
+    first: a sum of huge losses overflows where their mean does not."""
+    if losses.dtype == np.float64:
+        return float(np.add.reduce(losses / count, axis=None))
+    return float(np.add.reduce(losses, axis=None, dtype=np.float64)) / count
