@@ -115,11 +115,13 @@ class _Passes:
         limit: float = math.inf,
         tiny: float = 0.0,
     ) -> None:
-        size = arrays[0].size
-        if size < 2 * LEAST and keep == 1 and limit == math.inf and not (tiny or self._work):
-            self._passes(*arrays, *self._shared(*scalars))  # the few that there are: what Python does counts
+        size, shared = arrays[0].size, self._shared(*scalars)
+        if size < 2 * LEAST:
+            if keep == 1 and limit == math.inf and not (tiny or self._work):
+                self._passes(*arrays, *shared)
+            else:
+                self._compute(arrays, shared, keep, limit, tiny)
             return
-        shared = self._shared(*scalars)
 
         def compute(part: slice) -> None:
             for start in range(part.start, part.stop, BLOCK):
