@@ -5,9 +5,6 @@ Activations are called Any here: their base class, which says what they have, is
 
 from __future__ import annotations
 
-import dataclasses
-import operator
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from chainrule.engine.elementwise import Biased, Elementwise
@@ -15,7 +12,7 @@ from chainrule.errors import ContractError
 
 
 class Formulas(NamedTuple):
-    """Those of an activation as they were recorded with these ``values`` of its fields, which ``look`` finds.
+    """Those of an activation as they were recorded with these ``values`` of its fields.
 
     ``forward(z, a)`` and ``backward(a, da, dz)`` write into the last one; ``biased`` is ``forward`` after a bias, in
     place. What is not written as a formula is not there.
@@ -24,8 +21,7 @@ class Formulas(NamedTuple):
     forward: Elementwise
     backward: Elementwise
     biased: Biased
-    look: Callable[[Any], Any] | None
-    values: Any
+    values: tuple[Any, ...]
 
     def __reduce__(self) -> Any:  # nothing: what is kept has them anew, by the chainrule that is there then
         return type(None), ()
@@ -37,8 +33,8 @@ def formulas(activation: Any) -> Formulas:
     Raises:
         ContractError: one is no function of single numbers.
     """
-    known: Formulas | None = vars(activation).get("_formulas")
-    if known is None or (known.look is not None and known.look(activation) != known.values):
+    known: Formulas | None = activation._formulas
+    if known is None or known.values != _values(activation):
         known = vars(activation)["_formulas"] = _recorded(activation)
     return known
 
@@ -55,6 +51,8 @@ def _recorded(activation: Any) -> Formulas:
             made["backward"] = Elementwise(lambda a, da: derivative(a) * da, ("a", "da"))
     except ContractError as error:
         raise ContractError(f"{written} of {type(activation).__name__}: {error}") from error
-    fields = [field.name for field in dataclasses.fields(activation)]
-    look = operator.attrgetter(*fields) if fields else None
-    return Formulas(**made, look=look, values=look(activation) if look else None)
+    return Formulas(**made, values=_values(activation))
+
+
+def _values(activation: Any) -> tuple[Any, ...]:
+    return tuple(getattr(activation, name) for name in activation.__dataclass_fields__)

@@ -327,7 +327,7 @@ class Activation(Built):
     rule: ClassVar[Callable[..., Any] | None] = None
     derivative: ClassVar[Callable[..., Any] | None] = None
     a: Array
-    _formulas: Any  # as they were recorded
+    _formulas: ClassVar[Any] = None  # as they were recorded
 
     def build(self, input_shape: Shape) -> None:
         """May declare parameters and buffers; ``input_shape`` is that of one sample, and of its output too."""
@@ -338,7 +338,10 @@ class Activation(Built):
         if self.rule is None:
             raise NotImplementedError
         a = self.a = self.work("a", z.shape, z.dtype)
-        formulas(self).forward(z, a)
+        known = self._formulas
+        if known is None or known.values:  # of fields that may have changed
+            known = formulas(self)
+        known.forward(z, a)
         return a
 
     def backward(self, da: Array) -> Array:
@@ -346,7 +349,10 @@ class Activation(Built):
         if self.derivative is None:
             raise NotImplementedError
         dz = self.work("dz", da.shape, da.dtype)
-        formulas(self).backward(self.a, da, dz)
+        known = self._formulas
+        if known is None or known.values:
+            known = formulas(self)
+        known.backward(self.a, da, dz)
         return dz
 
 
@@ -510,7 +516,7 @@ class Optimizer(Component):
     whole_vector: ClassVar[bool] = False
     default: ClassVar[bool] = False
     rule: ClassVar[Callable[..., Any] | None] = None
-    _rule: Any  # as it was recorded
+    _rule: ClassVar[Any] = None  # as it was recorded
 
     def update(self, theta: Array, grad: Array, slots: dict[str, Array], step: int, lr: float) -> None:
         """Move ``theta`` in place; by default by the ``rule``. ``grad`` may be overwritten.

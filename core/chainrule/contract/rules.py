@@ -51,7 +51,7 @@ def recorded(optimizer: Any) -> Recorded:
     Raises:
         ContractError: it has none, or one that is no function of single numbers.
     """
-    known: Recorded | None = vars(optimizer).get("_rule")
+    known: Recorded | None = optimizer._rule
     if known is None or known.look(optimizer) != known.values:
         known = vars(optimizer)["_rule"] = _record(optimizer)  # even of one whose fields are frozen
     return known

@@ -52,9 +52,8 @@ class Elementwise:
         by_numpy, loop = self._by_numpy(dtype), self._loops.of(dtype)
 
         def compute(*arrays: Vector) -> None:
-            assert loop is not None
-            if all(array.flags.c_contiguous for array in arrays):
-                loop(*(array.reshape(-1) for array in arrays))
+            if loop is not None and arrays[-1].flags.c_contiguous:
+                loop(*[array.ravel() for array in arrays])
             else:
                 by_numpy(*arrays)
 

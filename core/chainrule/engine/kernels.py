@@ -17,7 +17,7 @@ class Loops:
     def __init__(self, function: Callable[..., None]) -> None:
         functools.update_wrapper(self, function)
         self._function, self.name = function, function.__name__
-        self._compiled: dict[Any, Callable[..., None]] = {}  # by the dtype of what is given first
+        self._compiled: dict[Any, Callable[..., None]] = {}  # by the dtype of what is given first, its letter
         self.fails = False
 
     def __call__(self, *arguments: Any) -> bool:
@@ -25,7 +25,7 @@ class Loops:
         if self.fails or engine_in_use() != "numba":
             return False
         dtype = arguments[0].dtype
-        compiled = self._compiled.get(dtype)
+        compiled = self._compiled.get(dtype.char)  # its letter, which is had sooner than a dtype
         try:
             if compiled is None:
                 with compiling():
@@ -52,7 +52,7 @@ class Loops:
         except Exception:  # what is kept is damaged, or none can be: there is no file, or nothing may be written
             compiled = numba.njit(**OPTIONS)(function)
             compiled(*arguments)
-        self._compiled[dtype] = compiled
+        self._compiled[dtype.char] = compiled
 
     @property
     def in_use(self) -> bool:

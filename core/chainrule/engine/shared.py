@@ -49,23 +49,19 @@ def computing_shared(formula: Formula, dtype: np.dtype[Any] | None = None) -> Ca
         dtype: of arrays without axes, as which what is the same at each step is given then: NumPy's functions take one
             in half the time.
     """
-    known = {} if dtype is None else {
+    known: dict[str, Any] = {} if dtype is None else {
         f"k{place}": np.array(number, bool if is_truth(number) else dtype)
         for place, number in enumerate(shared_numbers(formula)) if not isinstance(number, Symbol)
     }  # fmt: skip
-    plainly, exactly = (built(_source(formula, forms, known), "shared", known) for forms in (PLAIN, {}))
-
-    def shared(*scalars: Any) -> tuple[Any, ...]:
-        try:
-            numbers: tuple[Any, ...] = plainly(*scalars)
-        except (ArithmeticError, ValueError, TypeError):  # where Python refuses, or is complex, NumPy has a number
-            numbers = exactly(*map(np.float64, scalars))
-        return numbers
-
-    return shared
+    exactly = built(_source(formula, {}, ()), "shared")
+    # Where Python refuses, or is complex, NumPy has a number.
+    known["exactly"] = lambda *scalars: exactly(*map(np.float64, scalars))
+    return built(_source(formula, PLAIN, known, otherwise="exactly"), "shared", known)
 
 
-def _source(formula: Formula, forms: Mapping[str, str], known: Collection[str]) -> str:
+def _source(formula: Formula, forms: Mapping[str, str], known: Collection[str], otherwise: str = "") -> str:
+    """Python's text of ``shared(<scalars>)``; numbers that are ``known`` have names. Where it fails it is computed by
+    the function that is called ``otherwise``."""
     lines = []
     for symbol in formula.steps:
         if not symbol.varies and symbol.operation is not None:
@@ -79,8 +75,13 @@ def _source(formula: Formula, forms: Mapping[str, str], known: Collection[str]) 
             given.append(f"{'bool' if number.truth else 'float'}({number.name})")
         else:
             given.append(f"k{place}" if f"k{place}" in known else repr(number))
-    body = "\n    ".join([*lines, f"return ({', '.join(given)}{',' if given else ''})"])
-    return f"def shared({', '.join(scalar.name for scalar in formula.scalars)}):\n    {body}\n"
+    lines.append(f"return ({', '.join(given)}{',' if given else ''})")
+    scalars = ", ".join(scalar.name for scalar in formula.scalars)
+    if otherwise:
+        failing = "except (ArithmeticError, ValueError, TypeError):"
+        lines = ["try:", *(f"    {line}" for line in lines), failing, f"    return {otherwise}({scalars})"]
+    body = "\n    ".join(lines)
+    return f"def shared({scalars}):\n    {body}\n"
 
 
 def built(source: str, name: str, beside: Mapping[str, Any] = MappingProxyType({})) -> Callable[..., Any]:

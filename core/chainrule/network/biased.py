@@ -8,8 +8,9 @@ from typing import Any
 from chainrule.contract.arrays import Array
 from chainrule.contract.formulas import Formulas, formulas
 from chainrule.contract.kinds import Activation, Layer
+from chainrule.engine.elementwise import Computing
 from chainrule.engine.use import engine_in_use
-from chainrule.process.threads import in_parts
+from chainrule.process.threads import in_parts, least_of_a_part
 
 Forward = Callable[[Array, bool], Array]
 
@@ -25,9 +26,10 @@ def biased(layer: Any, activation: Any) -> Forward | None:
     if not formulas(activation).biased.gain:
         return None
 
+    at_once = _AtOnce()
+
     def forward(x: Array, training: bool) -> Array:
-        at_once = _at_once(formulas(activation), layer.dtype) if engine_in_use() == "numba" else None
-        if at_once is None:
+        if engine_in_use() != "numba" or not at_once.prepared(formulas(activation), layer.dtype):
             return activation.forward(layer.forward(x, training))
         layer._biased = at_once
         try:
@@ -39,17 +41,24 @@ def biased(layer: Any, activation: Any) -> Forward | None:
     return forward
 
 
-def _at_once(written: Formulas, dtype: Any) -> Callable[[Array, Array], None] | None:
-    """``at_once(y, b)`` makes ``y`` what the activation gives of y + b; None where NumPy computes."""
-    loop, by_numpy = written.biased.loop(dtype), written.forward
-    if loop is None:
-        return None
+class _AtOnce:
+    """Makes ``y`` what an activation gives of y + b."""
 
-    def at_once(y: Array, b: Array) -> None:
-        if y.flags.c_contiguous:
-            rows = y.reshape(-1, y.shape[-1])
-            in_parts(lambda part: loop(rows[part], b), len(rows), rows.size)
+    _written: Formulas | None = None
+    _loop: Computing | None = None
+
+    def prepared(self, written: Formulas, dtype: Any) -> bool:
+        """Whether it can, by a loop that is compiled."""
+        if written is not self._written:
+            self._written, self._loop = written, written.biased.loop(dtype)
+        return self._loop is not None
+
+    def __call__(self, y: Array, b: Array) -> None:
+        assert self._written is not None and self._loop is not None
+        loop, rows = self._loop, y.reshape(-1, y.shape[-1])
+        if not y.flags.c_contiguous:
+            self._written.forward(y + b, y)
+        elif y.size < 2 * least_of_a_part():
+            loop(rows, b)
         else:
-            by_numpy(y + b, y)
-
-    return at_once
+            in_parts(lambda part: loop(rows[part], b), len(rows), rows.size)

@@ -94,7 +94,9 @@ class Updates:
         its numbers cut off at ``limit``."""
         flushes = self._flushes and step % FLUSH_EVERY == 0
         if self.by_rule:
-            known, tiny = recorded(self.optimizer), TINY if flushes else 0.0
+            known, tiny = self.optimizer._rule, TINY if flushes else 0.0
+            if known is None or known.look(self.optimizer) != known.values:
+                known = recorded(self.optimizer)
             move = known.rule.form(self._parameters.theta.dtype)
             if known.limited:
                 limit = min(limit, LARGEST[self._parameters.theta.dtype])
