@@ -32,7 +32,7 @@ class Elementwise:
 
     def __init__(self, function: Callable[..., Any], names: Sequence[str]) -> None:
         def of_all(out: Any, **numbers: Any) -> Any:
-            return function(**numbers)
+            return function(*numbers.values())
 
         self._names = names
         self._formula = recorded(of_all, [*names, "out"], (), ("out",))

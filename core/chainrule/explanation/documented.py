@@ -11,6 +11,8 @@ from typing import Any
 SHOWN = ("Forward", "Backward", "Update", "Penalty", "Gradient")
 """The parts of a docstring that hold formulas."""
 METHODS = ("forward", "forward_logits", "backward", "backward_logits", "update", "penalty", "add_gradient")
+WRITTEN_AS = ("rule", "derivative")
+"""What is written as a formula of single numbers, in place of one of these."""
 LATEX = re.compile(r"\$([^$]+)\$")
 
 
@@ -65,7 +67,7 @@ def typeset(line: str) -> str:
 def sources(component: Any) -> dict[str, str]:
     """The source of each method that its class writes itself, by name; nothing of one whose source is not there."""
     found = {}
-    for name in METHODS:
+    for name in (*WRITTEN_AS, *METHODS):
         owner = next((cls for cls in type(component).__mro__ if name in vars(cls)), None)
         if owner is None or owner.__module__.startswith("chainrule.contract"):
             continue

@@ -54,10 +54,10 @@ class _AtOnce:
         return self._loop is not None
 
     def __call__(self, y: Array, b: Array) -> None:
-        assert self._written is not None and self._loop is not None
-        loop, rows = self._loop, y.reshape(-1, y.shape[-1])
-        if not y.flags.c_contiguous:
-            self._written.forward(y + b, y)
+        written, loop, rows = self._written, self._loop, y.reshape(-1, y.shape[-1])
+        assert written is not None, "it is prepared first"
+        if loop is None or not y.flags.c_contiguous:
+            written.forward(y + b, y)
         elif y.size < 2 * least_of_a_part():
             loop(rows, b)
         else:

@@ -55,9 +55,11 @@ def check_class(cls: type[Component]) -> None:
         if cls.update is not Optimizer.update:
             required["update"] = ("theta", "grad", "slots", "step", "lr")
     if issubclass(cls, Activation):
-        for method, formula in (("forward", "rule"), ("backward", "derivative")):
-            if getattr(cls, formula) is not None and getattr(cls, method) is getattr(Activation, method):
-                del required[method]
+        for method, formula, of in (("forward", "rule", "z"), ("backward", "derivative", "a")):
+            if getattr(cls, formula) is not None:
+                required[formula] = (of,)
+                if getattr(cls, method) is getattr(Activation, method):
+                    del required[method]
     if issubclass(cls, Loss) and cls.fuses_with is not None:
         required |= {"forward_logits": ("logits", "target"), "backward_logits": ()}
     if issubclass(cls, Callback):

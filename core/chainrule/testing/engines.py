@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 
-from chainrule.contract.arrays import Array
-from chainrule.contract.kinds import Component, Optimizer
+from chainrule.contract.arrays import Array, Shape
+from chainrule.contract.kinds import Activation, Component, Initializer, Layer, Optimizer
 from chainrule.contract.rules import recorded
 from chainrule.engine.compiling import numba_version
 from chainrule.engine.kernels import Loops
 from chainrule.engine.use import HOW_TO_INSTALL, Engine, using
+from chainrule.network.network import Network
 from chainrule.process.threads import all_in_parts
 from chainrule.testing.arrays import distance
+from chainrule.testing.bench import NoLoss, inputs
 from chainrule.testing.exercises import exercises
 from chainrule.testing.kit import check, expect
 from chainrule.testing.subject import Subject
@@ -56,6 +59,72 @@ def check_engines_agree(subject: Subject) -> None:
         for name, one in by_numpy.items():
             off, largest = distance(one, by_numba[name]), float(np.abs(one).max(initial=1.0))
             expect(off <= tolerance * largest, f"{name}, in {dtype}, compiled is off by {off:.3g}", PLAIN)
+
+
+def joins_a_bias(cls: type[Component]) -> bool:
+    """Whether it is computed in one loop with what stands beside it: a bias, or the layer before that adds one."""
+    if issubclass(cls, Layer):
+        return cls.bias_last
+    own = (getattr(cls, method) is getattr(Activation, method) for method in ("forward", "backward"))
+    return issubclass(cls, Activation) and all(own)
+
+
+@dataclass
+class Ones(Initializer):
+    """A bias that shows."""
+
+    def __call__(self, shape: Shape, rng: np.random.Generator, dtype: Any) -> Array:
+        return np.ones(shape, dtype)
+
+
+@dataclass
+class Moved(Layer):
+    """Adds a bias, and nothing else."""
+
+    bias_last = True
+
+    def build(self, input_shape: Shape) -> Shape:
+        self.b = self.parameter("b", input_shape[-1:], Ones(), decay=False)
+        return input_shape
+
+    def forward(self, x: Array, training: bool) -> Array:
+        y = self.work("y", x.shape, x.dtype)
+        np.copyto(y, x)
+        return self.add_bias(y, self.b)
+
+    def backward(self, dy: Array) -> Array:
+        self.b.grad = dy.reshape(-1, dy.shape[-1]).sum(axis=0)
+        return dy
+
+
+@dataclass
+class Positive(Activation):
+    """Of any number what is above 0."""
+
+    def rule(self, z: Array) -> Array:
+        return np.maximum(z, 0)
+
+    def derivative(self, a: Array) -> Array:
+        return a > 0
+
+
+@check("layer", "activation", when=joins_a_bias, unless=without_numba, rests_on=("deterministic",))
+def check_bias_joins(subject: Subject) -> None:
+    """Compiled, a bias and the activation behind it give in one loop what they give one after the other, to 1e-6."""
+    shape = subject.input_shapes[0]
+    if subject.kind == "activation":
+        layers = [Moved(), subject.make()]
+    elif "activation" in subject.make().__dataclass_fields__:
+        layers = [subject.make(activation=Positive())]
+    else:
+        layers = [subject.make(), Positive()]
+    network = Network(layers, shape, NoLoss(), seed=3, task="regression")
+    x = inputs(subject, shape, dtype="float32")
+    after_each_other = network.predict(x)
+    with using("numba"):
+        at_once = network.predict(x)
+    off, largest = distance(after_each_other, at_once), float(np.abs(after_each_other).max(initial=1.0))
+    expect(off <= 1e-6 * largest, f"at once it is off by {off:.3g}", "end forward in return self.add_bias(y, b)")
 
 
 @check("layer", "activation", rests_on=("deterministic",))

@@ -298,6 +298,25 @@ class ForgetsSlot(cr.Optimizer):
 
 
 @dataclass
+class NoDerivative(cr.Activation):
+    """Has half of it."""
+
+    def rule(self, z):
+        return z * z
+
+
+@dataclass
+class OfNothing(cr.Activation):
+    """Takes nothing."""
+
+    def rule(self):
+        return 1
+
+    def derivative(self, a):
+        return a
+
+
+@dataclass
 class NoBackward(cr.Layer):
     """Cannot go back."""
 
@@ -414,6 +433,8 @@ class Kindless(cr.Component):
         ),
         (ForgetsSlot, None, "optimizer ForgetsSlot: rule must take v"),
         (NoBackward, None, "layer NoBackward does not write backward(dy)"),
+        (NoDerivative, None, "activation NoDerivative does not write backward(da)"),
+        (OfNothing, None, "activation OfNothing: rule(self) must take (self, z)"),
         (NotCallable, None, "schedule NotCallable does not write __call__(step, total)"),
         (HalfFused, None, "loss HalfFused does not write forward_logits(logits, target)"),
         (

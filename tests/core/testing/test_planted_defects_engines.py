@@ -110,6 +110,55 @@ class HalfByNumPyAlone(Half):
         return z.ndim == 2 and divide_by_three(z, out)
 
 
+@dataclass
+class Moved(cr.Layer):
+    """One more: $y = x + 1$, where 1 is a bias that is trained."""
+
+    bias_last = True
+
+    def reference(self, x: cr.Array, training: bool) -> cr.Array:
+        return np.array([row + self.b.value for row in x])
+
+    def build(self, input_shape: cr.Shape) -> cr.Shape:
+        if not input_shape:
+            raise cr.ShapeError("moved takes samples with features")
+        self.b = self.parameter("b", input_shape[-1:], cr.make("initializer", "constant", value=1.0), decay=False)
+        return input_shape
+
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        return self.add_bias(x.copy(), self.b)
+
+    def backward(self, dy: cr.Array) -> cr.Array:
+        self.b.grad = dy.reshape(-1, dy.shape[-1]).sum(axis=0)
+        return dy
+
+
+@breaks("bias_joins", says="at once it is off by ")
+class MovedBySelf(Moved):
+    def forward(self, x: cr.Array, training: bool) -> cr.Array:
+        return x + self.b.value
+
+
+@dataclass
+class Bounded(cr.Activation):
+    """At most 2, at least 0: $a = min(max(z, 0), 2)$.
+
+    Backward:
+        $dz = da$ where $0 < z < 2$, else $0$
+    """
+
+    check_kinks = (0.0, 2.0)
+
+    def reference(self, z: cr.Array) -> cr.Array:
+        return np.where(z > 2, 2.0, np.where(z < 0, 0.0, z))
+
+    def rule(self, z: Any) -> Any:
+        return np.clip(z, 0, 2)
+
+    def derivative(self, a: Any) -> Any:
+        return (a > 0) & (a < 2)
+
+
 # ---- parts
 
 
@@ -145,7 +194,7 @@ class DoubledFromTheStart(Doubled):
         return y
 
 
-RIGHT = [OneWay, Half, Doubled]
+RIGHT = [OneWay, Half, Moved, Bounded, Doubled]
 
 
 @pytest.mark.parametrize("cls", RIGHT, ids=lambda cls: cls.__name__)

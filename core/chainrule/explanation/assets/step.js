@@ -166,7 +166,7 @@ const views = {
     return [
       heading("Forward", "forward", `${operation.name}${operation.inside ? `, within ${operation.inside}` : ""}`),
       element("p", { class: "quiet" }, [operation.description]),
-      ...documented(operation, ["Forward"], ["forward"]),
+      ...documented(operation, ["Forward"], ["rule", "forward"]),
       number(view),
       arraysOf(view, operation, ["x", "y"]),
       element("div", { class: "arrays" }, parameters.map((name) => parameterArray(view, name, "value"))),
@@ -191,7 +191,7 @@ const views = {
   backward(view) {
     const { operation } = view.moment;
     const parameters = operation.parameters.filter((name) => view.data.parameters[name]);
-    const through = operation.fused ? [element("p", {}, [`${view.data.loss.name} goes back through ${operation.name} by itself: dx is the gradient of the loss with respect to what this step was given.`]), ...documented(view.data.loss, ["Backward"], ["backward_logits"])] : documented(operation, ["Backward"], ["backward"]);
+    const through = operation.fused ? [element("p", {}, [`${view.data.loss.name} goes back through ${operation.name} by itself: dx is the gradient of the loss with respect to what this step was given.`]), ...documented(view.data.loss, ["Backward"], ["backward_logits"])] : documented(operation, ["Backward"], ["derivative", "backward"]);
     return [
       heading("Backward", "backward", `${operation.name}${operation.inside ? `, within ${operation.inside}` : ""}`),
       ...through,
@@ -209,7 +209,7 @@ const views = {
       ...(data.optimizer ? [
         heading("Update", "backward", `${moment.parameter}, by ${data.optimizer.name}`),
         element("p", { class: "quiet" }, [`${data.optimizer.description} Learning rate ${shown(data.optimizer.rate, 6)}, update number ${data.optimizer.step}.`]),
-        ...documented(data.optimizer, ["Update"], ["update"]),
+        ...documented(data.optimizer, ["Update"], ["rule", "update"]),
       ] : [heading("Gradient", "backward", moment.parameter)]),
       number(view),
       element("div", { class: "arrays" }, ["value", "grad", ...(data.optimizer ? [...slots, "update", "after"] : [])].map((array) => parameterArray(view, moment.parameter, array))),
