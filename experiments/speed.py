@@ -44,7 +44,7 @@ from study import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, publish
 
 import chainrule as cr
 
-COLOURS = dict(zip(MODULES, [BLUE, SKY, VERMILLION, ORANGE, GREEN, PURPLE, "#999999", "#555555"]))
+COLOURS = dict(zip(MODULES, [BLUE, SKY, VERMILLION, ORANGE, GREEN, PURPLE, "#222222", "#999999", "#555555"]))
 RATES = {"sgd": 0.01, "adam": 0.001}
 
 

@@ -4,6 +4,7 @@ Each does the least that its users do for a step: it gathers a shuffled batch, a
 Chainrule alone also measures its metrics and runs its usual callbacks, as it always does. All but scikit-learn, which
 sets its own, start from the same weights. What is called "products" is a library's matrix products alone (of images,
 its convolutions), as ``floor.py`` has NumPy's: where they are faster than those, a library has that much less to do.
+"By hand" is what chainrule computes in a step, compiled, without chainrule around it.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ MODULES = {
     "PyTorch compiled": ("peers.with_torch", "torch"),
     "JAX": ("peers.with_jax", "jax"),
     "scikit-learn": ("peers.with_sklearn", "sklearn"),
+    "by hand": ("peers.by_hand", "numba"),
     "PyTorch products": ("peers.with_torch", "torch"),
     "JAX products": ("peers.with_jax", "jax"),
 }

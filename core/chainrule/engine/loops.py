@@ -55,9 +55,10 @@ def loop_of(formula: Formula, guarded: Mapping[str, str], of_columns: Collection
     at = {
         name: f"{name}[j]" if name in of_columns else f"{name}[i, j]" if of_columns else f"{name}[i]" for name in names
     }
-    lines = [f"{name}_ = {at[name]}" for name in names if _is_read(formula, name)]
-    lines += [f"{name}_ = {name}_ * keep" for name in names if guarded.get(name) == "keep"]
-    for name in (name for name in names if guarded.get(name) == "limit"):
+    read = [name for name in names if _is_read(formula, name)]
+    lines = [f"{name}_ = {at[name]}" for name in read]
+    lines += [f"{name}_ = {name}_ * keep" for name in read if guarded.get(name) == "keep"]
+    for name in (name for name in read if guarded.get(name) == "limit"):
         lines.append(f"{name}_ = limit if {name}_ > limit else {name}_")
         lines.append(f"{name}_ = -limit if {name}_ < -limit else {name}_")
 
@@ -73,9 +74,9 @@ def loop_of(formula: Formula, guarded: Mapping[str, str], of_columns: Collection
     for symbol in varying(formula):
         operation = symbol.operation
         assert operation is not None
-        read = [written(operand, operation, place) for place, operand in enumerate(operation.operands)]
-        form = FORMS.get(operation.name, f"np.{operation.name}({', '.join('{}' for _ in read)})")
-        lines.append(f"{symbol.name}_ = {form.format(*read)}")
+        given = [written(operand, operation, place) for place, operand in enumerate(operation.operands)]
+        form = FORMS.get(operation.name, f"np.{operation.name}({', '.join('{}' for _ in given)})")
+        lines.append(f"{symbol.name}_ = {form.format(*given)}")
     for name, result in formula.results.items():
         value = f"{result.name}_"
         kept = f"zero if abs({value}) < tiny else {value}" if guarded.get(name) == "tiny" else value

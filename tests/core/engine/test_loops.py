@@ -64,3 +64,13 @@ def test_a_compiled_loop_gives_the_same_as_passes_to_the_last_bit(name):
                 rule.run(arrays, GIVEN)
             runs.append([array for array, vector in zip(arrays, "xgv") if vector in results])
         assert all(map(same, *runs))
+
+
+def test_a_vector_that_nothing_is_computed_from_is_not_read():
+    """Nor is it guarded: what becomes of a number does not hang on it."""
+    rule = Rule(lambda theta, grad: 2 * grad, ("theta", "grad"), (), ("theta",), {"theta": "keep", "grad": "limit"})
+    assert "theta_ = theta[i]" not in rule.loop()
+    theta, grad = np.array([np.nan, 1.0]), np.array([3.0, -5.0])
+    with using("numba"):
+        rule.run([theta, grad], (), keep=0.5, limit=4.0)
+    assert theta.tolist() == [6.0, -8.0]
