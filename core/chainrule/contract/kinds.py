@@ -108,16 +108,18 @@ class Component:
         ``forward`` (for a gradient: its next ``backward``).
         """
         try:
-            kept = self._work
-        except AttributeError:  # its first
-            kept = self._work = {}
-        array = kept.get(name)
-        if array is not None and array.dtype == dtype:
-            if array.shape == shape:
-                return array
-            if array.shape[1:] == shape[1:] and len(array) > shape[0]:
-                return array[: shape[0]]
-        array = kept[name] = np.empty(shape, dtype)
+            array = self._work[name]
+        except AttributeError:  # its first one
+            self._work = {}
+        except KeyError:
+            pass
+        else:
+            if array.dtype == dtype:
+                if array.shape == shape:
+                    return array
+                if array.shape[1:] == shape[1:] and len(array) > shape[0]:
+                    return array[: shape[0]]
+        array = self._work[name] = np.empty(shape, dtype)
         return array
 
 

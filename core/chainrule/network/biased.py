@@ -29,7 +29,7 @@ def biased(layer: Any, activation: Any) -> Forward | None:
     at_once = _AtOnce()
 
     def forward(x: Array, training: bool) -> Array:
-        if engine_in_use() != "numba" or not at_once.prepared(formulas(activation), layer.dtype):
+        if engine_in_use() != "numba" or not at_once.prepared(activation, layer):
             return activation.forward(layer.forward(x, training))
         layer._biased = at_once
         try:
@@ -47,10 +47,13 @@ class _AtOnce:
     _written: Formulas | None = None
     _loop: Computing | None = None
 
-    def prepared(self, written: Formulas, dtype: Any) -> bool:
+    def prepared(self, activation: Activation, layer: Layer) -> bool:
         """Whether it can, by a loop that is compiled."""
+        written: Formulas | None = activation._formulas
+        if written is None or written.values:  # of fields that may have changed
+            written = formulas(activation)
         if written is not self._written:
-            self._written, self._loop = written, written.biased.loop(dtype)
+            self._written, self._loop = written, written.biased.loop(layer.dtype)
         return self._loop is not None
 
     def __call__(self, y: Array, b: Array) -> None:

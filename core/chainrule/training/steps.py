@@ -53,15 +53,15 @@ class Steps:
         self.batch_loss = network.compute_loss(x, targets, training=True)
         self._running.add(self.batch_loss, network.prediction, targets)
         self._compute_gradient()
-        of, self._limit = self._listeners.of, math.inf
+        of, training, self._limit = self._listeners.of, cast(Training, self), math.inf
         for listen in of["on_gradient"]:
             self._heard_by = listen
-            listen(cast(Training, self))
+            listen(training)
         self._heard_by = None
         self._updates.apply(self.step + 1, self.learning_rate, self._limit)
         self.step += 1
         for listen in of["on_batch_end"]:
-            listen(cast(Training, self))
+            listen(training)
 
     def limit_gradient(self, limit: float) -> None:
         """Cut off what is larger: see ``Training.limit_gradient``."""
