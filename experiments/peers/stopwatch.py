@@ -56,10 +56,22 @@ def watching(watch: Stopwatch) -> Iterator[None]:
                     kind = entry.name if entry.kind in ("layer", "activation") else entry.kind
                     timed = watch.timed(kind, vars(entry.cls)[method])
                     patches.enter_context(patch.object(entry.cls, method, timed))
-        patches.enter_context(patch.object(np, "dot", watch.timed("matrix products", np.dot)))
+        for method in METHODS["activation"]:  # of those that write formulas
+            patches.enter_context(patch.object(cr.Activation, method, _by_name(watch, getattr(cr.Activation, method))))
+        for product in ("dot", "matmul"):
+            patches.enter_context(patch.object(np, product, watch.timed("matrix products", getattr(np, product))))
         patches.enter_context(patch.object(Updates, "apply", watch.timed("optimizer", Updates.apply)))
         patches.enter_context(patch.object(feeding, "_gathered", watch.timed("batches", feeding._gathered)))
         yield
+
+
+def _by_name(watch: Stopwatch, method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of many classes, of which the time of each goes by its name."""
+
+    def run(component: Any, *arguments: Any) -> Any:
+        return watch.timed(cr.registry().name_of(component), method)(component, *arguments)
+
+    return run
 
 
 def kinds_of_work(make: Callable[[], Any], steps: int, name: str = "chainrule") -> dict[str, float]:
