@@ -41,7 +41,7 @@ class ByHand:
         x, y = self.work.x.reshape(len(self.work.x), -1), self.work.y
         with using("numba"), np.errstate(all="ignore"):
             relu = formulas(cr.make("activation", "relu"))
-            add_bias, update = relu.biased.loop(x.dtype), recorded(self.optimizer).rule.form(x.dtype)
+            add_bias, rule = relu.biased.loop(x.dtype), recorded(self.optimizer).rule
             assert add_bias is not None, "it is compiled"
             weights, biases = ([p.value for p in parameters] for parameters in (self.weights, self.biases))
             weight_gradients, bias_gradients = ([p.grad for p in ps] for ps in (self.weights, self.biases))
@@ -69,7 +69,7 @@ class ByHand:
                     self.step += 1
                     # Without this, averages of what is always 0 become subnormal numbers: with Adam twice as slow.
                     tiny = TINY if self.step % FLUSH_EVERY == 0 else 0.0
-                    update(self.arrays, (self.step, self.work.lr), tiny=tiny)
+                    rule.run(self.arrays, (self.step, self.work.lr), tiny=tiny)
 
     def loss(self) -> float:
         return float(self.network.evaluate(self.work.x, self.work.y)["loss"])

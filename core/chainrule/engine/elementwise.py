@@ -53,9 +53,12 @@ class Elementwise:
 
         def compute(*arrays: Vector) -> None:
             if loop is not None and arrays[-1].flags.c_contiguous:
-                loop(*[array.ravel() for array in arrays])
-            else:
-                by_numpy(*arrays)
+                try:
+                    loop(*[array.ravel() for array in arrays])
+                    return
+                except TypeError:  # it is not compiled for arrays of other types, such as locked ones
+                    pass
+            by_numpy(*arrays)
 
         made = self._computing[engine_in_use(), dtype.char] = by_numpy if loop is None else compute
         return made

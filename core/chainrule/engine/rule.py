@@ -108,12 +108,7 @@ class _Passes:
             self._guarded.setdefault(guard, []).append(names.index(name))
 
     def __call__(
-        self,
-        arrays: Sequence[Vector],
-        scalars: Sequence[float],
-        keep: float = 1.0,
-        limit: float = math.inf,
-        tiny: float = 0.0,
+        self, arrays: Sequence[Vector], scalars: Sequence[float], keep: float, limit: float, tiny: float
     ) -> None:
         size, shared = arrays[0].size, self._shared(*scalars)
         if size < 2 * LEAST:
@@ -151,12 +146,7 @@ class _Loop:
         self._loop, self._dtype, self._passes = loop, dtype, passes
 
     def __call__(
-        self,
-        arrays: Sequence[Vector],
-        scalars: Sequence[float],
-        keep: float = 1.0,
-        limit: float = math.inf,
-        tiny: float = 0.0,
+        self, arrays: Sequence[Vector], scalars: Sequence[float], keep: float, limit: float, tiny: float
     ) -> None:
         for array in arrays:
             if array.ndim != 1 or not array.flags.c_contiguous:

@@ -86,13 +86,8 @@ def _source(formula: Formula, forms: Mapping[str, str], known: Collection[str], 
 
 def built(source: str, name: str, beside: Mapping[str, Any] = MappingProxyType({})) -> Callable[..., Any]:
     """The function of that name, from its text, which knows NumPy's functions, and what is given ``beside``."""
-    known: dict[str, Any] = {
-        "np": np,
-        "math": math,
-        "inf": math.inf,
-        "nan": math.nan,
-        **beside,
-    }  # as numbers are written
+    known: dict[str, Any] = {"np": np, "math": math, **beside}
+    known |= {"inf": math.inf, "nan": math.nan}  # as numbers are written
     exec(source, known)  # written here, from what was recorded: names of operations, and numbers
     made: Callable[..., Any] = known[name]
     return made

@@ -152,7 +152,7 @@ class Stack:
     def link(self) -> None:
         """Look up what a pass calls, once."""
         computed = [step for step in self.steps if not step.fused]
-        self._forward = [*passes_of(computed)]
+        self._forward = [*_forwards(computed)]
         self._masked = [(cast(Any, step.forward), step.takes_mask) for step in computed]
         self._backward = [step.backward for step in reversed(computed)]
         trained = [position for position, step in enumerate(computed) if step.learns]
@@ -195,7 +195,7 @@ class Stack:
         self._backward_first(dy)
 
 
-def passes_of(steps: Sequence[Step]) -> Iterator[Callable[[Array, bool], Array]]:
+def _forwards(steps: Sequence[Step]) -> Iterator[Callable[[Array, bool], Array]]:
     """What goes forward through them: a layer that adds its bias last goes with the activation behind it."""
     left = [*steps]
     while left:

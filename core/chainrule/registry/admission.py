@@ -57,6 +57,10 @@ def check_class(cls: type[Component]) -> None:
     if issubclass(cls, Activation):
         for method, formula, of in (("forward", "rule", "z"), ("backward", "derivative", "a")):
             if getattr(cls, formula) is not None:
+                if "a" in names:
+                    raise PluginError(
+                        f"{who} has a field a, where what its {formula} gives or takes is kept: rename it"
+                    )
                 required[formula] = (of,)
                 if getattr(cls, method) is getattr(Activation, method):
                     del required[method]

@@ -103,3 +103,18 @@ def test_where_it_cannot_be_compiled_numpy_computes(monkeypatch):
         Elementwise(lambda z: z + z, ("z",))(z, out)
         assert Biased(lambda z: z + z).loop(z.dtype) is None
     assert np.array_equal(out, 2 * z)
+
+
+def locked(array):
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize(
+    "given", [locked(numbers((3, 4), "float32")), numbers((3, 4), "float64")], ids=["locked", "wide"]
+)
+def test_arrays_for_which_no_loop_is_compiled_are_left_to_numpy(engine, given):
+    out = np.empty((3, 4), np.float32 if given.dtype == np.float32 else np.float64)
+    slope = numbers((3, 4), "float32", 1)
+    Elementwise(lambda z, w: (z > 0) * w, ("z", "w"))(slope, given, out)
+    assert np.array_equal(out, (slope > 0) * given)

@@ -306,6 +306,19 @@ class NoDerivative(cr.Activation):
 
 
 @dataclass
+class TakesA(cr.Activation):
+    """Has a field where what it gave is kept."""
+
+    a: float = 1.0
+
+    def rule(self, z):
+        return self.a * z
+
+    def derivative(self, a):
+        return self.a + 0 * a
+
+
+@dataclass
 class OfNothing(cr.Activation):
     """Takes nothing."""
 
@@ -434,6 +447,7 @@ class Kindless(cr.Component):
         (ForgetsSlot, None, "optimizer ForgetsSlot: rule must take v"),
         (NoBackward, None, "layer NoBackward does not write backward(dy)"),
         (NoDerivative, None, "activation NoDerivative does not write backward(da)"),
+        (TakesA, None, "activation TakesA has a field a, where what its rule gives or takes is kept: rename it"),
         (OfNothing, None, "activation OfNothing: rule(self) must take (self, z)"),
         (NotCallable, None, "schedule NotCallable does not write __call__(step, total)"),
         (HalfFused, None, "loss HalfFused does not write forward_logits(logits, target)"),
