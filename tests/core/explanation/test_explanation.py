@@ -12,7 +12,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import chainrule as cr
-from chainrule.explanation.documented import LATEX, formulas, typeset
+from chainrule.explanation.documented import LATEX, formulas, sources, typeset
 from chainrule.explanation.page import data_of
 
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
@@ -190,3 +190,13 @@ def test_what_is_wrong_is_said_in_a_line(
     assert done.status == 2
     assert says in done.err
     assert len(done.err.splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [("activation", [{"rule", "forward"}, {"derivative", "backward"}]), ("optimizer", [{"rule", "update"}])],
+)
+def test_the_lines_of_each_component_are_there_however_it_is_written(kind, asked):
+    for name in cr.registry().names(kind):
+        shown = {*sources(cr.make(kind, name))}
+        assert all(shown & either for either in asked), f"{name} shows {shown or 'nothing'}"
