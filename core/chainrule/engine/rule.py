@@ -144,20 +144,24 @@ class _Loop:
 
     def __init__(self, loop: Callable[..., None], dtype: np.dtype[Any], passes: _Passes) -> None:
         self._loop, self._dtype, self._passes = loop, dtype, passes
+        self._numbers: tuple[Any, Any] = (None, None)
 
     def __call__(
         self, arrays: Sequence[Vector], scalars: Sequence[float], keep: float, limit: float, tiny: float
     ) -> None:
-        for array in arrays:
-            if array.ndim != 1 or not array.flags.c_contiguous:
-                self._passes(arrays, scalars, keep, limit, tiny)
-                return
-        numbers = np.array((keep, limit, tiny, 0, 1, *self._passes.shared(*scalars)), self._dtype)
+        given = (keep, limit, tiny, 0, 1, *self._passes.shared(*scalars))
+        known, numbers = self._numbers
+        if given != known:  # they are the same at each step of some rules
+            numbers = np.array(given, self._dtype)
+            self._numbers = given, numbers
         size = arrays[0].size
-        if size < 2 * LEAST:
-            self._loop(*arrays, numbers)
-        else:
-            in_parts(lambda part: self._loop(*(array[part] for array in arrays), numbers), size, size)
+        try:
+            if size < 2 * LEAST:
+                self._loop(*arrays, numbers)
+            else:
+                in_parts(lambda part: self._loop(*(array[part] for array in arrays), numbers), size, size)
+        except TypeError:  # it is compiled for vectors that lie in one piece, and nothing was done
+            self._passes(arrays, scalars, keep, limit, tiny)
 
 
 def _cut_off(x: Vector, limit: float) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from chainrule.contract.arrays import Array
 from chainrule.contract.kinds import Optimizer, Regularizer
 from chainrule.contract.parameters import Parameter
-from chainrule.contract.training import Training
 from chainrule.network.network import Network
 from chainrule.network.penalty import add_its_gradient, penalty_of
 from chainrule.network.step_trace import StepTrace
@@ -53,12 +52,13 @@ class Steps:
         self.batch_loss = network.compute_loss(x, targets, training=True)
         self._running.add(self.batch_loss, network.prediction, targets)
         self._compute_gradient()
-        of, training, self._limit = self._listeners.of, cast(Training, self), math.inf
+        training: Any = self
+        of, self._limit = self._listeners.of, math.inf
         for listen in of["on_gradient"]:
             self._heard_by = listen
             listen(training)
         self._heard_by = None
-        self._updates.apply(self.step + 1, self.learning_rate, self._limit)
+        self._updates.apply(self.step + 1, self._rate.at(self.step, self.total_steps), self._limit)
         self.step += 1
         for listen in of["on_batch_end"]:
             listen(training)

@@ -117,6 +117,7 @@ class Trainer(Resumable, Logs, Steps, Measures):
         self._metrics: list[Metric] | None = None  # known once the first targets have told the task
         self._running = RunningEpoch()
         self._in_epoch = False
+        self._rehearsed = False
         self._limit, self._heard_by = math.inf, None
         self._listeners = Listeners()
         self._position = Position()
@@ -190,7 +191,9 @@ class Trainer(Resumable, Logs, Steps, Measures):
                 self.rest.ends()
                 with self._taken_up():
                     self._listeners.tell("on_train_start", self)
-                    rehearse(self.network, *feed.first())
+                    if not self._rehearsed:
+                        rehearse(self.network, *feed.first())
+                        self._rehearsed = True
                 self._position.begun, self._position.rows = (begun_epoch, begun_step), rows
                 self.rest.begins()
                 while self._position.next_batch is not None or (self.epoch < ending and self.stop_reason is None):

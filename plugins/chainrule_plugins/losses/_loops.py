@@ -9,7 +9,8 @@ from chainrule import Array, loops
 
 @loops
 def sigmoid_loss(z: Array, target: Array, p: Array, losses: Array, mean: Array) -> None:
-    """Write the probabilities, the losses, and in ``mean``, ``(1,)``, that of all. All are flat."""
+    """Write the probabilities, the losses, and in ``mean``, ``(1,)``, that of all."""
+    z, target, p, losses = z.ravel(), target.ravel(), p.ravel(), losses.ravel()
     mean[0] = 0
     for n in range(len(z)):
         e = np.exp(-abs(z[n]))
@@ -20,7 +21,8 @@ def sigmoid_loss(z: Array, target: Array, p: Array, losses: Array, mean: Array) 
 
 @loops
 def sigmoid_error(p: Array, target: Array, dz: Array) -> None:
-    """Write $(p - t) / numbers$. All are flat."""
+    """Write $(p - t) / numbers$."""
+    p, target, dz = p.ravel(), target.ravel(), dz.ravel()
     for n in range(len(p)):
         dz[n] = (p[n] - target[n]) / len(p)
 

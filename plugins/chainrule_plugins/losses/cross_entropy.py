@@ -100,7 +100,7 @@ class BinaryCrossEntropy(Loss):
             p = self.p = self.work("p", logits.shape, logits.dtype)
             losses = self.losses = self.work("losses", logits.shape, logits.dtype)
             total = self.work("mean", (1,), np.float64)
-            if sigmoid_loss(logits.ravel(), target.ravel(), p.ravel(), losses.ravel(), total):
+            if sigmoid_loss(logits, target, p, losses, total):
                 return float(total[0])
         # exp(-|z|) cannot overflow, and serves both the loss and, for either sign of z, the sigmoid.
         e = np.abs(logits, out=self.work("e", logits.shape, logits.dtype))
@@ -113,7 +113,7 @@ class BinaryCrossEntropy(Loss):
 
     def backward_logits(self) -> Array:
         dz = self.work("dz", self.p.shape, self.p.dtype)
-        if not (sigmoid_error.in_use and sigmoid_error(self.p.ravel(), self.target.ravel(), dz.ravel())):
+        if not sigmoid_error(self.p, self.target, dz):
             np.subtract(self.p, self.target, out=dz)
             dz /= dz.size
         return dz

@@ -131,14 +131,15 @@ class Wide(cr.Activation):
 
 @pytest.mark.parametrize(
     ("what", "found"),
-    [("dtype", "float64 of shape (8, 8)"), ("shape", "float32 of shape (8, 1)"), ("nothing", "None")],
+    [("dtype", "float64 of shape (3, 8)"), ("shape", "float32 of shape (3, 1)"), ("nothing", "None")],
 )
 def test_a_step_that_gives_something_else_is_named(what: str, found: str) -> None:
     net = cr.Network([dense(8), Wide(what), dense(3, "softmax")], (4,), "categorical_cross_entropy")
     heard = Recording()
     with pytest.raises(cr.ContractError) as caught:
         trainer(net).fit((X, LABELS), epochs=1, callbacks=[heard])
-    assert str(caught.value) == f"forward of 1.wide (class Wide) gave {found}, not float32 of shape (8, 8)"
+    said = f"given 3 samples, forward of 1.wide (class Wide) gave {found}, not float32 of shape (3, 8)"
+    assert str(caught.value) == said
     assert heard.events == [("train_start",), ("exception", "ContractError")]
 
 
@@ -176,6 +177,29 @@ def test_the_look_at_the_first_batch_leaves_the_training_as_it_is() -> None:
     histories = [numbers_of(trainer(net).fit((X, LABELS), epochs=2)) for net in nets]
     assert histories[0] == histories[1]
     assert np.array_equal(nets[0].parameters.theta, nets[1].parameters.theta)
+
+
+def test_the_look_is_at_a_few_samples_and_in_the_first_call_alone() -> None:
+    sizes: list[tuple[int, bool]] = []
+
+    @dataclass
+    class Noted(cr.Layer):
+        def build(self, input_shape: cr.Shape) -> cr.Shape:
+            return input_shape
+
+        def forward(self, x: cr.Array, training: bool) -> cr.Array:
+            sizes.append((len(x), training))
+            return x
+
+        def backward(self, dy: cr.Array) -> cr.Array:
+            return dy
+
+    taught = trainer(cr.Network([Noted(), dense(3, "softmax")], (4,), "categorical_cross_entropy"), batch_size=8)
+    taught.fit((X, LABELS), epochs=1)
+    looked = [size for size, training in sizes if not training]
+    assert set(looked) == {3}
+    taught.fit((X, LABELS), epochs=1)
+    assert [size for size, training in sizes if not training] == looked
 
 
 def test_an_error_in_on_exception_hides_nothing(caplog: pytest.LogCaptureFixture) -> None:
