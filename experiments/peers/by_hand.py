@@ -15,7 +15,7 @@ from chainrule.contract.formulas import formulas
 from chainrule.contract.rules import recorded
 from chainrule.engine.use import using
 from chainrule.network.updates import FLUSH_EVERY, TINY
-from chainrule_plugins.layers._sums import feature_sums
+from chainrule_plugins.layers._sums import feature_sums, product_back
 from chainrule_plugins.losses._loops import softmax_error, softmax_loss
 from peers import EPOCHS, Peer, Work
 
@@ -64,7 +64,7 @@ class ByHand:
                         np.dot(outputs[k].T, gradients[k + 1], weight_gradients[k])
                         feature_sums(gradients[k + 1], out=bias_gradients[k])
                         if k:
-                            np.dot(gradients[k + 1], weights[k].T, slopes[k])
+                            product_back(gradients[k + 1], weights[k], slopes[k])
                             relu.backward(outputs[k], slopes[k], gradients[k])
                     self.step += 1
                     # Without this, averages of what is always 0 become subnormal numbers: with Adam twice as slow.

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.process.threads import all_in_parts
 from chainrule_plugins.layers import Dense, Dropout, Flatten
 
 
@@ -67,6 +68,23 @@ def test_dense_skips_dx_where_nobody_needs_it():
     layer.backward_parameters(dy)
     np.testing.assert_array_equal(layer.W.grad, expected[0])
     np.testing.assert_array_equal(layer.b.grad, expected[1])
+
+
+@pytest.mark.parametrize("units", [170, 1000])  # of few rows a product with W.T is computed the other way round
+@pytest.mark.parametrize("rows", [1, 8, 30, 200])
+@pytest.mark.parametrize("parts", [1, 3])
+def test_gradients_of_a_wide_dense(units, rows, parts):
+    layer = network([Dense(units)], (400,), "float32").layers[0]
+    x, dy = (sample(rows, size, seed=size).astype(np.float32) for size in (400, units))
+    with all_in_parts(parts):
+        layer.forward(x, True)
+        dx = layer.backward(dy)
+    W = layer.W.value.astype(np.float64)
+    expected = np.einsum("no,io->ni", dy.astype(np.float64), W)
+    assert dx.flags.c_contiguous
+    np.testing.assert_allclose(dx, expected, atol=2e-6 * np.abs(expected).max())
+    expected = np.einsum("ni,no->io", x.astype(np.float64), dy)
+    np.testing.assert_allclose(layer.W.grad, expected, atol=2e-6 * np.abs(expected).max())
 
 
 def test_gradients_are_written_not_added():

@@ -16,6 +16,10 @@ AT_ONCE = 64
 """Multiplications of a product in the time of another operation on one number."""
 LARGE = 2**18
 """Numbers of a weight matrix whose products may be worth a second thread."""
+LAID_OUT = 2**16
+"""Numbers of a weight matrix from which on a library lays it out anew for its product with rows."""
+FEW = 6
+"""Columns of a weight matrix for each row that it is multiplied with, from which on these are few."""
 
 
 def product(a: Array, b: Array, out: Array) -> Array:
@@ -25,6 +29,22 @@ def product(a: Array, b: Array, out: Array) -> Array:
         in_parts(lambda part: np.matmul(a, b[:, part], out=out[:, part]), b.shape[1], numbers, products=True)
     else:
         in_parts(lambda part: np.matmul(a[part], b, out=out[part]), len(a), numbers, products=True)
+    return out
+
+
+def product_back(a: Array, W: Array, out: Array) -> Array:
+    """``a @ W.T``. Of few rows it is computed as ``(W @ a.T).T``: a library lays out the second factor, W.T number by
+    number, and for 8 rows that takes as long as the product, for 32 half as long."""
+    rows, columns = len(a), W.shape[1]
+    if W.size < LAID_OUT:
+        return np.dot(a, W.T, out)
+    if rows < 8 or FEW * rows > columns:
+        return product(a, W.T, out)
+
+    def compute(part: slice) -> None:
+        out[:, part] = np.matmul(W[part], a.T).T
+
+    in_parts(compute, len(W), rows * W.size // AT_ONCE, products=True)
     return out
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import Activation, Array, Graph, Initializer, Layer, Shape, ShapeError
-from chainrule_plugins.layers._sums import LARGE, feature_sums, product
+from chainrule_plugins.layers._sums import LARGE, feature_sums, product, product_back
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Dense(Layer):
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)
-        return self.product(dy, self.W.value.T, self.work("dx", self.x.shape, dy.dtype))
+        return product_back(dy, self.W.value, self.work("dx", self.x.shape, dy.dtype))
 
     def backward_parameters(self, dy: Array) -> None:
         self.product(self.x.T, dy, self.W.grad)

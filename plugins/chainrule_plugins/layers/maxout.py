@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import Array, Graph, Initializer, Layer, Shape, ShapeError
+from chainrule_plugins.layers._sums import product_back
 
 
 @dataclass
@@ -107,9 +108,9 @@ class Maxout(Layer):
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)
-        dx = np.dot(self.dz[0], self.W.value[0].T, out=self.work("dx", self.x.shape, dy.dtype))
+        dx = product_back(self.dz[0], self.W.value[0], self.work("dx", self.x.shape, dy.dtype))
         for p in range(1, self.pieces):
-            dx += np.dot(self.dz[p], self.W.value[p].T, out=self.work("dx_of_piece", dx.shape, dx.dtype))
+            dx += product_back(self.dz[p], self.W.value[p], self.work("dx_of_piece", dx.shape, dx.dtype))
         return dx
 
     def backward_parameters(self, dy: Array) -> None:
