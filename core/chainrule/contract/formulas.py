@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from chainrule.contract.rules import copied
 from chainrule.engine.elementwise import Biased, Elementwise
 from chainrule.errors import ContractError
 
@@ -51,7 +52,7 @@ def _recorded(activation: Any) -> Formulas:
             made["backward"] = Elementwise(lambda a, da: derivative(a) * da, ("a", "da"))
     except ContractError as error:
         raise ContractError(f"{written} of {type(activation).__name__}: {error}") from error
-    return Formulas(**made, values=_values(activation))
+    return Formulas(**made, values=copied(_values(activation)))
 
 
 def _values(activation: Any) -> tuple[Any, ...]:

@@ -79,4 +79,11 @@ def _record(optimizer: Any) -> Recorded:
     except ContractError as error:
         raise ContractError(f"rule of {type(optimizer).__name__}: {error}") from error
     look = operator.attrgetter("slots", *(field.name for field in dataclasses.fields(optimizer)))
-    return Recorded(rule, look, look(optimizer), slots, optimizer.squares_gradient)
+    return Recorded(rule, look, copied(look(optimizer)), slots, optimizer.squares_gradient)
+
+
+def copied(value: Any) -> Any:
+    """``value``, with its own copies of lists and mappings: what changes in place is found to differ from it."""
+    if isinstance(value, (list, tuple)):
+        return (list if isinstance(value, list) else tuple)(map(copied, value))
+    return {key: copied(item) for key, item in value.items()} if isinstance(value, dict) else value

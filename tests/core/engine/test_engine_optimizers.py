@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import inspect
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,20 @@ def test_a_field_that_is_changed_counts_from_then_on():
     optimizer.signs = True
     assert step_of(optimizer) == [-2.0, 2.0, -2.0]
     assert step_of(dataclasses.replace(optimizer, factor=1.0)) == [-0.5, 0.5, -0.5]
+
+
+def test_so_does_a_list_that_changes_in_place():
+    @dataclass
+    class Several(cr.Optimizer):
+        factors: list[float] = field(default_factory=lambda: [1.0, 0.5])
+
+        def rule(self, theta, grad, lr):
+            return theta - lr * self.factors[0] * self.factors[1] * grad
+
+    optimizer = Several()
+    before = step_of(optimizer)
+    optimizer.factors[1] = 2.0
+    assert step_of(optimizer) == [4 * moved for moved in before]
 
 
 def test_one_of_which_nothing_may_be_changed_works():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -94,6 +94,22 @@ def test_a_field_that_changes_in_a_training_counts_from_the_next_step_on():
         second = made._stack.forward(x, training=True).copy()
     assert not np.array_equal(first, second)
     assert np.array_equal(made._stack.forward(x, training=True), second)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_so_does_a_list_that_changes_in_place(engine):
+    @dataclass
+    class Bent(cr.Activation):
+        slopes: list[float] = field(default_factory=lambda: [0.5, 1.0])
+
+        def rule(self, z):
+            return np.where(z > 0, self.slopes[1] * z, self.slopes[0] * z)
+
+    bent = Bent()
+    with using(engine):
+        assert bent.forward(np.array([-2.0, 2.0])).tolist() == [-1.0, 2.0]
+        bent.slopes[0] = 0.25
+        assert bent.forward(np.array([-2.0, 2.0])).tolist() == [-0.5, 2.0]
 
 
 def test_an_activation_with_a_forward_of_its_own_is_asked():

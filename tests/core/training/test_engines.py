@@ -177,3 +177,11 @@ def test_numbers_of_a_gradient_are_cut_off_by_each_engine(engine, optimizer):
         network = cr.Network([{"name": "dense", "units": 1}], (3,), "mse", seed=1, dtype="float64")
         before, lr = network.parameters.theta.copy(), cr.make("optimizer", "sgd").lr
         assert np.abs(found[0] - before).max() <= 6 * lr * 0.5 * (1 + 1e-12)
+
+
+def test_a_gradient_is_cut_off_at_once_where_no_update_follows():
+    trainer = cr.Trainer(cr.Network([DENSE], (3,), "mse"), "sgd")
+    grad = trainer.network.parameters.grad
+    grad[...] = [-3.0, -0.5, 0.25, 3.0]
+    trainer.limit_gradient(0.5)
+    assert grad.tolist() == [-0.5, -0.5, 0.25, 0.5]
