@@ -228,7 +228,7 @@ def test_pages_of_a_store_that_is_not_there(program, tmp_path):
 
 
 @pytest.mark.slow  # MLflow's server takes many seconds to start
-def test_the_pages_are_served_until_an_interrupt(tmp_path):
+def test_the_pages_are_served_until_an_interrupt(tmp_path, signals_at_default):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     prepare_store(uri, "xor")
     run = MlflowClient(uri).create_run("1")
