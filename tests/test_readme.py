@@ -311,7 +311,8 @@ NOT_ALONE = (SERVE, COMPARE, RAY, REPRODUCE, SENT, ANEW, *ON_RUNS, *OF_USE)
 @pytest.mark.parametrize(
     "command",
     [
-        pytest.param(command, marks=pytest.mark.slow if command == "chainrule check" else ())
+        # It takes minutes, and finds what test_conformance.py does.
+        pytest.param(command, marks=pytest.mark.soak if command == "chainrule check" else ())
         for command in commands("chainrule ", TEXTS)
         if command not in NOT_ALONE
     ],

@@ -187,7 +187,7 @@ def test_nothing_is_said_of_a_training_that_goes_well(case: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", ["mnist", "mnist_cnn"])
 def test_nothing_is_said_of_mnist(experiment: str) -> None:
-    found, _ = findings_of([f"experiment={experiment}", "trainer.epochs=2"])
+    found, _ = findings_of([f"experiment={experiment}", "trainer.epochs=2", "dataset.train_size=20000"])
     assert found == []
 
 
