@@ -17,7 +17,7 @@ from chainrule.registry.registry import registry
 from chainrule.words import counted, quoted, sizes
 
 SAMPLES = 3
-"""One would not show what is mistaken for a number; a whole batch costs half a step more, in each call of ``fit``."""
+"""One would not show what is mistaken for a number; a whole batch would cost more than half a step."""
 
 
 def rehearse(network: Network, x: Any, targets: Targets) -> None:

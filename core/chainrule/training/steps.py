@@ -58,7 +58,7 @@ class Steps:
             self._heard_by = listen
             listen(training)
         self._heard_by = None
-        self._updates.apply(self.step + 1, self._rate.at(self.step, self.total_steps), self._limit)
+        self._updates.apply(self.step + 1, self.learning_rate, self._limit)
         self.step += 1
         for listen in of["on_batch_end"]:
             listen(training)

@@ -18,6 +18,8 @@ LARGE = 2**18
 """Numbers of a weight matrix whose products may be worth a second thread."""
 LAID_OUT = 2**16
 """Numbers of a weight matrix from which on a library lays it out anew for its product with rows."""
+NOT_LAID_OUT = 7
+"""Rows of the other factor up to which it does without."""
 FEW = 6
 """Columns of a weight matrix for each row that it is multiplied with, from which on these are few."""
 
@@ -38,7 +40,7 @@ def product_back(a: Array, W: Array, out: Array) -> Array:
     rows, columns = len(a), W.shape[1]
     if W.size < LAID_OUT:
         return np.dot(a, W.T, out)
-    if rows < 8 or FEW * rows > columns:
+    if rows <= NOT_LAID_OUT or FEW * rows > columns:
         return product(a, W.T, out)
 
     def compute(part: slice) -> None:
